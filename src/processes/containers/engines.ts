@@ -1,4 +1,4 @@
-import { findProgram } from "../launchers/find-program.ts";
+import { findProgram } from "../find-program.ts";
 import { tryCommand } from "../try-command.ts";
 
 /** A program that runs containers. Docker and Podman have the same command line but for what is here. */
@@ -64,7 +64,7 @@ export async function findEngine(env: Readonly<Record<string, string>>): Promise
 
 /** Variables by which an engine finds its settings, its images and its service. A container gets none of them. */
 const ownVariables =
-  /^(?:PATH|HOME|USER|LOGNAME|TMPDIR|XDG_\w+|DOCKER_\w+|CONTAINERS?_\w+|PODMAN_\w+|REGISTRY_AUTH_FILE|\w*_PROXY)$/i;
+  /^(?:PATH|HOME|USER|LOGNAME|TMPDIR|XDG_\w+|DOCKER_\w+|CONTAINERS?_\w+|PODMAN_\w+|REGISTRY_AUTH_FILE|DBUS_SESSION_BUS_ADDRESS|\w*_PROXY)$/i;
 
 /** True for a variable that would change what the engine itself does. */
 export function isEngineVariable(name: string): boolean {

@@ -57,7 +57,8 @@ export interface LaunchOptions {
  */
 export async function prepareLaunch(source: ProgramSource, options: LaunchOptions): Promise<Launch> {
   const { host, name, sandbox, resources = {}, kept } = options;
-  const { level, missing } = await chooseLevel(sandbox, host.levels, waysToRun(source, sandbox));
+  const needs = { ways: waysToRun(source, sandbox), network: options.network ?? true };
+  const { level, missing } = await chooseLevel(sandbox, host.levels, needs);
   const request = level.runs === "image" ? imageRequest(source, options) : hostRequest(source, options);
   const given = [...(options.readable ?? []), ...(options.writable ?? []), ...(request.script ?? [])];
   checkGivenPaths(given, kept);

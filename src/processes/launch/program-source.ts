@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AppError } from "../../errors.ts";
-import { findProgram } from "../launchers/find-program.ts";
+import { findProgram } from "../find-program.ts";
 import { launcherLists } from "../launchers/launchers.ts";
 import { type PackageSource, parsePackage } from "../launchers/package-source.ts";
 import { programFiles } from "../launchers/program-files.ts";

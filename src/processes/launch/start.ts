@@ -2,7 +2,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { engineEnvironment } from "../containers/engines.ts";
-import { type ContainerHandle, isContainerHandle, removeContainer } from "../containers/remove.ts";
+import { endOutsideProcesses, isOutsideProcesses, type OutsideProcesses } from "../outside-processes.ts";
 import { type PipedProcess, startPiped } from "../piped-process.ts";
 import { hasOtherOwner, recorded, recordFile } from "../process-record.ts";
 import { type ProcessTable, processTable } from "../process-table.ts";
@@ -25,7 +25,7 @@ export interface RunningLaunch extends PipedProcess {
   /** The reason for which mcpctl has ended it: a limit. Undefined for every other end. */
   readonly endReason: string | undefined;
   /**
-   * Ends it with all that it has started: SIGTERM, SIGKILL 5 s later, then what has left its group, then its container.
+   * Ends it with all that it has started: SIGTERM, SIGKILL 5 s later, then what has left its group, then its container or scope.
    *
    * @throws AppError `unavailable` when something of it cannot be ended
    */
@@ -55,8 +55,8 @@ export function startLaunch(launch: Launch, options: StartLaunchOptions): Runnin
   const { table = processTable(), onStderr, grace = timeouts.grace } = options;
   const record = launchRecord(options.records, options.id);
   const marker = crypto.randomUUID();
-  const { container } = launch;
-  const entry = { marker, owner: recorded(process.pid, table), ...(container && { container }) };
+  const { outside } = launch;
+  const entry = { marker, owner: recorded(process.pid, table), ...(outside && { outside }) };
   // Written before the start: a process that is killed in between leaves a marker to sweep by.
   record.write(entry);
   let started: PipedProcess;
@@ -92,7 +92,7 @@ export function startLaunch(launch: Launch, options: StartLaunchOptions): Runnin
     watch.end();
     removeFiles();
     await started.group.stop();
-    if (container) await removeContainer(container, engineEnvironment(launch.env));
+    if (outside) await endOutsideProcesses(outside, engineEnvironment(launch.env));
     record.remove();
   };
   let ending: Promise<void> | undefined;
@@ -156,7 +156,8 @@ export async function sweepLaunches(
     if (found && hasOtherOwner(found, table)) continue;
     try {
       if (found) await sweep(markerOf(found.marker), { name: id, timeout: timeouts.kill, table });
-      if (isContainerHandle(found?.container)) await removeContainer(found.container, engineEnvironment(own));
+      if (isOutsideProcesses(found?.outside))
+        await endOutsideProcesses(found.outside, engineEnvironment(own));
       record.remove();
     } catch (error) {
       faults.push((error as Error).message);
@@ -168,11 +169,11 @@ export async function sweepLaunches(
 const markerOf = (value: string) => ({ variable: markerVariable, value });
 const suffix = ".json";
 
-/** The record of a program, with its container where it has one. */
+/** The record of a program, with its container or scope where it has one. */
 function launchRecord(folder: string, id: string) {
   // A program may have any name, and here it becomes the name of a file.
   const path = join(folder, `${encodeURIComponent(id)}${suffix}`);
-  return recordFile<{ container?: ContainerHandle }>(path, () => true);
+  return recordFile<{ outside?: OutsideProcesses }>(path, () => true);
 }
 
 function recordIds(folder: string): string[] {

@@ -1,8 +1,8 @@
 import { closeSync, existsSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { findProgram } from "../find-program.ts";
 import { isWithin } from "../sandbox/paths.ts";
 import { isOfSystem } from "../sandbox/system-files.ts";
-import { findProgram } from "./find-program.ts";
 
 /** Folders of version managers and the like. Programs in them need other files of the same folder, which are no secrets. */
 const toolFolders = [

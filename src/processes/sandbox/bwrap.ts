@@ -21,6 +21,7 @@ export function bwrapLevel(path: string): SandboxLevel {
     name: "bwrap",
     title: "bubblewrap",
     runs: "host",
+    isolates: true,
     gaps: [
       "with network, it reaches every address that this machine reaches, and abstract Unix sockets",
       "the programs in /usr and the names of users in /etc/passwd can be read",

@@ -5,6 +5,7 @@ import { engineEnvironment, type FoundEngine, findEngine, isEngineVariable } fro
 import { checkImage, pullMissing } from "../containers/images.ts";
 import { runArguments } from "../containers/run-arguments.ts";
 import { loopbackPort } from "../loopback-port.ts";
+import { outsideName } from "../outside-processes.ts";
 import { remembered } from "./probe.ts";
 import type { SandboxLevel, SandboxRequest } from "./sandbox-level.ts";
 
@@ -22,6 +23,7 @@ export function containerLevel(own: Readonly<Record<string, string | undefined>>
     name: "container",
     title: "container",
     runs: "image",
+    isolates: true,
     gaps: [
       "with network, it reaches every address that containers of this machine reach, and usually the machine itself",
       "Docker's service has the rights of root; rootless Podman has none",
@@ -42,7 +44,7 @@ export function containerLevel(own: Readonly<Record<string, string | undefined>>
       const { envFile, inherited } = environmentOf(request, join(folder, envFileName));
       const port =
         image.port === undefined ? undefined : { inside: image.port, outside: loopbackPort(undefined) };
-      const name = `mcpctl-${crypto.randomUUID()}`;
+      const name = outsideName();
       const words = runArguments(engine, {
         ...{ name, network, limits, envFile, inheritedVariables: Object.keys(inherited) },
         image: image.reference,
@@ -58,7 +60,7 @@ export function containerLevel(own: Readonly<Record<string, string | undefined>>
         env: { ...inherited, ...engineEnv },
         cwd: folder,
         hasMonitor: false,
-        container: { engine: engine.path, name },
+        outside: { kind: "container", program: engine.path, name },
         transientFiles: [envFile],
         ...(port && { url: `http://127.0.0.1:${port.outside}` }),
       };

@@ -24,6 +24,7 @@ export function landlockLevel(path: string): SandboxLevel {
     name: "landlock",
     title: "Landlock",
     runs: "host",
+    isolates: true,
     gaps: [
       "with network, it reaches every address that this machine reaches",
       "it sees which other programs run, and their arguments",

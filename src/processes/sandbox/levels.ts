@@ -4,6 +4,7 @@ import { containerLevel } from "./container.ts";
 import { landlockLevel } from "./landlock.ts";
 import { none } from "./none.ts";
 import type { SandboxLevel } from "./sandbox-level.ts";
+import { systemdLevel } from "./systemd.ts";
 
 /** Facts about this host that the levels need. */
 export interface LevelOptions {
@@ -16,6 +17,7 @@ const makers = {
   container: ({ env }) => containerLevel(env),
   bwrap: ({ env }) => bwrapLevel(env["PATH"] ?? ""),
   landlock: ({ env }) => landlockLevel(env["PATH"] ?? ""),
+  systemd: ({ env }) => systemdLevel(env),
   none: () => none,
 } satisfies Record<string, (options: LevelOptions) => SandboxLevel>;
 
@@ -29,6 +31,14 @@ export function sandboxLevels(options: LevelOptions): SandboxLevel[] {
   return Object.values(makers).map((make) => make(options));
 }
 
+/** What a program needs of its level. */
+export interface LevelNeeds {
+  /** The ways in which it can run. */
+  ways: readonly SandboxLevel["runs"][];
+  /** False: the level must be able to turn the network off. */
+  network: boolean;
+}
+
 /** A level that the host has. */
 export interface ChosenLevel {
   level: SandboxLevel;
@@ -40,19 +50,19 @@ export interface ChosenLevel {
  * Chooses the level of a program.
  *
  * @param wanted a name, or `auto` for the strongest that the host has
- * @param ways the ways in which the program can run
  * @throws AppError `not_supported` when the host lacks the level, with the reason and the remedy; `invalid_request` for
  *   an unknown name, and for a level that cannot run such a program (T143)
  */
 export async function chooseLevel(
   wanted: string,
   levels: readonly SandboxLevel[],
-  ways: readonly SandboxLevel["runs"][],
+  { ways, network }: LevelNeeds,
 ): Promise<ChosenLevel> {
-  if (wanted !== "auto") return { level: await levelNamed(wanted, levels, ways), missing: [] };
+  if (wanted !== "auto") return { level: await levelNamed(wanted, levels, { ways, network }), missing: [] };
+  const suits = ({ runs, isolates }: SandboxLevel) => ways.includes(runs) && (network || isolates);
   const missing: string[] = [];
   const hints: string[] = [];
-  for (const level of levels.filter(({ runs }) => ways.includes(runs))) {
+  for (const level of levels.filter(suits)) {
     const found = await level.probe();
     if (found.available) return { level, missing };
     missing.push(`${level.name} is not used: ${found.reason}`);
@@ -66,7 +76,7 @@ export async function chooseLevel(
 async function levelNamed(
   wanted: string,
   levels: readonly SandboxLevel[],
-  ways: readonly SandboxLevel["runs"][],
+  { ways, network }: LevelNeeds,
 ): Promise<SandboxLevel> {
   const level = levels.find(({ name }) => name === wanted);
   if (!level) {
@@ -85,6 +95,10 @@ async function levelNamed(
       hint: `use auto or one of: ${names.join(", ")}`,
     });
   }
+  if (!network && !level.isolates)
+    throw new AppError("invalid_request", `the sandbox ${wanted} cannot turn the network off`, {
+      hint: "use auto, or a sandbox that can",
+    });
   const found = await level.probe();
   if (found.available) return level;
   throw new AppError("not_supported", `the sandbox ${wanted} does not work on this host: ${found.reason}`, {

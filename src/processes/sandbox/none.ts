@@ -5,6 +5,7 @@ export const none: SandboxLevel = {
   name: "none",
   title: "no sandbox",
   runs: "host",
+  isolates: false,
   gaps: [
     "it has every right of the user that mcpctl runs as: files, other programs and their environment, the network",
     "a process of it that leaves its group and empties its environment outlives it",

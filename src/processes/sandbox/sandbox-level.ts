@@ -1,4 +1,4 @@
-import type { ContainerHandle } from "../containers/remove.ts";
+import type { OutsideProcesses } from "../outside-processes.ts";
 import type { ResourceLimits } from "../resource-limits.ts";
 import type { LandlockPolicy } from "./exec/exec-policy.ts";
 
@@ -43,8 +43,8 @@ export interface SandboxedCommand {
   hasMonitor: boolean;
   /** Rights that the first process gives up before it becomes `argv`. */
   landlock?: LandlockPolicy;
-  /** The container that runs when the first process does, and that may outlive it. */
-  container?: ContainerHandle;
+  /** Where further processes of it run, which may outlive the first one. */
+  outside?: OutsideProcesses;
   /** Address of the program where it serves HTTP. */
   url?: string;
   /** Files that are removed when the program runs: they hold its environment. */
@@ -61,6 +61,8 @@ export interface SandboxLevel {
   readonly title: string;
   /** The programs that it runs: those of this host, or of container images. */
   readonly runs: "host" | "image";
+  /** True: it keeps files of the host away, and can turn the network off. */
+  readonly isolates: boolean;
   /** Sentences about what it does not do. */
   readonly gaps: readonly string[];
   /** Tries on this host whether it works. The answer of a level that works is kept. */

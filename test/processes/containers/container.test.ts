@@ -175,7 +175,11 @@ describe("the engine of containers", () => {
     const records = temporaryFolder();
     const [marker, name] = [crypto.randomUUID(), `mcpctl-${crypto.randomUUID()}`];
     const path = join(engine.host.env["PATH"]!, "docker");
-    const record = { marker, owner: { pid: 2 ** 22 + 1 }, container: { engine: path, name } };
+    const record = {
+      marker,
+      owner: { pid: 2 ** 22 + 1 },
+      outside: { kind: "container", program: path, name },
+    };
     await Bun.write(join(records, "a.json"), JSON.stringify(record));
     expect(await sweepLaunches(records, engine.host.env)).toEqual([]);
     expect(engine.calls()).toEqual([["rm", "--force", name]]);
@@ -185,11 +189,12 @@ describe("the engine of containers", () => {
   it("keeps the record of a container that it cannot end, and says so", async () => {
     const engine = standInEngine({ fails: { rm: "cannot connect" } });
     const records = temporaryFolder();
-    const container = { engine: join(engine.host.env["PATH"]!, "docker"), name: "mcpctl-a" };
-    const record = { marker: crypto.randomUUID(), owner: { pid: 2 ** 22 + 1 }, container };
+    const program = join(engine.host.env["PATH"]!, "docker");
+    const outside = { kind: "container", program, name: "mcpctl-a" };
+    const record = { marker: crypto.randomUUID(), owner: { pid: 2 ** 22 + 1 }, outside };
     await Bun.write(join(records, "a.json"), JSON.stringify(record));
     expect(await sweepLaunches(records, {})).toEqual([
-      "the container mcpctl-a cannot be removed: cannot connect",
+      "the container or scope mcpctl-a cannot be ended: cannot connect",
     ]);
     expect(readdirSync(records)).toEqual(["a.json"]);
   });
@@ -202,8 +207,8 @@ describe("the engine of containers", () => {
     const env = { PATH: `${podman.host.env["PATH"]}:${docker.host.env["PATH"]}` };
     const host = { env, home: "/root", levels: sandboxLevels({ env }) };
     const options = { host, name: "it", sandbox: "auto", folder: temporaryFolder(), kept: [] } as const;
-    const { container } = await prepareLaunch({ image }, options);
-    expect(container!.engine.split("/").at(-1)).toBe(expected);
+    const { outside } = await prepareLaunch({ image }, options);
+    expect(outside!.program.split("/").at(-1)).toBe(expected);
   });
 
   // T143

@@ -90,7 +90,7 @@ describe.skipIf(!found)("the end of a container of Podman", () => {
     const { launch, stdout } = await launched({ image, args: ["/bin/sh", "-c", stubborn] }, options);
     await stdout.getReader().read();
     const records = temporaryFolder();
-    const record = { marker: crypto.randomUUID(), owner: { pid: 2 ** 22 + 1 }, container: launch.container };
+    const record = { marker: crypto.randomUUID(), owner: { pid: 2 ** 22 + 1 }, outside: launch.outside };
     writeFileSync(join(records, "a.json"), JSON.stringify(record));
     expect(await sweepLaunches(records, host.env)).toEqual([]);
     await eventually(() => running() === "");

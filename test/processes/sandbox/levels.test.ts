@@ -9,6 +9,7 @@ function level(name: string, found: Availability): SandboxLevel {
     name,
     title: name,
     runs: "host",
+    isolates: name !== "weak",
     gaps: [],
     probe: async () => found,
     wrap: ({ argv, env, folder }) => ({
@@ -27,30 +28,44 @@ const levels = [
   level("weak", { available: true }),
 ];
 
+const needs = { ways: ["host"], network: true } as const;
+
 describe("the choice of a sandbox", () => {
   it("is the strongest that the host has for auto, with the reasons against stronger ones", async () => {
-    const { level, missing } = await chooseLevel("auto", levels, ["host"]);
+    const { level, missing } = await chooseLevel("auto", levels, needs);
     expect(level.name).toBe("middle");
     expect(missing).toEqual(["strong is not used: it is not installed"]);
   });
 
   it("is the named one, also where a stronger one exists", async () => {
-    const { level, missing } = await chooseLevel("weak", levels, ["host"]);
+    const { level, missing } = await chooseLevel("weak", levels, needs);
     expect(level.name).toBe("weak");
     expect(missing).toEqual([]);
   });
 
   // T143
   it("fails for a level that the host lacks, instead of taking a weaker one", async () => {
-    expect(await errorOf(chooseLevel("strong", levels, ["host"]))).toMatchObject({
+    expect(await errorOf(chooseLevel("strong", levels, needs))).toMatchObject({
       code: "not_supported",
       message: "the sandbox strong does not work on this host: it is not installed",
       hint: "install it",
     });
   });
 
+  // T144
+  it("is one that can turn the network off, where that is asked for, and fails otherwise", async () => {
+    const offline = { ...needs, network: false };
+    expect((await chooseLevel("auto", levels, offline)).level.name).toBe("middle");
+    expect(await errorOf(chooseLevel("weak", levels, offline))).toMatchObject({
+      code: "invalid_request",
+      message: "the sandbox weak cannot turn the network off",
+    });
+    const without = levels.filter(({ name }) => name !== "middle");
+    expect(await errorOf(chooseLevel("auto", without, offline))).toMatchObject({ code: "not_supported" });
+  });
+
   it("fails for an unknown name, with the names that there are", async () => {
-    expect(await errorOf(chooseLevel("chroot", levels, ["host"]))).toMatchObject({
+    expect(await errorOf(chooseLevel("chroot", levels, needs))).toMatchObject({
       code: "invalid_request",
       hint: "the sandboxes are: auto, strong, middle, weak",
     });

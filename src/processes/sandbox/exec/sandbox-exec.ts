@@ -1,7 +1,7 @@
 import { ptr } from "bun:ffi";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { AppError } from "../../../errors.ts";
-import { findProgram } from "../../launchers/find-program.ts";
+import { findProgram } from "../../find-program.ts";
 import type { ExecLimits, ExecPolicy } from "./exec-policy.ts";
 import { applyLandlock, landlockVersion } from "./landlock-rules.ts";
 import { errnoOf, openLibc, type SandboxLibc, syscall, textArray } from "./libc.ts";
