@@ -16,7 +16,8 @@ const isolation = ["--unshare-all", "--unshare-user", "--die-with-parent", "--ca
  * @param path the variable PATH in which bwrap is looked for
  */
 export function bwrapLevel(path: string): SandboxLevel {
-  let options: readonly string[] = [];
+  // Versions before 0.8 can neither forbid further namespaces nor limit what is in memory.
+  let isModern = true;
   return {
     name: "bwrap",
     title: "bubblewrap",
@@ -27,16 +28,14 @@ export function bwrapLevel(path: string): SandboxLevel {
       "the programs in /usr and the names of users in /etc/passwd can be read",
     ],
     probe: remembered(async () => {
-      // Versions before 0.8 cannot forbid further namespaces.
-      const help = await tryCommand([program, "--disable-userns", "--unshare-user", "--version"], {
-        PATH: path,
-      });
-      options = help.code === 0 ? ["--disable-userns"] : [];
-      const words = bwrapArguments({ ...nothing, argv: ["true"] }, options);
-      return explained(await tryCommand([program, ...words], { PATH: path }));
+      const trial = (modern: boolean) =>
+        tryCommand([program, ...bwrapArguments({ ...nothing, argv: ["true"] }, modern)], { PATH: path });
+      const found = await trial(true);
+      isModern = !/unknown option/i.test(found.stderr);
+      return explained(isModern ? found : await trial(false));
     }),
     wrap: (request) => ({
-      argv: [program, ...bwrapArguments(request, options)],
+      argv: [program, ...bwrapArguments(request, isModern)],
       env: { ...request.env, TMPDIR: "/tmp" },
       cwd: request.folder,
       hasMonitor: true,
@@ -44,12 +43,17 @@ export function bwrapLevel(path: string): SandboxLevel {
   };
 }
 
-type View = Pick<SandboxRequest, "argv" | "folder" | "readable" | "writable" | "network">;
-const nothing = { folder: "/tmp", readable: [], writable: [], network: true };
+type View = Pick<SandboxRequest, "argv" | "folder" | "readable" | "writable" | "network" | "limits">;
+const nothing = { folder: "/tmp", readable: [], writable: [], network: true, limits: {} };
+
+/** Folders in memory. Nobody counts what is in them as memory of a process. */
+const inMemory = ["/tmp", "/var/tmp", "/dev/shm"];
+const usualMemoryMb = 512;
 
 /** Returns the arguments of bwrap(1), with the program and its own behind `--`. */
-function bwrapArguments(view: View, options: readonly string[]): string[] {
-  const { argv, folder, readable, writable, network } = view;
+function bwrapArguments(view: View, isModern: boolean): string[] {
+  const { argv, folder, readable, writable, network, limits } = view;
+  const bytes = String((limits.memoryMb ?? usualMemoryMb) * 1024 * 1024);
   const system = systemFolders().flatMap(([path, target]) =>
     target === undefined ? ["--ro-bind", path, path] : ["--symlink", target, path],
   );
@@ -60,16 +64,18 @@ function bwrapArguments(view: View, options: readonly string[]): string[] {
   ];
   return [
     ...isolation,
-    ...options,
+    ...(isModern ? ["--disable-userns"] : []),
     ...(network ? ["--share-net"] : []),
     ...system,
     ...systemFiles().flatMap((path) => ["--ro-bind", path, path]),
-    ...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/var/tmp", "--tmpfs", "/run"],
+    ...["--proc", "/proc", "--dev", "/dev"],
+    ...inMemory.flatMap((path) => [...(isModern ? ["--size", bytes] : []), "--tmpfs", path]),
     // Outer folders first: one that is put there later hides what is inside it.
     ...given
       .sort(([, one], [, other]) => one.length - other.length)
       .flatMap(([how, path]) => [how, path, path]),
-    ...["--chdir", folder, "--", ...argv],
+    // The outermost folder and /dev are in memory too.
+    ...["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", folder, "--", ...argv],
   ];
 }
 

@@ -77,9 +77,11 @@ describe.each(levels.filter((name) => name !== "none" && name !== "systemd"))(
         ["remove", join(readable, "file")],
         ["write", "/usr/bin/hostile"],
         ["write", "/etc/hosts"],
+        ["write", "/hostile"],
+        ["write", "/dev/hostile"],
       );
       const got = [{ got: "written" }, { got: "written" }, { got: "text" }];
-      expect(outcomes).toEqual([...got, ...Array(5).fill(denied)]);
+      expect(outcomes).toEqual([...got, ...Array(7).fill(denied)]);
       expect(readFileSync(join(given, "file"), "utf8")).toBe("hostile");
       expect(readFileSync(join(readable, "file"), "utf8")).toBe("text");
     });
@@ -155,6 +157,16 @@ describe.each(levels.filter((name) => name !== "none" && name !== "systemd"))(
     });
   },
 );
+
+describe.skipIf(!levels.includes("bwrap"))("the folders in memory of bubblewrap", () => {
+  // Failure mode 114
+  it("hold no more than the program's memory", async () => {
+    const resources = { memoryMb: 300 };
+    const list = ["/tmp/big", "/var/tmp/big", "/dev/shm/big"].map((path) => ["fill", path, 400] as const);
+    const { outcomes, ended } = await attempts({ sandbox: "bwrap", resources }, ...list);
+    expect({ outcomes, ended }).toEqual({ outcomes: Array(3).fill({ denied: "ENOSPC" }), ended: undefined });
+  });
+});
 
 describe("a program without a sandbox", () => {
   it("has all that its user has, as the documentation says", async () => {

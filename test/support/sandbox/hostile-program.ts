@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 
 /**
@@ -16,6 +16,12 @@ const attempts: Record<string, (...args: string[]) => unknown> = {
   write: (path) => {
     writeFileSync(path!, "hostile");
     return "written";
+  },
+  /** Writes so many MiB to a file. */
+  fill: (path, most) => {
+    const part = new Uint8Array(16 * 1024 * 1024);
+    for (let written = 0; written < Number(most); written += 16) appendFileSync(path!, part);
+    return "filled";
   },
   remove: (path) => rmSync(path!),
   /** Searches the environment of every process for a text. */
