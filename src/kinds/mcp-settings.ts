@@ -180,10 +180,15 @@ export const toolFlags: Readonly<Record<string, Flag>> = {
   },
 };
 
-/** The sandboxes of processes, the strongest first. */
-export const sandboxes = ["container", "bwrap", "landlock", "systemd"] as const;
+/** The levels of isolation of processes, the strongest first. */
+export const sandboxNames = ["container", "bwrap", "landlock", "systemd", "none"] as const;
+export type SandboxName = (typeof sandboxNames)[number];
 
-export const Sandbox = oneOf(["auto", ...sandboxes, "none"], {
+/** The words for a sandbox in a definition. */
+export const sandboxWords = ["auto", ...sandboxNames] as const;
+export type SandboxWord = (typeof sandboxWords)[number];
+
+export const Sandbox = oneOf(sandboxWords, {
   default: "auto",
   description:
     "The isolation of its processes. auto: the strongest that the host has; any other word: that one, and the server " +

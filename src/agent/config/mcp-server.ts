@@ -1,9 +1,9 @@
 import { Type } from "@sinclair/typebox";
 import { AppError, type Fault } from "../../errors.ts";
+import { sandboxWords } from "../../kinds/mcp-settings.ts";
 import { validate } from "../../kinds/validate.ts";
 import { normaliseMcpUrl } from "../../net/provider-url.ts";
 import { parsePackage } from "../../processes/launchers/package-source.ts";
-import { sandboxNames } from "../../processes/sandbox/levels.ts";
 import { headerFault } from "../../wire/header-value.ts";
 import { isObject } from "../../wire/json.ts";
 import type { McpServerConfig, McpSource } from "../core/mcp-server.ts";
@@ -73,9 +73,8 @@ function sourceFaults(entry: Fields): Fault[] {
   if (Array.isArray(entry["command"]) && entry["command"].length === 0)
     faults.push({ path: "/command", message: "must name a program" });
   const { sandbox, headers = {} } = entry as { sandbox?: string; headers?: Record<string, string> };
-  const known = ["auto", ...sandboxNames];
-  if (sandbox !== undefined && !known.includes(sandbox))
-    faults.push({ path: "/sandbox", message: `must be one of ${known.join(", ")}` });
+  if (sandbox !== undefined && !sandboxWords.some((word) => word === sandbox))
+    faults.push({ path: "/sandbox", message: `must be one of ${sandboxWords.join(", ")}` });
   for (const [header, value] of Object.entries(headers)) {
     const fault = /^[\w!#$%&'*+.^`|~-]+$/.test(header) ? headerFault(value) : "is not the name of a header";
     if (fault !== undefined)

@@ -1,3 +1,4 @@
+import type { SandboxWord } from "../../kinds/mcp-settings.ts";
 import type { JsonObject, RpcNotification, RpcRequest } from "../../mcp/messages.ts";
 import type { McpCallRequest } from "../../wire/link/mcp-calls.ts";
 import type { PublishedMcpServer } from "../../wire/link/registration.ts";
@@ -19,8 +20,7 @@ export interface McpServerConfig {
   writable: string[];
   /** False: its program has no network. */
   network: boolean;
-  /** `auto` or the name of a level of sandboxes. */
-  sandbox: string;
+  sandbox: SandboxWord;
   /** After so many minutes without a call it is stopped; the next call starts it. 0: never. */
   idleMinutes: number;
   /** The longest that its start may take. */

@@ -69,8 +69,7 @@ async function startProgram(
   const programs = join(home, programsFolder);
   mkdirSync(join(programs, runningFolder), { recursive: true, mode: 0o700 });
   const launch = await prepareLaunch(source, {
-    ...{ host, name, env, readable, writable, network },
-    sandbox: sandbox as "auto",
+    ...{ host, name, env, readable, writable, network, sandbox },
     folder: join(programs, name),
     kept: [home],
     onProgress: (line) => log.info(`${name}: ${line}`),

@@ -1,11 +1,12 @@
 import { AppError } from "../../errors.ts";
+import type { SandboxWord } from "../../kinds/mcp-settings.ts";
 import { homeFolder } from "../home-folder.ts";
 import { launcherLists } from "../launchers/launchers.ts";
 import { parsePackage } from "../launchers/package-source.ts";
 import type { ResourceLimits } from "../resource-limits.ts";
 import { execCommand } from "../sandbox/exec/exec-command.ts";
 import type { ExecLimits } from "../sandbox/exec/exec-policy.ts";
-import { chooseLevel, type SandboxName, sandboxLevels } from "../sandbox/levels.ts";
+import { chooseLevel, sandboxLevels } from "../sandbox/levels.ts";
 import { checkGivenPaths } from "../sandbox/paths.ts";
 import type { SandboxLevel, SandboxRequest } from "../sandbox/sandbox-level.ts";
 import { containerEnvironment, makeProgramFolder, programEnvironment } from "./environment.ts";
@@ -31,7 +32,7 @@ export interface LaunchOptions {
   /** The name of the program for people and labels. */
   name: string;
   /** A level, or `auto` for the strongest that the host has. */
-  sandbox: SandboxName | "auto";
+  sandbox: SandboxWord;
   resources?: ResourceLimits;
   /** The variables that the program's definition declares, with their values. */
   env?: Readonly<Record<string, string>>;
@@ -72,14 +73,15 @@ export async function prepareLaunch(source: ProgramSource, options: LaunchOption
     // Other systems than Linux have none of these limits.
     argv: process.platform === "linux" ? execCommand(policy, command.argv) : command.argv,
     name,
-    level: level.name as SandboxName,
+    level: level.name,
+    isIsolated: level.isolates,
     notes: [...missing, ...level.gaps],
     limits,
   };
 }
 
 /** Returns the ways in which a source can run. A package runs in a container only where that is asked for. */
-function waysToRun(source: ProgramSource, sandbox: string): readonly SandboxLevel["runs"][] {
+function waysToRun(source: ProgramSource, sandbox: SandboxWord): readonly SandboxLevel["runs"][] {
   const sources = [source.command, source.package, source.image].filter((one) => one !== undefined);
   if (sources.length !== 1)
     throw new AppError("invalid_request", "a program needs exactly one of command, package and image");

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { type SandboxName, type SandboxWord, sandboxNames, sandboxWords } from "../../kinds/mcp-settings.ts";
 import { bwrapLevel } from "./bwrap.ts";
 import { containerLevel } from "./container.ts";
 import { landlockLevel } from "./landlock.ts";
@@ -12,23 +13,18 @@ export interface LevelOptions {
   env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Every level, the strongest first. */
+/** A maker for each level. */
 const makers = {
   container: ({ env }) => containerLevel(env),
   bwrap: ({ env }) => bwrapLevel(env["PATH"] ?? ""),
   landlock: ({ env }) => landlockLevel(env["PATH"] ?? ""),
   systemd: ({ env }) => systemdLevel(env),
   none: () => none,
-} satisfies Record<string, (options: LevelOptions) => SandboxLevel>;
-
-export type SandboxName = keyof typeof makers;
-
-/** The names of the levels, the strongest first. */
-export const sandboxNames = Object.keys(makers) as readonly SandboxName[];
+} satisfies Record<SandboxName, (options: LevelOptions) => SandboxLevel>;
 
 /** Makes the levels of this host, the strongest first. Each remembers the answer of its probe. */
 export function sandboxLevels(options: LevelOptions): SandboxLevel[] {
-  return Object.values(makers).map((make) => make(options));
+  return sandboxNames.map((name) => makers[name](options));
 }
 
 /** What a program needs of its level. */
@@ -54,7 +50,7 @@ export interface ChosenLevel {
  *   an unknown name, and for a level that cannot run such a program (T143)
  */
 export async function chooseLevel(
-  wanted: string,
+  wanted: SandboxWord,
   levels: readonly SandboxLevel[],
   { ways, network }: LevelNeeds,
 ): Promise<ChosenLevel> {
@@ -74,17 +70,15 @@ export async function chooseLevel(
 }
 
 async function levelNamed(
-  wanted: string,
+  wanted: SandboxName,
   levels: readonly SandboxLevel[],
   { ways, network }: LevelNeeds,
 ): Promise<SandboxLevel> {
   const level = levels.find(({ name }) => name === wanted);
-  if (!level) {
-    const names = ["auto", ...levels.map(({ name }) => name)].join(", ");
+  if (!level)
     throw new AppError("invalid_request", `unknown sandbox "${wanted}"`, {
-      hint: `the sandboxes are: ${names}`,
+      hint: `the sandboxes are: ${sandboxWords.join(", ")}`,
     });
-  }
   if (!ways.includes(level.runs)) {
     const what = {
       image: "images, and this is a command",

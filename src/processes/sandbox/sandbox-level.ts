@@ -1,3 +1,4 @@
+import type { SandboxName } from "../../kinds/mcp-settings.ts";
 import type { OutsideProcesses } from "../outside-processes.ts";
 import type { ResourceLimits } from "../resource-limits.ts";
 import type { LandlockPolicy } from "./exec/exec-policy.ts";
@@ -56,7 +57,7 @@ export type Availability = { available: true } | { available: false; reason: str
 
 /** One way to keep a program apart from the rest of the machine. */
 export interface SandboxLevel {
-  readonly name: string;
+  readonly name: SandboxName;
   /** A clause for people: `bubblewrap: own view of files and processes`. */
   readonly title: string;
   /** The programs that it runs: those of this host, or of container images. */

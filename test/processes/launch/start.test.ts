@@ -121,7 +121,7 @@ describe("a start", () => {
     const folder = temporaryFolder();
     const launch: Launch = {
       ...{ argv: ["/no/such/program"], env: {}, cwd: folder, hasMonitor: false },
-      ...{ name: "files", level: "none", notes: [], limits: {} },
+      ...{ name: "files", level: "none", isIsolated: false, notes: [], limits: {} },
     };
     const start = () => startLaunch(launch, { records: folder, id: "a", onStderr() {} });
     expect(start).toThrow("files cannot be started");

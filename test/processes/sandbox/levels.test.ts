@@ -1,15 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { chooseLevel, sandboxLevels, sandboxNames } from "../../../src/processes/sandbox/levels.ts";
+import { type SandboxName, sandboxNames } from "../../../src/kinds/mcp-settings.ts";
+import { chooseLevel, sandboxLevels } from "../../../src/processes/sandbox/levels.ts";
 import type { Availability, SandboxLevel } from "../../../src/processes/sandbox/sandbox-level.ts";
 import { errorOf } from "../../support/error-of.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
-function level(name: string, found: Availability): SandboxLevel {
+function level(name: SandboxName, found: Availability): SandboxLevel {
   return {
     name,
     title: name,
     runs: "host",
-    isolates: name !== "weak",
+    isolates: name !== "systemd",
     gaps: [],
     probe: async () => found,
     wrap: ({ argv, env, folder }) => ({
@@ -23,9 +24,9 @@ function level(name: string, found: Availability): SandboxLevel {
 
 const missing = { available: false, reason: "it is not installed", hint: "install it" } as const;
 const levels = [
-  level("strong", missing),
-  level("middle", { available: true }),
-  level("weak", { available: true }),
+  level("bwrap", missing),
+  level("landlock", { available: true }),
+  level("systemd", { available: true }),
 ];
 
 const needs = { ways: ["host"], network: true } as const;
@@ -33,21 +34,21 @@ const needs = { ways: ["host"], network: true } as const;
 describe("the choice of a sandbox", () => {
   it("is the strongest that the host has for auto, with the reasons against stronger ones", async () => {
     const { level, missing } = await chooseLevel("auto", levels, needs);
-    expect(level.name).toBe("middle");
-    expect(missing).toEqual(["strong is not used: it is not installed"]);
+    expect(level.name).toBe("landlock");
+    expect(missing).toEqual(["bwrap is not used: it is not installed"]);
   });
 
   it("is the named one, also where a stronger one exists", async () => {
-    const { level, missing } = await chooseLevel("weak", levels, needs);
-    expect(level.name).toBe("weak");
+    const { level, missing } = await chooseLevel("systemd", levels, needs);
+    expect(level.name).toBe("systemd");
     expect(missing).toEqual([]);
   });
 
   // T143
   it("fails for a level that the host lacks, instead of taking a weaker one", async () => {
-    expect(await errorOf(chooseLevel("strong", levels, needs))).toMatchObject({
+    expect(await errorOf(chooseLevel("bwrap", levels, needs))).toMatchObject({
       code: "not_supported",
-      message: "the sandbox strong does not work on this host: it is not installed",
+      message: "the sandbox bwrap does not work on this host: it is not installed",
       hint: "install it",
     });
   });
@@ -55,19 +56,19 @@ describe("the choice of a sandbox", () => {
   // T144
   it("is one that can turn the network off, where that is asked for, and fails otherwise", async () => {
     const offline = { ...needs, network: false };
-    expect((await chooseLevel("auto", levels, offline)).level.name).toBe("middle");
-    expect(await errorOf(chooseLevel("weak", levels, offline))).toMatchObject({
+    expect((await chooseLevel("auto", levels, offline)).level.name).toBe("landlock");
+    expect(await errorOf(chooseLevel("systemd", levels, offline))).toMatchObject({
       code: "invalid_request",
-      message: "the sandbox weak cannot turn the network off",
+      message: "the sandbox systemd cannot turn the network off",
     });
-    const without = levels.filter(({ name }) => name !== "middle");
+    const without = levels.filter(({ name }) => name !== "landlock");
     expect(await errorOf(chooseLevel("auto", without, offline))).toMatchObject({ code: "not_supported" });
   });
 
   it("fails for an unknown name, with the names that there are", async () => {
-    expect(await errorOf(chooseLevel("chroot", levels, needs))).toMatchObject({
+    expect(await errorOf(chooseLevel("chroot" as "auto", levels, needs))).toMatchObject({
       code: "invalid_request",
-      hint: "the sandboxes are: auto, strong, middle, weak",
+      hint: "the sandboxes are: auto, container, bwrap, landlock, systemd, none",
     });
   });
 });

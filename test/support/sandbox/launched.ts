@@ -14,7 +14,7 @@ import {
   type StartLaunchOptions,
   startLaunch,
 } from "../../../src/processes/launch/start.ts";
-import type { SandboxName } from "../../../src/processes/sandbox/levels.ts";
+import type { SandboxName } from "../../../src/kinds/mcp-settings.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
 const hostileProgram = join(import.meta.dirname, "hostile-program.ts");
@@ -93,5 +93,5 @@ export async function attempts(
 export async function levelsOfHost(): Promise<SandboxName[]> {
   const levels = testHost.levels.filter(({ runs }) => runs === "host");
   const found = await Promise.all(levels.map(async (level) => [level.name, await level.probe()] as const));
-  return found.flatMap(([name, { available }]) => (available ? [name as SandboxName] : []));
+  return found.flatMap(([name, { available }]) => (available ? [name] : []));
 }

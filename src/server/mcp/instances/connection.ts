@@ -122,8 +122,8 @@ async function startProgram(options: ConnectOptions): Promise<McpConnection> {
     upstream,
     sandbox,
     pid,
-    ...(launch.container && { container: launch.container.name }),
-    conditions: sandbox === "none" ? [{ type: "Unsandboxed", message }] : [],
+    ...(launch.outside?.kind === "container" && { container: launch.outside.name }),
+    conditions: launch.isIsolated ? [] : [{ type: "Unsandboxed", message }],
     memoryMb: () => child.usage.memoryMb,
     ending: () => ended,
     async close() {

@@ -45,7 +45,7 @@ export class Programs {
     const launch = await prepareLaunch(spec, {
       host,
       name,
-      sandbox: spec.sandbox as "auto",
+      sandbox: spec.sandbox,
       ...(spec.resources && { resources: spec.resources }),
       ...(spec.hostPaths?.read && { readable: spec.hostPaths.read }),
       ...(spec.hostPaths?.write && { writable: spec.hostPaths.write }),
