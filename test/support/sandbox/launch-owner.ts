@@ -1,8 +1,8 @@
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { SandboxName } from "../../../src/kinds/mcp-settings.ts";
 import { launchHost, prepareLaunch } from "../../../src/processes/launch/prepare.ts";
 import { startLaunch } from "../../../src/processes/launch/start.ts";
-import type { SandboxName } from "../../../src/kinds/mcp-settings.ts";
 
 /**
  * A program that launches a script of sh in a sandbox and lives on until it is killed:

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import type { SandboxName } from "../../../src/kinds/mcp-settings.ts";
 import type { Launch } from "../../../src/processes/launch/launch.ts";
 import {
   type LaunchHost,
@@ -14,7 +15,6 @@ import {
   type StartLaunchOptions,
   startLaunch,
 } from "../../../src/processes/launch/start.ts";
-import type { SandboxName } from "../../../src/kinds/mcp-settings.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
 const hostileProgram = join(import.meta.dirname, "hostile-program.ts");
