@@ -53,7 +53,7 @@ const mayImport: Record<string, readonly string[]> = {
   kinds: ["errors"],
   wire: ["errors"],
   net: ["errors", "hosts", "proxies", "system-errors", "wire"],
-  processes: ["errors", "private-file", "time"],
+  processes: ["errors", "kinds", "private-file", "time"],
   adapters: ["errors", "kinds", "wire", "net", "processes"],
   mcp: ["errors", "time", "wire", "net", "processes"],
   backends: ["errors", "hosts", "proxies", "system-errors", "time", "kinds", "wire", "net"],
