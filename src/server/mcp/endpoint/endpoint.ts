@@ -39,7 +39,7 @@ export class McpEndpoint {
         return refused(null, new RpcError(rpcCodes.parseError, message), 400);
       }
     }
-    const inbound = await classify(request, body);
+    const inbound = classify(request, body);
     if (inbound.kind === "refused") return refused(inbound.id, inbound.error, inbound.status);
     if (inbound.kind === "legacy") return this.#legacy.serve(incoming, body);
     const { message } = inbound;

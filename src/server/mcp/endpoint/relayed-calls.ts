@@ -146,7 +146,7 @@ export class RelayedCalls {
     const call = this.parked.take(id);
     if (!call) throw unknownState();
     call.answer(responses);
-    const result = await call.wait(exchange);
+    const result = await call.wait(exchange).catch(urlQuestions);
     return result ?? this.#park(exchange, server, call);
   }
 

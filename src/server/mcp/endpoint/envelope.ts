@@ -1,0 +1,53 @@
+import { isObject, type JsonObject } from "../../../mcp/messages.ts";
+import { metaKeys, otherMetaKeys } from "../../../mcp/revisions.ts";
+import { isLogLevel } from "./log-levels.ts";
+
+/** A key of `_meta` that does not hold what the revision wants. */
+export interface EnvelopeFault {
+  key: string;
+  problem: string;
+}
+
+/** The kinds of the values that are checked. */
+const tests = {
+  string: (value: unknown) => typeof value === "string",
+  boolean: (value: unknown) => typeof value === "boolean",
+  object: isObject,
+  level: isLogLevel,
+};
+
+/** The fields that a request's `_meta` has, and those of the capabilities that calls rely on. */
+const fields: readonly (readonly [path: readonly string[], kind: keyof typeof tests, required?: boolean])[] =
+  [
+    [[metaKeys.protocolVersion], "string", true],
+    [[metaKeys.clientCapabilities], "object", true],
+    [[metaKeys.clientInfo], "object"],
+    [[metaKeys.clientInfo, "name"], "string", true],
+    [[metaKeys.clientInfo, "version"], "string", true],
+    [[otherMetaKeys.logLevel], "level"],
+    ...["sampling", "elicitation", "roots", "experimental", "extensions"].map(
+      (name) => [[metaKeys.clientCapabilities, name], "object"] as const,
+    ),
+    [[metaKeys.clientCapabilities, "sampling", "context"], "object"],
+    [[metaKeys.clientCapabilities, "sampling", "tools"], "object"],
+    [[metaKeys.clientCapabilities, "elicitation", "form"], "object"],
+    [[metaKeys.clientCapabilities, "elicitation", "url"], "object"],
+    [[metaKeys.clientCapabilities, "roots", "listChanged"], "boolean"],
+  ];
+
+/** Returns the first fault of the `_meta` of a modern request (revision 2026-07-28, "Base protocol"). */
+export function envelopeFault(meta: JsonObject): EnvelopeFault | undefined {
+  for (const [path, kind, required] of fields) {
+    const parent = path
+      .slice(0, -1)
+      .reduce<unknown>((at, name) => (isObject(at) ? at[name] : undefined), meta);
+    if (!isObject(parent)) continue;
+    const value = parent[path.at(-1)!];
+    const key = path.join(".");
+    if (value === undefined) {
+      if (required) return { key, problem: "missing" };
+    } else if (!tests[kind](value))
+      return { key, problem: `must be ${kind === "object" ? "an object" : `a ${kind}`}` };
+  }
+  return undefined;
+}
