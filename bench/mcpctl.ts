@@ -50,9 +50,15 @@ export class Installation {
   }
 
   /** Runs a command line against the server to its end. Throws unless it succeeds. */
-  async run(...args: string[]): Promise<void> {
+  run(...args: string[]): Promise<void> {
+    return this.runIn({ home: this.#home }, ...args);
+  }
+
+  /** Does the same with another `~` and in a folder. */
+  async runIn({ home, cwd }: { home: string; cwd?: string }, ...args: string[]): Promise<void> {
     const child = Bun.spawn([...this.#command, ...args], {
-      env: { ...bareEnvironment, HOME: this.#home, MCPCTL_SERVER: `unix://${this.#socketPath}` },
+      ...(cwd !== undefined && { cwd }),
+      env: { ...bareEnvironment, HOME: home, MCPCTL_SERVER: `unix://${this.#socketPath}` },
       stdout: "ignore",
       stderr: "pipe",
     });

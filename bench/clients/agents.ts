@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Client, Job } from "./client.ts";
 
+const bothWays = ["mcp-url", "mcp-program"] as const;
 const whole = ["text", "tools", "parallel", "thinking", "image", "cancel", "overflow", "switch"] as const;
 
 /** Programs that work on files by themselves. */
@@ -17,7 +18,7 @@ export const codingAgents: readonly Client[] = [
       "--model",
       model,
       "--allowedTools",
-      "Read",
+      "Read,mcp__orchard",
       ...(nth > 0 ? ["--continue"] : []),
     ],
     env: ({ url, token, model }) => ({
@@ -29,6 +30,12 @@ export const codingAgents: readonly Client[] = [
       DISABLE_TELEMETRY: "1",
     }),
     read: ({ work }, file) => ({ name: "Read", input: { file_path: join(work, file) } }),
+    mcp: {
+      scenarios: bothWays,
+      config: "claude",
+      readsFile: true,
+      tool: (project, tool) => ({ name: `mcp__${project}__${tool}` }),
+    },
   },
   {
     name: "codex",
@@ -62,6 +69,11 @@ wire_api = "responses"
     // It compacts by the tokens that an answer reports, before the context is full.
     onOverflow: "ERROR",
     read: (_, file) => ({ name: "exec_command", input: { cmd: `cat ${file}` } }),
+    mcp: {
+      scenarios: bothWays,
+      config: "codex",
+      tool: (project, tool) => ({ namespace: `mcp__${project}`, name: tool }),
+    },
   },
   {
     name: "opencode",
@@ -84,6 +96,12 @@ wire_api = "responses"
       OPENCODE_DISABLE_MODELS_FETCH: "1",
     }),
     read: ({ work }, file) => ({ name: "read", input: { filePath: join(work, file) } }),
+    mcp: {
+      scenarios: bothWays,
+      config: "opencode",
+      readsFile: true,
+      tool: (project, tool) => ({ name: `${project}_${tool}` }),
+    },
   },
   {
     name: "qwen-code",

@@ -1,4 +1,4 @@
-import type { ScenarioName, ToolCall } from "./model.ts";
+import type { McpScenarioName, ScenarioName, ToolCall } from "./model.ts";
 
 /** One run of a client's program. */
 export interface Job {
@@ -40,4 +40,17 @@ export interface Client {
   onOverflow?: string;
   /** How the scripted model calls its tool that reads a file of the working folder. */
   read?(job: Job, file: string): Call;
+  /** The way in which it uses a project of MCP servers. */
+  mcp?: McpUse;
+}
+
+/** A client of a project's MCP servers. */
+interface McpUse {
+  scenarios: readonly McpScenarioName[];
+  /** Its name in `mcpctl config`. */
+  config: string;
+  /** It can read a token from a file over HTTP. */
+  readsFile?: true;
+  /** Returns the names by which its model calls a tool of a project. */
+  tool(project: string, tool: string): Omit<Call, "input">;
 }

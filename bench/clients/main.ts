@@ -9,9 +9,11 @@ import { parseArgs } from "node:util";
 import { create, createToken, Installation, type Mcpctl, mcpctlCommand } from "../mcpctl.ts";
 import { Processes } from "../processes.ts";
 import { codingAgents } from "./agents.ts";
+import type { Client } from "./client.ts";
 import { startFront, writeExchanges } from "./front.ts";
 import { install } from "./install.ts";
-import { scenarioNames } from "./model.ts";
+import { McpProject } from "./mcp.ts";
+import { isMcp, scenarioNames } from "./model.ts";
 import { providerNames, providers, startProvider } from "./provider.ts";
 import { markdown, type Row } from "./report.ts";
 import { runScenario } from "./run.ts";
@@ -50,10 +52,17 @@ if (options.help || clients.length === 0 || columns.length === 0) {
 }
 
 const processes = new Processes(options.keep);
-const server = await new Installation(processes, mcpctlCommand(options.binary)).start();
+const installation = new Installation(processes, mcpctlCommand(options.binary));
+const server = await installation.start();
 const front = startFront(`http://127.0.0.1:${server.port}`);
 const started = Object.fromEntries(providerNames.map((name) => [name, startProvider(name)]));
 const token = await furnish(server);
+
+const scenariosOf = ({ scenarios, mcp }: Client) =>
+  chosen([...scenarios, ...(mcp?.scenarios ?? [])], options.scenario);
+const project = clients.some((client) => scenariosOf(client).some(isMcp))
+  ? await McpProject.open(installation, server, processes.folder("orchard"))
+  : undefined;
 
 const rows: Row[] = [];
 for (const client of clients) {
@@ -67,7 +76,7 @@ for (const client of clients) {
     continue;
   }
   for (const provider of columns) {
-    for (const scenario of chosen(client.scenarios, options.scenario)) {
+    for (const scenario of scenariosOf(client)) {
       const other = providerNames[(providerNames.indexOf(provider) + 1) % providerNames.length]!;
       const name = `${client.name}-${client.dialect}-${provider}-${scenario}`;
       const begun = performance.now();
@@ -81,6 +90,7 @@ for (const client of clients) {
         model: provider,
         other,
         providers: [started[provider]!, started[other]!],
+        project,
       });
       row.results.push({ provider, scenario, failure });
       const seconds = ((performance.now() - begun) / 1000).toFixed(1);
@@ -90,6 +100,8 @@ for (const client of clients) {
   }
 }
 console.log(markdown(rows, columns));
+const left = await project?.stop();
+if (project) console.log(left ?? "No process of an MCP server is left after the stop of mcpctl.");
 process.exit(0);
 
 /** Makes an llm for each provider, with the provider's name, and a token that may run them. */

@@ -2,6 +2,8 @@
 export interface ToolCall {
   id: string;
   name: string;
+  /** The group of tools that it is in, where a dialect has groups. */
+  namespace?: string;
   input: Record<string, unknown>;
 }
 
@@ -25,7 +27,7 @@ export interface Turn {
   /** Texts of the results of tools behind the last question. */
   results: string[];
   images: number;
-  /** Names of the tools on offer. */
+  /** Names of the tools on offer. A tool of a group has the group's name and a slash before it. */
   tools: string[];
   /** Thinking of earlier answers, as the provider wants it back: signatures, sealed items, texts. */
   thinking: string[];
@@ -61,7 +63,7 @@ export class Play {
     const { scenario } = this;
     if (scenario === "text") return { text: answer };
     const [first] = this.#calls;
-    const canRead = first !== undefined && turn.tools.includes(first.name);
+    const canRead = first !== undefined && turn.tools.includes(offeredName(first));
     if (scenario === "image") {
       if (turn.images > 0) return { text: answer };
       return canRead && turn.results.length === 0
@@ -74,6 +76,7 @@ export class Play {
     }
     if (turn.text.includes(secondMarker)) return { text: answer };
     if (!canRead) return { text: "A short title" };
+    if (isMcp(scenario)) return this.#mcp(turn);
     const thinking = "The file has to be read.";
     if (turn.results.length === 0) {
       const calls = this.#calls
@@ -88,6 +91,17 @@ export class Play {
     if (scenario === "thinking" && thinks && turn.thinking.length === 0)
       this.faults.push("the thinking of the earlier answer did not come back");
     return { text: `The tools say: ${turn.results.join(" and ")}` };
+  }
+
+  /** Both calls at once; then their results have to be there. */
+  #mcp(turn: Turn): Step {
+    const missing = this.#calls.map(offeredName).filter((name) => !turn.tools.includes(name));
+    if (missing.length > 0) this.faults.push(`the model is not offered ${missing.join(", ")}`);
+    if (turn.results.length === 0) return { calls: this.#calls.map((call) => this.#identified(call)) };
+    const seen = turn.results.join(" and ");
+    for (const text of Object.values(mcpContents))
+      if (!seen.includes(text)) this.faults.push(`the model does not see ${text}: ${seen}`);
+    return { text: `The tools say: ${seen}` };
   }
 
   #identified(call: Omit<ToolCall, "id">): ToolCall {
@@ -107,8 +121,24 @@ export const scenarioNames = [
   "switch",
   "count",
   "models",
+  "mcp-url",
+  "mcp-program",
 ] as const;
 export type ScenarioName = (typeof scenarioNames)[number];
+
+/** The scenarios in which the tools are those of a project's MCP servers, by the two ways to reach them. */
+export type McpScenarioName = Extract<ScenarioName, `mcp-${string}`>;
+
+export function isMcp(scenario: ScenarioName): scenario is McpScenarioName {
+  return scenario.startsWith("mcp-");
+}
+
+/** The texts that the two MCP servers answer with: one comes back with "Echo: " before it, one is in a file. */
+export const mcpContents = { message: "Echo: chestnut", file: "the-harvest-says-almond" } as const;
+
+function offeredName({ name, namespace }: Omit<ToolCall, "id">): string {
+  return namespace === undefined ? name : `${namespace}/${name}`;
+}
 
 /** The word of the model that shows that its answer reached the client's output. */
 export const answer = "forty-two-is-the-answer";
@@ -127,6 +157,7 @@ export function questionsOf(scenario: ScenarioName): string[] {
   if (scenario === "switch") return [`${read}.`, `And for the ${secondMarker}: the sum?`];
   if (["tools", "thinking", "overflow"].includes(scenario)) return [`${read}.`];
   if (scenario === "parallel") return [`${read} and b.txt.`];
+  if (isMcp(scenario)) return [`${marker}: use the tools.`];
   if (scenario === "image") return [`For the ${marker}: what is in the picture?`];
   return [`For the ${marker}: the sum?`];
 }
@@ -135,5 +166,6 @@ export function questionsOf(scenario: ScenarioName): string[] {
 export function expectedOf(scenario: ScenarioName): string[] {
   if (scenario === "tools" || scenario === "thinking") return [contents[0]];
   if (scenario === "parallel") return [...contents];
+  if (isMcp(scenario)) return Object.values(mcpContents);
   return scenario === "cancel" ? [] : [answer];
 }

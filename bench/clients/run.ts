@@ -2,7 +2,8 @@ import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Client, Job } from "./client.ts";
 import type { Front } from "./front.ts";
-import { contents, expectedOf, Play, questionsOf, type ScenarioName } from "./model.ts";
+import type { McpProject } from "./mcp.ts";
+import { contents, expectedOf, isMcp, Play, questionsOf, type ScenarioName } from "./model.ts";
 import type { Provider } from "./provider.ts";
 
 /** The longest that one run of a program may take, in milliseconds. A loaded machine makes it slow, not wrong. */
@@ -24,6 +25,8 @@ export interface Setting {
   other: string;
   /** The provider of `model` first, then the one of `other`. */
   providers: readonly [Provider, Provider];
+  /** For the scenarios with MCP servers. */
+  project?: McpProject | undefined;
 }
 
 /** Runs a client through a scenario. Returns what went wrong, or undefined. */
@@ -38,11 +41,14 @@ export async function runScenario(setting: Setting): Promise<string | undefined>
   writeFileSync(join(work, "picture.png"), Buffer.from(png, "base64"));
   const base = { scenario, other, url: front.url, token: setting.token, home, work };
   const first = { ...base, model, question: "", nth: 0 };
+  for (const [path, text] of Object.entries(client.files?.(first) ?? {})) {
+    mkdirSync(dirname(join(home, path)), { recursive: true });
+    writeFileSync(join(home, path), text);
+  }
   const files = scenario === "image" ? ["picture.png"] : ["a.txt", "b.txt"];
-  const play = new Play(
-    scenario,
-    files.flatMap((file) => client.read?.(first, file) ?? []),
-  );
+  const mcp = isMcp(scenario) ? await setting.project!.setUp(client, scenario, first) : undefined;
+  const auditFault = mcp && (await setting.project!.watchAudit());
+  const play = new Play(scenario, mcp?.calls ?? files.flatMap((file) => client.read?.(first, file) ?? []));
   for (const provider of providers) provider.play = play;
   front.exchanges.length = 0;
 
@@ -51,7 +57,7 @@ export async function runScenario(setting: Setting): Promise<string | undefined>
   const questions = client.program ? questionsOf(scenario).slice(0, 1) : questionsOf(scenario);
   for (const [nth, question] of questions.entries()) {
     const job: Job = { ...base, question, nth, model: nth === 0 ? model : other };
-    output = await runProgram(client, job, bin, scenario === "cancel" ? play : undefined);
+    output = await runProgram(client, job, bin, mcp?.env ?? {}, scenario === "cancel" ? play : undefined);
   }
   for (const provider of providers) provider.play = undefined;
   if (scenario === "cancel") {
@@ -59,18 +65,22 @@ export async function runScenario(setting: Setting): Promise<string | undefined>
     return left === "late" ? reasonOf(setting, play, "the provider was not left") : undefined;
   }
   const expected = scenario === "overflow" && client.onOverflow ? [client.onOverflow] : expectedOf(scenario);
+  const faultOfAudit = await auditFault?.();
+  if (faultOfAudit !== undefined) play.faults.push(faultOfAudit);
   const missing = expected.filter((word) => !output.includes(word));
   if (missing.length === 0 && play.faults.length === 0) return undefined;
   return reasonOf(setting, play, output.trim().split("\n").slice(-3).join(" "));
 }
 
 /** Runs a program once. Where it is to be cancelled, it is interrupted as soon as the provider sends its answer. */
-async function runProgram(client: Client, job: Job, bin: string, cancelled?: Play): Promise<string> {
+async function runProgram(
+  client: Client,
+  job: Job,
+  bin: string,
+  env: Record<string, string>,
+  cancelled?: Play,
+): Promise<string> {
   const { home, work } = job;
-  for (const [path, text] of job.nth > 0 ? [] : Object.entries(client.files?.(job) ?? {})) {
-    mkdirSync(dirname(join(home, path)), { recursive: true });
-    writeFileSync(join(home, path), text);
-  }
   const [word = "", ...words] = client.command(job);
   let command = [word === "node" ? word : join(bin, word), ...words];
   if (client.program) {
@@ -83,7 +93,7 @@ async function runProgram(client: Client, job: Job, bin: string, cancelled?: Pla
   }
   const child = Bun.spawn(command, {
     cwd: work,
-    env: { PATH: process.env["PATH"] ?? "", HOME: home, LANG: "C.UTF-8", ...client.env?.(job) },
+    env: { PATH: process.env["PATH"] ?? "", HOME: home, LANG: "C.UTF-8", ...client.env?.(job), ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

@@ -1,0 +1,146 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createToken, type Installation, type Mcpctl } from "../mcpctl.ts";
+import type { Client } from "./client.ts";
+import { type McpScenarioName, mcpContents, type ToolCall } from "./model.ts";
+
+/** The project that every client uses. */
+const project = "orchard";
+const tokenVariable = "ORCHARD_TOKEN";
+
+/** The start of the servers downloads their packages, in milliseconds. */
+const startTimeout = 180_000;
+
+/** A client's files and environment, and the calls that its model makes. */
+export interface McpSetup {
+  env: Record<string, string>;
+  calls: Omit<ToolCall, "id">[];
+}
+
+/** A project with two MCP servers: both are programs of npm, made from templates. */
+export class McpProject {
+  readonly #installation: Installation;
+  readonly #server: Mcpctl;
+  readonly #token: string;
+  readonly #file: string;
+
+  private constructor(installation: Installation, server: Mcpctl, token: string, file: string) {
+    this.#installation = installation;
+    this.#server = server;
+    this.#token = token;
+    this.#file = file;
+  }
+
+  /**
+   * Makes the project as a user does, and returns when both servers have listed their tools.
+   *
+   * @param folder the folder that the file server may read
+   */
+  static async open(installation: Installation, server: Mcpctl, folder: string): Promise<McpProject> {
+    const file = join(folder, "harvest.txt");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(file, mcpContents.file);
+    const run = (...args: string[]) => installation.run(...args);
+    await run("create", "server", "everything", "--from-template", "everything");
+    await run("create", "server", "files", "--from-template", "filesystem", "--set", `FOLDER=${folder}`);
+    await run("create", "project", project);
+    for (const name of ["everything", "files"]) await run("attach-server", name, "-p", project);
+    const timeout = `${startTimeout / 1000}s`;
+    await run("wait", "server/everything", "server/files", "--for=status=ready", "--timeout", timeout);
+    const rights = [{ role: "run", resource: "projects", name: project }];
+    const token = await createToken(server, "orchard", rights);
+    return new McpProject(installation, server, token, file);
+  }
+
+  /** Lets `mcpctl config` write the client's file. */
+  async setUp(
+    { mcp }: Client,
+    scenario: McpScenarioName,
+    { home, work, url }: { home: string; work: string; url: string },
+  ): Promise<McpSetup> {
+    if (!mcp) throw new Error("the client has no file that mcpctl config writes");
+    const how =
+      scenario === "mcp-program" ? ["--program"] : mcp.readsFile ? [] : ["--token-env", tokenVariable];
+    const words = ["config", mcp.config, "-p", project, "--url", url, ...how];
+    await this.#installation.runIn({ home, cwd: work }, ...words);
+    const call = (tool: string, input: Record<string, unknown>) => ({ ...mcp.tool(project, tool), input });
+    return {
+      env: { [tokenVariable]: this.#token },
+      calls: [
+        call("echo", { message: mcpContents.message.replace("Echo: ", "") }),
+        call("read_text_file", { path: this.#file }),
+      ],
+    };
+  }
+
+  /** Returns a function that tells which calls the audit has from now on, and undefined if they are the two. */
+  async watchAudit(): Promise<() => Promise<string | undefined>> {
+    const before = (await this.#calls()).length;
+    return async () => {
+      const calls = (await this.#calls()).slice(before);
+      const found = calls
+        .map(({ status, detail }) => `${detail.server} ${detail.tool} ${status}`)
+        .toSorted()
+        .join(", ");
+      const expected = "everything echo 200, files read_text_file 200";
+      return found === expected ? undefined : `the audit has these calls: ${found || "none"}`;
+    };
+  }
+
+  async #calls(): Promise<CallEvent[]> {
+    const response = await fetch("http://localhost/api/v1/audit?action=mcp_call&limit=1000", {
+      unix: this.#server.socket,
+    });
+    return ((await response.json()) as CallEvent[]).toReversed();
+  }
+
+  /** Stops the server. Returns the processes that are left of it, or undefined. */
+  async stop(): Promise<string | undefined> {
+    const started = descendantsOf(this.#server.pid);
+    await this.#server.stop();
+    const left = started.filter(({ pid, birth }) => birthOf(pid) === birth);
+    if (started.length === 0) return "the MCP servers had no process";
+    return left.length === 0 ? undefined : `left after the stop: ${left.map(({ pid }) => pid).join(", ")}`;
+  }
+}
+
+interface CallEvent {
+  status: number;
+  detail: { server: string; tool: string };
+}
+
+interface Program {
+  pid: number;
+  /** Start of the process in ticks since the boot: a pid may be used again. */
+  birth: string | undefined;
+}
+
+/** Returns the processes that a process has started, and those that they have started. Linux only. */
+function descendantsOf(pid: number): Program[] {
+  const parents = new Map<number, number>();
+  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    const parent = Number(fieldsOf(Number(entry))?.[1]);
+    if (parent > 0) parents.set(Number(entry), parent);
+  }
+  const found = new Set([pid]);
+  for (let size = 0; size < found.size; ) {
+    size = found.size;
+    for (const [child, parent] of parents) if (found.has(parent)) found.add(child);
+  }
+  found.delete(pid);
+  return [...found].map((one) => ({ pid: one, birth: birthOf(one) }));
+}
+
+function birthOf(pid: number): string | undefined {
+  return fieldsOf(pid)?.[19];
+}
+
+/** Returns the fields of /proc/PID/stat from the state on; undefined if the process is gone. */
+function fieldsOf(pid: number): string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  } catch {
+    return undefined;
+  }
+}
