@@ -23,8 +23,19 @@ export class Installation {
   readonly #home: string;
   readonly #dataDir: string;
 
-  /** @param name Tells two installations of one run apart. */
-  constructor(processes: Processes, command: readonly string[], name = "mcpctl") {
+  readonly #env: Record<string, string>;
+
+  /**
+   * @param name Tells two installations of one run apart.
+   * @param env Variables of the server's environment, besides the bare ones.
+   */
+  constructor(
+    processes: Processes,
+    command: readonly string[],
+    name = "mcpctl",
+    env: Record<string, string> = {},
+  ) {
+    this.#env = env;
     this.#processes = processes;
     this.#command = command;
     this.#name = name;
@@ -46,7 +57,7 @@ export class Installation {
     const port = freePort();
     const listen = `127.0.0.1:${port}`;
     const command = [...this.#command, "server", "--listen", listen, "--data-dir", this.#dataDir];
-    return { port, command, env: { HOME: this.#home } };
+    return { port, command, env: { HOME: this.#home, ...this.#env } };
   }
 
   /** Runs a command line against the server to its end. Throws unless it succeeds. */

@@ -14,6 +14,15 @@ export interface Started {
 /** Environment of the programs: nothing of the caller's, because a variable there may point at another server. */
 export const bareEnvironment = { PATH: process.env["PATH"] ?? "" };
 
+/** The variables by which this machine says how programs reach a registry of packages. */
+export const networkEnvironment = Object.fromEntries(
+  Object.entries(process.env).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined &&
+      /^(https?_proxy|no_proxy|node_extra_ca_certs|ssl_cert_(file|dir))$/i.test(entry[0]),
+  ),
+);
+
 export interface StartOptions {
   env?: Record<string, string>;
   cwd?: string;

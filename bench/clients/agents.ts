@@ -21,6 +21,10 @@ export const codingAgents: readonly Client[] = [
       "Read,mcp__orchard",
       ...(nth > 0 ? ["--continue"] : []),
     ],
+    // It asks before it runs what a folder's files name. That was answered when the folder was first opened.
+    files: ({ work }) => ({
+      ".claude.json": JSON.stringify({ projects: { [work]: { hasTrustDialogAccepted: true } } }),
+    }),
     env: ({ url, token, model }) => ({
       ANTHROPIC_BASE_URL: url,
       ANTHROPIC_AUTH_TOKEN: token,
@@ -35,6 +39,7 @@ export const codingAgents: readonly Client[] = [
       config: "claude",
       readsFile: true,
       tool: (project, tool) => ({ name: `mcp__${project}__${tool}` }),
+      search: (names) => ({ name: "ToolSearch", input: { query: `select:${names.join(",")}` } }),
     },
   },
   {

@@ -53,4 +53,6 @@ interface McpUse {
   readsFile?: true;
   /** Returns the names by which its model calls a tool of a project. */
   tool(project: string, tool: string): Omit<Call, "input">;
+  /** The call by which its model loads tools that it is not offered at first. */
+  search?(names: readonly string[]): Call;
 }

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { create, createToken, Installation, type Mcpctl, mcpctlCommand } from "../mcpctl.ts";
-import { Processes } from "../processes.ts";
+import { networkEnvironment, Processes } from "../processes.ts";
 import { codingAgents } from "./agents.ts";
 import type { Client } from "./client.ts";
 import { startFront, writeExchanges } from "./front.ts";
@@ -52,7 +52,7 @@ if (options.help || clients.length === 0 || columns.length === 0) {
 }
 
 const processes = new Processes(options.keep);
-const installation = new Installation(processes, mcpctlCommand(options.binary));
+const installation = new Installation(processes, mcpctlCommand(options.binary), "mcpctl", networkEnvironment);
 const server = await installation.start();
 const front = startFront(`http://127.0.0.1:${server.port}`);
 const started = Object.fromEntries(providerNames.map((name) => [name, startProvider(name)]));

@@ -15,6 +15,7 @@ const startTimeout = 180_000;
 export interface McpSetup {
   env: Record<string, string>;
   calls: Omit<ToolCall, "id">[];
+  search?: Omit<ToolCall, "id"> | undefined;
 }
 
 /** A project with two MCP servers: both are programs of npm, made from templates. */
@@ -64,13 +65,12 @@ export class McpProject {
     const words = ["config", mcp.config, "-p", project, "--url", url, ...how];
     await this.#installation.runIn({ home, cwd: work }, ...words);
     const call = (tool: string, input: Record<string, unknown>) => ({ ...mcp.tool(project, tool), input });
-    return {
-      env: { [tokenVariable]: this.#token },
-      calls: [
-        call("echo", { message: mcpContents.message.replace("Echo: ", "") }),
-        call("read_text_file", { path: this.#file }),
-      ],
-    };
+    const calls = [
+      call("echo", { message: mcpContents.message.replace("Echo: ", "") }),
+      call("read_text_file", { path: this.#file }),
+    ];
+    const search = mcp.search?.(calls.map(({ name }) => name));
+    return { env: { [tokenVariable]: this.#token }, calls, search };
   }
 
   /** Returns a function that tells which calls the audit has from now on, and undefined if they are the two. */
@@ -98,9 +98,12 @@ export class McpProject {
   async stop(): Promise<string | undefined> {
     const started = descendantsOf(this.#server.pid);
     await this.#server.stop();
-    const left = started.filter(({ pid, birth }) => birthOf(pid) === birth);
     if (started.length === 0) return "the MCP servers had no process";
-    return left.length === 0 ? undefined : `left after the stop: ${left.map(({ pid }) => pid).join(", ")}`;
+    const left = () => started.filter(({ pid, birth }) => birthOf(pid) === birth);
+    // The kernel takes a moment to remove the processes of a namespace that has ended.
+    for (let i = 0; i < 20 && left().length > 0; i++) await Bun.sleep(50);
+    const texts = left().map(({ pid, command }) => `${pid} ${command}`);
+    return texts.length === 0 ? undefined : `left after the stop: ${texts.join(", ")}`;
   }
 }
 
@@ -111,6 +114,7 @@ interface CallEvent {
 
 interface Program {
   pid: number;
+  command: string;
   /** Start of the process in ticks since the boot: a pid may be used again. */
   birth: string | undefined;
 }
@@ -128,11 +132,19 @@ function descendantsOf(pid: number): Program[] {
     for (const [child, parent] of parents) if (found.has(parent)) found.add(child);
   }
   found.delete(pid);
-  return [...found].map((one) => ({ pid: one, birth: birthOf(one) }));
+  return [...found].map((one) => ({ pid: one, command: commandOf(one), birth: birthOf(one) }));
 }
 
 function birthOf(pid: number): string | undefined {
   return fieldsOf(pid)?.[19];
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").slice(0, 100);
+  } catch {
+    return "";
+  }
 }
 
 /** Returns the fields of /proc/PID/stat from the state on; undefined if the process is gone. */

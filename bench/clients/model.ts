@@ -38,7 +38,9 @@ export interface Turn {
 export class Play {
   readonly scenario: ScenarioName;
   readonly #calls: readonly Omit<ToolCall, "id">[];
+  readonly #search: Omit<ToolCall, "id"> | undefined;
   #overflowed = false;
+  #searched = false;
   #made = 0;
   /** The things that the model missed, in words. */
   readonly faults: string[] = [];
@@ -49,9 +51,11 @@ export class Play {
   /** Resolves when the caller has left an endless answer. */
   readonly left = Promise.withResolvers<void>();
 
-  constructor(scenario: ScenarioName, calls: readonly Omit<ToolCall, "id">[]) {
+  /** @param search the call that loads the tools of the calls, for a client that does not offer all of them at once */
+  constructor(scenario: ScenarioName, calls: readonly Omit<ToolCall, "id">[], search?: Omit<ToolCall, "id">) {
     this.scenario = scenario;
     this.#calls = calls;
+    this.#search = search;
   }
 
   /** Returns the model's answer to a request. `thinks`: the dialect has a place for thinking. */
@@ -75,8 +79,8 @@ export class Play {
       return { text: "and on ", endless: true };
     }
     if (turn.text.includes(secondMarker)) return { text: answer };
-    if (!canRead) return { text: "A short title" };
     if (isMcp(scenario)) return this.#mcp(turn);
+    if (!canRead) return { text: "A short title" };
     const thinking = "The file has to be read.";
     if (turn.results.length === 0) {
       const calls = this.#calls
@@ -95,9 +99,18 @@ export class Play {
 
   /** Both calls at once; then their results have to be there. */
   #mcp(turn: Turn): Step {
+    if (turn.tools.length === 0) return { text: "A short title" };
     const missing = this.#calls.map(offeredName).filter((name) => !turn.tools.includes(name));
-    if (missing.length > 0) this.faults.push(`the model is not offered ${missing.join(", ")}`);
-    if (turn.results.length === 0) return { calls: this.#calls.map((call) => this.#identified(call)) };
+    if (missing.length > 0 && this.#search && !this.#searched) {
+      this.#searched = true;
+      return { calls: [this.#identified(this.#search)] };
+    }
+    if (missing.length > 0) {
+      this.faults.push(`the model is not offered ${missing.join(", ")}, but ${turn.tools.join(", ")}`);
+      return { text: "The tools are missing." };
+    }
+    if (turn.results.length < this.#calls.length + Number(this.#searched))
+      return { calls: this.#calls.map((call) => this.#identified(call)) };
     const seen = turn.results.join(" and ");
     for (const text of Object.values(mcpContents))
       if (!seen.includes(text)) this.faults.push(`the model does not see ${text}: ${seen}`);

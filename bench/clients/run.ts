@@ -48,7 +48,8 @@ export async function runScenario(setting: Setting): Promise<string | undefined>
   const files = scenario === "image" ? ["picture.png"] : ["a.txt", "b.txt"];
   const mcp = isMcp(scenario) ? await setting.project!.setUp(client, scenario, first) : undefined;
   const auditFault = mcp && (await setting.project!.watchAudit());
-  const play = new Play(scenario, mcp?.calls ?? files.flatMap((file) => client.read?.(first, file) ?? []));
+  const calls = mcp?.calls ?? files.flatMap((file) => client.read?.(first, file) ?? []);
+  const play = new Play(scenario, calls, mcp?.search);
   for (const provider of providers) provider.play = play;
   front.exchanges.length = 0;
 

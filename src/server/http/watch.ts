@@ -5,6 +5,7 @@ import { decideOnRow } from "../core/access/parts.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { hasSameRights } from "../core/access/principals.ts";
 import type { RowChange } from "../core/catalogue/catalogue.ts";
+import { hooks } from "../core/catalogue/hooks/index.ts";
 import type { Row } from "../core/store/types.ts";
 import { type EventStream, eventResponse } from "./event-stream.ts";
 import { wholeNumberIn } from "./query.ts";
@@ -21,7 +22,7 @@ const slowReader = 50;
 /**
  * Returns changes of a kind as server-sent events: `added`, `modified` and `deleted`, with the revision as their id.
  * Without `since` it begins with all rows, then `synced`. A row that becomes hidden from the watcher is `deleted`, also
- * if it still exists for others (T53).
+ * if it still exists for others (T53). A row is also `modified` when a row that its read-only fields tell about changes.
  */
 export function watch(server: Server, kind: Kind, call: Call): Response {
   const { catalogue } = server;
@@ -34,8 +35,7 @@ export function watch(server: Server, kind: Kind, call: Call): Response {
     /** Changes that come while the rows are being sent. */
     let waiting: RowChange[] | undefined;
     const sendChanges = (changes: readonly RowChange[]) => {
-      for (const change of changes) {
-        if (change.kind !== kind.kind) continue;
+      for (const change of changesSeen(server, kind, changes)) {
         const event = eventOf(server, kind, principal, change);
         if (event) stream.send(event.type, change.revision, event.object);
       }
@@ -69,6 +69,24 @@ export function watch(server: Server, kind: Kind, call: Call): Response {
     if (rows.length <= rowsInTurn) return finish();
     waiting = [];
     void inTurns(rows.length, stream, sendRows).then(() => stream.isEnded || finish());
+  });
+}
+
+/** Returns the changes of rows of a kind, each other row once that shows a change of a row of another kind. */
+function changesSeen(
+  { catalogue: { snapshot } }: Server,
+  kind: Kind,
+  changes: readonly RowChange[],
+): RowChange[] {
+  const shown = new Set<Row>();
+  return changes.flatMap((change) => {
+    if (change.kind === kind.kind) return [change];
+    const row = change.after ?? change.before;
+    const target = row && hooks[change.kind]?.shownIn?.(row);
+    const own = target?.kind === kind.kind ? snapshot.named(target.kind, target.name) : undefined;
+    if (!own || shown.has(own)) return [];
+    shown.add(own);
+    return [{ ...change, kind: kind.kind, before: own, after: own }];
   });
 }
 

@@ -97,6 +97,11 @@ export interface Hooks<R extends Row = Row> {
    * too is shown with the value from here.
    */
   status?(row: R, view: View): Record<string, unknown>;
+  /**
+   * Returns the row of another kind whose read-only fields tell about this row. Those who watch that kind learn of a change
+   * of this row as a change of that one.
+   */
+  shownIn?(row: R): { kind: string; name: string };
   /** Returns the names of fields that are left out, because they name a row that is hidden from the reader. */
   hidden?(row: R, view: View): readonly string[];
 }

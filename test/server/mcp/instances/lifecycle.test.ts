@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { FakeClock } from "../../../support/agent/fake-clock.ts";
 import { mcpTestServer, until } from "../../../support/mcp/runtime.ts";
 import { must } from "../../../support/server.ts";
+import { watchKind } from "../../../support/watch.ts";
 
 describe("the instance of an MCP server over stdio", () => {
   it("starts when the server is attached, is listed, and serves all callers on one process", async () => {
@@ -25,6 +26,35 @@ describe("the instance of an MCP server over stdio", () => {
     expect(await mcp.row("files")).toMatchObject({ status: "ready", ready: 1, toolCount: 13 });
     await mcp.stop();
     expect(files.alive()).toEqual([]);
+  });
+
+  it("tells those who watch MCP servers that its server is ready, and nobody else (failure mode 166)", async () => {
+    const mcp = await mcpTestServer();
+    const { bearer } = await mcp.token("viewer", [{ role: "view", resource: "*" }]);
+    await must(mcp.admin("POST", "/api/v1/servers", { name: "another", command: ["/bin/false"] }));
+    const rights = [{ role: "view", resource: "servers", name: "another" }];
+    const { bearer: other } = await mcp.token("other", rights);
+    const [watch, blind, projects] = await Promise.all([
+      watchKind(mcp, bearer, "servers"),
+      watchKind(mcp, other, "servers"),
+      watchKind(mcp, bearer, "projects"),
+    ]);
+    await mcp.define("files");
+    const seen: string[] = [];
+    for (let event = await watch.next(); event?.data.status !== "ready"; event = await watch.next())
+      if (event!.data.name === "files") seen.push(`${event!.type} ${event!.data.name}`);
+    expect(seen[0]).toBe("added files");
+    expect(new Set(seen.slice(1))).toEqual(new Set(["modified files"]));
+    await must(mcp.admin("PUT", "/api/v1/servers/another", { description: "x" }));
+    expect(await blind.next()).toMatchObject({ type: "added", data: { name: "another" } });
+    expect(await blind.next()).toMatchObject({ type: "synced" });
+    expect(await blind.next()).toMatchObject({ type: "modified", data: { name: "another" } });
+    await must(mcp.admin("POST", "/api/v1/projects", { name: "last" }));
+    const names = new Set<string>();
+    for (let event = await projects.next(); event?.data.name !== "last"; event = await projects.next())
+      names.add(String(event!.data.name));
+    expect(names.has("files")).toBe(false);
+    await Promise.all([watch.leave(), blind.leave(), projects.leave()]);
   });
 
   it("is not started by a server that nobody has attached, nor by one that is listed already", async () => {
