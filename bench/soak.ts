@@ -6,13 +6,15 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { reportHostile } from "./report-hostile.ts";
+import { countsOf, isMcpKept, mcpSoakLines } from "./report-mcp-soak.ts";
 import { type AuditSoakPlan, soakAudit } from "./soak-audit.ts";
 import { type HostileSoakPlan, soakHostile } from "./soak-hostile.ts";
 import { type LineResult, lineCells, soakLines } from "./soak-lines.ts";
-import { type LinkSoakPlan, type LinkSoakResult, soakLink } from "./soak-link.ts";
+import { type LinkSoakPlan, soakLink } from "./soak-link.ts";
+import { type McpSoakPlan, soakMcp } from "./soak-mcp.ts";
 import { megabytes } from "./table.ts";
 
-const usage = `bun run soak [--only audit|link|lines|hostile] [--seed N] [--binary FILE]
+const usage = `bun run soak [--only audit|link|lines|hostile|mcp] [--seed N] [--binary FILE]
 
   audit   calls the compiled server, kills it with -9 in the middle of each round, and looks for the audit row of
           every answer that a client has received whole: [--rounds 10] [--calls 10000] [--clients 16]
@@ -21,7 +23,10 @@ const usage = `bun run soak [--only audit|link|lines|hostile] [--seed N] [--bina
   lines   sends large requests and answers over lines of 1, 8 and 100 Mbit/s, with small calls beside them: [--megabytes 32]
           (leaves out what takes longer than 100 seconds)
   hostile floods every route, the link, the answers of a provider and those of a server to its command line, with up to
-          31 MB at a time; an honest caller beside it gets its answers, and memory returns: [--seconds 300] [--width 3]`;
+          31 MB at a time; an honest caller beside it gets its answers, and memory returns: [--seconds 300] [--width 3]
+  mcp     calls MCP servers by many clients of both eras, while programs are killed and stopped, hang, answer late or twice,
+          write garbage and end in the middle of answers, instances are deleted and clients leave; each call ends in time
+          with its own result or one error, and no process is left: [--seconds 300] [--servers 20] [--clients 200]`;
 
 /** Memory may grow by this share from the first third to the last; a shorter soak, in seconds, says nothing of it. */
 const growth = 0.3;
@@ -33,9 +38,10 @@ async function main(): Promise<void> {
       only: { type: "string" },
       rounds: { type: "string", default: "10" },
       calls: { type: "string", default: "10000" },
-      clients: { type: "string", default: "16" },
+      clients: { type: "string" },
       seconds: { type: "string", default: "300" },
       agents: { type: "string", default: "20" },
+      servers: { type: "string", default: "20" },
       streams: { type: "string", default: "200" },
       megabytes: { type: "string", default: "32" },
       width: { type: "string", default: "3" },
@@ -49,11 +55,12 @@ async function main(): Promise<void> {
   if (!existsSync(binary)) throw new Error(`there is no ${binary}: run \`bun run build\``);
   const seed = Number(values.seed);
   const number = (
-    name: "rounds" | "calls" | "clients" | "seconds" | "agents" | "streams" | "megabytes" | "width",
+    name: "rounds" | "calls" | "seconds" | "agents" | "streams" | "megabytes" | "width" | "servers",
   ) => Number(values[name]);
+  const clients = (count: number) => Number(values.clients ?? count);
   const soaks: Record<string, () => Promise<boolean>> = {
     audit: () =>
-      audit({ rounds: number("rounds"), calls: number("calls"), clients: number("clients"), seed, binary }),
+      audit({ rounds: number("rounds"), calls: number("calls"), clients: clients(16), seed, binary }),
     link: () =>
       link({
         seconds: number("seconds"),
@@ -66,6 +73,15 @@ async function main(): Promise<void> {
     lines: () => lines(number("megabytes"), binary),
     hostile: () =>
       hostile({ seconds: number("seconds"), width: number("width"), bytes: 31_000_000, seed, binary }),
+    mcp: () =>
+      mcp({
+        seconds: number("seconds"),
+        servers: number("servers"),
+        clients: clients(200),
+        faultEvery: 2000,
+        seed,
+        binary,
+      }),
   };
   const chosen = Object.keys(soaks).filter((one) => values.only === undefined || one === values.only);
   if (chosen.length === 0) throw new Error(`there is no soak ${values.only}\n${usage}`);
@@ -118,17 +134,21 @@ async function hostile(plan: HostileSoakPlan): Promise<boolean> {
   return isKept;
 }
 
+async function mcp(plan: McpSoakPlan): Promise<boolean> {
+  const { seconds, servers, clients, seed } = plan;
+  console.log(`seed ${seed}: ${clients} clients of ${servers} MCP servers, for ${seconds} s`);
+  const result = await soakMcp(plan, console.log);
+  for (const line of mcpSoakLines(result)) console.log(line);
+  return isMcpKept(result) && (seconds < longEnough || isFlat({ server: result.resident }));
+}
+
 async function link(plan: LinkSoakPlan): Promise<boolean> {
   const { seconds, agents, streams, seed } = plan;
   console.log(`seed ${seed}: ${streams} streams at a time from ${agents} agents, for ${seconds} s`);
   const result = await soakLink(plan, console.log);
   const { whole, errors, wrong, hung, longestOver, faults, recovered, resident } = result;
-  const list = (counts: Record<string, number>) =>
-    Object.entries(counts)
-      .map(([what, count]) => `${count} ${what}`)
-      .join(", ");
-  console.log(`faults: ${list(faults)}`);
-  console.log(`${whole} whole streams; ended in one error: ${list(errors) || "none"}`);
+  console.log(`faults: ${countsOf(faults)}`);
+  console.log(`${whole} whole streams; ended in one error: ${countsOf(errors) || "none"}`);
   console.log(
     `${wrong.length} wrong, ${hung.length} hung; all models back ${recovered.toFixed(0)} ms after the last fault`,
   );
@@ -143,7 +163,7 @@ async function link(plan: LinkSoakPlan): Promise<boolean> {
   return wrong.length === 0 && hung.length === 0 && whole > 0 && (seconds < longEnough || isFlat(resident));
 }
 
-function isFlat(resident: LinkSoakResult["resident"]): boolean {
+function isFlat(resident: Record<string, { first: number; last: number }>): boolean {
   return Object.values(resident).every(({ first, last }) => last <= first * (1 + growth));
 }
 

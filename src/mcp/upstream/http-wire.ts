@@ -76,7 +76,7 @@ export class HttpWire implements UpstreamWire {
         void this.notify("notifications/cancelled", { requestId: pending.id }).catch(() => undefined);
     });
     const signal = AbortSignal.any([this.#closing.signal, gone.signal]);
-    this.#deliver(request, pending, options, signal).catch((error) => pending.fail(failureOf(error)));
+    this.#deliver(request, pending, options, signal).catch((error) => pending.fail(this.#failureOf(error)));
     return pending.result;
   }
 
@@ -98,6 +98,12 @@ export class HttpWire implements UpstreamWire {
     this.#events.onClose(new Error("the connection was closed"));
   }
 
+  /** The caller has cancelled nothing if it is the wire that was closed. */
+  #failureOf(error: unknown): Error {
+    if (!this.#closing.signal.aborted) return failureOf(error);
+    return new McpFailure("closed", "the connection was closed", { cause: error });
+  }
+
   async #deliver(
     request: RpcRequest,
     pending: PendingRequest,
@@ -117,7 +123,7 @@ export class HttpWire implements UpstreamWire {
         // A server should end the stream now. One that does not must not keep a connection for ever.
         if (pending.isOver) setTimeout(() => response.cancel(), endAfter).unref();
       });
-      return pending.fail(ended);
+      return pending.fail(this.#failureOf(ended));
     }
     const text = await response.text(maxMessageBytes);
     const messages = parseMessages(text) ?? parseLines(text);

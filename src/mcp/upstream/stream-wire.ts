@@ -36,7 +36,8 @@ export class StreamWire implements UpstreamWire {
         method,
         params: pending.withToken(params),
       };
-      if (!pending.isOver) await this.#send(request, pending);
+      // Not awaited: a program that reads nothing would keep the call beyond its time.
+      if (!pending.isOver) void this.#send(request, pending);
       return await pending.result;
     } catch (error) {
       // `initialize` must not be cancelled.
@@ -45,7 +46,7 @@ export class StreamWire implements UpstreamWire {
         ["timeout", "cancelled"].includes(error.kind) &&
         method !== "initialize"
       )
-        await this.#cancel(pending.id, error.message);
+        void this.#cancel(pending.id, error.message);
       throw error;
     } finally {
       this.#pending.delete(pending.id);

@@ -60,6 +60,21 @@ function events(messages: object[], keepOpen = false): Response {
 const patient = { timeout: 30_000 };
 
 describe("a server over HTTP", () => {
+  it.each([
+    ["before its answer", () => new Promise<Response>(() => undefined)],
+    ["in its stream", () => events([], true)],
+  ])(
+    "whose connection is closed %s ends its calls as closed: their callers have not left (failure mode 162)",
+    async (_, answer) => {
+      const { wire, received } = open(answer);
+      const call = wire.exchange("tools/call", {}, patient);
+      call.catch(() => undefined);
+      await vi.waitFor(() => expect(received).toHaveLength(1));
+      await wire.close();
+      await expect(call).rejects.toMatchObject({ kind: "closed", isUnsent: false });
+    },
+  );
+
   it("answers with JSON, and gets the configured headers", async () => {
     const { wire, received } = open((message) => Response.json(result(message, { a: 1 })));
     expect(await wire.exchange("tools/list", {}, patient)).toEqual({ a: 1 });

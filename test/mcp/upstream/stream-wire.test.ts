@@ -35,6 +35,16 @@ describe("requests on one stream", () => {
     ]);
   });
 
+  it("end in time when the server reads nothing, so that nothing can be written (failure mode 161)", async () => {
+    const { wire, stream } = open();
+    stream.send.mockImplementation(() => new Promise(() => undefined));
+    await expect(wire.exchange("a", {}, { timeout: 20 })).rejects.toMatchObject({ kind: "timeout" });
+    const leaving = new AbortController();
+    const left = wire.exchange("b", {}, { ...patient, signal: leaving.signal });
+    leaving.abort();
+    await expect(left).rejects.toMatchObject({ kind: "cancelled" });
+  });
+
   it("throw the error of the server, with its code and data", async () => {
     const { wire } = open();
     const result = wire.exchange("a", {}, patient);

@@ -153,6 +153,38 @@ describe("an MCP server that hangs", () => {
     expect(files.count("start ")).toBe(1);
   });
 
+  it("ends a call after callSeconds also when it does not read what it is sent (failure mode 161)", async () => {
+    const mcp = await mcpTestServer();
+    const files = await mcp.define("files", { callSeconds: 1 });
+    process.kill(files.alive()[0]!, "SIGSTOP");
+    // More than fits into the pipe to it.
+    const { error } = await mcp.call("echo", { text: "x".repeat(1_000_000) });
+    expect(error?.message).toContain("did not answer within callSeconds (1 s)");
+  });
+
+  it("lets a call wait for its turn no longer than callSeconds, and never gets it then (failure mode 163)", async () => {
+    const clock = new FakeClock();
+    const mcp = await mcpTestServer({ time: clock });
+    const files = await mcp.define("files");
+    const busy = Array.from({ length: 16 }, () => mcp.call("wait", { text: "busy" }));
+    await files.until("waiting 16");
+    const waiting = mcp.call("wait", { text: "too many" });
+    let isOver = false;
+    void waiting.then(() => {
+      isOver = true;
+    });
+    await clock.until(() => clock.waits.some((wait) => wait > 50_000));
+    await clock.advance(50_000);
+    expect(isOver).toBe(false);
+    await clock.advance(10_000);
+    expect((await waiting).error?.message).toMatch(
+      /files was busy with other calls for callSeconds \(60 s\)/,
+    );
+    files.mark("go");
+    expect((await Promise.all(busy)).map(({ text }) => text)).toEqual(busy.map(() => "busy"));
+    expect(files.journal().filter((line) => line.includes("too many"))).toEqual([]);
+  });
+
   it("may take longer than callSeconds while it reports progress", async () => {
     const mcp = await mcpTestServer();
     await mcp.define("files", { callSeconds: 1 });
