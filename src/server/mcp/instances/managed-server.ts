@@ -21,6 +21,7 @@ import { hasOtherTools, keepListing } from "./listings.ts";
 import { InstanceLog } from "./logs/instance-log.ts";
 import { openInstance, type StartServices } from "./open-instance.ts";
 import type { RowStatuses } from "./row-statuses.ts";
+import { waitForTurn } from "./wait-for-turn.ts";
 
 export interface ManagedServerOptions extends StartServices, NodeFacts {
   rows: RowStatuses;
@@ -86,7 +87,6 @@ export class ManagedServer implements InstanceOwner {
 
   /** Calls the server. @throws RpcError of the server; AppError if there is no answer */
   async call(call: ServerCall): Promise<JsonObject> {
-    const { principal } = call.caller;
     const { method, params } = call;
     const uri = /^resources\/(un)?subscribe$/.test(method) ? String(params["uri"]) : undefined;
     // One of the instances follows resources, so that none is told twice.
@@ -97,7 +97,7 @@ export class ManagedServer implements InstanceOwner {
       // One that has stopped follows nothing any more, and is not started for this.
       if (!instance.connection) return {};
     }
-    if (!instance.queue.tryEnter()) await this.#turn(instance, principal.id, call.signal);
+    if (!instance.queue.tryEnter()) await waitForTurn(instance.queue, call, this.settings().callTime, this.time);
     try {
       const result = await callInstance(instance, call, this.time, () => this.#row);
       if (uri !== undefined && method === "resources/subscribe") instance.followed.add(uri);
@@ -280,29 +280,6 @@ export class ManagedServer implements InstanceOwner {
     return this.#options.catalogue.snapshot
       .table("serverattachment")
       .sorted.some((attachment) => attachment.name === name);
-  }
-
-  /**
-   * Waits until an instance takes one more call of a caller.
-   *
-   * @throws AppError if it works on others for as long as a call may take: they may never end
-   */
-  async #turn(instance: Instance, callerId: string, signal: AbortSignal | undefined): Promise<void> {
-    const { callTime } = this.settings();
-    const late = new AbortController();
-    const stopTimer = this.time.after(callTime, () => late.abort());
-    try {
-      await instance.queue.enter(callerId, signal ? AbortSignal.any([signal, late.signal]) : late.signal);
-    } catch (error) {
-      if (!late.signal.aborted || signal?.aborted) throw error;
-      throw new AppError(
-        "too_many_requests",
-        `MCP server ${this.#row.name} was busy with other calls for callSeconds (${callTime / 1000} s); the call was not sent to it`,
-        { retryAfter: 1 },
-      );
-    } finally {
-      stopTimer();
-    }
   }
 
   /** Returns the instance that has the fewest calls of those that a caller may use. */
