@@ -97,7 +97,8 @@ export class ManagedServer implements InstanceOwner {
       // One that has stopped follows nothing any more, and is not started for this.
       if (!instance.connection) return {};
     }
-    if (!instance.queue.tryEnter()) await waitForTurn(instance.queue, call, this.settings().callTime, this.time);
+    if (!instance.queue.tryEnter())
+      await waitForTurn(instance.queue, call, this.settings().callTime, this.time);
     try {
       const result = await callInstance(instance, call, this.time, () => this.#row);
       if (uri !== undefined && method === "resources/subscribe") instance.followed.add(uri);
