@@ -17,6 +17,8 @@ interface MeaningRow {
   /** Values of `code`, `type` or `status` of the error. */
   codes?: readonly string[];
   words?: RegExp;
+  /** True if the words have this meaning at every status. */
+  isPlain?: true;
 }
 
 const rows: readonly MeaningRow[] = [
@@ -55,10 +57,17 @@ const rows: readonly MeaningRow[] = [
       /\bjinja|\braise_exception\b|System message must be|roles must alternate|(?:image|audio|multimodal) (?:input|data) (?:is|are) not supported|\bmmproj\b|does not support (?:image|audio|multimodal)|chat template (?:error|is not supported)/i,
   },
   {
+    // Gemini and xAI refuse a wrong key with 400.
+    is: "credential",
+    words:
+      /\b(?:incorrect|invalid|expired) api[ _-]?key\b|\bapi[ _-]?key (?:is )?(?:not valid|invalid|expired)\b/i,
+    isPlain: true,
+  },
+  {
     is: "credential",
     codes: ["invalid_api_key", "authentication_error", "API_KEY_INVALID", "UNAUTHENTICATED"],
     statuses: [401],
-    words: /\b(?:api[ _-]?key|credentials?|access token|authenticat\w+|unauthori[sz]ed)\b/i,
+    words: /\b(?:api[ _-]?key|credentials?|access token|authenticat\w+|unauthori[sz]ed|missing scopes?)\b/i,
   },
 ];
 
@@ -71,11 +80,11 @@ export function meaningOf(error: MeantError): ErrorMeaning | undefined {
   if (overflow) return overflow;
   const { status, message, fields, type } = error;
   const codes = [fields.code, type, fields.type, fields.status].map(String);
-  const found = rows.find(({ is, statuses, codes: known, words }) => {
+  const found = rows.find(({ is, statuses, codes: known, words, isPlain }) => {
     if (known?.some((code) => codes.includes(code))) return true;
     // Gemini says "exceeded your current quota" for the limit of a minute, and tells when to try again.
     if (is === "quota" && tellsWait(fields)) return false;
-    if (needsRefusal.has(is) && !isRefusal(status, is)) return false;
+    if (!isPlain && needsRefusal.has(is) && !isRefusal(status, is)) return false;
     // A refusal of the provider's own says the same by its status.
     if (is === "unsupported_input" && !(status !== undefined && status >= 500)) return false;
     return words?.test(message) || (statuses?.includes(status ?? 0) ?? false);
@@ -95,12 +104,14 @@ const overflowCodes: ReadonlySet<unknown> = new Set([
   "context_length_exceeded",
   "context_window_exceeded",
   "exceed_context_size_error",
+  "model_max_prompt_tokens_exceeded",
+  "tokens_limit_reached",
 ]);
 
 /**
  * The sentences with which providers refuse a request that does not fit into the context: OpenAI and DeepSeek, vLLM and
  * SGLang, llama.cpp, Anthropic, Gemini, Mistral, xAI, Groq, TGI and Together, Ollama, LM Studio, Cohere, Fireworks, Kimi,
- * GLM, Bedrock. `prompt`, `output` and `limit` are tokens.
+ * GLM, Bedrock, GitHub, MiniMax, DashScope, Volcengine. `prompt`, `output` and `limit` are tokens.
  */
 const overflowSentences: readonly RegExp[] = [
   /prompt is too long: (?<prompt>\d+) tokens > (?<limit>\d+) maximum/i,
@@ -113,6 +124,7 @@ const overflowSentences: readonly RegExp[] = [
   /input \((?<prompt>\d+) tokens\) is longer than the model's context length \((?<limit>\d+)/i,
   /request \((?<prompt>\d+) tokens\) exceeds the available context size \((?<limit>\d+)/i,
   /exceeds the available context size \((?<limit>\d+) tokens\)/i,
+  /input token count exceeds the maximum number of tokens allowed \(?(?<limit>\d+)/i,
   /input token count (?:\(|is )(?<prompt>\d+).*?maximum number of tokens allowed \(?(?<limit>\d+)/i,
   /contains (?<prompt>\d+) tokens .*?too large for model with (?<limit>\d+) maximum context length/i,
   /maximum prompt length is (?<limit>\d+) but the request contains (?<prompt>\d+) tokens/i,
@@ -122,9 +134,17 @@ const overflowSentences: readonly RegExp[] = [
   /cannot exceed (?<limit>\d+) - received (?<prompt>\d+)/i,
   /prompt is too long: (?<prompt>\d+), model maximum context length: (?<limit>\d+)/i,
   /passed (?<prompt>\d+) input tokens.*?limit is (?<limit>\d+)/i,
+  /exceeded model token limit: (?<limit>\d+) \(requested: (?<prompt>\d+)/i,
   /exceeded model token limit: (?<limit>\d+)/i,
+  /prompt token count of (?<prompt>\d+) exceeds the limit of (?<limit>\d+)/i,
+  /range of input length should be \[\d+, ?(?<limit>\d+)\]/i,
+  /request body too large for .*? model\. max size: (?<limit>\d+) tokens/i,
+  // Groq, with 413: no wait lets such a request pass the limit of a minute.
+  /request too large for model .*?limit:? (?<limit>\d+), requested:? (?<prompt>\d+)/is,
+  /input \((?<prompt>\d+) tokens\) is too large to process.*?current batch size: (?<limit>\d+)/is,
+  /input is too large to process|exceed max message tokens|greater than the context length/i,
   /prompt (?:is )?too long|prompt exceeds max length|input is too long for requested model|reduce the length of the messages/i,
-  /maximum (?:context|model) length|context (?:window|length|size) (?:was |is )?exceeded|exceeds? (?:the )?(?:maximum |model's |available )*context (?:window|length|size)/i,
+  /maximum (?:context|model) length|context (?:window|length|size) (?:(?:was |is |has been )?exceeded|exceeds (?:the )?limit)|exceed(?:s|ed)? (?:the )?(?:max(?:imum)? |model(?:'s)? |available )*context (?:window|length|size)/i,
 ];
 
 /** The longest message that is searched. Providers cut their own far below this. */

@@ -16,16 +16,25 @@ const known: Readonly<Record<string, FinishReason>> = {
   eos: "stop",
   eos_token: "stop",
   complete: "stop",
+  completed: "stop",
   length: "length",
   max_tokens: "length",
   max_output_tokens: "length",
   // Mistral: the context is full.
   model_length: "length",
+  max_length: "length",
+  // MiMo: the answer repeats itself.
+  repetition_truncation: "length",
   model_context_window_exceeded: "length",
   tool_calls: "tool_calls",
+  tool_call: "tool_calls",
   function_call: "tool_calls",
   tool_use: "tool_calls",
   content_filter: "content_filter",
+  content_filtered: "content_filter",
+  guardrail_intervened: "content_filter",
+  // GLM: https://docs.z.ai/api-reference/llm/chat-completion
+  sensitive: "content_filter",
   refusal: "content_filter",
   // Gemini's.
   safety: "content_filter",

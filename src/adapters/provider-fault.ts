@@ -1,11 +1,13 @@
+import type { ErrorMeaning } from "../errors.ts";
 import type { ResponsesEvent } from "../wire/dialects/responses.ts";
 import { isObject, parsedObject } from "../wire/json.ts";
 import { oneLine } from "../wire/text.ts";
 import { meaningOf } from "./error-meaning.ts";
+import { faultWords } from "./fault-words.ts";
 import { retryTimeOf } from "./retry-time.ts";
 import type { ProviderFault, StreamFault } from "./types.ts";
 
-/** The HTTP status of each type of error, for errors in streams. Types of OpenAI and of Anthropic. */
+/** The HTTP status of each type or code of an error, for errors in streams: OpenAI's, Anthropic's, Google's and AWS'. */
 const statusOfType: Readonly<Record<string, number>> = {
   invalid_request_error: 400,
   authentication_error: 401,
@@ -20,6 +22,32 @@ const statusOfType: Readonly<Record<string, number>> = {
   server_error: 500,
   timeout_error: 504,
   overloaded_error: 529,
+  server_is_overloaded: 503,
+  slow_down: 503,
+  BadRequestError: 400,
+  InternalServerError: 500,
+  INVALID_ARGUMENT: 400,
+  FAILED_PRECONDITION: 400,
+  UNAUTHENTICATED: 401,
+  PERMISSION_DENIED: 403,
+  NOT_FOUND: 404,
+  RESOURCE_EXHAUSTED: 429,
+  INTERNAL: 500,
+  UNAVAILABLE: 503,
+  DEADLINE_EXCEEDED: 504,
+  ValidationException: 400,
+  AccessDeniedException: 403,
+  ThrottlingException: 429,
+  ServiceUnavailableException: 503,
+};
+
+/** The HTTP status of an error that names none: a client repeats a call that failed with 502. */
+const statusOfMeaning: Readonly<Partial<Record<ErrorMeaning["is"], number>>> = {
+  overflow: 400,
+  moderation: 400,
+  sealed_elsewhere: 400,
+  no_model: 404,
+  quota: 429,
 };
 
 const longestMessage = 1_000;
@@ -56,9 +84,9 @@ export function faultOf(payload: unknown, httpStatus?: number): StreamFault | un
   if (!isObject(outer)) return undefined;
   if (typeof outer.error === "string" && outer.error !== "")
     return meant(outer.error, undefined, {}, httpStatus);
-  const isInside = isObject(outer.error) || Array.isArray(outer.error);
+  const isInside = (isObject(outer.error) && !isEmpty(outer.error)) || Array.isArray(outer.error);
   const error = isInside ? (outer.error as Record<string, unknown>) : outer;
-  const message = text(error.message) ?? text(outer.message) ?? detailOf(outer.detail);
+  const message = faultWords(error) ?? faultWords(outer);
   if (message === undefined && error === outer) return undefined;
   const type = text(error.type) ?? text(error.code) ?? text(error.status);
   return meant(message, type, error, httpStatus);
@@ -73,9 +101,11 @@ function meant(
   const fields = isSmall(error) ? error : {};
   const words = told ?? JSON.stringify(fields);
   const named = Number(fields.code ?? fields.status);
-  const status = named >= 400 && named <= 599 ? named : type && statusOfType[type];
+  const coded = [type, fields.code, fields.status].map((name) => statusOfType[String(name)]).find(Boolean);
+  const ownStatus = named >= 400 && named <= 599 ? named : coded;
   const message = oneLine(words, longestMessage);
-  const meaning = meaningOf({ status: httpStatus ?? (status || undefined), message: words, type, fields });
+  const meaning = meaningOf({ status: httpStatus ?? ownStatus, message: words, type, fields });
+  const status = ownStatus ?? (meaning && statusOfMeaning[meaning.is]);
   const retryAfter = retryTimeOf(words, fields);
   return {
     message,
@@ -115,18 +145,21 @@ export function responsesFault(event: ResponsesEvent): StreamFault {
   return reportedFault(typeof error.message === "string" ? { error } : undefined);
 }
 
-/** Returns true for a chat chunk, or a whole answer, that is an error. */
-export function isChatError(chunk: { error?: unknown; object?: unknown }): boolean {
-  return Boolean(chunk.error) || chunk.object === "error";
+/**
+ * Returns true for a chat chunk, or a whole answer, that is an error. Some frameworks send `error: null` or `error: {}`
+ * with each answer. FastAPI's `detail`, and `base_resp` of MiniMax with a status that is not 0, are errors in place of
+ * choices: https://platform.minimax.io/docs/api-reference/text-openai-api
+ */
+export function isChatError(chunk: object): boolean {
+  const { error, object, choices, detail, success, base_resp } = chunk as Readonly<Record<string, unknown>>;
+  if (object === "error") return true;
+  if (error && !isEmpty(error)) return true;
+  if (Array.isArray(choices) && choices.length > 0) return false;
+  return Boolean(detail) || success === false || (isObject(base_resp) && Boolean(base_resp.status_code));
 }
 
-/** Reads FastAPI's `detail`: a sentence, or a list of faults. */
-function detailOf(detail: unknown): string | undefined {
-  if (!Array.isArray(detail)) return text(detail);
-  const faults = detail.filter(isObject).map(({ loc, msg }) => {
-    return Array.isArray(loc) ? `${loc.join(".")}: ${msg}` : String(msg);
-  });
-  return text(faults.join("; "));
+function isEmpty(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
 }
 
 function text(value: unknown): string | undefined {

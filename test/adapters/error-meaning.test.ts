@@ -109,6 +109,59 @@ describe("the meaning of a provider's error", () => {
     ],
     ["Kimi", openai("Invalid request: Your request exceeded model token limit: 262144"), { limit: 262144 }],
     ["Groq, by its code", openai("too much", { code: "context_length_exceeded" }), {}],
+    [
+      "Kimi, with both numbers",
+      openai("Invalid request: Your request exceeded model token limit: 262144 (requested: 300000)"),
+      { prompt: 300000, limit: 262144 },
+    ],
+    [
+      "Gemini, with the limit alone",
+      openai("The input token count exceeds the maximum number of tokens allowed 1048576."),
+      { limit: 1048576 },
+    ],
+    [
+      "Groq's limit of a minute",
+      openai(
+        "Request too large for model `x` in organization `org` on tokens per minute (TPM): Limit 6000, Requested 9000, please reduce your message size and try again.",
+      ),
+      { prompt: 9000, limit: 6000 },
+    ],
+    [
+      "Copilot",
+      openai("prompt token count of 140000 exceeds the limit of 128000", {
+        code: "model_max_prompt_tokens_exceeded",
+      }),
+      { prompt: 140000, limit: 128000 },
+    ],
+    [
+      "GitHub Models",
+      openai("Request body too large for gpt-4o model. Max size: 8000 tokens.", {
+        code: "tokens_limit_reached",
+      }),
+      { limit: 8000 },
+    ],
+    [
+      "DashScope",
+      openai("<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 129024]"),
+      { limit: 129024 },
+    ],
+    [
+      "llama.cpp's batch",
+      openai("input (1200 tokens) is too large to process. increase it (current batch size: 512)"),
+      { prompt: 1200, limit: 512 },
+    ],
+    ["MiniMax", openai("invalid params, context window exceeds limit (2013)"), {}],
+    ["Volcengine", openai("Total tokens of image and text exceed max message tokens"), {}],
+    [
+      "LM Studio's other sentence",
+      {
+        error: "The number of tokens to keep from the initial prompt is greater than the context length.",
+      },
+      {},
+    ],
+    ["its runtime", { error: "Context size has been exceeded." }, {}],
+    ["vendors", openai("Exceeded model context window size"), {}],
+    ["others", openai("total tokens exceed max context length"), {}],
     ["Bedrock", openai("Input is too long for requested model."), {}],
     ["Ollama", { error: "prompt too long; exceeded max context length by 12 tokens" }, {}],
   ])("is overflow for the words of %s", (_name, body, numbers) => {
@@ -123,6 +176,28 @@ describe("the meaning of a provider's error", () => {
       "credential",
     ],
     ["a key without a right", 403, openai("Your API key does not have permission"), "credential"],
+    [
+      "Gemini's wrong key",
+      400,
+      [
+        {
+          error: {
+            code: 400,
+            message: "API key not valid. Please pass a valid API key.",
+            status: "INVALID_ARGUMENT",
+          },
+        },
+      ],
+      "credential",
+    ],
+    ["xAI's wrong key", 400, { code: "x", error: "Incorrect API key provided: sk-***1." }, "credential"],
+    [
+      "a key without a scope",
+      403,
+      openai("You have insufficient permissions for this operation. Missing scopes: model.request"),
+      "credential",
+    ],
+    ["a question about keys", 400, openai("messages[0] asks for an api key"), undefined],
     ["any 401", 401, openai("no"), "credential"],
     ["an unknown model with 401", 401, openai("Model no-such-model is not supported"), "no_model"],
     ["an unknown model", 404, openai("x", { code: "model_not_found" }), "no_model"],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { faultOf, readProviderError } from "../../src/adapters/provider-fault.ts";
+import { faultOf, isChatError, readProviderError } from "../../src/adapters/provider-fault.ts";
 
 describe("readProviderError (case 76)", () => {
   it.each([
@@ -30,6 +30,50 @@ describe("readProviderError (case 76)", () => {
       '{"detail":[{"loc":["body","model"],"msg":"field required"}]}',
       { message: "body.model: field required" },
     ],
+    [
+      "Mistral's, with an object as message",
+      '{"object":"error","message":{"detail":[{"loc":["body","foo"],"msg":"Extra inputs"}]},"type":"invalid_request_error"}',
+      { message: "body.foo: Extra inputs", type: "invalid_request_error" },
+    ],
+    ["a list of sentences", '{"errors":["a broke","b broke"]}', { message: "a broke; b broke" }],
+    [
+      "Cloudflare's",
+      '{"result":null,"success":false,"errors":[{"code":5007,"message":"No such model x"}],"messages":[]}',
+      { message: "No such model x", meaning: { is: "no_model" } },
+    ],
+    ["AWS'", '{"Message":"malformed"}', { message: "malformed" }],
+    ["GLM's", '{"code":1214,"msg":"bad messages"}', { message: "bad messages" }],
+    [
+      "MiniMax's",
+      '{"base_resp":{"status_code":1008,"status_msg":"insufficient balance"}}',
+      { message: "insufficient balance", meaning: { is: "quota" } },
+    ],
+    [
+      "a message that is the error of the provider behind",
+      JSON.stringify({
+        error: { message: '{"error":{"message":"{\\"message\\":\\"inner words\\"}"}}', code: 400 },
+      }),
+      { message: "inner words" },
+    ],
+    [
+      "OpenRouter's",
+      JSON.stringify({
+        error: {
+          message: "Provider returned error",
+          metadata: { raw: '{"error":{"message":"insufficient balance"}}' },
+        },
+      }),
+      {
+        message: "Provider returned error: insufficient balance",
+        meaning: { is: "quota" },
+      },
+    ],
+    [
+      "a message that says enough, without its metadata",
+      JSON.stringify({ error: { message: "no", metadata: { raw: "more" } } }),
+      { message: "no" },
+    ],
+    ["a message that only looks like JSON", '{"error":{"message":"{x}"}}', { message: "{x}" }],
     ["an object without a message", '{"error":{"code":"odd"}}', { message: '{"code":"odd"}', type: "odd" }],
     [
       "plain text",
@@ -53,6 +97,12 @@ describe("readProviderError (case 76)", () => {
     expect(readProviderError(502, "<html></html>").message).toMatch(/a web page$/);
   });
 
+  it("does not follow errors in errors for ever", () => {
+    let message = "deep";
+    for (let at = 0; at < 20; at++) message = JSON.stringify({ message });
+    expect(readProviderError(500, message).message.length).toBeLessThanOrEqual(1_000);
+  });
+
   it("cuts every message at 1,000 characters", () => {
     for (const body of [
       "x".repeat(5_000_000),
@@ -70,16 +120,50 @@ describe("faultOf", () => {
     expect(faultOf({ error: { type: "overloaded_error", message: "x" } })?.status).toBe(529);
     expect(faultOf({ error: { code: 503, message: "x" } })?.status).toBe(503);
     expect(faultOf({ error: { code: "429", message: "x" } })?.status).toBe(429);
+    expect(faultOf({ error: { code: "server_is_overloaded", message: "x" } })?.status).toBe(503);
+    expect(faultOf({ error: { code: "rate_limit_exceeded", type: "tokens", message: "x" } })?.status).toBe(
+      429,
+    );
+    expect(faultOf({ error: { status: "RESOURCE_EXHAUSTED", message: "x" } })?.status).toBe(429);
     expect(faultOf({ error: { code: 7, type: "odd", message: "x" } })).toMatchObject({
       message: "x",
       type: "odd",
     });
   });
 
-  it.each([undefined, null, 1, "text", [], {}, { error: null }, { error: "" }])(
+  it("returns the status of an error's meaning, which says if a client may repeat the call (case 154)", () => {
+    const status = (error: object) => faultOf({ error })?.status;
+    expect(status({ code: "context_length_exceeded", message: "x" })).toBe(400);
+    expect(status({ message: "prompt is too long: 9 tokens > 8 maximum" })).toBe(400);
+    expect(status({ message: "no such model" })).toBe(404);
+    expect(status({ message: "the GPU fell off the bus" })).toBeUndefined();
+  });
+
+  it.each([undefined, null, 1, "text", [], {}, { error: null }, { error: "" }, { error: {} }])(
     "finds none in %j",
     (payload) => {
       expect(faultOf(payload)).toBeUndefined();
     },
   );
+});
+
+describe("isChatError (case 154)", () => {
+  const choices = [{ delta: { content: "x" } }];
+  it.each<[object, boolean]>([
+    [{ error: { message: "x" } }, true],
+    [{ error: "x" }, true],
+    [{ object: "error", message: "x" }, true],
+    [{ detail: "x" }, true],
+    [{ success: false, errors: [] }, true],
+    [{ choices: [], base_resp: { status_code: 1002, status_msg: "x" } }, true],
+    [{ choices: null, base_resp: { status_code: 1008 } }, true],
+    [{ choices, error: null }, false],
+    [{ choices, error: {} }, false],
+    [{ choices, base_resp: { status_code: 0, status_msg: "" } }, false],
+    [{ choices, detail: "x" }, false],
+    [{ choices: [], usage: { prompt_tokens: 1 } }, false],
+    [{}, false],
+  ])("is right for %j", (chunk, is) => {
+    expect(isChatError(chunk)).toBe(is);
+  });
 });

@@ -4,7 +4,7 @@ import { passthroughPipe } from "../../src/adapters/passthrough/index.ts";
 import { ChatFromMessages } from "../../src/adapters/translation/chat-to-messages/stream.ts";
 import { MessagesFromChat } from "../../src/adapters/translation/messages-to-chat/stream.ts";
 import { ResponsesFromChat } from "../../src/adapters/translation/responses-to-chat/stream.ts";
-import { chatUsage } from "../../src/wire/dialects/chat.ts";
+import { chatUsage, chunkUsage } from "../../src/wire/dialects/chat.ts";
 import { messagesUsage } from "../../src/wire/dialects/messages.ts";
 
 interface Report {
@@ -124,7 +124,39 @@ describe("the parts of a report (case 115)", () => {
     const reasoning = { completion_tokens_details: { reasoning_tokens: 100 } };
     expect(chatUsage({ ...counts, ...reasoning })?.completionTokens).toBe(105);
     expect(chatUsage({ ...counts, ...reasoning, total_tokens: 15 })?.completionTokens).toBe(5);
-    expect(chatUsage(counts)?.completionTokens).toBe(5);
+    // Gemini names them nowhere (case 153); a total may also have cached tokens that the prompt lacks.
+    expect(chatUsage(counts)?.completionTokens).toBe(105);
+    expect(chatUsage({ ...counts, cached_tokens: 100 })?.completionTokens).toBe(5);
+    // Embeddings have no completion.
+    expect(chatUsage({ prompt_tokens: 10, total_tokens: 15 })?.completionTokens).toBe(0);
+  });
+
+  it("are the runs of the model within one call of messages, all of which are billed (case 153)", () => {
+    const compaction = { type: "compaction", input_tokens: 5000, output_tokens: 300 };
+    const message = { type: "message", input_tokens: 100, output_tokens: 5, cache_read_input_tokens: 40 };
+    const usage = { input_tokens: 100, output_tokens: 5, cache_read_input_tokens: 40 };
+    const sum = { promptTokens: 5140, completionTokens: 305, cachedTokens: 40 };
+    expect(messagesUsage({ ...usage, iterations: [compaction, message] })).toEqual(sum);
+    for (const iterations of [undefined, null, [], "x", [null, 7], [{ ...message, input_tokens: 1 }]])
+      expect(messagesUsage({ ...usage, iterations }), JSON.stringify(iterations)).toEqual({
+        promptTokens: 140,
+        completionTokens: 5,
+        cachedTokens: 40,
+      });
+  });
+
+  it("are read where Kimi puts them (case 153)", () => {
+    expect(chatUsage({ prompt_tokens: 100, completion_tokens: 5, cached_tokens: 60 })?.cachedTokens).toBe(60);
+    const usage = { prompt_tokens: 100, completion_tokens: 5 };
+    expect(chunkUsage({ choices: [{ finish_reason: "stop", usage }] })).toEqual(usage);
+    expect(chunkUsage({ choices: [{ usage: null }] })).toBeUndefined();
+  });
+
+  it.each([-7, Number.NaN, "100", null, {}])("are 0 for a count of %j", (count) => {
+    expect(chatUsage({ prompt_tokens: count, completion_tokens: count })).toMatchObject({
+      promptTokens: 0,
+      completionTokens: 0,
+    });
   });
 
   it("are tokens of images and audio, and seconds, in answers of those", () => {

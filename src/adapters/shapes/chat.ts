@@ -18,7 +18,7 @@ export const chatShapes: AnswerShapes = {
   faultIn(body) {
     const answer = (isObject(body) ? body : {}) as ChatCompletion & { object?: string };
     if (isChatError(answer)) return reportedFault(answer);
-    if (!Array.isArray(answer.choices))
+    if (!Array.isArray(answer.choices) || answer.choices.length === 0)
       return faultOf(body) ?? { message: "the provider sent an answer without choices" };
     const failed = answer.choices.find((choice) => saysFailure(choice?.finish_reason));
     return failed && brokenOff(failed);

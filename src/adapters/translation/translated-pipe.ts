@@ -4,6 +4,7 @@ import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import { type SseEvent, SseParser } from "../../wire/sse.ts";
+import { oneLine } from "../../wire/text.ts";
 import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
 
 /** Converts events of the provider to frames for the caller. Each translation adds its own conversion. */
@@ -105,7 +106,11 @@ export function converted<T>(convert: () => T): T {
  */
 export function payloadOf({ data }: SseEvent): object {
   const payload = parsedObject(data);
-  if (!payload)
-    throw garbage("sent an event that is not a JSON object, or is too large or nested too deeply");
-  return payload;
+  if (payload) return payload;
+  const isWords = data.length <= 500 && !/^\s*[[{"]/.test(data);
+  throw garbage(
+    isWords
+      ? `sent words instead of an event: ${oneLine(data, 500)}`
+      : "sent an event that is not a JSON object, or is too large or nested too deeply",
+  );
 }

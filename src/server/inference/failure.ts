@@ -32,7 +32,7 @@ export function providerFailure(
     return new AppError("provider_error", `the provider redirected (${status}); redirects are not followed`);
   const message = redact(fault.message, key);
   if (status === 508) return new AppError("loop_detected", message);
-  const isRefusal = status < 500 || meaning?.is === "unsupported_input";
+  const isRefusal = statusFor(status, fault) < 500;
   const code = status === 429 ? "too_many_requests" : isRefusal ? "invalid_request" : "provider_error";
   return new AppError(code, message, {
     status: statusFor(status, fault),
@@ -49,7 +49,7 @@ export function providerFailure(
 /** Returns the status that a caller gets for the status of a provider. */
 function statusFor(status: number, { meaning }: ProviderFault): number {
   // A client would repeat a call that can never succeed.
-  if (meaning?.is === "unsupported_input") return 400;
+  if (meaning?.is === "unsupported_input" || (meaning?.is === "overflow" && status >= 500)) return 400;
   // A caller would take 401 for a fault of its own token.
   return status === 401 ? 404 : status;
 }

@@ -36,6 +36,8 @@ export interface ChatUsage {
   seconds?: number;
   /** DeepSeek's name for cached tokens. */
   prompt_cache_hit_tokens?: number;
+  /** Kimi's. */
+  cached_tokens?: number;
 }
 
 export interface ChatToolCall {
@@ -88,6 +90,8 @@ export interface ChatChoice {
   stop_reason?: unknown;
   /** OpenRouter: the error that ended the answer. */
   error?: unknown;
+  /** Kimi: the usage of a stream. */
+  usage?: unknown;
 }
 
 /** An answer, or a chunk of one. */
@@ -112,11 +116,16 @@ export function chatUsage(usage: unknown): Usage | undefined {
   const promptTokens = tokenCount(counts.prompt_tokens ?? counts.input_tokens);
   const named = tokenCount(counts.completion_tokens ?? counts.output_tokens);
   const unnamed = tokenCount(counts.total_tokens) - promptTokens - named;
-  const reasoning = tokenCount(completion?.reasoning_tokens);
+  const cachedTokens = tokenCount(
+    prompt?.cached_tokens ?? counts.prompt_cache_hit_tokens ?? counts.cached_tokens,
+  );
+  // Where nothing names the rest of the total, it may only be the cached tokens that the prompt lacks.
+  const isReasoning =
+    tokenCount(completion?.reasoning_tokens) > 0 || (promptTokens > 0 && cachedTokens === 0);
   const told: Usage = {
     promptTokens,
-    completionTokens: named > 0 && unnamed > 0 && reasoning > 0 ? named + unnamed : named,
-    cachedTokens: tokenCount(prompt?.cached_tokens ?? counts.prompt_cache_hit_tokens),
+    completionTokens: named > 0 && unnamed > 0 && isReasoning ? named + unnamed : named,
+    cachedTokens,
   };
   if (!prompt && !completion && counts.seconds === undefined) return told;
   return withCounts(told, {
@@ -129,10 +138,12 @@ export function chatUsage(usage: unknown): Usage | undefined {
   });
 }
 
-/** Returns the usage of a chunk, also where Groq puts it. */
-export function chunkUsage({ usage, x_groq }: ChatCompletion): ChatUsage | undefined {
+/** Returns the usage of a chunk, also where Groq and Kimi put it. */
+export function chunkUsage({ usage, x_groq, choices }: ChatCompletion): ChatUsage | undefined {
   if (isObject(usage)) return usage;
-  return isObject(x_groq) && isObject(x_groq["usage"]) ? x_groq["usage"] : undefined;
+  if (isObject(x_groq) && isObject(x_groq["usage"])) return x_groq["usage"];
+  const inside = Array.isArray(choices) ? choices[0]?.usage : undefined;
+  return isObject(inside) ? inside : undefined;
 }
 
 /**
@@ -144,8 +155,8 @@ export function mergeChatUsage(earlier: ChatUsage | undefined, later: ChatUsage)
   if (!earlier || !before) return later;
   const { total_tokens: _, ...merged } = later;
   if (after.promptTokens < before.promptTokens) {
-    const { prompt_tokens, prompt_tokens_details, prompt_cache_hit_tokens } = earlier;
-    Object.assign(merged, { prompt_tokens, prompt_tokens_details, prompt_cache_hit_tokens });
+    const { prompt_tokens, prompt_tokens_details, prompt_cache_hit_tokens, cached_tokens } = earlier;
+    Object.assign(merged, { prompt_tokens, prompt_tokens_details, prompt_cache_hit_tokens, cached_tokens });
   }
   if (after.completionTokens < before.completionTokens) {
     const { completion_tokens, completion_tokens_details } = earlier;

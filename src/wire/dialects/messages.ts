@@ -4,7 +4,7 @@ import { requireMessages } from "./chat.ts";
 import { anthropicError } from "./errors.ts";
 import { anthropicFields } from "./model-fields.ts";
 import type { DialectWire } from "./types.ts";
-import { tokenCount, tokenLimit, type Usage, usageOf, withCounts } from "./usage.ts";
+import { noUsage, tokenCount, tokenLimit, type Usage, usageOf, withCounts } from "./usage.ts";
 
 /** Anthropic messages, as far as this program reads or writes them. Providers send more fields, and fewer. */
 
@@ -20,6 +20,11 @@ export interface MessagesUsage {
   } | null;
   output_tokens_details?: { thinking_tokens?: number } | null;
   service_tier?: string | null;
+  /**
+   * Each run of the model within one call, such as a compaction. All are billed, and the other counts are of the last one:
+   * https://platform.claude.com/docs/en/build-with-claude/compaction
+   */
+  iterations?: unknown;
 }
 
 /** A content block of an answer. More types exist than are named here. */
@@ -73,6 +78,11 @@ export interface MessagesEvent {
 export function messagesUsage(usage: unknown): Usage | undefined {
   if (!isObject(usage)) return undefined;
   const counts = usage as MessagesUsage;
+  const told = countsOf(counts);
+  return Array.isArray(counts.iterations) ? largerOf(told, sumOf(counts.iterations)) : told;
+}
+
+function countsOf(counts: MessagesUsage): Usage {
   const cachedTokens = tokenCount(counts.cache_read_input_tokens);
   const cacheWrite1hTokens = tokenCount(counts.cache_creation?.ephemeral_1h_input_tokens);
   const cacheWriteTokens = Math.max(
@@ -85,6 +95,27 @@ export function messagesUsage(usage: unknown): Usage | undefined {
     cachedTokens,
   };
   return cacheWriteTokens > 0 ? withCounts(told, { cacheWriteTokens, cacheWrite1hTokens }) : told;
+}
+
+function sumOf(iterations: readonly unknown[]): Usage {
+  const sum: Usage = { ...noUsage };
+  for (const one of iterations.filter(isObject)) {
+    const { promptTokens, completionTokens, cachedTokens, ...written } = countsOf(one);
+    sum.promptTokens += promptTokens;
+    sum.completionTokens += completionTokens;
+    sum.cachedTokens += cachedTokens;
+    withCounts(sum, {
+      cacheWriteTokens: (sum.cacheWriteTokens ?? 0) + (written.cacheWriteTokens ?? 0),
+      cacheWrite1hTokens: (sum.cacheWrite1hTokens ?? 0) + (written.cacheWrite1hTokens ?? 0),
+    });
+  }
+  return sum;
+}
+
+/** Returns the usage with the larger prompt, and the larger count of the answer. */
+function largerOf(told: Usage, sum: Usage): Usage {
+  const larger = sum.promptTokens > told.promptTokens ? sum : told;
+  return { ...larger, completionTokens: Math.max(told.completionTokens, sum.completionTokens) };
 }
 
 /** The counts of the prompt. */

@@ -34,9 +34,9 @@ export interface Usage {
 /** The usage before anything is known. */
 export const noUsage: Usage = { promptTokens: 0, completionTokens: 0, cachedTokens: 0 };
 
-/** Returns a count that a provider sent; 0 for anything that is not a number. */
+/** Returns a count that a provider sent, as a whole number; 0 for anything that is not a number above 0. */
 export function tokenCount(value: unknown): number {
-  return typeof value === "number" ? value : 0;
+  return typeof value === "number" && value > 0 ? Math.round(value) : 0;
 }
 
 /** The counts of a usage that are left out where they are 0. */

@@ -113,6 +113,37 @@ describe("a whole answer where a stream was asked for (case 89)", () => {
     expect([status, body.error.message]).toEqual([502, "the provider's response is not JSON"]);
     expect(await onlyEvent(server)).toMatchObject({ status: 502, error: "provider_error" });
   });
+
+  it.each([{ error: null }, { error: {} }, { errors: [], base_resp: { status_code: 0 } }])(
+    "is none in an answer with %j (case 154)",
+    async (more) => {
+      const { call, server } = await withProvider((_, connection) =>
+        connection.write(reply(200, { ...chatAnswer("hi"), ...more })),
+      );
+      for (const path of [chatPath, messagesPath])
+        expect((await call("POST", path, { ...question, max_tokens: 9 })).status).toBe(200);
+      expect(server.logged).toEqual([]);
+    },
+  );
+
+  it("is the first event of a stream, which says by its meaning if the call may be repeated (case 154)", async () => {
+    const words = "This model's maximum context length is 10 tokens. However, it has 11 input tokens.";
+    for (const first of [
+      { error: { message: words } },
+      { detail: words },
+      { choices: [], base_resp: { status_code: 1, status_msg: words } },
+    ]) {
+      const bytes = Buffer.from(`data: ${JSON.stringify(first)}\n\ndata: [DONE]\n\n`);
+      const { call } = await answering("openai", answer(bytes, "text/event-stream"));
+      const chat = await call("POST", chatPath, streaming);
+      expect([chat.status, chat.body.error.message]).toEqual([400, words]);
+      const messages = await call("POST", messagesPath, streaming);
+      expect([messages.status, messages.body.error.message]).toEqual([
+        400,
+        `prompt is too long: 11 tokens > 10 maximum (${words})`,
+      ]);
+    }
+  });
 });
 
 describe("a stream where a whole answer was asked for (case 89)", () => {
@@ -180,7 +211,10 @@ describe("an error in an answer with status 200 (case 88)", () => {
 
   it.each([
     [{ choices: null }, "the provider sent an answer without choices"],
+    [{ choices: [] }, "the provider sent an answer without choices"],
     [{ detail: "model is loading" }, "model is loading"],
+    [{ success: false, errors: [{ message: "nope" }] }, "nope"],
+    [{ id: "x", choices: null, base_resp: { status_code: 1004, status_msg: "login fail" } }, "login fail"],
     [
       { choices: [{ finish_reason: "error", message: { content: "half" }, error: { message: "it broke" } }] },
       "it broke",

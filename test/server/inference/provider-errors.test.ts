@@ -97,6 +97,13 @@ describe("a request that does not fit into the context (case 87)", () => {
     );
   });
 
+  it("is no failure of the provider that a client would repeat (case 154)", async () => {
+    const message = "input is too large to process. increase the physical batch size";
+    const { call } = await failing("llama.cpp", 500, { error: { code: 500, message, type: "server_error" } });
+    expect((await call("POST", messagesPath, request)).status).toBe(400);
+    expect((await call("POST", chatPath, request)).status).toBe(400);
+  });
+
   it("has OpenAI's code for callers of chat and responses", async () => {
     const error = {
       type: "invalid_request_error",

@@ -212,7 +212,8 @@ describe("chat chunks translated to Anthropic's stream", () => {
 
   it.each([
     ["[DONE] without a finish", chunk({ content: "x" }) + done, "without a finish reason"],
-    ["no JSON", "data: nope\n\n", "not a JSON object"],
+    ["no JSON", "data: [nope\n\n", "not a JSON object"],
+    ["words", "data: error: out of memory\n\n", "sent words instead of an event: error: out of memory"],
   ])("fail for %s", (_name, text, message) => {
     const outcome = translated(text, chunk({}, "stop"));
     expect(outcome.fault?.message).toContain(message);
