@@ -1,3 +1,10 @@
+import { join } from "node:path";
+
+/** Returns the data folders in which the command line looks for the socket of a server, in this order. */
+export function usualDataFolders(home: string): string[] {
+  return [join(home, "server"), "/var/lib/mcpctl"];
+}
+
 /**
  * Tells whether a program listens on a Unix socket that this user may open.
  *

@@ -66,6 +66,7 @@ const mayImport: Record<string, readonly string[]> = {
     "system-errors",
     "systemd",
     "time",
+    "unix-socket",
     "kinds",
     "wire",
     "net",
@@ -149,7 +150,7 @@ const mayUse: Record<string, RegExp> = {
   systemd: /^bun:ffi$/,
   "system-errors": /^$/,
   time: /^$/,
-  "unix-socket": /^$/,
+  "unix-socket": /^node:path$/,
   "yaml-offset": /^yaml$/,
   kinds: /^@sinclair\/typebox(\/\w+)?$/,
   wire: /^$/,
@@ -157,9 +158,9 @@ const mayUse: Record<string, RegExp> = {
   processes: /^(node:.+|bun|bun:ffi)$/,
   adapters: /^(node:.+|bun)$/,
   backends: /^(node:.+|bun)$/,
-  mcp: /^(node:.+|bun|@modelcontextprotocol\/(client|server))$/,
+  mcp: /^(node:.+|bun|@modelcontextprotocol\/client)$/,
   server:
-    /^(@modelcontextprotocol\/server|node:.+|bun|bun:\w+|@sinclair\/typebox|drizzle-orm(\/[\w-]+)?|elysia|postgres)$/,
+    /^(node:.+|bun|bun:\w+|@sinclair\/typebox|drizzle-orm(\/[\w-]+)?|elysia|postgres)$/,
   agent: /^(node:.+|bun|@sinclair\/typebox|yaml)$/,
   cli: /^(node:.+|bun|@sinclair\/typebox|citty|yaml)$/,
 };

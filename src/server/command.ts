@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { defineVerb } from "../cli/core/command.ts";
 import { AppError } from "../errors.ts";
 import { didYouMean } from "../kinds/names.ts";
@@ -10,6 +10,7 @@ import { reapOrphans } from "../processes/orphan-zombies.ts";
 import { stopSignals } from "../processes/stop-signals.ts";
 import { proxyRule } from "../proxies.ts";
 import { serviceManager } from "../systemd.ts";
+import { usualDataFolders } from "../unix-socket.ts";
 import { version } from "../version.ts";
 import { prepareDataDirectory } from "./core/data-directory.ts";
 import { redact } from "./core/redact.ts";
@@ -110,7 +111,8 @@ export const server = defineVerb({
     const manager = await serviceManager(process.env);
     const listen = parseListen(args.listen ?? env["MCPCTL_LISTEN"] ?? "127.0.0.1:7777");
     const publicUrls = args["public-url"].map(parsePublicUrl);
-    const dataDir = args["data-dir"] ?? env["MCPCTL_DATA_DIR"] ?? join(context.home, "server");
+    // Absolute, because programs that are started from there have working directories of their own.
+    const dataDir = resolve(args["data-dir"] ?? env["MCPCTL_DATA_DIR"] ?? join(context.home, "server"));
     const keyFile = findKeyFile({ flag: args["master-key-file"], env });
     const keep = keepOf(
       args["audit-keep"] ?? env["MCPCTL_AUDIT_KEEP"],
@@ -159,7 +161,8 @@ export const server = defineVerb({
     });
     log.success(`mcpctl ${version.version} listens on ${running.url} and ${socketPath}`);
     log.info(`data: ${databaseUrl ? "PostgreSQL" : path}`);
-    log.info("next: mcpctl get llms    (on this host no login is needed)");
+    const server = usualDataFolders(context.home).includes(dataDir) ? "" : `--server unix://${socketPath} `;
+    log.info(`next: mcpctl ${server}get llms    (on this host no login is needed)`);
     // The service manager restarts a server that is stuck. A restart would not help against a PostgreSQL that is down.
     manager.watch(async () => void (store.dialect === "sqlite" && (await store.ping())));
     manager.ready(`listens on ${running.url}`);

@@ -8,6 +8,7 @@ import {
   binary,
   cleanEnv,
   freshFolder,
+  mcpctl,
   must,
   startBinary,
   textOf,
@@ -15,6 +16,23 @@ import {
 
 const patient = { timeout: 60_000 };
 const program = join(import.meta.dirname, "../support/mcp-stdio-server.ts");
+
+it("a server with a relative --data-dir tells the command that reaches it, and runs MCP servers in a sandbox", async () => {
+  const home = freshFolder();
+  const server = await startBinary({ home, args: ["--data-dir", "here"] });
+  const socket = join(home, "here/mcpctl.sock");
+  await server.logs(/next: /);
+  const [, words] = /next: mcpctl (.*?) {4}/.exec(server.said.stderr)!;
+  expect(words).toBe(`--server unix://${socket} get llms`);
+  const run = (line: string) => must(mcpctl(line, { home, env: { MCPCTL_SERVER: `unix://${socket}` } }));
+  expect(await run(words!)).toBe("");
+  const source = `--command ${process.execPath} --command ${program} --read ${program}`;
+  await run(`create server tools ${source}`);
+  await run("create project demo --server tools");
+  await run("wait server/tools --for=status=ready --timeout 60s");
+  const reached = await run('test mcp -p demo --tool echo --args {"text":"hi"}');
+  expect(reached).toContain("hi");
+});
 
 /** A server with a project whose only MCP server runs over standard input and output, and a token for that project. */
 async function open(): Promise<{
