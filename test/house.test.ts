@@ -159,8 +159,7 @@ const mayUse: Record<string, RegExp> = {
   adapters: /^(node:.+|bun)$/,
   backends: /^(node:.+|bun)$/,
   mcp: /^(node:.+|bun|@modelcontextprotocol\/client)$/,
-  server:
-    /^(node:.+|bun|bun:\w+|@sinclair\/typebox|drizzle-orm(\/[\w-]+)?|elysia|postgres)$/,
+  server: /^(node:.+|bun|bun:\w+|@sinclair\/typebox|drizzle-orm(\/[\w-]+)?|elysia|postgres)$/,
   agent: /^(node:.+|bun|@sinclair\/typebox|yaml)$/,
   cli: /^(node:.+|bun|@sinclair\/typebox|citty|yaml)$/,
 };
