@@ -3,6 +3,7 @@
  * only argument. With a port it speaks streamable HTTP, otherwise through its standard input and output.
  */
 export interface ProgramOptions {
+  /** `modern`: also in revisions that begin with `initialize`. */
   era: "legacy" | "modern";
   /** Names of its tools, which all do the same. */
   tools: readonly string[];
@@ -55,9 +56,10 @@ const tools = options.tools.map((name, i) => ({
 function resultOf(method: string): object | undefined {
   if (method === "tools/list") return { tools };
   if (method === "ping") return {};
-  if (options.era === "legacy")
-    return method === "initialize" ? { protocolVersion: "2025-11-25", ...facts } : undefined;
-  return method === "server/discover" ? { supportedVersions: ["2026-07-28"], ...facts } : undefined;
+  if (method === "initialize") return { protocolVersion: "2025-11-25", ...facts };
+  return method === "server/discover" && options.era === "modern"
+    ? { supportedVersions: ["2026-07-28"], ...facts }
+    : undefined;
 }
 
 /** @param end closes the connection of one answer, or ends the program, in the middle of it */

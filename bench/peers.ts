@@ -17,17 +17,22 @@ const folder = join(tmpdir(), "mcpctl-bench-peers");
 
 /** Installs the peers, once for all runs. Throws when the registry cannot be reached. */
 export async function installPeers(): Promise<void> {
-  const installed = packages.map((name) =>
-    join(folder, "node_modules", name.slice(0, name.lastIndexOf("@"))),
-  );
-  if (installed.every((path) => existsSync(path))) return;
-  await Bun.write(join(folder, "package.json"), '{ "private": true }\n');
-  const child = Bun.spawn([process.execPath, "add", "--exact", "--ignore-scripts", ...packages], {
+  await installed(packages);
+}
+
+/** Installs packages of npm, once for all runs. Returns the folder that they are in. */
+export async function installed(wanted: readonly string[]): Promise<string> {
+  const paths = wanted.map((name) => join(folder, "node_modules", name.slice(0, name.lastIndexOf("@"))));
+  if (paths.every((path) => existsSync(path))) return folder;
+  const manifest = join(folder, "package.json");
+  if (!existsSync(manifest)) await Bun.write(manifest, '{ "private": true }\n');
+  const child = Bun.spawn([process.execPath, "add", "--exact", "--ignore-scripts", ...wanted], {
     cwd: folder,
     stdout: "ignore",
     stderr: "inherit",
   });
   if ((await child.exited) !== 0) throw new Error("the peers could not be installed");
+  return folder;
 }
 
 /** Portkey's gateway under Bun: under Node 20 its streams fail. The caller names the upstream. */

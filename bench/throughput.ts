@@ -1,7 +1,7 @@
 import type { LoadJob, LoadResult } from "./load.ts";
 import { costOf, type Processes } from "./processes.ts";
 import { median } from "./stats.ts";
-import type { Subject, Subjects } from "./subjects.ts";
+import type { Subjects } from "./subjects.ts";
 
 export interface Pace {
   /** Milliseconds of each run that do not count, and of those that do. */
@@ -50,26 +50,34 @@ export async function measureThroughput(
 }
 
 /** The figures of one run, with the processor time for a request in microseconds. */
-type Measured = LoadResult & { cpu: number };
+export type Measured = LoadResult & { cpu: number };
+
+/** All that are compared. The baseline can be the upstream itself. */
+interface Compared<One> {
+  direct: One;
+  baseline: One;
+  own: One;
+  peers: readonly One[];
+}
 
 /** Runs all subjects one after another, each round in another order, and compares within a round. */
-async function compare(
-  { direct, baseline, own, peers }: Subjects,
+export async function compare<One extends { name: string }>(
+  { direct, baseline, own, peers }: Compared<One>,
   connections: number,
   rounds: number,
-  measure: (subject: Subject) => Promise<Measured>,
+  measure: (subject: One) => Promise<Measured>,
 ): Promise<ThroughputRow[]> {
-  const all = [direct, baseline, own, ...peers];
-  const results: Map<Subject, Measured>[] = [];
+  const all = [...new Set([direct, baseline, own, ...peers])];
+  const results: Map<One, Measured>[] = [];
   for (let round = 0; round < rounds; round++) {
-    const result = new Map<Subject, Measured>();
+    const result = new Map<One, Measured>();
     for (let i = 0; i < all.length; i++) {
       const subject = all[(i + round) % all.length]!;
       result.set(subject, await measure(subject));
     }
     results.push(result);
   }
-  const middle = (read: (result: Map<Subject, Measured>) => number) => median(results.map(read));
+  const middle = (read: (result: Map<One, Measured>) => number) => median(results.map(read));
   return all.map((subject) => ({
     subject: subject.name,
     connections,
