@@ -7,6 +7,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { measureLink } from "./link.ts";
+import { type McpPlan, measureMcp } from "./mcp.ts";
 import { Installation, mcpctlCommand } from "./mcpctl.ts";
 import { measurePools } from "./pools.ts";
 import { Processes } from "./processes.ts";
@@ -22,7 +23,7 @@ const usage = `bun run bench [LANE] [--quick] [--peers] [--only LANE] [--binary 
 
   --quick        short rounds, for a first look
   --peers        other gateways in the same run, installed from npm, and a bare Bun proxy
-  --only LANE    throughput, streams, translated, pools, link, secrets or start
+  --only LANE    throughput, streams, translated, pools, link, mcp, secrets or start
   --binary FILE  another build than dist/mcpctl
   --against DIR  another checkout whose dist/mcpctl is measured in the same rounds (throughput and streams)
   --json FILE    the figures, for programs`;
@@ -55,6 +56,7 @@ const translatedPlan = options.quick
 const linkPlan = options.quick
   ? { streams: 8, tokens: 300, rounds: 1, many: { streams: 500, agents: 10, tokens: 30 } }
   : { streams: 8, tokens: 300, rounds: 3, many: { streams: 500, agents: 10, tokens: 300 } };
+const mcpPlan: McpPlan = { ...pace, concurrent: [1, 10], sessions: 1000 };
 const secretsPlan = { rate: 2000, duration: options.quick ? 5000 : 70_000 };
 const startPlan = { starts: 10, calls: 20 };
 
@@ -98,6 +100,11 @@ const lanes: Record<string, Lane> = {
   async link(setting, report) {
     say("models of workstations");
     report.link = await measureLink(setting, command, linkPlan);
+  },
+
+  async mcp(setting, report) {
+    say("MCP servers");
+    report.mcp = await measureMcp(setting, command, mcpPlan, say);
   },
 
   async secrets(setting, report) {

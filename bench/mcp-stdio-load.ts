@@ -2,9 +2,10 @@
  * Calls an MCP server over the pipes of its process, without anything in between. Takes a `StdioJob` as JSON in its only
  * argument and prints a `StdioResult` as JSON.
  */
-import { costOf } from "./processes.ts";
+
 import type { LoadResult } from "./load.ts";
 import { mcpMessage, nonce } from "./mcp-request.ts";
+import { costOf } from "./processes.ts";
 import { Samples } from "./stats.ts";
 
 export interface StdioJob {

@@ -3,6 +3,7 @@ import type { LoadJob, LoadResult } from "./load.ts";
 import { startMcpPeer } from "./mcp-peer.ts";
 import type { ProgramOptions } from "./mcp-program.ts";
 import { mcpRequest, nonce } from "./mcp-request.ts";
+import type { SdkProgramOptions } from "./mcp-sdk-program.ts";
 import type { SessionsJob, SessionsResult } from "./mcp-sessions.ts";
 import type { StdioJob, StdioResult } from "./mcp-stdio-load.ts";
 import { create, createToken, Installation, type Mcpctl } from "./mcpctl.ts";
@@ -55,8 +56,8 @@ export async function measureMcp(
   let server = await installation.start();
   const mark = `bench-${crypto.randomUUID()}`;
   const port = freePort();
-  const upstream = await processes.startServer("mcp-http", programCommand({ tools: ["http"], port }), port);
-  const stdio = programCommand({ tools: ["stdio"] });
+  const upstream = await processes.startServer("mcp-http", sdkCommand({ tool: "http", port }), port);
+  const stdio = sdkCommand({ tool: "stdio" });
   await define(server, { stdio, httpPort: port, mark });
   const bearer = await createToken(server, "mcp", [{ role: "run", resource: "*" }]);
   const headers = { authorization: `Bearer ${bearer}` };
@@ -68,7 +69,9 @@ export async function measureMcp(
         : { name: directName, ...overHttp(upstream, "/mcp", transport) };
     const own = { name: ownName, ...overHttp(server, path, transport, headers) };
     const peer = withPeers && transport === "stdio" ? await startMcpPeer(processes, stdio) : undefined;
-    const peers = peer ? [{ name: peer.name, ...overHttp(peer.started, "/mcp", transport, peer.headers) }] : [];
+    const peers = peer
+      ? [{ name: peer.name, ...overHttp(peer.started, "/mcp", transport, peer.headers) }]
+      : [];
     for (const subject of [own, ...peers]) await check(subject);
     for (const connections of plan.concurrent) {
       say(`${transport}, ${connections} at a time`);
@@ -89,7 +92,7 @@ export async function measureMcp(
   });
   const { warmUp, duration } = plan;
   const listing = await loadOf(processes, { port: server.port, request, connections: 1, warmUp, duration });
-  const bytes = await sizeOfList(server, bearer);
+  const bytes = Buffer.byteLength(await (await sent(server.port, request)).text());
   // What was started to be listed runs until it is idle; a server that has started again has none of it.
   await server.stop();
   server = await installation.start();
@@ -124,6 +127,10 @@ export async function measureMcp(
 
 /** The name of the upstream without anything before it, in tables. */
 export const directName = "the MCP server itself";
+
+function sdkCommand(options: SdkProgramOptions): string[] {
+  return [process.execPath, join(import.meta.dirname, "mcp-sdk-program.ts"), JSON.stringify(options)];
+}
 
 function programCommand(options: Omit<ProgramOptions, "era">): string[] {
   return [process.execPath, program, JSON.stringify({ era: "modern", ...options } satisfies ProgramOptions)];
@@ -165,17 +172,21 @@ async function define(
 /** Calls once. Throws unless the answer is the right one: a load counts statuses only. */
 async function check({ name, load }: McpSubject): Promise<void> {
   if (!("port" in load)) return;
-  const [head = "", body] = load.request.split("\r\n\r\n");
+  const response = await sent(load.port, load.request);
+  const text = await response.text();
+  if (response.status !== 200 || !text.includes(nonce))
+    throw new Error(`${name} does not answer a call: ${response.status} ${text.slice(0, 300)}`);
+}
+
+/** Sends a request that is written out, as a load would. */
+function sent(port: number, request: string): Promise<Response> {
+  const [head = "", body = ""] = request.split("\r\n\r\n");
   const [first = "", ...lines] = head.split("\r\n");
   const headers = lines.map((line): [string, string] => {
     const at = line.indexOf(": ");
     return [line.slice(0, at), line.slice(at + 2)];
   });
-  const url = `http://127.0.0.1:${load.port}${first.split(" ")[1]}`;
-  const response = await fetch(url, { method: "POST", headers, body: body! });
-  const text = await response.text();
-  if (response.status !== 200 || !text.includes(nonce))
-    throw new Error(`${name} does not answer a call: ${response.status} ${text.slice(0, 300)}`);
+  return fetch(`http://127.0.0.1:${port}${first.split(" ")[1]}`, { method: "POST", headers, body });
 }
 
 async function measure(
@@ -197,17 +208,4 @@ async function measure(
 
 function loadOf(processes: Processes, job: LoadJob): Promise<LoadResult> {
   return processes.ask<LoadResult>("load.ts", job);
-}
-
-async function sizeOfList({ port }: Mcpctl, bearer: string): Promise<number> {
-  const url = `http://127.0.0.1:${port}/projects/${many.project}/mcp`;
-  const request = mcpRequest({ port, path: "", method: "tools/list" });
-  const [head = "", body] = request.split("\r\n\r\n");
-  const headers = head
-    .split("\r\n")
-    .slice(1)
-    .map((line) => line.split(": ") as [string, string]);
-  const own: [string, string][] = [...headers, ["authorization", `Bearer ${bearer}`]];
-  const response = await fetch(url, { method: "POST", headers: own, body: body! });
-  return (await response.arrayBuffer()).byteLength;
 }

@@ -1,5 +1,7 @@
 import type { LinkReport, LinkRow, ManyLinksRow } from "./link.ts";
+import type { McpReport } from "./mcp.ts";
 import type { PoolRow } from "./pools.ts";
+import { mcpParts } from "./report-mcp.ts";
 import type { SecretsRow } from "./secrets.ts";
 import type { StartRow } from "./start.ts";
 import type { StreamRow } from "./streams.ts";
@@ -20,6 +22,7 @@ export interface Report {
   /** One llm, then a pool. */
   pools?: PoolRow[];
   link?: LinkReport;
+  mcp?: McpReport;
   /** The key in the server's own database first, then the one in OpenBao. */
   secrets?: SecretsRow[];
   start?: StartRow;
@@ -27,7 +30,7 @@ export interface Report {
 
 /** The report as Markdown. */
 export function markdown(report: Report): string {
-  const { throughput, atRate, streams, translated, pools, link, secrets, start } = report;
+  const { throughput, atRate, streams, translated, pools, link, mcp, secrets, start } = report;
   const parts: string[] = [];
   if (throughput)
     parts.push(
@@ -62,6 +65,7 @@ export function markdown(report: Report): string {
       "Many streams at a time, of 10 tokens a second:",
       table([link.many], manyColumns),
     );
+  if (mcp) parts.push(...mcpParts(mcp));
   if (secrets)
     parts.push(
       "## Where the key is",

@@ -1,4 +1,5 @@
 import { type LinkReport, paths } from "./link.ts";
+import type { McpReport } from "./mcp.ts";
 import type { Report } from "./report.ts";
 import type { SecretsRow } from "./secrets.ts";
 import { ownName } from "./subjects.ts";
@@ -16,7 +17,7 @@ export interface Verdict {
 
 /** The targets that a report says something about. */
 export function verdicts(report: Report): Verdict[] {
-  const { throughput, atRate, streams, translated, pools, link, secrets, start } = report;
+  const { throughput, atRate, streams, translated, pools, link, mcp, secrets, start } = report;
   const all: Verdict[] = [];
   const own = throughput?.find((row) => row.subject === ownName && row.connections === 32);
   if (own) {
@@ -81,6 +82,7 @@ export function verdicts(report: Report): Verdict[] {
     );
   }
   if (link) all.push(...linkVerdicts(link));
+  if (mcp) all.push(...mcpVerdicts(mcp));
   if (secrets) {
     const [own, bao] = secrets as [SecretsRow, SecretsRow];
     const what = "p50 with the key in OpenBao, of that with the key in the database";
@@ -118,6 +120,34 @@ function linkVerdicts({ rows, many }: LinkReport): Verdict[] {
       measured: rows.reduce((sum, { broken }) => sum + broken, many.broken),
       unit: "",
     },
+  ];
+}
+
+function mcpVerdicts({ calls, sessions, listing, lazy }: McpReport): Verdict[] {
+  const own = calls.filter(({ subject }) => subject === ownName);
+  const most = Math.max(...own.map(({ connections }) => connections));
+  return [
+    ...own.flatMap(({ transport, connections, addedP50, addedP99, ratio, failures }) => {
+      const at = `calls over ${transport}, ${connections} at a time`;
+      const share = `throughput of the direct one's, ${at}`;
+      return [
+        { what: `p50 added, ${at}`, target: 1, measured: addedP50, unit: "ms" },
+        { what: `p99 added, ${at}`, target: 5, measured: addedP99, unit: "ms" },
+        // One at a time, the throughput says the same as the median.
+        ...(connections === most
+          ? [{ what: share, target: 0.5, measured: ratio, unit: "", atLeast: true }]
+          : []),
+        { what: `failures, ${at}`, target: 0, measured: failures, unit: "" },
+      ];
+    }),
+    {
+      what: `${sessions.count} idle sessions, more than without`,
+      target: 40,
+      measured: megabytes(sessions.idle - sessions.before),
+      unit: "MB",
+    },
+    { what: `p50 of listing ${listing.tools} tools`, target: 5, measured: listing.p50, unit: "ms" },
+    { what: "processes of servers that nobody has called", target: 0, measured: lazy.unused, unit: "" },
   ];
 }
 

@@ -32,6 +32,35 @@ describe("the verdict on a run", () => {
     expect(verdicts({})).toEqual([]);
   });
 
+  it("counts the throughput of MCP calls where many are under way, and memory beyond that without sessions", () => {
+    const call = (subject: string, connections: number, ratio: number) => {
+      const figures = { ...row, addedP50: 0.5, addedP99: 6, ratio };
+      return { ...figures, subject, connections, transport: "stdio" as const };
+    };
+    const calls = [call("direct", 10, 1), call("mcpctl", 1, 0.1), call("mcpctl", 10, 0.6)];
+    const mcp = {
+      calls,
+      sessions: { before: 90e6, idle: 100e6, listening: 104e6, count: 1000 },
+      listing: { servers: 20, tools: 500, bytes: 84_000, p50: 1, p99: 2 },
+      lazy: { servers: 20, unused: 3, used: 4 },
+    };
+    const all = verdicts({ mcp });
+    const told = Object.fromEntries(all.map((verdict) => [verdict.what, judge(verdict)]));
+    expect(told).toEqual({
+      "p50 added, calls over stdio, 1 at a time": "met by 50 %",
+      "p99 added, calls over stdio, 1 at a time": "missed by 20 %",
+      "failures, calls over stdio, 1 at a time": "met",
+      "p50 added, calls over stdio, 10 at a time": "met by 50 %",
+      "p99 added, calls over stdio, 10 at a time": "missed by 20 %",
+      "throughput of the direct one's, calls over stdio, 10 at a time": "met by 20 %",
+      "failures, calls over stdio, 10 at a time": "met",
+      "1000 idle sessions, more than without": "met by 75 %",
+      "p50 of listing 500 tools": "met by 80 %",
+      "processes of servers that nobody has called": "missed",
+    });
+    expect(markdown({ mcp })).toContain("14 MB more");
+  });
+
   it("compares what is translated with what passes through, a pool with one llm, and each way of the link", () => {
     const stream = { firstTokenP50: 1, firstTokenP99: 1, addedP50: 1, addedP99: 1.5, gapP99: 21, broken: 0 };
     const translated = ["itself", "through", "translated"].map((subject, i) => ({
