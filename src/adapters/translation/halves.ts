@@ -1,6 +1,6 @@
 import type { Quirks } from "../quirks/types.ts";
 import type { Translation } from "../types.ts";
-import type { Fields } from "./request-fields.ts";
+import { type Fields, objectAt } from "./request-fields.ts";
 import type { TranslatedPipe } from "./translated-pipe.ts";
 
 /**
@@ -55,6 +55,14 @@ export interface ChatConversation {
 export interface PlacedMessage {
   message: Fields;
   path: string;
+}
+
+/** Returns the messages of a chat request with their places. Throws AppError `invalid_request`. */
+export function placedMessages(messages: readonly unknown[]): PlacedMessage[] {
+  return messages.map((value, index) => {
+    const path = `/messages/${index}`;
+    return { message: objectAt(value, path), path };
+  });
 }
 
 /** Splits placed messages into the messages and their paths. */

@@ -81,7 +81,8 @@ describe("messages", () => {
 
   it("case 6: a tool's content in parts becomes blocks, images among them", () => {
     const content = [text("t"), { type: "image_url", image_url: { url: "https://x.test/a.png" } }];
-    expect(turns(hello, { role: "tool", tool_call_id: "a", content })[0].content[0].content).toEqual([
+    const asked = { role: "assistant", tool_calls: [{ id: "a", function: { name: "f" } }] };
+    expect(turns(hello, asked, { role: "tool", tool_call_id: "a", content })[2].content[0].content).toEqual([
       text("t"),
       { type: "image", source: { type: "url", url: "https://x.test/a.png" } },
     ]);

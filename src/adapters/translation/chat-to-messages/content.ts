@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { isObject } from "../../../wire/json.ts";
+import { imageOf } from "../image-part.ts";
 import {
   type Fields,
   isGiven,
@@ -81,7 +82,7 @@ function partBlocks(part: Fields, path: string): Block[] {
       return textBlock(textAt(part.refusal, `${path}/refusal`));
     case "image_url": {
       refuseOthers(part, path, known.image);
-      const image = objectAt(part.image_url, `${path}/image_url`);
+      const image = imageOf(part.image_url, `${path}/image_url`);
       refuseOthers(image, `${path}/image_url`, known.imageUrl);
       return [{ ...imageBlock(textAt(image.url, `${path}/image_url/url`), path), ...cacheControl(part) }];
     }

@@ -1,5 +1,6 @@
-import { isObject } from "../../../wire/json.ts";
 import type { Quirks } from "../../quirks/types.ts";
+import { placedMessages } from "../halves.ts";
+import { pairedCalls } from "../paired-calls.ts";
 import {
   type Fields,
   isGiven,
@@ -10,6 +11,7 @@ import {
   refuseOthers,
   textAt,
 } from "../request-fields.ts";
+import { resultContent } from "../result-content.ts";
 import { toolInput } from "../tool-arguments.ts";
 import { fittingName } from "../tool-names.ts";
 import {
@@ -50,10 +52,9 @@ export function conversation(
   const system: Block[] = [];
   const turns: Turn[] = [];
   const ids = new HistoryCallIds();
-  const lastAnswer = messages.findLastIndex((value) => isObject(value) && value.role === "assistant");
-  messages.forEach((value, index) => {
-    const path = `/messages/${index}`;
-    const message = objectAt(value, path);
+  const paired = pairedCalls(placedMessages(messages));
+  const lastAnswer = paired.findLastIndex(({ message }) => message.role === "assistant");
+  for (const [index, { message, path }] of paired.entries()) {
     switch (message.role) {
       case "system":
       case "developer":
@@ -80,7 +81,7 @@ export function conversation(
           `a message of role ${quoted(message.role)} cannot be sent to this llm's provider`,
         );
     }
-  });
+  }
   trimPrefill(turns);
   if (turns.length === 0) throw refused("/messages", "messages must hold more than system messages");
   return { ...(system.length > 0 && { system: joinedSystem(system) }), messages: turns };
@@ -196,7 +197,7 @@ function toolResult(message: Fields, path: string, ids: HistoryCallIds): Block {
   if (!isGiven(id) || id === "") {
     throw refused(`${path}/tool_call_id`, "a tool message needs the tool_call_id it answers");
   }
-  const content = blocksOrWords(message.content, `${path}/content`);
+  const content = blocksOrWords(resultContent(message.content), `${path}/content`);
   return {
     type: "tool_result",
     tool_use_id: ids.answered(textAt(id, `${path}/tool_call_id`)),

@@ -10,6 +10,7 @@ import {
 } from "../request-fields.ts";
 import { choiceWord } from "../tool-choice-words.ts";
 import { fittingName } from "../tool-names.ts";
+import { uniqueTools } from "../unique-tools.ts";
 import { cacheControl } from "./content.ts";
 
 const known = {
@@ -47,7 +48,10 @@ function callerTools(body: Fields): { tools?: Fields[]; tool_choice?: Fields } {
     return {};
   }
   return {
-    tools: tools.map((value, index) => toolOf(objectAt(value, `/tools/${index}`), `/tools/${index}`)),
+    tools: uniqueTools(
+      tools.map((value, index) => toolOf(objectAt(value, `/tools/${index}`), `/tools/${index}`)),
+      ({ name }) => name,
+    ),
     ...withParallel(choice, body.parallel_tool_calls),
   };
 }

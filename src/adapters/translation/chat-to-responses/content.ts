@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { isObject } from "../../../wire/json.ts";
+import { imageOf } from "../image-part.ts";
 import {
   type Fields,
   isGiven,
@@ -67,7 +68,7 @@ function partOf(part: Fields, path: string): Fields {
       return { type: "input_text", text: textAt(part.text, `${path}/text`) };
     case "image_url": {
       refuseOthers(part, path, ["type", "image_url", ...marks]);
-      const image = objectAt(part.image_url, `${path}/image_url`);
+      const image = imageOf(part.image_url, `${path}/image_url`);
       refuseOthers(image, `${path}/image_url`, ["url", "detail"]);
       return {
         type: "input_image",

@@ -1,4 +1,6 @@
 import { isObject } from "../../../wire/json.ts";
+import { placedMessages } from "../halves.ts";
+import { pairedCalls } from "../paired-calls.ts";
 import {
   type Fields,
   isGiven,
@@ -9,6 +11,7 @@ import {
   refuseOthers,
   textAt,
 } from "../request-fields.ts";
+import { resultContent } from "../result-content.ts";
 import { sealedItems } from "../sealed-items.ts";
 import { inputParts, outputParts, textOfParts } from "./content.ts";
 
@@ -27,10 +30,9 @@ export function inputOf(messages: unknown, takesSealed: boolean): { instructions
   const instructions: string[] = [];
   const input: Fields[] = [];
   const customCalls = new Set<unknown>();
-  const lastAnswer = messages.findLastIndex((value) => isObject(value) && value.role === "assistant");
-  messages.forEach((value, index) => {
-    const path = `/messages/${index}`;
-    const message = objectAt(value, path);
+  const paired = pairedCalls(placedMessages(messages));
+  const lastAnswer = paired.findLastIndex(({ message }) => message.role === "assistant");
+  for (const [index, { message, path }] of paired.entries()) {
     const { role, content } = message;
     switch (role) {
       case "system":
@@ -63,7 +65,7 @@ export function inputOf(messages: unknown, takesSealed: boolean): { instructions
           `a message of role ${quoted(role)} cannot be sent to this llm's provider`,
         );
     }
-  });
+  }
   if (input.length === 0) throw refused("/messages", "messages must hold more than system messages");
   return { ...(instructions.length > 0 && { instructions: instructions.join("\n\n") }), input };
 }
@@ -119,7 +121,7 @@ function callItem(value: unknown, path: string): Fields {
 function resultItem(message: Fields, path: string, customCalls: ReadonlySet<unknown>): Fields {
   refuseOthers(message, path, [...knownOfMessage, "tool_call_id"]);
   const call_id = textAt(message.tool_call_id, `${path}/tool_call_id`);
-  const parts = inputParts(message.content, `${path}/content`, true);
+  const parts = inputParts(resultContent(message.content), `${path}/content`, true);
   const isText = parts.every(({ type }) => type === "input_text");
   const output = isText ? parts.map(({ text }) => text).join("\n\n") : parts;
   const kind = customCalls.has(call_id) ? "custom_tool_call" : "function_call";

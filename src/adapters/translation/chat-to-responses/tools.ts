@@ -10,6 +10,7 @@ import {
 } from "../request-fields.ts";
 import { takesStrict } from "../strict-schema.ts";
 import { choiceWord } from "../tool-choice-words.ts";
+import { uniqueTools } from "../unique-tools.ts";
 
 /**
  * Translates `tools`, `tool_choice` and `parallel_tool_calls` of chat to those of responses. There `strict` is the
@@ -26,7 +27,10 @@ export function toolsOf(body: Fields): Fields {
     return {};
   }
   return {
-    tools: tools.map((value, index) => toolOf(objectAt(value, `/tools/${index}`), `/tools/${index}`)),
+    tools: uniqueTools(
+      tools.map((value, index) => toolOf(objectAt(value, `/tools/${index}`), `/tools/${index}`)),
+      ({ name }) => name,
+    ),
     ...(isGiven(choice) && { tool_choice: choice }),
     ...(isGiven(body.parallel_tool_calls) && { parallel_tool_calls: body.parallel_tool_calls }),
   };

@@ -5,6 +5,7 @@ import { ownCallId } from "../call-ids.ts";
 import { type CarriedState, carriedState } from "../carried-state.ts";
 import { type ChatConversation, chatConversation, type PlacedMessage } from "../halves.ts";
 import { withOneSystem } from "../later-system.ts";
+import { pairedCalls } from "../paired-calls.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
 import { ownIds, returnedMessage } from "../returned-state.ts";
 import { fittingName } from "../tool-names.ts";
@@ -58,7 +59,7 @@ export function conversationOf(
   if (placed.every(({ message }) => message.role === "system")) {
     throw refused("/messages", "messages must hold more than system messages");
   }
-  const all = [...systemMessages(system, "/system"), ...placed];
+  const all = [...systemMessages(system, "/system"), ...pairedCalls(placed)];
   return chatConversation(laterSystem ? all : withOneSystem(all));
 }
 

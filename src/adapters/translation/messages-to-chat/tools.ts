@@ -11,6 +11,7 @@ import {
 } from "../request-fields.ts";
 import { choiceWord } from "../tool-choice-words.ts";
 import { fittingName } from "../tool-names.ts";
+import { uniqueTools } from "../unique-tools.ts";
 import { clientTool, clientToolFields } from "./client-tools.ts";
 
 const known = [
@@ -41,7 +42,10 @@ export function toolsOf(body: Fields): Fields {
       throw refused("/tool_choice", "tool_choice needs tools");
     return {};
   }
-  const translated = tools.map(({ tool, path }) => toolOf(objectAt(tool, path), path));
+  const translated = uniqueTools(
+    tools.map(({ tool, path }) => toolOf(objectAt(tool, path), path)),
+    (tool) => tool.function.name,
+  );
   if (choice.type === "tool" && tools.length < given.length) refuseMissing(choice, translated);
   return {
     tools: translated,

@@ -4,6 +4,7 @@ import { unreadableCompaction } from "../../without-sealed.ts";
 import { type CarriedState, carriedState } from "../carried-state.ts";
 import { type ChatConversation, chatConversation, type PlacedMessage } from "../halves.ts";
 import { withOneSystem } from "../later-system.ts";
+import { pairedCalls } from "../paired-calls.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
 import { ownIds, returnedMessage } from "../returned-state.ts";
 import { assistantText, contentOf, type ItemPart, partsOf, partsOrWords, textOf } from "./content.ts";
@@ -135,7 +136,8 @@ export function conversationOf(
   }
   const placed = turns.flatMap((turn) => ("calls" in turn ? assistantMessages(turn) : [turn]));
   if (placed.length === 0) throw refused("/input", "input holds nothing that this llm's provider can read");
-  return chatConversation(laterSystem ? placed : withOneSystem(placed));
+  const paired = pairedCalls(placed);
+  return chatConversation(laterSystem ? paired : withOneSystem(paired));
 }
 
 function emptyCalls(): Pick<AssistantTurn, "calls" | "results" | "attachments"> {

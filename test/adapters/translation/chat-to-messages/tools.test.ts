@@ -12,11 +12,17 @@ describe("tools of a chat request, translated to messages", () => {
       additionalProperties: false,
     };
     expect(
-      translated({ tools: [tool({ parameters, description: "d", strict: true }), tool()] }).tools,
+      translated({ tools: [tool({ parameters, description: "d", strict: true }), tool({ name: "g" })] })
+        .tools,
     ).toEqual([
       { name: "f", description: "d", input_schema: parameters, strict: true },
-      { name: "f", input_schema: { type: "object", properties: {} } },
+      { name: "g", input_schema: { type: "object", properties: {} } },
     ]);
+  });
+
+  it("that are named twice are sent once: Anthropic refuses others (case 155)", () => {
+    const tools = [tool({ description: "first" }), tool({ description: "second" }), tool({ name: "g" })];
+    expect(translated({ tools }).tools).toMatchObject([{ name: "f", description: "first" }, { name: "g" }]);
   });
 
   it.each([

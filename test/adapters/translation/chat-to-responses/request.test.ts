@@ -326,15 +326,16 @@ describe("tools of chat, translated to responses (case 125)", () => {
     const strict = { ...optional, required: ["a"] };
     const tools = [
       tool({ description: "d", parameters: optional }),
-      tool({ parameters: strict, strict: true }),
-      tool({ parameters: optional, strict: true }),
-      tool({}),
+      tool({ name: "g", parameters: strict, strict: true }),
+      tool({ name: "h", parameters: optional, strict: true }),
+      tool({ name: "i" }),
+      tool({ name: "i", description: "named twice" }),
     ];
     expect(sent({ tools }).tools).toEqual([
       { type: "function", name: "f", description: "d", parameters: optional, strict: false },
-      { type: "function", name: "f", parameters: strict, strict: true },
-      { type: "function", name: "f", parameters: optional, strict: false },
-      { type: "function", name: "f", parameters: { type: "object", properties: {} }, strict: false },
+      { type: "function", name: "g", parameters: strict, strict: true },
+      { type: "function", name: "h", parameters: optional, strict: false },
+      { type: "function", name: "i", parameters: { type: "object", properties: {} }, strict: false },
     ]);
   });
 
