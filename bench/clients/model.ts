@@ -100,7 +100,8 @@ export class Play {
   /** Both calls at once; then their results have to be there. */
   #mcp(turn: Turn): Step {
     if (turn.tools.length === 0) return { text: "A short title" };
-    const missing = this.#calls.map(offeredName).filter((name) => !turn.tools.includes(name));
+    const calls = this.#calls.map((call) => withoutGroup(call, turn.tools));
+    const missing = calls.map(offeredName).filter((name) => !turn.tools.includes(name));
     if (missing.length > 0 && this.#search && !this.#searched) {
       this.#searched = true;
       return { calls: [this.#identified(this.#search)] };
@@ -109,8 +110,8 @@ export class Play {
       this.faults.push(`the model is not offered ${missing.join(", ")}, but ${turn.tools.join(", ")}`);
       return { text: "The tools are missing." };
     }
-    if (turn.results.length < this.#calls.length + Number(this.#searched))
-      return { calls: this.#calls.map((call) => this.#identified(call)) };
+    if (turn.results.length < calls.length + Number(this.#searched))
+      return { calls: calls.map((call) => this.#identified(call)) };
     const seen = turn.results.join(" and ");
     for (const text of Object.values(mcpContents))
       if (!seen.includes(text)) this.faults.push(`the model does not see ${text}: ${seen}`);
@@ -148,6 +149,13 @@ export function isMcp(scenario: ScenarioName): scenario is McpScenarioName {
 
 /** The texts that the two MCP servers answer with: one comes back with "Echo: " before it, one is in a file. */
 export const mcpContents = { message: "Echo: chestnut", file: "the-harvest-says-almond" } as const;
+
+/** Returns a call by the name of the group and the tool, where the provider's dialect has no groups. */
+function withoutGroup(call: Omit<ToolCall, "id">, tools: readonly string[]): Omit<ToolCall, "id"> {
+  const { namespace, name, input } = call;
+  const joined = `${namespace}__${name}`;
+  return namespace !== undefined && tools.includes(joined) ? { name: joined, input } : call;
+}
 
 function offeredName({ name, namespace }: Omit<ToolCall, "id">): string {
   return namespace === undefined ? name : `${namespace}/${name}`;

@@ -47,7 +47,9 @@ function parse(body: Body): Turn {
   }
   const missing = [...calls].find((id) => !answered.has(id));
   if (missing) throw refusal(`No tool output found for function call ${missing}.`, "input");
-  const tools = listOf(body.tools).map(({ name }) => name);
+  const tools = listOf(body.tools).flatMap(({ type, name, tools: inside }: Body) =>
+    type === "namespace" ? listOf(inside).map((tool) => `${name}/${tool.name}`) : [name],
+  );
   return {
     model: body.model,
     stream: body.stream === true,
@@ -83,6 +85,7 @@ function itemsOf({ thinking, text, calls }: Step): Body[] {
       status: "completed",
       call_id: `call_${call.id}`,
       name: call.name,
+      ...(call.namespace !== undefined && { namespace: call.namespace }),
       arguments: JSON.stringify(call.input),
     })),
   ];
