@@ -136,7 +136,9 @@ function descendantsOf(pid: number): Program[] {
 }
 
 function birthOf(pid: number): string | undefined {
-  return fieldsOf(pid)?.[19];
+  const fields = fieldsOf(pid);
+  // One that has ended stays in the list until its parent looks.
+  return fields?.[0] === "Z" ? undefined : fields?.[19];
 }
 
 function commandOf(pid: number): string {

@@ -6,6 +6,7 @@ import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { reportFailure } from "../core/failure.ts";
 import { extensionOf } from "../kinds/index.ts";
+import { PlannedObjects } from "../manifest/dry-run.ts";
 import { fileArg } from "../manifest/file-arg.ts";
 import type { Manifest } from "../manifest/manifest.ts";
 import { independentGroups, inOrder } from "../manifest/order.ts";
@@ -25,7 +26,8 @@ export const apply = defineVerb({
     about: `Creates the objects that do not exist and changes the fields that differ. A field that a manifest does not
       name stays as it is; null clears one. Objects that no manifest names are not deleted.
 
-      All files are checked before anything is sent. Objects are applied before those that refer to
+      All files are checked before anything is sent. With --dry-run the server checks each object as if it were written,
+      and writes nothing. Objects are applied before those that refer to
       them, in any order of the files, and up to eight objects of one kind at the same time. If one fails, the others are still applied and the exit code is 1.`,
     usage: "-f FILE|DIR|- [flags]",
     examples: [
@@ -36,7 +38,10 @@ export const apply = defineVerb({
   },
   args: {
     file: { ...fileArg, required: true },
-    "dry-run": { type: "boolean", description: "Show what would be done, and change nothing" },
+    "dry-run": {
+      type: "boolean",
+      description: "Let the server check everything, show what would be done, and change nothing",
+    },
   },
   run: (args, context) => applyFiles(args.file, args["dry-run"], context, pauseUntil(context.signal)),
 });
@@ -72,9 +77,11 @@ export async function applyFiles(
   for (const { kind } of manifests) if (!allowsWrite(kind, "update")) assertWrite(kind, "create");
   const client = await context.client();
   const reports: Report[] = [];
+  const planned = new PlannedObjects();
   const report = async (manifest: Manifest, outcome: Outcome | undefined) => {
     reports.push(reportOn(manifest, outcome));
     const extension = await extensionOf(manifest.kind.kind);
+    if (outcome?.result === "created") planned.add(manifest);
     if (outcome?.object) warnAbout(manifest.kind, outcome.object, extension, terminal);
     if (format === "text") terminal.out(line(manifest, outcome, dryRun));
     if (format === "name" && outcome) terminal.out(`${manifest.kind.kind}/${manifest.name}\n`);
@@ -88,7 +95,13 @@ export async function applyFiles(
   };
   const read = (manifest: Manifest) => withRetries(manifest, () => findLive(client, manifest));
   const apply = ({ manifest, live }: Known) =>
-    withRetries(manifest, () => reconcileWith(live, client, manifest, { dryRun }));
+    withRetries(manifest, () => reconcileWith(live, client, manifest, { dryRun })).catch(
+      (error: unknown): Outcome => {
+        const needs = dryRun ? planned.behind(error) : undefined;
+        if (needs === undefined) throw error;
+        return { result: live ? "configured" : "created", object: undefined, changed: [], needs };
+      },
+    );
   try {
     for (const group of independentGroups(inOrder(manifests))) {
       // Read first: nothing after an object whose read fails for good is written.
@@ -152,8 +165,10 @@ function reportOn({ kind, name }: Manifest, outcome: Outcome | undefined): Repor
 
 /** `llm 'claude' configured`; in a dry run with the names of the changed fields, never their values (T37). */
 function line({ kind, name }: Manifest, outcome: Outcome | undefined, dryRun: boolean): string {
-  const { result = "failed", changed = [] } = outcome ?? {};
-  const suffix = dryRun ? ` (${["dry run", ...changed].join(", ").replace(",", ":")})` : "";
+  const { result = "failed", changed = [], needs } = outcome ?? {};
+  const fields = ["dry run", ...changed].join(", ").replace(",", ":");
+  const unchecked = needs === undefined ? "" : `; not checked to the end, it needs ${needs}`;
+  const suffix = dryRun ? ` (${fields}${unchecked})` : "";
   return `${kind.kind} '${name}' ${result}${suffix}\n`;
 }
 

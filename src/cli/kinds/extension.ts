@@ -1,6 +1,7 @@
 import type { Resource } from "../../kinds/define.ts";
 import type { Args, Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import type { PlannedObjects } from "../manifest/dry-run.ts";
 import type { FieldEntries } from "../output/describe.ts";
 import type { Format } from "../output/format.ts";
 
@@ -59,6 +60,8 @@ export interface StartingFields {
   fields: Record<string, unknown>;
   /** Removes what was made for it, when the object itself cannot be created. */
   undo?(): Promise<void>;
+  /** In a dry run the objects that would have been made for it. */
+  planned?: PlannedObjects;
 }
 
 /** An object that `createSpecially` has made. */

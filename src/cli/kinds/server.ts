@@ -12,6 +12,8 @@ import type { Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { pairOf } from "../flags/parse-values.ts";
 import { secretValue } from "../flags/secret-values.ts";
+import { PlannedObjects } from "../manifest/dry-run.ts";
+import { dryRunQuery } from "../manifest/reconcile.ts";
 import { plain } from "../output/cells.ts";
 import type { KindExtension, StartingFields } from "./extension.ts";
 
@@ -76,7 +78,7 @@ async function startFrom(
   const { values, secrets } = await valuesOf(template, texts, name, context);
   const fields = { ...serverFrom(template, values), template: template.name };
   if (Object.keys(secrets).length === 0) return { fields };
-  return { fields, ...(await storeSecret(name, secrets, context)) };
+  return { fields, ...(await storeSecret(name, secrets, args["dry-run"] === true, context)) };
 }
 
 /** The texts of `--set` by parameter. Throws AppError `usage` for one that the template does not have. */
@@ -180,18 +182,30 @@ async function secretTyped(
   return secretValue(name, text, context);
 }
 
-/** Creates the secret of a new server. */
-async function storeSecret(name: string, data: Record<string, string>, context: Context) {
+/** Creates the secret of a new server; in a dry run the server only checks it. */
+async function storeSecret(
+  name: string,
+  data: Record<string, string>,
+  dryRun: boolean,
+  context: Context,
+): Promise<Omit<StartingFields, "fields">> {
   const kind = kindOf("secret");
   const client = await context.client();
   try {
-    await client.call("POST", `/api/v1/${kind.plural}`, { body: { name, data }, answer: anything });
+    const query = dryRunQuery(dryRun);
+    await client.call("POST", `/api/v1/${kind.plural}`, { body: { name, data }, query, answer: anything });
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "name_taken") throw error;
     throw new AppError("name_taken", `the values would be kept in a secret "${name}", which exists already`, {
       cause: error,
       hint: `to use one that exists: --set NAME=SECRET/KEY`,
     });
+  }
+  if (dryRun) {
+    const planned = new PlannedObjects();
+    planned.add({ kind, name });
+    context.terminal.err(`secret '${name}' created (dry run)\n`);
+    return { planned };
   }
   context.terminal.err(`secret '${name}' created\n`);
   const undo = async () => {

@@ -10,15 +10,17 @@ import type { Manifest } from "./manifest.ts";
 /** The result of applying a manifest; in a dry run, the expected result. */
 export interface Outcome {
   result: "created" | "configured" | "unchanged";
-  /** The object that the server has returned; undefined in a dry run of a create. */
+  /** The object that the server has returned; undefined if it could not check it in a dry run. */
   object: Resource | undefined;
+  /** In a dry run the objects that it needs and that are not there yet, so that the server could not check it. */
+  needs?: string;
   /** The names of the fields that were changed. */
   changed: string[];
 }
 
 /**
  * Creates or changes the server's object so that it matches a manifest. Sends nothing if it matches already. Fields that
- * the manifest does not name stay as they are.
+ * the manifest does not name stay as they are. In a dry run the server checks the write and does not do it.
  */
 export async function reconcile(
   client: ApiClient,
@@ -37,19 +39,24 @@ export async function reconcileWith(
 ): Promise<Outcome> {
   if (!live) {
     refuseWithoutValues(manifest);
-    const object = dryRun ? undefined : await createObject(client, manifest, query);
+    const object = await createObject(client, manifest, { ...query, ...dryRunQuery(dryRun) });
     return { result: "created", object, changed: [] };
   }
   const changes = await changesTo(manifest.kind, live, manifest.fields);
   const changed = Object.keys(changes);
   if (changed.length === 0) return { result: "unchanged", object: live, changed };
-  if (dryRun) return { result: "configured", object: live, changed };
   // The server compares secret values, which are not known here: if nothing changes, the version stays.
   const object = await client.call("PUT", objectPath(manifest.kind, live.id), {
     body: changes,
+    query: dryRunQuery(dryRun),
     answer: objectOf(manifest.kind),
   });
   return { result: object.version === live.version ? "unchanged" : "configured", object, changed };
+}
+
+/** The query that asks the server for a dry run. */
+export function dryRunQuery(dryRun: boolean): Record<string, string> {
+  return dryRun ? { dryRun: "true" } : {};
 }
 
 /** Creates the object of a manifest. `query` is sent as it is. Throws AppError `name_taken`. */

@@ -6,6 +6,8 @@ import { applyFiles } from "../../../src/cli/cmd/apply.ts";
 import { AppError } from "../../../src/errors.ts";
 import { FakeCatalogue } from "../../support/cli/fake-catalogue.ts";
 import { fakeTerminal } from "../../support/cli/fake-terminal.ts";
+import { cli } from "../../support/cli/run-cli.ts";
+import { must, testServer } from "../../support/server.ts";
 
 let server: FakeCatalogue;
 beforeEach(() => {
@@ -215,6 +217,39 @@ describe("apply", () => {
     const json = await apply(manifests, "--dry-run", "-o", "json");
     expect(stdout + json.stdout + json.stderr).not.toContain("hunter2");
     expect(server.writes).toEqual([]);
+  });
+
+  it("--dry-run lets the server check, and says which object it cannot check before others are there", async () => {
+    const real = await testServer();
+    const text = `
+kind: secret
+name: key
+data: {api-key: hunter2}
+---
+kind: llm
+name: one
+type: anthropic
+model: m
+apiKeyRef: {name: key, key: api-key}
+---
+kind: llm
+name: two
+type: anthropic
+model: m
+apiKeyRef: {name: other, key: api-key}
+`;
+    const run = (...flags: string[]) =>
+      cli(["apply", "-f", "-", ...flags], { server: { url: `unix://${real.socketPath}` }, stdin: text });
+    const { code, stdout, stderr } = await run("--dry-run");
+    expect(code).toBe(1);
+    expect(stdout).toBe(
+      "secret 'key' created (dry run)\n" +
+        `llm 'one' created (dry run; not checked to the end, it needs secret "key")\n` +
+        "llm 'two' failed (dry run)\n",
+    );
+    expect(stderr).toContain(`llm 'two': invalid llm: apiKeyRef: there is no secret "other"`);
+    for (const plural of ["secrets", "llms"])
+      expect((await must(real.admin("GET", `/api/v1/${plural}`))).body).toEqual([]);
   });
 });
 

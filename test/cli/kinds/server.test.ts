@@ -100,6 +100,28 @@ describe("create server --from-template", () => {
     expect((await server.admin("GET", "/api/v1/servers/busy")).status).toBe(404);
   });
 
+  it("checks it at the server with --dry-run, and creates neither the server nor its secret (T174)", async () => {
+    const { cli, server } = await withCli();
+    const line = "create server gh --from-template github --set TOKEN=- --dry-run";
+    const { code, stdout, stderr } = await cli(line, { stdin: token });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "server 'gh' created (dry run)\n" });
+    expect(stderr).toBe("secret 'gh' created (dry run)\nnot checked to the end: it needs secret \"gh\"\n");
+    const yaml = await cli(`${line} -o yaml`, { stdin: token });
+    expect(yaml.stdout).toContain("kind: server\nname: gh\n");
+    expect(yaml.stdout + yaml.stderr).not.toContain(token);
+    for (const path of ["servers", "secrets"])
+      expect((await must(server.admin("GET", `/api/v1/${path}`))).body).toEqual([]);
+    expect((await must(server.admin("GET", "/api/v1/audit?action=create"))).body).toEqual([]);
+    const wrong = await cli("create server gh --url https://x.example --header A=secret://none/k --dry-run");
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('there is no secret "none"')]);
+    await must(server.admin("POST", "/api/v1/servers", { name: "taken", url: "https://x.example" }));
+    const taken = await cli("create server taken --url https://y.example --dry-run");
+    expect([taken.code, taken.stderr]).toEqual([1, expect.stringContaining('"taken" exists already')]);
+    const forced = await cli("create server taken --url https://y.example --dry-run --force");
+    expect(forced).toMatchObject({ code: 0, stdout: "server 'taken' updated (dry run)\n" });
+    expect((await must(server.admin("GET", "/api/v1/servers/taken"))).body.url).toBe("https://x.example/");
+  });
+
   it("refuses unknown templates and parameters with the nearest ones", async () => {
     const { cli } = await withCli();
     for (const [line, code, message] of [

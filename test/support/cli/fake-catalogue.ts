@@ -34,9 +34,9 @@ export class FakeCatalogue {
     return this.#server.url.origin;
   }
 
-  /** The write requests, such as `PUT /api/v1/llms/llm_…`. */
+  /** The write requests, such as `PUT /api/v1/llms/llm_…`, without those of dry runs. */
   get writes(): Call[] {
-    return this.calls.filter(({ method }) => method !== "GET");
+    return this.calls.filter(({ method, path }) => method !== "GET" && !isDryRun(path));
   }
 
   /** Makes the next matching request fail. */
@@ -76,11 +76,25 @@ export class FakeCatalogue {
       const headers: Record<string, string> = retryAfter ? { "retry-after": retryAfter } : {};
       return Response.json(errorBody(error, "r1"), { status: error.status, headers });
     }
+    if (!isDryRun(search)) return this.#answer(call, pathname, search);
+    const before = structuredClone([...this.objects]);
+    const hidden = structuredClone([...this.#hidden]);
+    const response = this.#answer(call, pathname, search);
+    this.objects.clear();
+    this.#hidden.clear();
+    for (const [key, object] of before) this.objects.set(key, object);
+    for (const [id, values] of hidden) this.#hidden.set(id, values);
+    if (!response.ok) return response;
+    const { token: _, ...object } = (await response.json()) as Resource;
+    return Response.json(object);
+  }
+
+  #answer(call: Call, pathname: string, search: string): Response {
+    const body = call.body as { name: string } & Record<string, unknown>;
     const [, , , plural = "", idOrName] = pathname.split("/");
-    if (request.method === "POST") {
-      if (this.find(plural, call.body.name))
-        return refusal(409, "name_taken", `the name "${call.body.name}" is taken`);
-      return Response.json(this.#create(plural, call.body, search !== "?probe=false"), { status: 201 });
+    if (call.method === "POST") {
+      if (this.find(plural, body.name)) return refusal(409, "name_taken", `the name "${body.name}" is taken`);
+      return Response.json(this.#create(plural, body, search !== "?probe=false"), { status: 201 });
     }
     if (idOrName === undefined)
       return Response.json(
@@ -88,7 +102,7 @@ export class FakeCatalogue {
       );
     const object = this.objects.get(`${plural}/${idOrName}`) ?? this.find(plural, idOrName);
     if (!object) return refusal(404, "not_found", "not found");
-    return request.method === "PUT" ? this.#change(plural, object, call.body) : Response.json(object);
+    return call.method === "PUT" ? this.#change(plural, object, body) : Response.json(object);
   }
 
   #create(plural: string, body: Record<string, unknown>, probe = false): Resource {
@@ -192,6 +206,10 @@ export class FakeCatalogue {
     };
     return { context, terminal };
   }
+}
+
+function isDryRun(path: string): boolean {
+  return path.includes("dryRun=true");
 }
 
 /** Adds the defaults to the config of an OpenBao. */

@@ -21,6 +21,11 @@ import { present } from "./present.ts";
 /** Attempts of a write that loses against other writes. */
 const attempts = 5;
 
+export interface WriteOptions {
+  /** Check all that a write checks, and write nothing. */
+  dryRun?: boolean;
+}
+
 /** Reads and writes of resources of every kind, with the rights of a principal. */
 export class Resources {
   readonly #catalogue: Catalogue;
@@ -84,11 +89,16 @@ export class Resources {
     });
   }
 
-  /** Creates a row. Throws AppError `invalid_request` with every fault, `name_taken` or `forbidden`. */
+  /**
+   * Creates a row. Throws AppError `invalid_request` with every fault, `name_taken` or `forbidden`.
+   *
+   * @param dryRun checks all that a create checks, and writes nothing: no row, no secret value, no audit event
+   */
   async create(
     { principal, requestId }: Caller,
     kind: Kind,
     body: Record<string, unknown>,
+    { dryRun = false }: WriteOptions = {},
   ): Promise<Resource> {
     const { snapshot } = this.#catalogue;
     const decision = decideCreate(snapshot, principal, kind, kind.scopedBy && body[kind.scopedBy]);
@@ -112,14 +122,14 @@ export class Resources {
       };
       const { snapshot } = this.#catalogue;
       const draft = draftCreate({ kind, principal, snapshot, before: undefined, row }, body);
-      await this.#write(draft, requestId);
-      return { ...this.present(principal, kind, row), ...draft.response };
+      await this.#write(draft, requestId, dryRun);
+      return { ...this.present(principal, kind, row), ...(!dryRun && draft.response) };
     }).finally(release);
   }
 
   /**
    * Changes the given fields of a row; null clears a field. A `version` in the body must be the current one. Where no
-   * field changes, nothing is written.
+   * field changes, or in a dry run, nothing is written.
    */
   update(
     caller: Caller,
@@ -127,6 +137,7 @@ export class Resources {
     idOrName: string,
     body: Record<string, unknown>,
     scope?: string,
+    { dryRun = false }: WriteOptions = {},
   ): Promise<Resource> {
     const { version, ...given } = body;
     if (version !== undefined && !Number.isSafeInteger(version)) {
@@ -139,8 +150,8 @@ export class Resources {
       const row = { ...before, version: before.version + 1, updatedAt: now };
       const { snapshot } = this.#catalogue;
       const draft = draftUpdate({ kind, principal: caller.principal, snapshot, before, row }, given, now);
-      const written = await this.#write(draft, caller.requestId);
-      return { ...this.present(caller.principal, kind, written), ...draft.response };
+      const written = await this.#write(draft, caller.requestId, dryRun);
+      return { ...this.present(caller.principal, kind, written), ...(!dryRun && draft.response) };
     });
   }
 
@@ -177,12 +188,15 @@ export class Resources {
     });
   }
 
-  /** Completes a draft and writes it. Returns the row as it now is: the old one if nothing has changed. */
-  async #write(draft: Draft, requestId: string): Promise<Row> {
+  /**
+   * Completes a draft and writes it, unless it is a dry run. Returns the row as it now is: the old one if nothing has
+   * changed.
+   */
+  async #write(draft: Draft, requestId: string, dryRun: boolean): Promise<Row> {
     const { kind, row, before } = draft;
     if (draft.faults.length > 0) throw invalid(kind, draft.faults);
     try {
-      await hooks[kind.kind]?.prepare?.(draft, this.#services);
+      await hooks[kind.kind]?.prepare?.(draft, dryRun ? withoutWrites(this.#services) : this.#services);
       const { refs, faults } = resolveReferences(draft);
       draft.faults.push(...faults);
       if (draft.faults.length > 0) throw invalid(kind, draft.faults);
@@ -191,6 +205,13 @@ export class Resources {
       const fields = before ? changedFields(draft) : [];
       const { snapshot, principal } = draft;
       const release = reserveSize(this.#services.quotas, snapshot, principal, [{ before, row }]);
+      if (dryRun) {
+        release();
+        if (!before && snapshot.named(kind.kind, row.name, row.scope))
+          throw new AppError("name_taken", "the name is taken");
+        for (const undo of draft.onRefused) await undo().catch(this.#onError);
+        return row;
+      }
       const commit = this.#commit(
         draft,
         before ? "update" : "create",
@@ -259,6 +280,20 @@ export class Resources {
       `${kind.kind} "${row.name}" is still used by ${names.join(", ")}`,
     );
   }
+}
+
+/** Returns services that write no values of secrets. */
+function withoutWrites(services: Services): Services {
+  const { secretWrites } = services;
+  return {
+    ...services,
+    secretWrites: {
+      put: async () => "",
+      adopt: (ref) => secretWrites.adopt(ref),
+      letGo: (backend, ref) => secretWrites.letGo(backend, ref),
+      discard: async () => undefined,
+    },
+  };
 }
 
 /** Returns the names of the fields whose values have changed, with the write-only fields that were sent. */

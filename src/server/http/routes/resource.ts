@@ -7,7 +7,7 @@ import type { Row } from "../../core/store/types.ts";
 import { readObject } from "../body.ts";
 import { kindRoutes } from "../kinds/index.ts";
 import { listPieces, longResponse } from "../long-response.ts";
-import { wholeNumberIn } from "../query.ts";
+import { flagIn, wholeNumberIn } from "../query.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import { watch } from "../watch.ts";
@@ -19,6 +19,8 @@ export function resourceRoutes(server: Server): Route[] {
     ...(kindRoutes[kind.kind]?.routes?.(server) ?? []),
   ]);
 }
+
+const dryRunQuery = { dryRun: "true: check all that the write checks, return the object, and write nothing" };
 
 const operations: Partial<Record<Route["method"], WriteOperation>> = {
   POST: "create",
@@ -73,10 +75,13 @@ function routesOf(server: Server, kind: Kind): Route[] {
       access: rightFor(kind, "create"),
       summary: `Create ${named}`,
       status: 201,
+      query: dryRunQuery,
       body: inputSchema(kind),
       response: objectSchema(kind),
       handle: async (call) => {
-        const created = await resources.create(call, kind, await body(call));
+        const dryRun = flagIn(call.query, "dryRun");
+        const created = await resources.create(call, kind, await body(call), { dryRun });
+        if (dryRun) return Response.json(created);
         await extras.created?.(server, call, created);
         return Response.json(created, { status: 201 });
       },
@@ -102,12 +107,15 @@ function routesOf(server: Server, kind: Kind): Route[] {
       path: one,
       access: rightFor(kind, "update"),
       summary: `Change ${named}: only the given fields; null clears`,
-      query: scoped,
+      query: { ...scoped, ...dryRunQuery },
       body: Type.Partial(inputSchema(kind)),
       response: objectSchema(kind),
       handle: async (call) => {
         const { idOrName } = call.params;
-        const updated = await resources.update(call, kind, idOrName!, await body(call), scope(call));
+        const dryRun = flagIn(call.query, "dryRun");
+        const given = await body(call);
+        const updated = await resources.update(call, kind, idOrName!, given, scope(call), { dryRun });
+        if (dryRun) return Response.json(updated);
         await extras.updated?.(server, call, updated);
         return Response.json(updated);
       },
