@@ -5,15 +5,15 @@ import { isName } from "../../kinds/names.ts";
 import { createExamples } from "../../kinds/secret-backends/config.ts";
 import { assertWrite } from "../../kinds/writes.ts";
 import type { ApiClient } from "../client/client.ts";
+import { dryRunQuery } from "../client/dry-run.ts";
 import { defineVerb } from "../core/command.ts";
 import { argsOf } from "../flags/define.ts";
 import { fieldsFrom } from "../flags/fields.ts";
 import { extensionOf } from "../kinds/index.ts";
 import { splitKindName } from "../kinds/kind-name.ts";
 import { kindNamed, resolveObject } from "../kinds/resolve-kind.ts";
-import { objectOfManifest } from "../manifest/dry-run.ts";
 import type { Manifest } from "../manifest/manifest.ts";
-import { createObject, dryRunQuery, reconcile } from "../manifest/reconcile.ts";
+import { createObject, reconcile } from "../manifest/reconcile.ts";
 import { resultFormat, resultText, warnAbout } from "../manifest/write-result.ts";
 
 /** `mcpctl create KIND NAME`, with the flags of the kind. */
@@ -99,6 +99,14 @@ export const create = defineVerb({
 
 function lineOf(kind: Kind, object: Resource, what: string): string {
   return `${kind.kind} '${object.name}' ${what} (id: ${object.id})`;
+}
+
+/** Returns an object as a manifest describes it, without the fields that are never shown. */
+function objectOfManifest({ kind, name, fields }: Manifest): Resource {
+  const shown = Object.entries(fields).filter(
+    ([field, value]) => value !== null && !kind.writeOnly.includes(field),
+  );
+  return { name, ...Object.fromEntries(shown) } as Resource;
 }
 
 interface CreateOptions {

@@ -1,7 +1,7 @@
 import type { Resource } from "../../kinds/define.ts";
+import type { PlannedObjects } from "../client/dry-run.ts";
 import type { Args, Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
-import type { PlannedObjects } from "../manifest/dry-run.ts";
 import type { FieldEntries } from "../output/describe.ts";
 import type { Format } from "../output/format.ts";
 

@@ -7,13 +7,12 @@ import { type ParameterValues, serverFrom, type TemplateSpec } from "../../kinds
 import { isObject } from "../../wire/json.ts";
 import { escapeLine } from "../../wire/text.ts";
 import { anything } from "../client/answers.ts";
+import { dryRunQuery, PlannedObjects } from "../client/dry-run.ts";
 import { getObject, objectPath } from "../client/objects.ts";
 import type { Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { pairOf } from "../flags/parse-values.ts";
 import { secretValue } from "../flags/secret-values.ts";
-import { PlannedObjects } from "../manifest/dry-run.ts";
-import { dryRunQuery } from "../manifest/reconcile.ts";
 import { plain } from "../output/cells.ts";
 import type { KindExtension, StartingFields } from "./extension.ts";
 

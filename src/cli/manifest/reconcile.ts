@@ -2,6 +2,7 @@ import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { objectOf } from "../client/answers.ts";
 import type { ApiClient } from "../client/client.ts";
+import { dryRunQuery } from "../client/dry-run.ts";
 import { objectPath } from "../client/objects.ts";
 import { isRequired } from "../flags/schema.ts";
 import { extensionOf } from "../kinds/index.ts";
@@ -52,11 +53,6 @@ export async function reconcileWith(
     answer: objectOf(manifest.kind),
   });
   return { result: object.version === live.version ? "unchanged" : "configured", object, changed };
-}
-
-/** The query that asks the server for a dry run. */
-export function dryRunQuery(dryRun: boolean): Record<string, string> {
-  return dryRun ? { dryRun: "true" } : {};
 }
 
 /** Creates the object of a manifest. `query` is sent as it is. Throws AppError `name_taken`. */

@@ -2,6 +2,11 @@ import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import type { Manifest } from "./manifest.ts";
 
+/** The query that asks the server for a dry run of a write. */
+export function dryRunQuery(dryRun: boolean): Record<string, string> {
+  return dryRun ? { dryRun: "true" } : {};
+}
+
 /** Objects that a dry run would have created, and that the server therefore does not know. */
 export class PlannedObjects {
   readonly #names = new Set<string>();
@@ -21,12 +26,4 @@ export class PlannedObjects {
     if (found.some((names) => names.length === 0)) return undefined;
     return [...new Set(found.flat())].join(", ");
   }
-}
-
-/** Returns an object as a manifest describes it, without the fields that are never shown. */
-export function objectOfManifest({ kind, name, fields }: Manifest): Resource {
-  const shown = Object.entries(fields).filter(
-    ([field, value]) => value !== null && !kind.writeOnly.includes(field),
-  );
-  return { name, ...Object.fromEntries(shown) } as Resource;
 }
