@@ -1,6 +1,4 @@
 import { AppError } from "../../errors.ts";
-import type { Resource } from "../../kinds/define.ts";
-import type { Manifest } from "./manifest.ts";
 
 /** The query that asks the server for a dry run of a write. */
 export function dryRunQuery(dryRun: boolean): Record<string, string> {
