@@ -186,4 +186,9 @@ ALTER TABLE "provider_objects" ADD CONSTRAINT "provider_objects_llm_id_resources
 CREATE INDEX "provider_objects_llm_id" ON "provider_objects" USING btree ("llm_id");--> statement-breakpoint
 CREATE INDEX "provider_objects_expires_at" ON "provider_objects" USING btree ("expires_at");`,
   },
+  {
+    name: "0005_token_names",
+    sql: `DROP INDEX "resources_kind_scope_name";--> statement-breakpoint
+CREATE UNIQUE INDEX "resources_names" ON "resources" USING btree ("kind","scope","name",(case when "kind" = 'token' and "owner" is not null then "owner" else '' end));`,
+  },
 ];

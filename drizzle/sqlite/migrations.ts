@@ -196,4 +196,9 @@ ALTER TABLE "usage" ADD "seconds" integer DEFAULT 0 NOT NULL;--> statement-break
 ALTER TABLE "usage" ADD "characters" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "usage" ADD "searches" integer DEFAULT 0 NOT NULL;`,
   },
+  {
+    name: "0006_token_names",
+    sql: `DROP INDEX "resources_kind_scope_name";--> statement-breakpoint
+CREATE UNIQUE INDEX "resources_names" ON "resources" ("kind","scope","name",(case when "kind" = 'token' and "owner" is not null then "owner" else '' end));`,
+  },
 ];

@@ -98,6 +98,8 @@ export interface Kind<
   writes: readonly WriteOperation[];
   /** Names are unique within the value of this field (`""` when unset), not within the whole kind. */
   scopedBy?: string;
+  /** Each owner has names of their own: two users may have rows of one name. */
+  ownedNames?: true;
   /**
    * The kind of the row that `scopedBy` names, if these rows are parts of that row. They have no rights of their own: who
    * may view that row may view them, and who may change it may create, change and delete them.

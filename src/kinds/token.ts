@@ -13,6 +13,7 @@ export const token = defineKind({
     "A bearer token for a program. It may do what both its own grants and the rights of its maker allow.",
   order: 90,
   scopedBy: "project",
+  ownedNames: true,
   quota: 200,
   fields: Type.Object(
     {

@@ -1,4 +1,5 @@
 import { kinds } from "../../../kinds/index.ts";
+import { rbac } from "../../../kinds/rbac.ts";
 import { token } from "../../../kinds/token.ts";
 import { oncePerObject } from "../once-per-object.ts";
 import type { Snapshot } from "../store/snapshot.ts";
@@ -149,11 +150,17 @@ function tokenPrincipal(snapshot: Snapshot, row: RowOf<"token">, user: Row): Pri
   };
 }
 
-/** Returns the rights that a token has by itself, and by bindings that name it. */
+/**
+ * Returns the rights that a token has by itself, and by bindings that refer to it. The name in the binding alone gives
+ * nothing: another user may have a token of that name (T178).
+ */
 function ownPolicy(snapshot: Snapshot, row: RowOf<"token">): Policy {
-  // A binding names the token outside any project.
-  const bound = row.scope === "" ? compile(snapshot).grants.get(`token/${row.name}`) : undefined;
-  return compilePolicy([...grantsOf(row), ...(bound ?? [])]);
+  const bindings = new Set((snapshot.pointersTo.get(row.id) ?? []).map(({ fromId }) => fromId));
+  const bound = [...bindings].flatMap((id) => {
+    const binding = snapshot.byId.get(id);
+    return isOf(rbac, binding) ? grantsOf(binding) : [];
+  });
+  return compilePolicy([...grantsOf(row), ...bound]);
 }
 
 const compile = oncePerObject((snapshot: Snapshot): Compiled => {

@@ -3,7 +3,8 @@ import type { Kind } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { isName, namePattern } from "../../../kinds/names.ts";
 import { validateFields } from "../../../kinds/validate.ts";
-import { isVisible, type Principal } from "../access/policy.ts";
+import { mayName, meantRows } from "../access/own-names.ts";
+import type { Principal } from "../access/policy.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import type { Ref, Row } from "../store/types.ts";
 import { hooks } from "./hooks/index.ts";
@@ -91,13 +92,23 @@ export function resolveReferences(
   const faults: Fault[] = [];
   const { before, row } = draft;
   const standing = before?.id === row.id ? draft.kind.references(before.spec) : [];
+  // A name that the row has referred to goes on to mean the same row, also where others have taken that name since.
+  const held = draft.snapshot.refsOf(row.id).flatMap(({ toId }) => draft.snapshot.byId.get(toId) ?? []);
   for (const reference of draft.kind.references(row.spec)) {
     const { path, kind, name, onDelete } = reference;
-    const target = draft.snapshot.named(kind, name);
     const stood =
       standing.some((one) => Bun.deepEquals(one, reference)) && !draft.sent?.(path.split("/")[1]!);
-    if (target && (stood || isVisible(draft.principal, kindOf(kind).plural, target)))
-      refs.push({ path, toId: target.id, onDelete });
+    const known = held.find((one) => one.kind === kind && (one.name === name || one.id === name));
+    const stays = known && (stood || mayName(draft.principal, kindOf(kind), known));
+    const [target, ...more] = stays
+      ? [known]
+      : meantRows(draft.snapshot, draft.principal, kindOf(kind), name);
+    if (more.length > 0)
+      faults.push({
+        path,
+        message: `there are several ${kindOf(kind).plural} "${name}": give the id of one`,
+      });
+    else if (target) refs.push({ path, toId: target.id, onDelete });
     else faults.push({ path, message: `there is no ${kind} "${name}"` });
   }
   return { refs, faults };

@@ -3,6 +3,7 @@ import { AppError } from "../../../errors.ts";
 import type { Kind, Resource, WriteOperation } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { isId } from "../../../kinds/names.ts";
+import { ownFirst } from "../access/own-names.ts";
 import { decideCreate, decideOn, decideOnRow } from "../access/parts.ts";
 import { type Principal, serverPrincipal, type Verb } from "../access/policy.ts";
 import { ownedBy, reserveSize } from "../access/quotas.ts";
@@ -47,7 +48,8 @@ export class Resources {
   }
 
   /**
-   * Finds a row by id or name. The principal needs the verb on the name of the row, also when it gives the id.
+   * Finds a row by id or name. The principal needs the verb on the name of the row, also when it gives the id. Of names
+   * that each owner has for themself, the principal's own row comes first.
    *
    * @param scope the scope of the name, where the kind is scoped; all scopes are searched if it is left out
    * @throws AppError `forbidden` or `not_found`, in that order
@@ -66,10 +68,17 @@ export class Resources {
       : snapshot
           .table(kind.kind)
           .sorted.filter((row) => row.name === idOrName && (scope === undefined || row.scope === scope));
-    const allowed = rows.filter((row) => decideOnRow(snapshot, principal, verb, kind, row) === "allow");
+    const allowed = ownFirst(
+      principal,
+      kind,
+      rows.filter((row) => decideOnRow(snapshot, principal, verb, kind, row) === "allow"),
+    );
     if (allowed.length > 1) {
+      const isOneScope = allowed.every((row) => row.scope === allowed[0]!.scope);
       throw new AppError("conflict", `there are several ${kind.plural} "${idOrName}"`, {
-        hint: `say which with ?${kind.scopedBy}=`,
+        hint: isOneScope
+          ? `give its id: mcpctl get ${kind.plural} -o wide`
+          : `say which with ?${kind.scopedBy}=`,
       });
     }
     const row = allowed[0] ?? rows[0];

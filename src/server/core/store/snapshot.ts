@@ -10,7 +10,7 @@ export interface Table<R = Row> {
   readonly byName: ReadonlyMap<string, R>;
   /** Rows of a scope, by `scope/name`. */
   readonly scoped: ReadonlyMap<string, R>;
-  /** Rows sorted by name, then scope. */
+  /** Rows sorted by name, then scope, then id. */
   readonly sorted: readonly R[];
 }
 
@@ -133,7 +133,7 @@ export class Snapshot {
     if (known) return known;
     const sorted = [...this.byId.values()]
       .filter((row) => row.kind === kind)
-      .sort((a, b) => compare(a.name, b.name) || compare(a.scope, b.scope));
+      .sort((a, b) => compare(a.name, b.name) || compare(a.scope, b.scope) || compare(a.id, b.id));
     const table =
       sorted.length === 0
         ? emptyTable

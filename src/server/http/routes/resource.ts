@@ -147,7 +147,8 @@ function list(server: Server, kind: Kind, call: Call): Response {
     "x-mcpctl-revision": String(server.catalogue.snapshot.revision),
   };
   const last = page.at(-1);
-  if (last && from + page.length < rows.length) headers["x-mcpctl-cursor"] = `${last.name}/${last.scope}`;
+  if (last && from + page.length < rows.length)
+    headers["x-mcpctl-cursor"] = `${last.name}/${last.scope}/${last.id}`;
   return longResponse(
     listPieces(page, (row) => server.resources.present(principal, kind, row)),
     headers,
@@ -157,8 +158,11 @@ function list(server: Server, kind: Kind, call: Call): Response {
 /** Returns the index of the first row after a cursor, also if the row of the cursor is deleted; -1 if there is none. */
 function startOf(rows: readonly Row[], cursor: string | null): number {
   if (cursor === null) return 0;
-  const [name = "", scope = ""] = cursor.split("/");
-  return rows.findIndex((row) => row.name > name || (row.name === name && row.scope > scope));
+  const [name = "", scope = "", id = ""] = cursor.split("/");
+  return rows.findIndex((row) => {
+    if (row.name !== name) return row.name > name;
+    return row.scope === scope ? row.id > id : row.scope > scope;
+  });
 }
 
 function inputSchema(kind: Kind) {

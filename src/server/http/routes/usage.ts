@@ -1,4 +1,6 @@
 import { AppError } from "../../../errors.ts";
+import { token } from "../../../kinds/token.ts";
+import { mayName, ownFirst } from "../../core/access/own-names.ts";
 import { decide, isAdministrator, isVisible, mayList, type Principal } from "../../core/access/policy.ts";
 import { pricingOf } from "../../core/prices.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
@@ -58,19 +60,23 @@ async function usage(server: Server, { principal, query }: Call): Promise<Line[]
     throw new AppError("forbidden", "you may see only your own usage", {
       hint: "the usage of others needs view on audit",
     });
-  const token = query.get("token");
+  const wanted = query.get("token");
   const llm = query.get("llm");
   const owner = all ? userId : principal.userId;
   const rows = await store.usage({
     since,
     until,
     ...(owner !== undefined && { userId: owner }),
-    ...(token !== null && { tokenId: tokenId(snapshot, token) }),
+    ...(wanted !== null && { tokenId: tokenId(snapshot, principal, wanted) }),
     ...(llm !== null && { llm }),
   });
   const lines = new Map<string, Line>();
+  const tokens = tokenNames(snapshot, principal);
   for (const row of rows) {
-    const shown = named(snapshot, principal, row);
+    const shown = {
+      ...named(snapshot, principal, row),
+      token: row.tokenId === "" ? null : tokens(row.tokenId),
+    };
     if (llm !== null && shown.llm === null) continue;
     add(lines, by, shown, row, isUnpriced(snapshot, row));
   }
@@ -113,7 +119,7 @@ function isUnpriced(snapshot: Snapshot, usage: UsageRow): boolean {
  * Returns names for ids. Deleted rows keep their id. A hidden llm has no name (T52), nor has a deleted one in the usage
  * of others, which may have been private (T117).
  */
-function named(snapshot: Snapshot, principal: Principal, { day, userId, tokenId, llm }: UsageRow) {
+function named(snapshot: Snapshot, principal: Principal, { day, userId, llm }: UsageRow) {
   const row = snapshot.named("llm", llm);
   const hidden = row
     ? !isVisible(principal, "llms", row) && decide(principal, "run", "llms", llm, row) !== "allow"
@@ -121,13 +127,32 @@ function named(snapshot: Snapshot, principal: Principal, { day, userId, tokenId,
   return {
     day,
     user: snapshot.nameOf(userId) ?? userId,
-    token: tokenId === "" ? null : (snapshot.nameOf(tokenId) ?? tokenId),
     llm: hidden || llm === "" ? null : llm,
   };
 }
 
-function tokenId(snapshot: Snapshot, nameOrId: string): string {
-  return snapshot.table("token").sorted.find(({ name }) => name === nameOrId)?.id ?? nameOrId;
+/** Returns the tokens that a principal may see. */
+function seenTokens(snapshot: Snapshot, principal: Principal) {
+  return snapshot.table("token").sorted.filter((row) => mayName(principal, token, row));
+}
+
+function tokenId(snapshot: Snapshot, principal: Principal, nameOrId: string): string {
+  const named = seenTokens(snapshot, principal).filter(({ name }) => name === nameOrId);
+  const [row, ...more] = ownFirst(principal, token, named);
+  if (more.length > 0)
+    throw new AppError("conflict", `there are several tokens "${nameOrId}"`, {
+      hint: "give the id of one: mcpctl get tokens -o wide",
+    });
+  return row?.id ?? nameOrId;
+}
+
+/** Returns a function from an id to a name. Tokens whose name another one has too, and deleted ones, keep their id. */
+function tokenNames(snapshot: Snapshot, principal: Principal): (id: string) => string {
+  const names = Map.groupBy(seenTokens(snapshot, principal), ({ name }) => name);
+  return (id) => {
+    const name = snapshot.nameOf(id) ?? id;
+    return (names.get(name)?.length ?? 0) > 1 ? id : name;
+  };
 }
 
 function groupingsIn(text: string): Grouping[] {

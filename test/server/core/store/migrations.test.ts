@@ -7,7 +7,7 @@ import { migrations as sqliteSteps } from "../../../../drizzle/sqlite/migrations
 import type { Migration } from "../../../../src/server/core/store/migration.ts";
 import { openPostgres } from "../../../../src/server/core/store/postgres/store.ts";
 import { openSqlite } from "../../../../src/server/core/store/sqlite/store.ts";
-import type { Store } from "../../../../src/server/core/store/types.ts";
+import type { Row, Store } from "../../../../src/server/core/store/types.ts";
 import { row } from "../../../contract/store-fixtures.ts";
 import { freshDatabase } from "../../../postgres.ts";
 import { freshFolder } from "./folder.ts";
@@ -115,6 +115,30 @@ describe.each(dialects)("a %s database", (_dialect, steps, fresh) => {
     expect(await store.secretRefs("sbe_2")).toEqual(["sec_2/ver_1"]);
     expect(await store.secretData("sec_2/ver_1")).toEqual({ k: "sec_2/ver_1" });
     expect(await store.secretData("sec_2/ver_0")).toBeNull();
+    await store.close();
+  });
+
+  it("from before names of tokens were their owners' own keeps its tokens, and takes a second one of a name", async () => {
+    const { open } = await fresh();
+    const token = (id: string, fields: Partial<Row> = {}) =>
+      row(id, { kind: "token", name: "laptop", ...fields });
+    const isNew = ({ name }: Migration) => name.endsWith("token_names");
+    const old = await open(steps.filter((step) => !isNew(step)));
+    const first = token("tok_1", { owner: "usr_1" });
+    await old.commit([{ op: "insert", row: first, refs: [] }]);
+    await expect(
+      old.commit([{ op: "insert", row: token("tok_2", { owner: "usr_2" }), refs: [] }]),
+    ).rejects.toMatchObject({ refusal: "taken" });
+    await old.close();
+    const store = await open(steps);
+    expect((await store.load()).rows).toEqual([first]);
+    const insert = (row: Row) => store.commit([{ op: "insert", row, refs: [] }]);
+    const llm = (owner: string) => row(`llm_${owner}`, { name: "gpt", owner });
+    await insert(token("tok_2", { owner: "usr_2" }));
+    await insert(token("tok_3", { owner: "usr_2", scope: "website" }));
+    await insert(llm("usr_1"));
+    for (const second of [token("tok_4", { owner: "usr_2" }), llm("usr_2")])
+      await expect(insert(second)).rejects.toMatchObject({ refusal: "taken" });
     await store.close();
   });
 

@@ -2,9 +2,11 @@ import { AppError } from "../../../../errors.ts";
 import { grantable } from "../../../../kinds/grants.ts";
 import { findKind } from "../../../../kinds/index.ts";
 import { nearest } from "../../../../kinds/names.ts";
-import { covers, type Grant, isVisible } from "../../access/policy.ts";
+import { mayName, ownFirst } from "../../access/own-names.ts";
+import { covers, type Grant } from "../../access/policy.ts";
 import { grantsOf } from "../../access/principals.ts";
 import type { RowOf } from "../../store/typed-rows.ts";
+import type { Row } from "../../store/types.ts";
 import type { Draft } from "../hooks.ts";
 
 const words = new Set<string>(grantable);
@@ -41,11 +43,23 @@ export function bindGrants(draft: Draft<RowOf<"rbac" | "token">>): void {
     if ("action" in grant || !words.has(grant.resource)) return null;
     if (grant.name === undefined) return null;
     const kind = findKind(grant.resource);
-    const found = kind && draft.snapshot.table(kind.kind).sorted.find((row) => row.name === grant.name);
-    const row = found && isVisible(draft.principal, grant.resource, found) ? found : undefined;
+    const { name } = grant;
+    const rows: readonly Row[] = kind ? draft.snapshot.table(kind.kind).sorted : [];
+    const [row, ...others] = kind
+      ? ownFirst(
+          draft.principal,
+          kind,
+          rows.filter((row) => row.name === name && mayName(draft.principal, kind, row)),
+        )
+      : [];
     const was = before.find(
       (old) => "resource" in old && old.resource === grant.resource && old.name === grant.name,
     );
+    if (others.length > 0 && !was) {
+      const message = `there are several ${grant.resource} "${name}", and a grant can name one`;
+      draft.faults.push({ path: `/roleBindings/${i}/name`, message });
+      return null;
+    }
     if (row && (regranted || !was)) return { id: row.id, owner: row.owner };
     if (was) return was.boundTo ?? null;
     draft.faults.push({

@@ -22,7 +22,13 @@ export const resources = sqliteTable(
     updatedAt: integer("updated_at").notNull(),
   },
   (table) => [
-    uniqueIndex("resources_kind_scope_name").on(table.kind, table.scope, table.name),
+    // The names of tokens are their owners' own (`ownedNames` of a kind).
+    uniqueIndex("resources_names").on(
+      table.kind,
+      table.scope,
+      table.name,
+      sql`(case when "kind" = 'token' and "owner" is not null then "owner" else '' end)`,
+    ),
     // Without it, two servers could each make another backend the default at the same time.
     uniqueIndex("resources_one_default_backend")
       .on(table.kind)

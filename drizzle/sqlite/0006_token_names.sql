@@ -1,0 +1,2 @@
+DROP INDEX "resources_kind_scope_name";--> statement-breakpoint
+CREATE UNIQUE INDEX "resources_names" ON "resources" ("kind","scope","name",(case when "kind" = 'token' and "owner" is not null then "owner" else '' end));
