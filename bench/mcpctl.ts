@@ -103,7 +103,7 @@ const poolSize = 4;
 
 /** Makes an object, as the administrator. Returns what the API answers. */
 export async function create(
-  { socket }: Mcpctl,
+  { socket }: Pick<Mcpctl, "socket">,
   path: string,
   body: object,
 ): Promise<Record<string, unknown>> {
@@ -115,6 +115,17 @@ export async function create(
   });
   if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${await response.text()}`);
   return (await response.json()) as Record<string, unknown>;
+}
+
+/** Returns when the lists of an MCP server are known. Throws if it cannot be used. */
+export async function untilListed({ socket }: Pick<Mcpctl, "socket">, name: string): Promise<void> {
+  for (;;) {
+    const response = await fetch(`http://localhost/api/v1/servers/${name}`, { unix: socket });
+    const { listedAt, status, conditions } = (await response.json()) as Record<string, unknown>;
+    if (listedAt !== null) return;
+    if (status === "failed") throw new Error(`MCP server ${name}: ${JSON.stringify(conditions)}`);
+    await Bun.sleep(20);
+  }
 }
 
 /** Makes a token of the administrator's that holds some grants and nothing else. Returns its bearer. */

@@ -1,3 +1,4 @@
+import type { Packages } from "./install.ts";
 import type { McpScenarioName, ScenarioName, ToolCall } from "./model.ts";
 
 /** One run of a client's program. */
@@ -24,8 +25,8 @@ type Call = Omit<ToolCall, "id">;
 
 export interface Client {
   name: string;
-  /** Packages with their versions, all from one registry. The first one gives the version of the table. */
-  install: { npm: readonly string[] } | { pip: readonly string[] };
+  /** The packages that it is. The first one gives the version of the table. */
+  install: Packages;
   /** The API of mcpctl that it calls. */
   dialect: "chat" | "messages" | "responses";
   scenarios: readonly ScenarioName[];

@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Client } from "./client.ts";
 
-/** Installs the packages of a client into a folder of its own, unless they are there. Returns its folder of programs. */
-export async function install(root: string, { install: packages }: Client): Promise<string> {
+/** Packages with their versions, all from one registry. */
+export type Packages = { npm: readonly string[] } | { pip: readonly string[] };
+
+/** Installs packages into a folder of their own, unless they are there. Returns the folder of their programs. */
+export async function install(root: string, packages: Packages): Promise<string> {
   const isNpm = "npm" in packages;
   const list = isNpm ? packages.npm : packages.pip;
   const folder = join(root, list.join("+").replaceAll(/[^\w.@+=-]/g, "_"));

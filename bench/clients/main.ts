@@ -70,7 +70,7 @@ for (const client of clients) {
   rows.push(row);
   let bin: string;
   try {
-    bin = await install(options.folder, client);
+    bin = await install(options.folder, client.install);
   } catch (error) {
     row.missing = String(error);
     continue;

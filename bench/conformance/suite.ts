@@ -1,0 +1,116 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { parse } from "yaml";
+import { bareEnvironment } from "../processes.ts";
+
+/** The official conformance suite. `latest` at npm, 0.1.16, does not know the revision 2026-07-28. */
+export const suitePackage = "@modelcontextprotocol/conformance@0.2.0-alpha.12";
+
+/** The revisions for which the suite has a list of what is required. */
+export const revisions = ["2026-07-28", "2025-11-25"] as const;
+export type Revision = (typeof revisions)[number];
+
+/** The side of the protocol on which mcpctl stands: for its own clients, or for the servers behind it. */
+export const legs = ["server", "client"] as const;
+export type Leg = (typeof legs)[number];
+
+/** What the suite found in one scenario. */
+export interface ScenarioResult {
+  scenario: string;
+  /** False for extensions and for what was added to the suite after the revision: it runs, and is not required. */
+  isRequired: boolean;
+  passed: number;
+  /** The checks that failed, with what the suite says about them. */
+  failures: { check: string; reason: string }[];
+}
+
+interface Check {
+  id: string;
+  status: "SUCCESS" | "FAILURE" | "WARNING" | "SKIPPED" | "INFO";
+  description: string;
+  errorMessage?: string;
+}
+
+export interface SuiteRun {
+  /** Folder of the installed programs. */
+  bin: string;
+  revision: Revision;
+  leg: Leg;
+  /** `--url` of a server, or `--command` of a client. */
+  target: readonly [string, string];
+  /** An empty folder for what the suite writes. */
+  folder: string;
+  /** Variables for the client. */
+  env?: Record<string, string>;
+}
+
+/** The longest that all scenarios of one leg may take, in milliseconds. */
+const timeout = 600_000;
+
+/** Runs all scenarios of a revision on one leg. @throws Error if the suite did not run them */
+export async function runSuite(run: SuiteRun): Promise<ScenarioResult[]> {
+  const { bin, revision, leg, target, folder, env } = run;
+  // By Bun, because it needs Node.js 22 and Bun is what this repository has.
+  const command = [process.execPath, "--bun", join(bin, "conformance"), leg, ...target];
+  const child = Bun.spawn([...command, "--requirements", revision, "--output-dir", folder], {
+    cwd: folder,
+    env: { ...bareEnvironment, HOME: folder, ...env },
+    stdin: "ignore",
+    stdout: Bun.file(join(folder, "stdout.log")),
+    stderr: Bun.file(join(folder, "stderr.log")),
+    timeout,
+    killSignal: "SIGKILL",
+  });
+  await child.exited;
+  if (child.signalCode) throw new Error(`the suite did not end within ${timeout / 60_000} minutes`);
+  const found = readResults(folder, leg);
+  return scenariosOf(bin, revision, leg).map(({ scenario, isRequired }) => {
+    const checks = found.get(scenario) ?? [failed("not-run", "the suite wrote no result")];
+    const passed = checks.filter(({ status }) => status === "SUCCESS").length;
+    const failures = checks
+      .filter(({ status }) => status === "FAILURE")
+      .map(({ id, errorMessage, description }) => ({ check: id, reason: errorMessage ?? description }));
+    // What checks nothing proves nothing.
+    if (passed + failures.length === 0) failures.push({ check: "not-run", reason: "nothing was checked" });
+    return { scenario, isRequired, passed, failures };
+  });
+}
+
+/** The scenarios of a revision, from the file that comes with the suite. */
+function scenariosOf(
+  bin: string,
+  revision: Revision,
+  leg: Leg,
+): Pick<ScenarioResult, "scenario" | "isRequired">[] {
+  const file = join(bin, `../@modelcontextprotocol/conformance/requirements/${revision}.yaml`);
+  const list = parse(readFileSync(file, "utf8")) as Record<Leg, string[]> & {
+    not_scored: { scenario: string; leg: Leg }[];
+  };
+  const more = list.not_scored.filter((one) => one.leg === leg);
+  return [
+    ...list[leg].map((scenario) => ({ scenario, isRequired: true })),
+    ...more.map(({ scenario }) => ({ scenario, isRequired: false })),
+  ];
+}
+
+/** Reads what the suite wrote, by scenario: a folder each, `server-ping-2026-11-29T08-00-00-000Z`. */
+function readResults(folder: string, leg: Leg): Map<string, Check[]> {
+  const found = new Map<string, Check[]>();
+  for (const path of new Bun.Glob("**/checks.json").scanSync(folder)) {
+    const checks = JSON.parse(readFileSync(join(folder, path), "utf8")) as Check[];
+    const name = dirname(path).replace(/-\d{4}-\d\d-\d\dT[\d-]+Z$/, "");
+    if (leg === "client") checks.push(...clientFailures(join(folder, dirname(path), "stderr.txt")));
+    found.set(leg === "server" ? name.replace(/^server-/, "") : name, checks);
+  }
+  return found;
+}
+
+/** The suite looks at the messages alone. A client that ended with an error did not do all that it should. */
+function clientFailures(file: string): Check[] {
+  const text = readFileSync(file, "utf8").trim();
+  return text === "" ? [] : [failed("client-ended-with-an-error", text.slice(0, 300))];
+}
+
+function failed(id: string, description: string): Check {
+  return { id, status: "FAILURE", description };
+}
