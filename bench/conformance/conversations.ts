@@ -18,11 +18,14 @@ export const useAll: Conversation = async (client, connect, toolCalls) => {
   await connect();
   const has = client.getServerCapabilities() ?? {};
   const { tools } = await client.listTools();
-  for (const call of toolCalls.length > 0 ? toolCalls : tools.map(({ name }) => ({ name, arguments: { a: 2, b: 3 } })))
+  for (const call of toolCalls.length > 0
+    ? toolCalls
+    : tools.map(({ name }) => ({ name, arguments: { a: 2, b: 3 } })))
     await client.callTool({ name: call.name, arguments: { ...call.arguments } });
   if (has.resources)
     for (const { uri } of (await client.listResources()).resources) await client.readResource({ uri });
-  if (has.prompts) for (const { name } of (await client.listPrompts()).prompts) await client.getPrompt({ name });
+  if (has.prompts)
+    for (const { name } of (await client.listPrompts()).prompts) await client.getPrompt({ name });
 };
 
 /** Lists the tools and calls none. */

@@ -38,7 +38,8 @@ export function getPrompt(name: string, given: Record<string, string>, { mcpReq 
       };
     case "test_input_required_result_prompt": {
       const answer = acceptedContent(mcpReq.inputResponses, "user_context");
-      if (!answer) return inputRequired({ inputRequests: { user_context: elicit("What is it about?", "context") } });
+      if (!answer)
+        return inputRequired({ inputRequests: { user_context: elicit("What is it about?", "context") } });
       return { messages: [text(`It is about ${answer["context"]}`)] };
     }
     default:

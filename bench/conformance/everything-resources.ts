@@ -20,7 +20,8 @@ type Contents = { uri: string; mimeType: string } & ({ text: string } | { blob: 
 /** Returns the contents of a resource, or undefined if there is none. */
 export function readResource(uri: string): Contents | undefined {
   if (uri === "test://static-binary") return { uri, mimeType: "image/png", blob: png };
-  if (resources.some((one) => one.uri === uri)) return { uri, mimeType: "text/plain", text: `text of ${uri}` };
+  if (resources.some((one) => one.uri === uri))
+    return { uri, mimeType: "text/plain", text: `text of ${uri}` };
   const [, id] = /^test:\/\/template\/([^/]+)\/data$/.exec(uri) ?? [];
   return id === undefined ? undefined : { uri, mimeType: "application/json", text: JSON.stringify({ id }) };
 }

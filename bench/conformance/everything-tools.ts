@@ -1,7 +1,7 @@
 import {
   acceptedContent,
-  CLIENT_CAPABILITIES_META_KEY,
   type CallToolResult,
+  CLIENT_CAPABILITIES_META_KEY,
   type ClientCapabilities,
   type ElicitRequestFormParams,
   type InputRequiredResult,
@@ -11,9 +11,9 @@ import {
   type ServerContext,
   type Tool,
 } from "@modelcontextprotocol/server";
-import { schema2020 } from "./everything-schema.ts";
 import { choices, defaults } from "./everything-forms.ts";
 import { png, wav } from "./everything-resources.ts";
+import { schema2020 } from "./everything-schema.ts";
 
 /** Arguments of a tool. */
 type Given = Record<string, unknown>;
@@ -42,7 +42,10 @@ export const elicit = (message: string, field: string, schema?: FieldSchema) =>
   inputRequired.elicit({ message, requestedSchema: oneField(field, schema) });
 
 const sample = (text: string) =>
-  inputRequired.createMessage({ messages: [{ role: "user", content: { type: "text", text } }], maxTokens: 100 });
+  inputRequired.createMessage({
+    messages: [{ role: "user", content: { type: "text", text } }],
+    maxTokens: 100,
+  });
 
 /** Asks for a form once, and says what was answered. */
 const form =
@@ -90,7 +93,10 @@ const runs: Record<string, Run> = {
   async test_tool_with_progress(_given, { mcpReq }) {
     const progressToken = mcpReq._meta?.progressToken;
     for (const progress of progressToken === undefined ? [] : [0, 50, 100]) {
-      await mcpReq.notify({ method: "notifications/progress", params: { progressToken, progress, total: 100 } });
+      await mcpReq.notify({
+        method: "notifications/progress",
+        params: { progressToken, progress, total: 100 },
+      });
       await Bun.sleep(20);
     }
     return said("done");
@@ -123,7 +129,11 @@ const runs: Record<string, Run> = {
   },
   test_input_required_result_request_state: confirmed("state-ok"),
   test_input_required_result_tampered_state: confirmed("integrity-ok"),
-  async test_input_required_result_multiple_inputs(_given, { mcpReq: { inputResponses, requestState } }, states) {
+  async test_input_required_result_multiple_inputs(
+    _given,
+    { mcpReq: { inputResponses, requestState } },
+    states,
+  ) {
     if (requestState() && inputResponses) return said(`answered: ${Object.keys(inputResponses).join(", ")}`);
     return inputRequired({
       inputRequests: {
@@ -173,7 +183,12 @@ export const tools: Tool[] = Object.keys(runs).map((name) => ({
 }));
 
 /** Runs a tool. */
-export function callTool(name: string, given: Given, context: ServerContext, states: States): Result | Promise<Result> {
+export function callTool(
+  name: string,
+  given: Given,
+  context: ServerContext,
+  states: States,
+): Result | Promise<Result> {
   const run = runs[name];
   return run ? run(given, context, states) : { ...said(`there is no tool ${name}`), isError: true };
 }

@@ -49,7 +49,10 @@ function makeServer(isModern: boolean): Server {
     return callTool(params.name, params.arguments ?? {}, context, states);
   });
   server.setRequestHandler("prompts/list", () => ({
-    prompts: [...prompts, ...(extra.prompt ? [{ name: "test_extra", description: "It comes and goes" }] : [])],
+    prompts: [
+      ...prompts,
+      ...(extra.prompt ? [{ name: "test_extra", description: "It comes and goes" }] : []),
+    ],
   }));
   server.setRequestHandler("prompts/get", ({ params }, context) =>
     getPrompt(params.name, params.arguments ?? {}, context),

@@ -66,7 +66,8 @@ async function serverTarget(revision: Revision): Promise<readonly [string, strin
   const name = `everything-${revision}`;
   const program = join(import.meta.dirname, "everything.ts");
   const command = [process.execPath, program, revision === "2026-07-28" ? "modern" : "legacy"];
-  await create(server, "servers", { name, command, sandbox: "none" });
+  // Over stdio a log message does not say whose call it belongs to, so only a session of its own gets it.
+  await create(server, "servers", { name, command, sandbox: "none", sharing: "session" });
   await create(server, "projects", { name, servers: [name] });
   await untilListed(server, name);
   return ["--url", startBearerProxy(`${address}/projects/${name}/mcp`, bearer)];

@@ -37,12 +37,23 @@ export class SseParser {
   #dataBytes = 0;
   #event = "";
   #id: string | undefined;
+  #retry: number | undefined;
   #atStart = true;
   #afterCarriageReturn = false;
 
   /** @param options.maxEventBytes What one event may take, default 8 MiB (T66). */
   constructor(options: { maxEventBytes?: number } = {}) {
     this.#maxEventBytes = options.maxEventBytes ?? 8 * 1024 * 1024;
+  }
+
+  /** The id that the stream gave last. */
+  get lastEventId(): string | undefined {
+    return this.#id;
+  }
+
+  /** Milliseconds that the sender wants a reader to wait before it opens the stream again. */
+  get retry(): number | undefined {
+    return this.#retry;
   }
 
   /**
@@ -130,6 +141,7 @@ export class SseParser {
       this.#dataBytes += length;
     } else if (name === "event") this.#event = value;
     else if (name === "id" && !value.includes("\0")) this.#id = value;
+    else if (name === "retry" && /^\d+$/.test(value)) this.#retry = Number(value);
   }
 
   #dispatch(events: SseEvent[]): void {

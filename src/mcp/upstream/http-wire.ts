@@ -1,6 +1,4 @@
-import type { Exchange } from "../../net/http1/exchange.ts";
-import { HttpFailure, type OutboundOptions } from "../../net/outbound.ts";
-import { SseParser } from "../../wire/sse.ts";
+import type { OutboundOptions } from "../../net/outbound.ts";
 import { headersOf } from "../http-headers.ts";
 import { saysSessionIsLost } from "../lost-session.ts";
 import {
@@ -12,12 +10,10 @@ import {
 } from "../messages.ts";
 import { eraOf } from "../revisions.ts";
 import { McpFailure, RpcError } from "../rpc-error.ts";
-import { PendingRequest, parseLines, parseMessages } from "./pending.ts";
+import { failureOf, readEvents, reopenDelay, type StreamEnd } from "./event-stream.ts";
+import { answerByOnly, PendingRequest, parseLines, parseMessages } from "./pending.ts";
 import { maxMessageBytes } from "./stdio.ts";
-import type { ExchangeOptions, UpstreamWire, WireEvents } from "./wire.ts";
-
-/** The part of a response that a wire uses. */
-export type WireResponse = Pick<Exchange, "status" | "headers" | "text" | "pipe" | "cancel">;
+import type { ExchangeOptions, UpstreamWire, WireEvents, WireResponse } from "./wire.ts";
 
 export interface HttpServerOptions {
   url: URL;
@@ -33,8 +29,6 @@ const connectTimeout = 10_000;
 const listenSilence = 10 * 60_000;
 /** Milliseconds that a stream may go on after its answer. */
 const endAfter = 1000;
-/** Milliseconds before such a stream is opened again. */
-const reopenAfter = 1000;
 
 /**
  * A wire over streamable HTTP: a POST for each request, whose response is one message or a stream of them. It is our own,
@@ -45,6 +39,7 @@ export class HttpWire implements UpstreamWire {
   readonly #options: HttpServerOptions;
   readonly #events: WireEvents;
   readonly #closing = new AbortController();
+  readonly #underWay = new Set<PendingRequest>();
   #sessionId: string | undefined;
   #revision: string | undefined;
   #nextId = 1;
@@ -76,8 +71,9 @@ export class HttpWire implements UpstreamWire {
         void this.notify("notifications/cancelled", { requestId: pending.id }).catch(() => undefined);
     });
     const signal = AbortSignal.any([this.#closing.signal, gone.signal]);
+    this.#underWay.add(pending);
     this.#deliver(request, pending, options, signal).catch((error) => pending.fail(this.#failureOf(error)));
-    return pending.result;
+    return pending.result.finally(() => this.#underWay.delete(pending));
   }
 
   async notify(method: string, params?: JsonObject): Promise<void> {
@@ -114,23 +110,62 @@ export class HttpWire implements UpstreamWire {
     const response = await this.#post(request, signal, longest, options.headers);
     if (request.method === "initialize") this.#sessionId = response.headers.get("mcp-session-id");
     const type = response.headers.get("content-type") ?? "";
-    const answer = (message: RpcMessage) => this.#send(message);
-    const take = (message: RpcMessage) => pending.take(message, answer);
-    if (/^text\/event-stream\b/i.test(type)) {
-      const ended = await readEvents(response, (message) => {
-        // Requests of the server carry ids of their own; a response with another id belongs to nobody.
-        if ("method" in message || message.id === pending.id) take(message);
-        // A server should end the stream now. One that does not must not keep a connection for ever.
-        if (pending.isOver) setTimeout(() => response.cancel(), endAfter).unref();
-      });
-      return pending.fail(this.#failureOf(ended));
-    }
+    if (/^text\/event-stream\b/i.test(type)) return this.#readAnswer(response, pending, signal);
     const text = await response.text(maxMessageBytes);
     const messages = parseMessages(text) ?? parseLines(text);
     if (!messages) throw new McpFailure("malformed", "the server's answer is not a message of MCP");
-    for (const message of messages) take(message);
+    for (const message of messages) pending.take(message, this.#answer);
     pending.fail(new McpFailure("malformed", "the server's answer has no result"));
   }
+
+  /**
+   * Reads the stream of a request up to its answer. Where a legacy server ends the stream before, it is opened again after
+   * the last event, if the server numbers them (revision 2025-11-25, "Resumability and Redelivery").
+   */
+  async #readAnswer(first: WireResponse, pending: PendingRequest, signal: AbortSignal): Promise<void> {
+    let response: WireResponse | undefined = first;
+    let end: StreamEnd | undefined;
+    while (response) {
+      const stream: WireResponse = response;
+      const take = (message: RpcMessage) => {
+        // Requests of the server carry ids of their own; a response with another id belongs to nobody.
+        if ("method" in message || message.id === pending.id) pending.take(message, this.#answer);
+        // A server should end the stream now. One that does not must not keep a connection for ever.
+        if (pending.isOver) setTimeout(() => stream.cancel(), endAfter).unref();
+      };
+      end = await readEvents(stream, take, end);
+      response = pending.isOver ? undefined : await this.#resume(end, signal);
+    }
+    if (end) pending.fail(this.#failureOf(end.failure));
+  }
+
+  /** Opens a stream again that has ended. Returns undefined if the server does not offer it. */
+  async #resume(end: StreamEnd, signal: AbortSignal): Promise<WireResponse | undefined> {
+    const { lastEventId, failure } = end;
+    const isLegacy = this.#revision !== undefined && eraOf(this.#revision) === "legacy";
+    const isCut = failure instanceof McpFailure && failure.kind === "closed";
+    if (!isLegacy || !isCut || lastEventId === undefined) return undefined;
+    await Bun.sleep(reopenDelay(end));
+    if (signal.aborted) return undefined;
+    // The request was sent: an error of this connection is none of the request's.
+    const response = await this.#openStream(signal, lastEventId).catch(() => undefined);
+    if (response?.status === 200) return response;
+    response?.cancel();
+    return undefined;
+  }
+
+  /** Asks for a stream of the server's own messages, or for the one that an event was on. */
+  #openStream(signal: AbortSignal, lastEventId: string | undefined): Promise<WireResponse> {
+    const timeouts = { connect: connectTimeout, firstByte: listenSilence, silence: listenSilence };
+    const headers = {
+      ...this.#headers(),
+      accept: "text/event-stream",
+      ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
+    };
+    return this.#options.outbound(this.#options.url, { method: "GET", headers, timeouts, signal });
+  }
+
+  readonly #answer = (message: RpcMessage): Promise<void> => this.#send(message);
 
   async #send(message: RpcMessage): Promise<void> {
     try {
@@ -192,62 +227,34 @@ export class HttpWire implements UpstreamWire {
 
   /** Reads what a legacy server sends by itself, for as long as it has a stream for it. */
   async #listen(): Promise<void> {
-    const { url, outbound } = this.#options;
-    const timeouts = { connect: connectTimeout, firstByte: listenSilence, silence: listenSilence };
-    while (!this.#closing.signal.aborted) {
+    let end: StreamEnd | undefined;
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
       try {
-        const headers = { ...this.#headers(), accept: "text/event-stream" };
-        const response = await outbound(url, {
-          method: "GET",
-          headers,
-          timeouts,
-          signal: this.#closing.signal,
-        });
-        if (response.status !== 200) return response.cancel();
-        await readEvents(response, (message) => {
-          if ("method" in message && !isRequest(message)) this.#events.onNotification(message);
-        });
+        const response = await this.#openStream(signal, end?.lastEventId);
+        if (response.status === 200)
+          end = await readEvents(response, (message) => this.#takeUnasked(message), end);
+        else {
+          response.cancel();
+          // It may know the stream but not the event any more.
+          if (end?.lastEventId === undefined) return;
+          end = undefined;
+        }
       } catch {
         // Opened again below.
       }
-      await Bun.sleep(reopenAfter);
+      await Bun.sleep(reopenDelay(end ?? {}));
     }
   }
-}
 
-/** Hands on each message of an event stream. Resolves with the failure that a request without an answer has then. */
-function readEvents(response: WireResponse, take: (message: RpcMessage) => void): Promise<Error> {
-  const parser = new SseParser({ maxEventBytes: maxMessageBytes });
-  return new Promise((resolve) => {
-    response.pipe({
-      data(bytes) {
-        try {
-          for (const { data } of parser.push(bytes))
-            for (const message of parseMessages(data) ?? []) take(message);
-        } catch (cause) {
-          resolve(new McpFailure("malformed", "the server sent a message that is too large", { cause }));
-          response.cancel();
-        }
-      },
-      end: () => resolve(new McpFailure("closed", "the server ended its stream without an answer")),
-      error: (error) => resolve(failureOf(error)),
-    });
-  });
+  /** Takes a message that does not say to which request it belongs. */
+  #takeUnasked(message: RpcMessage): void {
+    if (isRequest(message)) answerByOnly(message, this.#underWay, this.#answer);
+    else if ("method" in message) this.#events.onNotification(message);
+  }
 }
 
 /** True if a response of this status can be the server's answer, and not that of something on the way to it. */
 function isAnswer(status: number): boolean {
   return status >= 400 && status < 500 && ![401, 403, 429].includes(status);
-}
-
-/** Returns the failure that callers get for an error of the connection. */
-function failureOf(error: unknown): Error {
-  if (!(error instanceof HttpFailure)) return error as Error;
-  const { kind, message } = error;
-  if (kind === "cancelled") return new McpFailure("cancelled", "the call was cancelled", { cause: error });
-  if (kind === "timeout") return new McpFailure("timeout", "the server took too long", { cause: error });
-  if (kind === "malformed" || kind === "too-large")
-    return new McpFailure("malformed", message, { cause: error });
-  const isUnsent = kind === "connect" || kind === "refused";
-  return new McpFailure("closed", "the server cannot be reached", { isUnsent, cause: error });
 }

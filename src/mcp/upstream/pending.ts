@@ -129,6 +129,20 @@ export class PendingRequest {
   readonly #onAbort = (): void => this.fail(new McpFailure("cancelled", "the call was cancelled"));
 }
 
+/** Answers a request of a server that does not say to which call it belongs, so only one may be possible. */
+export function answerByOnly(request: RpcRequest, underWay: Iterable<PendingRequest>, send: Send): void {
+  if (request.method === "ping") return void answerWith(request, send, () => ({}));
+  const candidates = [...underWay].filter(({ answersRequests }) => answersRequests);
+  if (candidates.length === 1) return void candidates[0]!.answer(request, send);
+  void answerWith(request, send, () => {
+    const why =
+      candidates.length === 0
+        ? "no call is under way that could answer"
+        : "several calls are under way, and it is not known which one this belongs to; use sharing: session";
+    throw new RpcError(rpcCodes.invalidRequest, `${request.method} cannot be answered: ${why}`);
+  });
+}
+
 /** Answers one request of a server with what `make` returns or throws. */
 export async function answerWith(
   { id }: RpcRequest,

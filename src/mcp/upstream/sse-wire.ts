@@ -2,11 +2,11 @@ import { HttpFailure } from "../../net/outbound.ts";
 import { SseParser } from "../../wire/sse.ts";
 import type { RpcMessage } from "../messages.ts";
 import { McpFailure } from "../rpc-error.ts";
-import type { HttpServerOptions, WireResponse } from "./http-wire.ts";
+import type { HttpServerOptions } from "./http-wire.ts";
 import { parseMessages } from "./pending.ts";
 import { maxMessageBytes } from "./stdio.ts";
 import { StreamWire } from "./stream-wire.ts";
-import type { WireEvents } from "./wire.ts";
+import type { WireEvents, WireResponse } from "./wire.ts";
 
 /** Milliseconds: to a connection and to the first event; that a stream may be silent; to the end of a POST. */
 const timeouts = { connect: 10_000, firstEvent: 10_000, silence: 24 * 3_600_000, post: 30_000 };

@@ -1,6 +1,6 @@
 import { isRequest, isResponse, type JsonObject, type RpcMessage, type RpcRequest } from "../messages.ts";
-import { McpFailure, RpcError, rpcCodes } from "../rpc-error.ts";
-import { answerWith, PendingRequest, relatedId } from "./pending.ts";
+import { McpFailure } from "../rpc-error.ts";
+import { answerByOnly, PendingRequest, relatedId } from "./pending.ts";
 import type { ExchangeOptions, UpstreamWire, WireEvents } from "./wire.ts";
 
 /** A way for messages in both directions, such as the pipes of a process. */
@@ -68,7 +68,7 @@ export class StreamWire implements UpstreamWire {
   receive(message: RpcMessage): void {
     const answer = (one: RpcMessage) => this.#stream.send(one);
     if (isResponse(message)) return this.#pending.get(Number(message.id))?.take(message, answer);
-    if (isRequest(message)) return this.#take(message);
+    if (isRequest(message)) return answerByOnly(message, this.#pending.values(), answer);
     const id = relatedId(message);
     if (id !== undefined) return this.#pending.get(Number(id))?.take(message, answer);
     this.#events.onNotification(message);
@@ -81,21 +81,6 @@ export class StreamWire implements UpstreamWire {
     for (const pending of this.#pending.values())
       pending.fail(new McpFailure("closed", reason.message, { cause: reason }));
     this.#events.onClose(reason);
-  }
-
-  /** Answers a request of the server. It does not say which request it belongs to, so only one may be possible. */
-  #take(request: RpcRequest): void {
-    const answer = (one: RpcMessage) => this.#stream.send(one);
-    if (request.method === "ping") return void answerWith(request, answer, () => ({}));
-    const candidates = [...this.#pending.values()].filter(({ answersRequests }) => answersRequests);
-    if (candidates.length === 1) return void candidates[0]!.answer(request, answer);
-    void answerWith(request, answer, () => {
-      const why =
-        candidates.length === 0
-          ? "no call is under way that could answer"
-          : "several calls are under way, and it is not known which one this belongs to; use sharing: session";
-      throw new RpcError(rpcCodes.invalidRequest, `${request.method} cannot be answered: ${why}`);
-    });
   }
 
   async #send(request: RpcRequest, pending: PendingRequest): Promise<void> {

@@ -130,25 +130,38 @@ export async function greet(wire: UpstreamWire, options: GreetingOptions): Promi
 /** Asks a server for its facts. Returns undefined if it is not a modern one. */
 async function discover(
   wire: UpstreamWire,
-  { client, timeout, signal }: GreetingOptions,
+  options: GreetingOptions,
+  revision: string = modernRevisions[0],
+  isAgain = false,
 ): Promise<McpServerFacts | undefined> {
-  const [revision] = modernRevisions;
+  const { client, timeout, signal } = options;
   try {
     const params = modernParams({}, revision, client, {});
     const limit = Math.min(timeout, probeTimeout);
     const result = await wire.exchange("server/discover", params, { timeout: limit, signal });
-    const versions = result["supportedVersions"];
-    const common = Array.isArray(versions)
-      ? modernRevisions.find((one) => versions.includes(one))
-      : undefined;
+    const common = commonRevision(result["supportedVersions"]);
     if (common === undefined) return undefined;
     wire.use(common);
     return factsOf(common, result);
   } catch (error) {
+    const other = isAgain ? undefined : commonRevision(supportedIn(error));
+    if (other !== undefined) return discover(wire, options, other, true);
     if (error instanceof RpcError) return undefined;
     if (error instanceof McpFailure && isLegacyAnswer(error)) return undefined;
     throw error;
   }
+}
+
+/** Returns the newest modern revision of a list. */
+function commonRevision(versions: unknown): string | undefined {
+  return Array.isArray(versions) ? modernRevisions.find((one) => versions.includes(one)) : undefined;
+}
+
+/** Returns the revisions that a server names when it refuses one. */
+function supportedIn(error: unknown): unknown {
+  const refusal = error instanceof McpFailure ? error.cause : error;
+  const { code, data } = isObject(refusal) || refusal instanceof RpcError ? refusal : {};
+  return code === rpcCodes.unsupportedVersion && isObject(data) ? data["supported"] : undefined;
 }
 
 /** True if a failure of the probe can be that of a server which knows `initialize` only. */

@@ -1,4 +1,8 @@
+import type { Exchange } from "../../net/http1/exchange.ts";
 import type { JsonObject, RpcNotification, RpcRequest } from "../messages.ts";
+
+/** The part of a response that a wire uses. */
+export type WireResponse = Pick<Exchange, "status" | "headers" | "text" | "pipe" | "cancel">;
 
 /** One request to a server, and what belongs to it. Times are in milliseconds. */
 export interface ExchangeOptions {

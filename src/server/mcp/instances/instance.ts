@@ -1,7 +1,9 @@
 import { AppError } from "../../../errors.ts";
+import type { RpcNotification } from "../../../mcp/messages.ts";
 import { McpFailure } from "../../../mcp/rpc-error.ts";
 import { backoffDelay, orAborted, type Time } from "../../../time.ts";
 import type { InstanceStatus } from "../../core/store/mcp-status.ts";
+import type { ServerCall } from "../types.ts";
 import type { McpConnection } from "./connection.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { HealthCheck } from "./health-check.ts";
@@ -56,6 +58,7 @@ export class Instance {
   readonly queue: FairQueue;
   /** The resources whose changes the server tells on it. It runs for as long as there are any. */
   readonly followed = new Set<string>();
+  readonly underWay = new Set<ServerCall>();
   /** The id of its row. Another one after somebody has deleted the row. */
   id: string;
   state: InstanceState = "stopped";
@@ -131,6 +134,12 @@ export class Instance {
     } finally {
       stopTimer();
     }
+  }
+
+  /** Hands a notification to the call that has been under way for longest. */
+  tellCaller(notification: RpcNotification): void {
+    const [call] = this.underWay;
+    call?.onNotification?.(notification);
   }
 
   /** Begins a start, or joins the one under way. @throws the error of the start */

@@ -99,11 +99,13 @@ export class ManagedServer implements InstanceOwner {
     }
     if (!instance.queue.tryEnter())
       await waitForTurn(instance.queue, call, this.settings().callTime, this.time);
+    instance.underWay.add(call);
     try {
       const result = await callInstance(instance, call, this.time, () => this.#row);
       if (uri !== undefined && method === "resources/subscribe") instance.followed.add(uri);
       return result;
     } finally {
+      instance.underWay.delete(call);
       instance.queue.leave();
       const { catalogue, now } = this.#options;
       const use = catalogue.snapshot.volatile.instances.get(instance.id);
@@ -347,6 +349,8 @@ export class ManagedServer implements InstanceOwner {
       return;
     }
     const callers = this.#groups.callersOf(instance);
+    // It does not say to which call it belongs. Only where all are of the same callers is it known who may read it.
+    if (notification.method === "notifications/message") return callers && instance.tellCaller(notification);
     this.#options.notify({
       serverId: this.#row.id,
       notification,
