@@ -117,6 +117,12 @@ export async function create(
   return (await response.json()) as Record<string, unknown>;
 }
 
+/** Deletes an object, as the administrator. */
+export async function remove({ socket }: Pick<Mcpctl, "socket">, path: string): Promise<void> {
+  const response = await fetch(`http://localhost/api/v1/${path}`, { unix: socket, method: "DELETE" });
+  if (!response.ok) throw new Error(`DELETE ${path}: ${response.status} ${await response.text()}`);
+}
+
 /** Returns when the lists of an MCP server are known. Throws if it cannot be used. */
 export async function untilListed({ socket }: Pick<Mcpctl, "socket">, name: string): Promise<void> {
   for (;;) {

@@ -3,7 +3,7 @@
  * `mcpctl server`, connects to the project's endpoint as any client does, and does what the scenario asks for.
  */
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
-import { create, untilListed } from "../mcpctl.ts";
+import { create, remove, untilListed } from "../mcpctl.ts";
 import { type Conversation, conversations, useAll } from "./conversations.ts";
 
 const [url = ""] = process.argv.slice(2);
@@ -28,7 +28,17 @@ async function converse(conversation: Conversation): Promise<void> {
   const name = `c${process.pid}-${scenario.replaceAll(/[^a-z0-9]+/g, "-")}`.slice(0, 40).replace(/-$/, "");
   await create({ socket }, "servers", { name, url });
   await create({ socket }, "projects", { name, servers: [name] });
-  await untilListed({ socket }, name);
+  try {
+    await untilListed({ socket }, name);
+    await useProject(name, conversation);
+  } finally {
+    // The suite waits until nobody is connected to its server.
+    await remove({ socket }, `projects/${name}`);
+    await remove({ socket }, `servers/${name}`);
+  }
+}
+
+async function useProject(name: string, conversation: Conversation): Promise<void> {
   const client = new Client(
     { name: "conformance", version: "1.0.0" },
     {

@@ -106,6 +106,7 @@ const runs: Record<string, Run> = {
   test_elicitation_sep1034_defaults: form(defaults),
   test_elicitation_sep1330_enums: form(choices),
   json_schema_2020_12_tool: (given) => said(JSON.stringify(given)),
+  test_header_tool: (given) => said(JSON.stringify(given)),
 
   // What only clients of 2026-07-28 are asked by the suite.
   test_missing_capability: completion,
@@ -174,6 +175,7 @@ const schemas: Record<string, Tool["inputSchema"]> = {
   test_sampling: { type: "object", properties: { prompt: { type: "string" } }, required: ["prompt"] },
   test_elicitation: { type: "object", properties: { message: { type: "string" } }, required: ["message"] },
   json_schema_2020_12_tool: schema2020,
+  test_header_tool: { type: "object", properties: { region: { type: "string", "x-mcp-header": "Region" } } },
 };
 
 export const tools: Tool[] = Object.keys(runs).map((name) => ({
