@@ -49,7 +49,7 @@ const newerOauth = [
 const failing = (revision: Revision, names: readonly string[]): ExpectedFailure[] =>
   names.map((name) => ({ revision, leg: "client", scenario: `auth/${name}`, reason: withoutOAuth }));
 
-/** What is required and fails. Whatever else fails, and each of these that passes, ends the run with 1. */
+/** The required scenarios that fail. Whatever else fails, and each of these that passes, ends the run with 1. */
 export const baseline: readonly ExpectedFailure[] = [
   ...failing("2026-07-28", [...oauth, ...newerOauth]),
   ...failing("2025-11-25", oauth),

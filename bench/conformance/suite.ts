@@ -14,7 +14,7 @@ export type Revision = (typeof revisions)[number];
 export const legs = ["server", "client"] as const;
 export type Leg = (typeof legs)[number];
 
-/** What the suite found in one scenario. */
+/** The result of one scenario. */
 export interface ScenarioResult {
   scenario: string;
   /** False for extensions and for what was added to the suite after the revision: it runs, and is not required. */

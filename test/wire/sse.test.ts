@@ -84,6 +84,15 @@ describe("SseParser", () => {
   });
 });
 
+it("tells the last id and the time to wait, also of events without data", () => {
+  const parser = new SseParser();
+  expect([parser.lastEventId, parser.retry]).toEqual([undefined, undefined]);
+  expect(parser.push(bytesOf("id: one\nretry: 500\n\n"))).toEqual([]);
+  expect([parser.lastEventId, parser.retry]).toEqual(["one", 500]);
+  parser.push(bytesOf("retry: soon\nretry: -1\nid: a\0b\n\n"));
+  expect([parser.lastEventId, parser.retry]).toEqual(["one", 500]);
+});
+
 describe("sseFrame", () => {
   it("splits data at every kind of line end, so that a parser returns it", () => {
     const frame = sseFrame({ event: "e", id: "1", data: "a\nb\r\nc\rd" });

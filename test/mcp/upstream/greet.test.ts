@@ -83,6 +83,40 @@ describe("greet", () => {
     expect(calls.at(-1)).toEqual(["tools/list", {}]);
   });
 
+  it.each([
+    ["error", new RpcError(-32022, "no", { supported: ["2026-07-28"] })],
+    [
+      "status 400",
+      new McpFailure("refused", "no", {
+        status: 400,
+        cause: { code: -32022, message: "no", data: { supported: ["2026-07-28"] } },
+      }),
+    ],
+  ])(
+    "asks a server again that names a modern revision in its refusal, an %s (failure mode 160)",
+    async (_, refusal) => {
+      const { wire, calls } = wireOf({ "server/discover": refusal });
+      wire.exchange.mockImplementationOnce(async (method, params) => {
+        calls.push([method, params]);
+        throw refusal;
+      });
+      wire.exchange.mockImplementationOnce(async (method, params) => {
+        calls.push([method, params]);
+        return discovered;
+      });
+      const upstream = await greet(wire, { client, timeout: 1000 });
+      expect(upstream.era).toBe("modern");
+      expect(calls.map(([method]) => method)).toEqual(["server/discover", "server/discover"]);
+    },
+  );
+
+  it("asks no third time, and initializes a server that refuses each revision (failure mode 160)", async () => {
+    const refusal = new RpcError(-32022, "no", { supported: ["2026-07-28"] });
+    const { wire, calls } = wireOf({ "server/discover": refusal, initialize: initialized("2025-11-25") });
+    expect((await greet(wire, { client, timeout: 1000 })).era).toBe("legacy");
+    expect(calls.map(([method]) => method)).toEqual(["server/discover", "server/discover", "initialize"]);
+  });
+
   it("asks a server that was a legacy one before for nothing else", async () => {
     const { wire, calls } = wireOf({ initialize: initialized("2025-11-25") });
     await greet(wire, { client, timeout: 1000, revision: "2025-11-25" });

@@ -53,6 +53,31 @@ describe("the sharing of an MCP server", () => {
     );
     expect(await count(other)).toBe("2");
   });
+
+  it.each([
+    ["session", 1],
+    ["principal", 1],
+    ["shared", 0],
+  ])("%s: a log message that names no call reaches %i clients (T172)", async (sharing, count) => {
+    const mcp = await mcpTestServer();
+    await mcp.define("files", { sharing });
+    const { bearer } = await mcp.user("alice", mayRun);
+    const as = mcp.as(bearer);
+    const { headers } = await as("POST", "/projects/p/mcp", initialize, accept);
+    const session = headers.get("mcp-session-id")!;
+    const params = {
+      name: "notify",
+      arguments: { method: "notifications/message", params: { level: "info", data: "of a call" } },
+    };
+    const { text } = await as(
+      "POST",
+      "/projects/p/mcp",
+      { jsonrpc: "2.0", id: 2, method: "tools/call", params },
+      { ...accept, "mcp-session-id": session, "mcp-protocol-version": "2025-11-25" },
+    );
+    expect(text).toContain('"text":"sent"');
+    expect(text.split("of a call")).toHaveLength(count + 1);
+  });
 });
 
 const accept = { accept: "application/json, text/event-stream" };
