@@ -49,7 +49,7 @@ export function isCompressed(headers: Headers): boolean {
  *   bytes that are not in the encoding
  */
 export async function inflatedBody(
-  { headers, body }: Request,
+  { headers, body }: Pick<Request, "headers" | "body">,
   most: number,
   tooLarge: () => AppError,
 ): Promise<Buffer> {

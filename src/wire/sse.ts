@@ -136,8 +136,9 @@ export class SseParser {
     if (end === 0) return;
     const name = end === -1 ? line : line.slice(0, end);
     const value = end === -1 ? "" : line.slice(line[end + 1] === " " ? end + 2 : end + 1);
-    if (name === "data") {
-      this.#data.push(value);
+    // llama.cpp before 2026 sends an error as a field of that name, which readers of the specification skip.
+    if (name === "data" || (name === "error" && value.startsWith("{"))) {
+      this.#data.push(name === "data" ? value : `{"error":${value}}`);
       this.#dataBytes += length;
     } else if (name === "event") this.#event = value;
     else if (name === "id" && !value.includes("\0")) this.#id = value;

@@ -41,7 +41,7 @@ export const chatPassthrough: Passthrough = {
 
 const finishReason = Buffer.from('"finish_reason"');
 const usageKey = Buffer.from('"usage"');
-const texts = [doneData, '"error"', '"detail"', '"base_resp"'].map((text) => Buffer.from(text));
+const texts = [doneData, "error", '"detail"', '"base_resp"'].map((text) => Buffer.from(text));
 
 class ChatWatch implements StreamWatch {
   finished = false;

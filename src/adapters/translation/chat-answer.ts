@@ -3,6 +3,7 @@ import type { ChatAnswer, ChatChoice, ChatCompletion, ChatPart } from "../../wir
 import { isObject } from "../../wire/json.ts";
 import { brokenOff, finishReasonOf } from "../finish-reason.ts";
 import { faultOf } from "../provider-fault.ts";
+import { withCalls } from "./answer-pieces.ts";
 import type { ReasoningField } from "./carried-state.ts";
 import { garbage } from "./translated-pipe.ts";
 
@@ -18,7 +19,8 @@ export function readCompletion(body: unknown): {
 } {
   const completion = (body ?? {}) as ChatCompletion;
   const choice = Array.isArray(completion.choices) ? completion.choices[0] : undefined;
-  if (choice?.message) return { completion, choice: finishedChoice(choice), message: choice.message };
+  if (choice?.message)
+    return { completion, choice: finishedChoice(choice), message: withCalls(choice.message) };
   const fault = faultOf(body);
   throw fault ? new AppError("provider_error", fault.message) : garbage("sent an answer without choices");
 }

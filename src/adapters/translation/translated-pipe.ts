@@ -48,6 +48,8 @@ export abstract class TranslatedPipe implements StreamPipe {
     let text = "";
     for (const event of events) {
       if (this.done || this.fault) break;
+      // An event without data says nothing: some gateways send it to keep the connection open.
+      if (event.data === "") continue;
       try {
         text += this.convert(event);
       } catch (error) {

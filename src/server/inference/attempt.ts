@@ -30,7 +30,7 @@ import { withModel, withModelInFrames } from "./personas/response-model.ts";
 import { type CallQueue, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
 import { keyOf, type Provider, providerOf } from "./provider.ts";
-import { isEventStream, isSuccess, refusalOf } from "./provider-response.ts";
+import { isEventStream, isSuccess, refusalOf, wholeBody } from "./provider-response.ts";
 import { isKept, keepAnswer, keepStreamed } from "./provider-state/kept-answer.ts";
 import {
   charactersOf,
@@ -328,7 +328,7 @@ async function wholeResponse(
 ): Promise<Response> {
   const { request, operation, translation } = prepared;
   const { record, onAnswer } = context;
-  const bytes = await response.bytes(isDialect(operation) ? maxParsedBytes : maxResponseBytes);
+  const bytes = await wholeBody(response, isDialect(operation) ? maxParsedBytes : maxResponseBytes);
   leaveQueue();
   record.received.addWhole(bytes);
   const dialect = dialectOfAnswer(operation, prepared);

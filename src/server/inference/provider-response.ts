@@ -1,5 +1,6 @@
 import type { Adapter } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
+import { inflatedBody } from "../../net/content-encoding.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { providerFailure, retryAfterOf } from "./failure.ts";
@@ -17,7 +18,7 @@ export async function refusalOf(
   key: string | undefined,
 ): Promise<AppError> {
   const { status } = response;
-  const text = isCompressed(response) ? "" : await response.text(maxErrorBytes).catch(() => "");
+  const text = await wholeBody(response, maxErrorBytes).then(String, () => "");
   response.cancel();
   const fault = adapter.readError(status, text);
   return providerFailure(
@@ -45,6 +46,30 @@ export function refuseCompressed(response: ProviderResponse): void {
     "provider_error",
     "the provider sent a compressed stream, which the server did not ask for",
   );
+}
+
+/**
+ * Reads a whole body. Some gateways compress what the server asked for uncompressed.
+ *
+ * @param most the most bytes, compressed as well as decompressed
+ * @throws AppError `provider_error`
+ */
+export async function wholeBody(response: ProviderResponse, most: number): Promise<Buffer> {
+  const bytes = await response.bytes(most);
+  if (!isCompressed(response)) return bytes;
+  const encoding = response.headers.get("content-encoding")!;
+  const compressed = {
+    headers: new Headers({ "content-encoding": encoding }),
+    body: new Response(bytes as Uint8Array<ArrayBuffer>).body,
+  };
+  const tooLarge = () => new AppError("provider_error", `the provider's response exceeds ${most} bytes`);
+  return inflatedBody(compressed, most, tooLarge).catch((error: AppError) => {
+    if (error.code === "provider_error") throw error;
+    throw new AppError(
+      "provider_error",
+      `the provider's response is not in its content-encoding, ${encoding}`,
+    );
+  });
 }
 
 function isCompressed({ headers }: ProviderResponse): boolean {

@@ -42,14 +42,20 @@ export function wholeAnswer(
   exact: boolean,
 ): ReadAnswer | Promise<ReadAnswer> {
   if (shapeOf(bytes) === "stream") return collected(bytes, dialect);
-  const text = bytes.toString("utf8");
+  const plain = withoutMark(bytes);
+  const text = plain.toString("utf8");
   const read = (body: unknown): ReadAnswer => ({
     body,
     text,
-    bytes: bytes as Uint8Array<ArrayBuffer>,
+    bytes: plain as Uint8Array<ArrayBuffer>,
     fault: answerShapes[dialect].faultIn(body),
   });
   return isLargeAnswer(text) ? parseAnswerInTurns(text, exact).then(read) : read(parseAnswer(text, exact));
+}
+
+/** Returns the bytes without a byte order mark, which is no part of JSON. */
+function withoutMark(bytes: Buffer): Buffer {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
 }
 
 /** Reads the answer of an operation that is no dialect. Throws AppError `provider_error` if it is not JSON. */

@@ -69,6 +69,8 @@ export interface ChatAnswer<ToolCall = ChatToolCall> {
   content?: string | ChatPart[] | null;
   refusal?: string | null;
   tool_calls?: ToolCall[] | null;
+  /** The form of a call before there were tools. Some servers of models still have it. */
+  function_call?: unknown;
   /** DeepSeek's field, which most others copied. */
   reasoning_content?: string | null;
   /** The name that vLLM since 0.11 and OpenRouter use for the same. */

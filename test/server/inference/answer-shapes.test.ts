@@ -1,3 +1,4 @@
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { describe, expect, it, vi } from "vitest";
 import { WholeAnswerPipe } from "../../../src/adapters/shapes/whole-answer-pipe.ts";
 import { recorded, recordedJson } from "../../adapters/translation/streams.ts";
@@ -229,4 +230,58 @@ describe("an error in an answer with status 200 (case 88)", () => {
     expect([chat.status, chat.body.error.message]).toEqual([502, message]);
     expect(await onlyEvent(server)).toMatchObject({ status: 502, error: "provider_error" });
   });
+});
+
+describe("an answer that is compressed although nobody asked for it (case 156)", () => {
+  const compressed = (status: number, body: Uint8Array, encoding = "gzip") =>
+    Buffer.concat([
+      Buffer.from(
+        `HTTP/1.1 ${status} X\r\ncontent-type: application/json\r\ncontent-encoding: ${encoding}\r\ncontent-length: ${body.length}\r\n\r\n`,
+      ),
+      body,
+    ]);
+
+  it("is read, with its usage, and reaches the caller uncompressed", async () => {
+    for (const [encoding, compress] of [
+      ["gzip", gzipSync],
+      ["br", brotliCompressSync],
+    ] as const) {
+      const bytes = compressed(200, compress(JSON.stringify(chatAnswer("hi"))), encoding);
+      const { call, server } = await answering("openai", bytes);
+      for (const path of [chatPath, messagesPath]) {
+        const { status, text, headers } = await call("POST", path, { ...question, max_tokens: 9 });
+        expect([status, headers.get("content-encoding")]).toEqual([200, null]);
+        expect(text).toContain("hi");
+      }
+      expect(server.logged).toEqual([]);
+    }
+  });
+
+  it("keeps the words of an error", async () => {
+    const { call } = await answering(
+      "openai",
+      compressed(400, gzipSync('{"error":{"message":"the words"}}')),
+    );
+    expect((await call("POST", chatPath, question)).body.error.message).toBe("the words");
+  });
+
+  it("is an error when it is not what it says, or grows without end (T194)", async () => {
+    const broken = await answering("openai", compressed(200, Buffer.from("no gzip")));
+    expect((await broken.call("POST", chatPath, question)).body.error.message).toContain(
+      "content-encoding, gzip",
+    );
+    const bomb = await answering("openai", compressed(200, gzipSync(Buffer.alloc(64 * 1024 * 1024))));
+    expect((await bomb.call("POST", chatPath, question)).status).toBe(502);
+  });
+});
+
+it("a byte order mark before a whole answer is no part of it (case 156)", async () => {
+  const { call } = await answering(
+    "openai",
+    answer(`\uFEFF${JSON.stringify(chatAnswer("hi"))}`, "application/json"),
+  );
+  for (const path of [chatPath, messagesPath]) {
+    const { status, text } = await call("POST", path, { ...question, max_tokens: 9 });
+    expect([status, text[0]]).toEqual([200, "{"]);
+  }
 });

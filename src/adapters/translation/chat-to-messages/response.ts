@@ -71,7 +71,7 @@ export function chatCompletion(
           ...(tools.length > 0 && { tool_calls: tools.map((block) => toolCall(block, reading)) }),
         },
         logprobs: null,
-        finish_reason: finishReason(answer.stop_reason, tools.length === 0 && blocks.some(isAnswer)),
+        finish_reason: finishReason(answer.stop_reason, tools.length > 0, blocks.some(isAnswer)),
       },
     ],
     usage: chatUsageOf(answer.usage ?? {}),
@@ -80,15 +80,18 @@ export function chatCompletion(
 }
 
 /**
- * Returns OpenAI's finish reason for Anthropic's stop reason (case 44); `stop` where there is none.
+ * Returns OpenAI's finish reason for Anthropic's stop reason (case 44); `stop` where there is none. Some servers that imitate
+ * Anthropic end calls with `end_turn`.
  *
- * @param isAnswer True if the only tool that was called is the answer (case 36).
+ * @param hasTools True if a tool was called.
+ * @param isAnswer True if the answer came as the call of a tool (case 36).
  * @throws AppError `provider_error` for a reason that is not known to end a whole answer
  */
-export function finishReason(reason: string | null | undefined, isAnswer = false): string {
+export function finishReason(reason: string | null | undefined, hasTools: boolean, isAnswer = false): string {
   const known = finishReasonOf(reason || "stop");
   if (known === undefined) throw new AppError("provider_error", brokenOff({ finish_reason: reason }).message);
-  return known === "tool_calls" && isAnswer ? "stop" : known;
+  if (known === "stop" && hasTools) return "tool_calls";
+  return known === "tool_calls" && isAnswer && !hasTools ? "stop" : known;
 }
 
 /** Translates the usage: OpenAI's prompt tokens include those read from and written to the cache (case 45). */

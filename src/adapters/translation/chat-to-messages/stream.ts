@@ -182,7 +182,7 @@ export class ChatFromMessages extends TranslatedPipe {
   }
 
   #stop(): string {
-    const reason = finishReason(this.#stopReason, this.#hasAnswer && this.#tools === 0);
+    const reason = finishReason(this.#stopReason, this.#tools > 0, this.#hasAnswer);
     this.finished = true;
     this.done = true;
     const finish = this.#chunk(this.#refusal ? { refusal: this.#refusal } : {}, reason);

@@ -14,6 +14,7 @@ import { isObject, parseExact } from "../../../wire/json.ts";
 import { type SseEvent, typedFrame } from "../../../wire/sse.ts";
 import { brokenOff, endsWithUsage, finishReasonOf } from "../../finish-reason.ts";
 import { isChatError, reportedFault } from "../../provider-fault.ts";
+import { AnswerPieces } from "../answer-pieces.ts";
 import { CallIds } from "../call-ids.ts";
 import { textAndThinking } from "../chat-answer.ts";
 import { type NewId, randomId } from "../new-id.ts";
@@ -32,6 +33,7 @@ import { toolNames } from "./tools.ts";
  */
 export class MessagesFromChat extends TranslatedPipe {
   readonly #model: string;
+  readonly #pieces = new AnswerPieces();
   readonly #tools: ToolSlots;
   readonly #nameOf: (name: string) => string;
   usage: Usage = noUsage;
@@ -103,11 +105,11 @@ export class MessagesFromChat extends TranslatedPipe {
   }
 
   #choice(choice: ChatChoice, event: SseEvent): string {
-    const { delta = {} } = choice;
-    const { tool_calls } = delta ?? {};
+    const piece = this.#pieces.of(choice);
+    const { tool_calls } = piece;
     let text = "";
-    const content = textAndThinking(delta ?? {});
-    this.#state.add(delta ?? {}, content.field);
+    const content = textAndThinking(piece);
+    this.#state.add(piece, content.field);
     if (content.thinking)
       text += this.#piece("thinking", { type: "thinking_delta", thinking: content.thinking });
     if (content.text) text += this.#piece("text", { type: "text_delta", text: content.text });

@@ -13,6 +13,7 @@ import { type SseEvent, typedFrame } from "../../../wire/sse.ts";
 import { brokenOff, endsWithUsage, finishReasonOf } from "../../finish-reason.ts";
 import { isChatError, reportedFault } from "../../provider-fault.ts";
 import type { ResponsesAnswer } from "../../types.ts";
+import { AnswerPieces } from "../answer-pieces.ts";
 import { type NewId, randomId } from "../new-id.ts";
 import type { Fields } from "../request-fields.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
@@ -29,6 +30,7 @@ export class ResponsesFromChat extends TranslatedPipe {
   /** The fields that repeat the request, as JSON without its opening brace: made once, sent three times. */
   readonly #echo: string;
   #ids: ReturnType<typeof idsOf> | undefined;
+  readonly #pieces = new AnswerPieces();
   #items: OutputItems | undefined;
   #createdAt = 0;
   #sequence = 0;
@@ -114,8 +116,8 @@ export class ResponsesFromChat extends TranslatedPipe {
   }
 
   #choice(items: OutputItems, choice: ChatChoice): void {
-    const { delta, finish_reason } = choice;
-    if (delta) items.add(delta);
+    const { finish_reason } = choice;
+    items.add(this.#pieces.of(choice));
     if (!finish_reason || this.finished) return;
     const reason = finishReasonOf(finish_reason);
     if (reason === undefined) {

@@ -104,5 +104,19 @@ it.each([
   ["tool_use", "tool_calls"],
   ["refusal", "content_filter"],
 ])("the stop reason %s is the finish reason %s (case 44)", (reason, expected) => {
-  expect(finishReason(reason)).toBe(expected);
+  expect(finishReason(reason, false)).toBe(expected);
 });
+
+it.each([
+  ["end_turn", true, false, "tool_calls"],
+  [null, true, false, "tool_calls"],
+  ["max_tokens", true, false, "length"],
+  ["refusal", true, false, "content_filter"],
+  ["tool_use", false, true, "stop"],
+  ["tool_use", true, true, "tool_calls"],
+])(
+  "the stop reason %s with tools: %s, with the answer as a tool: %s, is %s (cases 36, 156)",
+  (reason, hasTools, isAnswer, expected) => {
+    expect(finishReason(reason, hasTools, isAnswer)).toBe(expected);
+  },
+);
