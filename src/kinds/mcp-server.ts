@@ -157,6 +157,9 @@ export const mcpServer = defineKind({
       { description: "What there is to know about it" },
     ),
     ready: Type.Integer({ description: "The number of instances that answer" }),
+    isolation: nullable(Type.String(), {
+      description: "The sandbox that its instances run in; null until one has started, and for a url",
+    }),
     toolCount: Type.Integer({
       description: "The number of tools that it has; 0 until it was asked for them",
     }),
@@ -168,7 +171,7 @@ export const mcpServer = defineKind({
     }),
     owner: Owner,
   }),
-  volatile: ["lastSeenAt", "status", "conditions", "ready", "toolCount", "protocol", "listedAt"],
+  volatile: ["lastSeenAt", "status", "conditions", "ready", "isolation", "toolCount", "protocol", "listedAt"],
   references: ({ env = [], headers = [] }) => [...secretsIn("env", env), ...secretsIn("headers", headers)],
   columns: [
     { header: "NAME", path: "name" },

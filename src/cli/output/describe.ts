@@ -36,7 +36,7 @@ export function describe(
   ]);
   const entries = [...fields].flatMap((field): readonly DescriptionEntry[] => {
     if (metadataFields.has(field) || kind.writeOnly.includes(field)) return [];
-    return special[field] ?? [entryOf(labelOf(kind, field), shown[field], now)];
+    return special[field] ?? [entryOf(labelOf(kind, field, fields), shown[field], now)];
   });
   const lines = entries.filter((entry) => "value" in entry);
   const sections = entries.filter((entry) => "title" in entry);
@@ -64,10 +64,12 @@ function entryOf(label: string, value: unknown, now: number): DescriptionEntry {
   return { label, value: typeof value === "string" ? timed(value, now) : plain(value) };
 }
 
-/** The label of a field: the header of its column if it has one, otherwise its name in words. */
-function labelOf(kind: KindInfo, field: string): string {
+/** The label of a field: the header of its column if it has one, otherwise, or if it names another field, its name in words. */
+function labelOf(kind: KindInfo, field: string, fields: ReadonlySet<string>): string {
   const column = kind.columns.find((column) => column.path === field);
-  return column ? titled(column.header.split("-")) : inWords(field);
+  if (!column) return inWords(field);
+  const header = titled(column.header.split("-"));
+  return [...fields].some((other) => other !== field && inWords(other) === header) ? inWords(field) : header;
 }
 
 /** `pathPrefix` → `Path Prefix`, `caCert` → `CA Cert` */

@@ -19,7 +19,9 @@ describe("approve server", () => {
     const { cli, server } = await withChange();
     const shown = await cli("get server github -o jsonpath={.status}");
     expect([shown.stdout, shown.stderr]).toEqual(["changed", ""]);
-    expect((await cli("describe server github")).stdout).toContain(
+    const { stdout: described } = await cli("describe server github");
+    expect(described).toMatch(/^Tool Count: +\d/m);
+    expect(described).toContain(
       "ToolsChanged: changed by the server and not offered: search. To see and accept: mcpctl approve server github",
     );
     const refused = await cli("approve server github", ["n"]);

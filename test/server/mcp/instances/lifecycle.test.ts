@@ -23,7 +23,12 @@ describe("the instance of an MCP server over stdio", () => {
       protocol: "2025-11-25",
     });
     expect(instance.pid).toBe(files.alive()[0]);
-    expect(await mcp.row("files")).toMatchObject({ status: "ready", ready: 1, toolCount: 13 });
+    expect(await mcp.row("files")).toMatchObject({
+      status: "ready",
+      ready: 1,
+      toolCount: 13,
+      isolation: "none",
+    });
     await mcp.stop();
     expect(files.alive()).toEqual([]);
   });

@@ -35,7 +35,9 @@ export const mcpServerHooks: Hooks<McpServerRow> = {
   },
   status(row, { snapshot }) {
     const { spec, status, name } = row;
-    const states = instancesOf(snapshot, name).map(({ status: { state } }) => state);
+    const instances = instancesOf(snapshot, name);
+    const states = instances.map(({ status: { state } }) => state);
+    const isolations = new Set(instances.flatMap(({ status: { sandbox } }) => sandbox ?? []));
     const ready = states.filter((state) => state === "running").length;
     const transport = transportOf(spec);
     const changed = spec.toolChanges === "approve" ? changesIn(status) : [];
@@ -52,6 +54,7 @@ export const mcpServerHooks: Hooks<McpServerRow> = {
         ...(changed.length > 0 ? [changedCondition(name, changed)] : []),
       ],
       ready: isVirtual(row) ? Number(state === "ready") : ready,
+      isolation: isolations.size > 0 ? [...isolations].join(", ") : null,
       toolCount: status.tools?.length ?? 0,
       protocol: status.protocol,
       listedAt: status.listedAt,
