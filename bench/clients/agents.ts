@@ -4,6 +4,10 @@ import type { Client, Job } from "./client.ts";
 const bothWays = ["mcp-url", "mcp-program"] as const;
 const whole = ["text", "tools", "parallel", "thinking", "image", "cancel", "overflow", "switch"] as const;
 
+/** The query by which Claude Code and Qwen Code find tools by their names. */
+const selected = (project: string, tools: readonly string[]) =>
+  `select:${tools.map((tool) => `mcp__${project}__${tool}`).join(",")}`;
+
 /** Programs that work on files by themselves. */
 export const codingAgents: readonly Client[] = [
   {
@@ -38,8 +42,8 @@ export const codingAgents: readonly Client[] = [
       scenarios: bothWays,
       config: "claude",
       readsFile: true,
-      tool: (project, tool) => ({ name: `mcp__${project}__${tool}` }),
-      search: (names) => ({ name: "ToolSearch", input: { query: `select:${names.join(",")}` } }),
+      call: (project, tool, input) => ({ name: `mcp__${project}__${tool}`, input }),
+      search: (project, tools) => ({ name: "ToolSearch", input: { query: selected(project, tools) } }),
     },
   },
   {
@@ -77,7 +81,7 @@ wire_api = "responses"
     mcp: {
       scenarios: bothWays,
       config: "codex",
-      tool: (project, tool) => ({ namespace: `mcp__${project}`, name: tool }),
+      call: (project, tool, input) => ({ namespace: `mcp__${project}`, name: tool, input }),
     },
   },
   {
@@ -105,7 +109,7 @@ wire_api = "responses"
       scenarios: bothWays,
       config: "opencode",
       readsFile: true,
-      tool: (project, tool) => ({ name: `${project}_${tool}` }),
+      call: (project, tool, input) => ({ name: `${project}_${tool}`, input }),
     },
   },
   {
@@ -125,6 +129,15 @@ wire_api = "responses"
       QWEN_TELEMETRY_ENABLED: "false",
     }),
     read: ({ work }, file) => ({ name: "read_file", input: { file_path: join(work, file) } }),
+    mcp: {
+      scenarios: bothWays,
+      config: "qwen",
+      call: (project, tool, input) => ({
+        name: "tool_call",
+        input: { name: `mcp__${project}__${tool}`, arguments: input },
+      }),
+      search: (project, tools) => ({ name: "tool_search", input: { query: selected(project, tools) } }),
+    },
   },
   {
     name: "aider",

@@ -52,8 +52,8 @@ interface McpUse {
   config: string;
   /** It can read a token from a file over HTTP. */
   readsFile?: true;
-  /** Returns the names by which its model calls a tool of a project. */
-  tool(project: string, tool: string): Omit<Call, "input">;
-  /** The call by which its model loads tools that it is not offered at first. */
-  search?(names: readonly string[]): Call;
+  /** Returns the call by which its model calls a tool of a project. */
+  call(project: string, tool: string, input: Record<string, unknown>): Call;
+  /** The call with which its model has to ask for tools of a project before it may call them. */
+  search?(project: string, tools: readonly string[]): Call;
 }

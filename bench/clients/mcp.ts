@@ -64,12 +64,12 @@ export class McpProject {
       scenario === "mcp-program" ? ["--program"] : mcp.readsFile ? [] : ["--token-env", tokenVariable];
     const words = ["config", mcp.config, "-p", project, "--url", url, ...how];
     await this.#installation.runIn({ home, cwd: work }, ...words);
-    const call = (tool: string, input: Record<string, unknown>) => ({ ...mcp.tool(project, tool), input });
-    const calls = [
-      call("echo", { message: mcpContents.message.replace("Echo: ", "") }),
-      call("read_text_file", { path: this.#file }),
-    ];
-    const search = mcp.search?.(calls.map(({ name }) => name));
+    const inputs = {
+      echo: { message: mcpContents.message.replace("Echo: ", "") },
+      read_text_file: { path: this.#file },
+    };
+    const calls = Object.entries(inputs).map(([tool, input]) => mcp.call(project, tool, input));
+    const search = mcp.search?.(project, Object.keys(inputs));
     return { env: { [tokenVariable]: this.#token }, calls, search };
   }
 

@@ -100,12 +100,13 @@ export class Play {
   /** Both calls at once; then their results have to be there. */
   #mcp(turn: Turn): Step {
     if (turn.tools.length === 0) return { text: "A short title" };
-    const calls = this.#calls.map((call) => withoutGroup(call, turn.tools));
-    const missing = calls.map(offeredName).filter((name) => !turn.tools.includes(name));
-    if (missing.length > 0 && this.#search && !this.#searched) {
+    if (this.#search && !this.#searched) {
+      if (!turn.tools.includes(this.#search.name)) return { text: "A short title" };
       this.#searched = true;
       return { calls: [this.#identified(this.#search)] };
     }
+    const calls = this.#calls.map((call) => withoutGroup(call, turn.tools));
+    const missing = calls.map(offeredName).filter((name) => !turn.tools.includes(name));
     if (missing.length > 0) {
       this.faults.push(`the model is not offered ${missing.join(", ")}, but ${turn.tools.join(", ")}`);
       return { text: "The tools are missing." };

@@ -106,6 +106,11 @@ function optionsOf(
   const { name = project, llm, user, program, url } = args;
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name))
     throw new AppError("usage", `--name ${name}: clients accept letters, digits, _ and -, at most 64`);
+  const fault = client.nameFault?.(name);
+  if (fault !== undefined)
+    throw new AppError("usage", `${client.title} does not take "${name}": ${fault}`, {
+      hint: "choose another name for the entry: --name NAME",
+    });
   if (llm !== undefined && !client.inference)
     throw new AppError("usage", `${client.title} takes no server of models from the command line`);
   if (llm !== undefined && !isName(llm)) throw new AppError("usage", `"${llm}" cannot be the name of an llm`);

@@ -26,6 +26,8 @@ export interface McpClient {
   /** The files of a folder, the most usual first: one that is there is taken. None if it has no such file. */
   folderFiles: readonly string[];
   userFile(places: ClientPlaces): string;
+  /** Returns the reason for which it does not take a name of an entry. Letters, digits, - and _ are checked before. */
+  nameFault?(name: string): string | undefined;
   /** The members of an entry that mcpctl writes. Others are the user's and stay. */
   members: readonly string[];
   /** The ways in which it gets at a token over HTTP. A client that cannot read a file starts `mcpctl mcp` instead. */
@@ -46,6 +48,9 @@ function headersHelper(file: string): string {
   return `printf '{"Authorization":"Bearer %s"}' "$(cat ${shellWord(file)})"`;
 }
 
+/** Names for which Claude Code 2.1.332 says "is a reserved MCP server name and was not loaded". */
+const reservedByClaude: readonly string[] = ["workspace", "claude-in-chrome", "computer-use"];
+
 /** https://code.claude.com/docs/en/mcp */
 const claude: McpClient = {
   name: "claude",
@@ -53,7 +58,9 @@ const claude: McpClient = {
   format: "json",
   section: ["mcpServers"],
   folderFiles: [".mcp.json"],
-  userFile: ({ home }) => join(home, ".claude.json"),
+  userFile: ({ home, env }) => join(env["CLAUDE_CONFIG_DIR"] || home, ".claude.json"),
+  nameFault: (name) =>
+    reservedByClaude.includes(name) ? "the name is reserved, and the entry would not be loaded" : undefined,
   members: ["type", "url", "headers", "headersHelper", "command", "args"],
   tokens: ["file", "variable"],
   http: (url, token) => ({
@@ -86,7 +93,7 @@ const codex: McpClient = {
     `MCPCTL_TOKEN=${token} codex -m ${llm} -c model_provider=mcpctl -c 'model_providers.mcpctl={name="mcpctl",base_url="${url}/v1",env_key="MCPCTL_TOKEN",wire_api="responses"}'`,
 };
 
-/** https://cursor.com/docs/context/mcp */
+/** https://cursor.com/docs/mcp */
 const cursor: McpClient = {
   name: "cursor",
   title: "Cursor",
@@ -104,15 +111,23 @@ const cursor: McpClient = {
   next: "turn the server on in Cursor's settings, under MCP",
 };
 
-/** https://code.visualstudio.com/docs/copilot/reference/mcp-configuration */
+/**
+ * https://code.visualstudio.com/docs/copilot/reference/mcp-configuration has the entries, and
+ * https://github.com/microsoft/vscode/blob/main/src/vs/platform/environment/node/userDataPath.ts the user's folder.
+ */
 const vscode: McpClient = {
   name: "vscode",
   title: "VS Code",
   format: "json",
   section: ["servers"],
   folderFiles: [".vscode/mcp.json"],
-  userFile: ({ home, platform }) =>
-    join(home, platform === "darwin" ? "Library/Application Support" : ".config", "Code/User/mcp.json"),
+  userFile: ({ home, env, platform }) => {
+    const folder =
+      platform === "darwin"
+        ? join(home, "Library/Application Support")
+        : env["XDG_CONFIG_HOME"] || join(home, ".config");
+    return join(folder, "Code/User/mcp.json");
+  },
   members: ["type", "url", "headers", "command", "args"],
   tokens: ["variable"],
   http: (url, token) => ({
@@ -145,14 +160,16 @@ const opencode: McpClient = {
   next: "to see the server: opencode mcp list",
 };
 
-/** https://geminicli.com/docs/tools/mcp-server */
+/** https://geminicli.com/docs/tools/mcp-server and, for the user's folder, https://geminicli.com/docs/reference/configuration */
 const gemini: McpClient = {
   name: "gemini",
   title: "Gemini CLI",
   format: "json",
   section: ["mcpServers"],
   folderFiles: [".gemini/settings.json"],
-  userFile: ({ home }) => join(home, ".gemini/settings.json"),
+  userFile: ({ home, env }) => join(env["GEMINI_CLI_HOME"] || home, ".gemini/settings.json"),
+  nameFault: (name) =>
+    name.includes("_") ? "an underscore in the name lets its rules for tools fail silently" : undefined,
   members: ["httpUrl", "headers", "command", "args"],
   tokens: ["variable"],
   http: (url, token) => ({
@@ -160,11 +177,21 @@ const gemini: McpClient = {
     ...("variable" in token && { headers: bearer(`\${${token.variable}}`) }),
   }),
   program: commandAndArgs,
-  next: "to see the server: gemini mcp list",
+  next: "start gemini in this folder and trust the folder; to see the server: gemini mcp list",
+};
+
+/** https://qwenlm.github.io/qwen-code-docs/en/users/features/mcp */
+const qwen: McpClient = {
+  ...gemini,
+  name: "qwen",
+  title: "Qwen Code",
+  folderFiles: [".qwen/settings.json"],
+  userFile: ({ home, env }) => join(env["QWEN_HOME"] || join(home, ".qwen"), "settings.json"),
+  next: "start qwen in this folder and approve the server; /mcp shows it",
 };
 
 /** The clients whose files `mcpctl config` writes. */
-export const mcpClients: readonly McpClient[] = [claude, codex, cursor, vscode, opencode, gemini];
+export const mcpClients: readonly McpClient[] = [claude, codex, cursor, vscode, opencode, gemini, qwen];
 
 /** Returns a path as a word of a shell. */
 export function shellWord(text: string): string {

@@ -11,6 +11,7 @@ import { withTimeout } from "../../core/deadline.ts";
 import { reportFailure } from "../../core/failure.ts";
 import { warnOnTheWay } from "../../core/plain-http.ts";
 import { wantsJson } from "../../output/format.ts";
+import { waitForFirstStarts } from "./first-start.ts";
 import { McpTest } from "./mcp-steps.ts";
 import { stepLine } from "./mcp-text.ts";
 
@@ -24,7 +25,8 @@ export const testMcp = defineVerb({
     description: "Connect to an MCP server as a client would, list its tools and call one",
     about: `Greets the server in the newest revision that both know, reads its lists and checks the schemas of its tools.
       With --tool it also calls one, and checks the result against the tool's output schema. It asks for a project of the
-      server with -p, also over a Unix socket, or for any MCP server by its URL.
+      server with -p, also over a Unix socket, or for any MCP server by its URL. Servers of the project that start for
+      the first time are waited for.
 
       A URL gets no token but that of --token-file. Exits with 0 if all is well; with 1 if there is no connection or the
       token is refused; with 2 if a tool is missing, fails, or breaks its schema, and for a wrong command line.`,
@@ -57,6 +59,8 @@ export const testMcp = defineVerb({
     const { terminal } = context;
     const { client, path } = await targetOf(args.url, context);
     const signal = withTimeout(context);
+    const { project } = context.flags;
+    if (project !== undefined) await waitForFirstStarts(project, context, signal);
     const test = new McpTest(client, path, signal, (step) => {
       if (!json) terminal.out(stepLine(step, terminal.color));
     });

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -47,6 +48,7 @@ const files: Record<string, string> = {
   vscode: ".vscode/mcp.json",
   opencode: "opencode.json",
   gemini: ".gemini/settings.json",
+  qwen: ".qwen/settings.json",
 };
 
 const others: Record<"json" | "toml", string> = {
@@ -160,6 +162,49 @@ describe.each(mcpClients)("mcpctl config $name", ({ name, format, section }) => 
 });
 
 describe("mcpctl config CLIENT", () => {
+  it.each([
+    ["claude", { CLAUDE_CONFIG_DIR: "own" }, "own/.claude.json"],
+    ["codex", { CODEX_HOME: "own" }, "own/config.toml"],
+    ["gemini", { GEMINI_CLI_HOME: "own" }, "own/.gemini/settings.json"],
+    ["qwen", { QWEN_HOME: "own" }, "own/settings.json"],
+    ["opencode", { XDG_CONFIG_HOME: "own" }, "own/opencode/opencode.json"],
+  ])("writes the file of %s where the client looks for it: %o", async (client, env, file) => {
+    const { home, run, read } = await open();
+    const places = Object.fromEntries(Object.entries(env).map(([name, path]) => [name, join(home, path)]));
+    expect((await run(`${client} -p demo --user`, places)).code).toBe(0);
+    expect(read(file)).toContain("demo");
+  });
+
+  it.each([
+    ["claude", "workspace", "reserved"],
+    ["claude", "computer-use", "reserved"],
+    ["gemini", "my_tools", "underscore"],
+    ["qwen", "my_tools", "underscore"],
+  ])("does not write an entry that %s would not load: %s", async (client, name, why) => {
+    const { home, run, tokens } = await open();
+    const { code, stderr } = await run(`${client} -p demo --name ${name}`);
+    expect({ code, tokens: tokens() }).toEqual({ code: 2, tokens: [] });
+    expect(stderr).toContain(why);
+    expect(stderr).toContain("--name NAME");
+    expect(existsSync(join(home, files[client]!))).toBe(false);
+  });
+
+  it("leaves everything as it is where it cannot write, and says why (failure mode 167)", async () => {
+    const { home, run, write, read } = await open();
+    write(".cursor/mcp.json", "{}\n");
+    const isRoot = process.getuid?.() === 0;
+    // Root may write into every folder, but not replace a folder by the backup.
+    if (isRoot) mkdirSync(join(home, ".cursor/mcp.json.mcpctl-backup"));
+    else chmodSync(join(home, ".cursor"), 0o555);
+    const before = readdirSync(join(home, ".cursor"));
+    const { code, stdout, stderr } = await run("cursor -p demo");
+    if (!isRoot) chmodSync(join(home, ".cursor"), 0o755);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain(`cannot write ${join(home, ".cursor/mcp.json")}: `);
+    expect(read(".cursor/mcp.json")).toBe("{}\n");
+    expect(readdirSync(join(home, ".cursor"))).toEqual(before);
+  });
+
   it("starts mcpctl mcp where the server is reached through a Unix socket", async () => {
     const { server, run, read } = await open();
     const unix = `unix://${server.socketPath}`;
@@ -251,6 +296,18 @@ describe("mcpctl config CLIENT", () => {
     symlinkSync(join(home, "dotfiles/config.toml"), join(home, ".codex/config.toml"));
     expect((await run("codex -p demo")).code).toBe(0);
     expect(read("dotfiles/config.toml")).toContain("[mcp_servers.demo]");
+  });
+
+  it("keeps line ends of Windows, comments and commas at the end", async () => {
+    const { run, read, write } = await open();
+    const text = '{\r\n  // mine\r\n  "servers": {\r\n    "a": {"command": "x"}, /* b */\r\n  },\r\n}\r\n';
+    write(".vscode/mcp.json", text);
+    expect((await run("vscode -p demo")).code).toBe(0);
+    const after = read(".vscode/mcp.json");
+    expect(after.replaceAll("\r\n", "")).not.toContain("\n");
+    for (const part of ["// mine", '"a": {"command": "x"}', "/* b */"]) expect(after).toContain(part);
+    await run("vscode -p demo --remove");
+    expect(read(".vscode/mcp.json")).toBe(text);
   });
 
   it("keeps a byte order mark", async () => {
