@@ -14,7 +14,21 @@ const answerFields = [
 const unknownField =
   /unknown|unsupported|unrecognized|unexpected|extra|additional|not (?:permitted|supported|allowed)/i;
 
+/**
+ * Sentences of chat templates and servers that take one system message, at the beginning, and no role `developer`: Qwen's,
+ * Mistral's, DeepSeek's, vLLM's.
+ */
+const refusesSystem =
+  /system (?:message|prompt|role)s? (?:must|should|can only|may only|is only)\b.{0,40}\b(?:beginning|start|first)|(?:one|single|multiple) system messages?|roles must alternate|(?:unknown variant|unexpected (?:message )?role|invalid role|unsupported role|role)\W{1,3}(?:system|developer)\b|unexpected message role/i;
+
 type Message = Record<string, unknown>;
+
+/** Returns true if the messages have more than one system message at the beginning. */
+function hasOtherSystem(messages: readonly unknown[]): boolean {
+  return messages.some(
+    (one, index) => isObject(one) && (one.role === "developer" || (one.role === "system" && index > 0)),
+  );
+}
 
 /**
  * Returns the quirk that a refusal of the history teaches (case 100); undefined if it is about something else. Clients send
@@ -27,6 +41,7 @@ export function historyCorrectionOf({
 }: Omit<ProviderRefusal, "removable">): Quirks | undefined {
   if ((status !== 400 && status !== 422) || !Array.isArray(sent.messages)) return undefined;
   const words = message.slice(0, 2_000);
+  if (refusesSystem.test(words) && hasOtherSystem(sent.messages)) return { oneSystem: true };
   const answers = (sent.messages as unknown[]).filter(
     (one): one is Message => isObject(one) && one.role === "assistant",
   );

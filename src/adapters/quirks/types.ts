@@ -64,6 +64,8 @@ export interface Quirks {
   readonly plainHistory?: boolean;
   /** It refuses a history whose tool calls are not signed, and takes this for the signature of another model's. */
   readonly callSignature?: string;
+  /** It refuses a history with a second system message, one behind the first turn, or one of role `developer`. */
+  readonly oneSystem?: boolean;
   /** The provider takes system messages behind the first turn. Elsewhere their text goes into the user's turn. */
   readonly laterSystem?: boolean;
   /** The provider takes OpenAI's fields that describe a call or tune its cache, such as `prompt_cache_key`. */

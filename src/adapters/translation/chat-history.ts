@@ -1,5 +1,6 @@
 import { isObject } from "../../wire/json.ts";
 import type { Quirks } from "../quirks/types.ts";
+import { withOneSystem } from "./later-system.ts";
 import type { Fields } from "./request-fields.ts";
 import { fittingId } from "./tool-names.ts";
 
@@ -8,14 +9,34 @@ const blank = " ";
 
 /**
  * Returns chat messages as the provider takes them, however their history began (case 94): with reasoning or a signature
- * on each tool turn where it insists on them, with ids of calls in its form, and without fields that it does not know.
+ * on each tool turn where it insists on them, with ids of calls in its form, without fields that it does not know, and with
+ * one system message.
  * Returns the same list where nothing changes.
  */
-export function fitHistory(messages: unknown[], quirks: Quirks): unknown[] {
-  const { toolTurnReasoning, plainHistory, callSignature, callIds } = quirks;
+export function fitHistory(given: unknown[], quirks: Quirks): unknown[] {
+  const { toolTurnReasoning, plainHistory, callSignature, callIds, oneSystem } = quirks;
+  const messages = oneSystem ? systemFirst(given) : given;
   if (!toolTurnReasoning && !plainHistory && callSignature === undefined && !callIds) return messages;
   const fitted = messages.map((message) => (isObject(message) ? fitMessage(message, quirks) : message));
   return fitted.some((message, index) => message !== messages[index]) ? fitted : messages;
+}
+
+/** Returns the messages with one system message, at the beginning; later ones go to the user's turns, marked (case 106). */
+function systemFirst(messages: readonly unknown[]): unknown[] {
+  if (!messages.every(isObject)) return [...messages];
+  const placed = messages.map((message) => {
+    const isSystem = message.role === "system" || message.role === "developer";
+    const read = isSystem ? { ...message, role: "system", content: textOf(message.content) } : message;
+    return { message: read, path: "" };
+  });
+  return withOneSystem(placed).map(({ message }) => message);
+}
+
+function textOf(content: unknown): unknown {
+  if (!Array.isArray(content)) return content;
+  return content
+    .map((part) => (isObject(part) && typeof part.text === "string" ? part.text : ""))
+    .join("\n\n");
 }
 
 function fitMessage(message: Fields, quirks: Quirks): Fields {

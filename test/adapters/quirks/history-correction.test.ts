@@ -88,3 +88,25 @@ describe("what a refusal of the history teaches (case 100)", () => {
     expect(historyCorrectionOf({ status: 400, message, param: null, sent: { input: [] } })).toBeUndefined();
   });
 });
+
+describe("a refusal of system messages (case 157)", () => {
+  const late = { role: "system", content: "z" };
+  const developer = { role: "developer", content: "z" };
+  it.each([
+    ["System message must be at the beginning.", late],
+    ["Jinja Exception: System message must be at the beginning.", developer],
+    ["Conversation roles must alternate user/assistant/user/assistant/...", late],
+    ["Only one system message is allowed", late],
+    ["messages[1].role: unknown variant `developer`, expected one of `system`, `user`", developer],
+    ["Unexpected message role.", developer],
+    ["'developer' is no role; invalid role: developer", developer],
+  ])("%s", (message, one) => {
+    expect(learned(message, one)).toEqual({ oneSystem: true });
+    expect(learned(message, { role: "assistant", content: "y" })).toBeUndefined();
+  });
+
+  it("is not one that only names them", () => {
+    expect(learned("the system is overloaded", late)).toBeUndefined();
+    expect(learned("messages[1].content must be a string", late)).toBeUndefined();
+  });
+});

@@ -61,3 +61,36 @@ describe("a history that a provider refuses (case 100)", () => {
     expect([status, provider.seen.length]).toEqual([400, 2]);
   });
 });
+
+describe("system messages that a chat template refuses (case 157)", () => {
+  it("become one, with later ones in the user's turn, in the same call and at once in the next", async () => {
+    const { provider, call: ask } = await withProvider(({ body }, connection) => {
+      const others = body.messages.slice(1).some(({ role }: Whatever) => role !== "user");
+      const message = "System message must be at the beginning.";
+      connection.write(others ? reply(500, { error: { code: 500, message } }) : reply(200, chatAnswer("ok")));
+    });
+    const messages = [
+      { role: "system", content: [{ type: "text", text: "a" }] },
+      { role: "developer", content: "b" },
+      user,
+      { role: "system", content: "c" },
+    ];
+    for (let round = 0; round < 2; round++)
+      expect((await ask("POST", "/v1/chat/completions", { model: "gpt", messages })).status).toBe(200);
+    expect(provider.seen).toHaveLength(3);
+    expect(provider.seen[0]?.body.messages).toEqual(messages);
+    expect(provider.seen[2]?.body.messages).toEqual([
+      { role: "system", content: "a\n\nb" },
+      { role: "user", content: "x\n\n<system>\nc\n</system>" },
+    ]);
+  });
+
+  it("are the caller's fault where that does not help", async () => {
+    const { provider, call: ask } = await withProvider((_, connection) =>
+      connection.write(reply(400, { error: { message: "System message must be at the beginning." } })),
+    );
+    const messages = [user, { role: "system", content: "c" }];
+    expect((await ask("POST", "/v1/chat/completions", { model: "gpt", messages })).status).toBe(400);
+    expect(provider.seen).toHaveLength(2);
+  });
+});
