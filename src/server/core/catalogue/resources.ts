@@ -9,6 +9,7 @@ import { type Principal, serverPrincipal, type Verb } from "../access/policy.ts"
 import { ownedBy, reserveSize } from "../access/quotas.ts";
 import { type Caller, changeEvent } from "../caller.ts";
 import { newId } from "../ids.ts";
+import type { Snapshot } from "../store/snapshot.ts";
 import { storeFailure } from "../store/store-failure.ts";
 import { isOf, type RowOf } from "../store/typed-rows.ts";
 import { type Row, StoreError, type Write } from "../store/types.ts";
@@ -216,8 +217,7 @@ export class Resources {
       const release = reserveSize(this.#services.quotas, snapshot, principal, [{ before, row }]);
       if (dryRun) {
         release();
-        if (!before && snapshot.named(kind.kind, row.name, row.scope))
-          throw new AppError("name_taken", "the name is taken");
+        if (!before && isTaken(snapshot, kind, row)) throw new AppError("name_taken", "the name is taken");
         for (const undo of draft.onRefused) await undo().catch(this.#onError);
         return row;
       }
@@ -289,6 +289,14 @@ export class Resources {
       `${kind.kind} "${row.name}" is still used by ${names.join(", ")}`,
     );
   }
+}
+
+/** True if the name of a new row stands already. That of another owner's token does not count, and is not told (T178). */
+function isTaken(snapshot: Snapshot, { kind, ownedNames }: Kind, { name, scope, owner }: Row): boolean {
+  if (!ownedNames) return snapshot.named(kind, name, scope) !== undefined;
+  return snapshot
+    .table(kind)
+    .sorted.some((row) => row.name === name && row.scope === scope && row.owner === owner);
 }
 
 /** Returns services that write no values of secrets. */

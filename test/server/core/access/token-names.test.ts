@@ -55,6 +55,9 @@ describe("two users with tokens of one name", () => {
     const alice = await server.user("alice", [grant("create", "tokens"), grant("create", "rbac")]);
     const bob = await server.user("bob", [grant("create", "tokens")]);
     await must(bob.call("POST", tokens, { name: "laptop", roleBindings: [] }));
+    const dry = (call: typeof alice.call) =>
+      call("POST", `${tokens}?dryRun=true`, { name: "laptop", roleBindings: [] });
+    expect([(await dry(alice.call)).status, (await dry(bob.call)).status]).toEqual([200, 409]);
     const binding = (name: string) =>
       alice.call("POST", "/api/v1/rbac", {
         name: "b",
