@@ -10,10 +10,13 @@ export interface CallerGroup {
   session?: string;
 }
 
+/** The group of the instances that all callers share. */
+export const everybody: CallerGroup = { key: "", principalId: "", userId: "" };
+
 /** Returns the group of a caller. */
 export function groupOf(sharing: McpServerRow["spec"]["sharing"], caller: McpCaller): CallerGroup {
   const { id: principalId, userId } = caller.principal;
-  if (sharing === "shared") return { key: "", principalId: "", userId: "" };
+  if (sharing === "shared") return everybody;
   if (sharing === "principal") return { key: principalId, principalId, userId };
   // The id of a session alone does not prove who uses it.
   return { key: `${principalId} ${caller.session}`, principalId, userId, session: caller.session };

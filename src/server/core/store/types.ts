@@ -3,6 +3,8 @@
  * (`test/contract/store.ts`).
  */
 
+import type { ClusterStore } from "./cluster-store.ts";
+
 /** One resource of any kind, as stored. Times are milliseconds since 1970, UTC. */
 export interface Row {
   id: string;
@@ -281,6 +283,8 @@ export interface Contents {
 
 export interface Store {
   readonly dialect: "sqlite" | "postgres";
+  /** The servers on this database; undefined on SQLite, whose file belongs to one server. */
+  readonly cluster?: ClusterStore;
   /** Applies writes in one transaction, with a change for each. Returns the last revision. Throws StoreError. */
   commit(writes: readonly Write[]): Promise<number>;
   /** Loads everything, as of one revision. */

@@ -18,14 +18,13 @@ export class InstanceGroups {
     return instance.key === "" ? undefined : this.#groups.get(instance.key)?.group;
   }
 
-  /** Returns the groups whose instances follow resources, with the URIs. */
-  followers(): [CallerGroup, string[]][] {
-    return [...this.#groups.values()]
-      .map(({ group, instances }): [CallerGroup, string[]] => [
-        group,
-        instances.flatMap(({ followed }) => [...followed]),
-      ])
-      .filter(([, uris]) => uris.length > 0);
+  /** Returns the instances that follow resources: their callers, their numbers, and the URIs. */
+  followers(): { group: CallerGroup; number: number; uris: string[] }[] {
+    return [...this.#groups.values()].flatMap(({ group, instances }) =>
+      instances
+        .filter(({ followed }) => followed.size > 0)
+        .map(({ number, followed }) => ({ group, number, uris: [...followed] })),
+    );
   }
 
   /**
@@ -41,14 +40,17 @@ export class InstanceGroups {
     make: () => Instance,
     end: (instance: Instance) => void,
   ): readonly Instance[] {
-    let found = this.#groups.get(group.key);
-    if (!found) {
-      this.#makeRoom(group, end);
-      found = { group, instances: [] };
-      this.#groups.set(group.key, found);
-    }
-    while (found.instances.length < count) found.instances.push(make());
-    return found.instances;
+    const { instances } = this.#entry(group, end);
+    while (instances.length < count) instances.push(make());
+    return instances;
+  }
+
+  /** Returns the instance of a group that has a number. It is made as `of` makes instances. */
+  at(group: CallerGroup, number: number, make: () => Instance, end: (instance: Instance) => void): Instance {
+    const { instances } = this.#entry(group, end);
+    const found = instances.find((one) => one.number === number) ?? make();
+    if (!instances.includes(found)) instances.push(found);
+    return found;
   }
 
   /** Removes the instances that a condition holds for, and returns them. */
@@ -62,6 +64,16 @@ export class InstanceGroups {
       else this.#groups.delete(key);
     }
     return taken;
+  }
+
+  #entry(group: CallerGroup, end: (instance: Instance) => void) {
+    let entry = this.#groups.get(group.key);
+    if (!entry) {
+      this.#makeRoom(group, end);
+      entry = { group, instances: [] };
+      this.#groups.set(group.key, entry);
+    }
+    return entry;
   }
 
   #makeRoom({ key, userId }: CallerGroup, end: (instance: Instance) => void): void {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { AppError } from "../../../errors.ts";
 import type { JsonObject, RpcNotification } from "../../../mcp/messages.ts";
@@ -8,7 +7,7 @@ import { readListing } from "../../../mcp/upstream/listing.ts";
 import { Relisting } from "../../../mcp/upstream/relisting.ts";
 import type { Time } from "../../../time.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
-import { type CallerGroup, groupOf } from "../caller-group.ts";
+import { type CallerGroup, everybody, groupOf } from "../caller-group.ts";
 import type { McpCaller, ServerCall, ServerNotice } from "../types.ts";
 import { callInstance } from "./call-instance.ts";
 import type { McpConnection } from "./connection.ts";
@@ -21,31 +20,16 @@ import { hasOtherTools, keepListing } from "./listings.ts";
 import { InstanceLog } from "./logs/instance-log.ts";
 import { openInstance, type StartServices } from "./open-instance.ts";
 import type { RowStatuses } from "./row-statuses.ts";
+import { folderOf, freeNumber, type InstanceClaims, needsLease, restartFields, slotOf } from "./slots.ts";
 import { waitForTurn } from "./wait-for-turn.ts";
 
 export interface ManagedServerOptions extends StartServices, NodeFacts {
   rows: RowStatuses;
+  /** Where several servers share the database: instances belong to one of them. */
+  claims?: InstanceClaims;
   notify(notice: ServerNotice): void;
   onError(error: unknown): void;
 }
-
-/** The fields of which a change makes a running instance another one. All others count from the next call on. */
-const restartFields = [
-  "command",
-  "package",
-  "image",
-  "url",
-  "transport",
-  "args",
-  "port",
-  "path",
-  "env",
-  "headers",
-  "sandbox",
-  "resources",
-  "hostPaths",
-  "sharing",
-] as const;
 
 /** Milliseconds that a server has to list what it has. */
 const listTime = 30_000;
@@ -56,8 +40,8 @@ export class ManagedServer implements InstanceOwner {
   readonly #options: ManagedServerOptions;
   readonly #groups = new InstanceGroups();
   readonly #relisting: Relisting<McpConnection>;
-  /** Instances that are not called any more, until they have ended. */
-  readonly #ending = new Set<Promise<void>>();
+  /** Instances that are not called any more, until they have ended, with their slots. */
+  readonly #ending = new Map<Promise<void>, string>();
   #row: McpServerRow;
   #isTakenForOld = false;
 
@@ -85,13 +69,30 @@ export class ManagedServer implements InstanceOwner {
     };
   }
 
-  /** Calls the server. @throws RpcError of the server; AppError if there is no answer */
-  async call(call: ServerCall): Promise<JsonObject> {
+  /** True if an instance is in that slot, also one that is ending. */
+  occupies(slot: string): boolean {
+    const isIn = (one: Instance) => slotOf(one, one.number) === slot;
+    return this.#groups.all.some(isIn) || [...this.#ending.values()].includes(slot);
+  }
+
+  /** Starts an instance that belongs to this node. */
+  start(number: number): void {
+    this.#startAll([this.#at(everybody, number)]);
+  }
+
+  /**
+   * Calls the server.
+   *
+   * @param number of the instance, where instances belong to nodes
+   * @throws RpcError of the server; AppError if there is no answer
+   */
+  async call(call: ServerCall, number?: number): Promise<JsonObject> {
     const { method, params } = call;
     const uri = /^resources\/(un)?subscribe$/.test(method) ? String(params["uri"]) : undefined;
     // One of the instances follows resources, so that none is told twice.
+    const own = number === undefined ? undefined : this.#at(this.#groupOf(call.caller), number);
     const instance =
-      uri === undefined ? this.#instanceFor(call.caller) : this.#instanceGroup(call.caller)[0]!;
+      own ?? (uri === undefined ? this.#instanceFor(call.caller) : this.#instanceGroup(call.caller)[0]!);
     if (uri !== undefined && method === "resources/unsubscribe") {
       instance.followed.delete(uri);
       // One that has stopped follows nothing any more, and is not started for this.
@@ -119,7 +120,16 @@ export class ManagedServer implements InstanceOwner {
     // A server of mcpctl without a folder for programs leaves them alone.
     if (!this.#isMissing || replicas === 0 || (url === undefined && !this.#options.programs)) return;
     const [any] = this.#groups.all;
-    const instance = any ?? this.#instancesOf({ key: "", principalId: "", userId: "" }, 1)[0]!;
+    if (any || !this.#isLeased) return this.#startToList(any ?? this.#instancesOf(everybody, 1)[0]!);
+    this.#options.claims
+      ?.claim(this.#row.id, "1", 1)
+      .then(
+        (isOwn) => isOwn && this.#isMissing && this.#startToList(this.#at(everybody, 1)),
+        this.#options.onError,
+      );
+  }
+
+  #startToList(instance: Instance): void {
     if (instance.state !== "stopped") return;
     instance.start().then(
       () => {
@@ -139,13 +149,11 @@ export class ManagedServer implements InstanceOwner {
       return this.renew("the fields of the server have changed");
     if (spec.replicas === before.spec.replicas) return;
     if (spec.replicas === 0) return this.#retireAll(() => true, "replicas is 0", 0);
-    this.#retireAll(
-      ({ key }, i) => key === "" && i >= spec.replicas,
-      "there are fewer replicas",
-      this.settings().callTime,
-    );
+    const isOver = ({ key, number }: Instance, i: number) =>
+      key === "" && (this.#isLeased ? number > spec.replicas : i >= spec.replicas);
+    this.#retireAll(isOver, "there are fewer replicas", this.settings().callTime);
     const shared = this.#groups.all.filter(({ key }) => key === "");
-    if (shared.some(({ connection }) => connection)) this.#startAll(this.#instanceGroup());
+    if (!this.#isLeased && shared.some(({ connection }) => connection)) this.#startAll(this.#instanceGroup());
     this.listIfUnknown();
   }
 
@@ -154,10 +162,10 @@ export class ManagedServer implements InstanceOwner {
     const followers = this.#groups.followers();
     this.#retireAll(() => true, reason, this.settings().callTime);
     // Under another kind of sharing these callers have other instances.
-    for (const [group, uris] of followers) {
+    for (const { group, number, uris } of followers) {
       const isSame = (group.key === "") === (this.#row.spec.sharing === "shared");
-      const [instance] = isSame && this.#row.spec.replicas > 0 ? this.#instancesOf(group, 1) : [];
-      if (!instance) continue;
+      if (!isSame || this.#row.spec.replicas === 0) continue;
+      const instance = this.#isLeased ? this.#at(group, number) : this.#instancesOf(group, 1)[0]!;
       for (const uri of uris) instance.followed.add(uri);
       instance.start().catch(() => undefined);
     }
@@ -200,7 +208,7 @@ export class ManagedServer implements InstanceOwner {
   /** Ends all instances. Returns when their processes have ended. */
   async close(reason: string): Promise<void> {
     this.#retireAll(() => true, reason, 0);
-    await Promise.all(this.#ending);
+    await Promise.all(this.#ending.keys());
   }
 
   async open(
@@ -261,6 +269,7 @@ export class ManagedServer implements InstanceOwner {
     rows.set(instance.id, {
       serverId: this.#row.id,
       name: `${this.#row.name}-${instance.number}`,
+      isOwn: this.#isLeased,
       status: instanceStatus(instance, this.#row.name, this.#options),
     });
     const { failure, state } = instance;
@@ -285,6 +294,23 @@ export class ManagedServer implements InstanceOwner {
       .sorted.some((attachment) => attachment.name === name);
   }
 
+  /** True if each instance belongs to one of several nodes. */
+  get #isLeased(): boolean {
+    return this.#options.claims !== undefined && needsLease(this.#row.spec);
+  }
+
+  #groupOf(caller: McpCaller): CallerGroup {
+    const { sharing, replicas } = this.#row.spec;
+    if (replicas > 0) return groupOf(sharing, caller);
+    throw new AppError("unavailable", `MCP server ${this.#row.name} is stopped: its replicas are 0`);
+  }
+
+  /** Returns the instance with a number, which belongs to this node. */
+  #at(group: CallerGroup, number: number): Instance {
+    const end = (instance: Instance) => this.#end(instance, "others need its place", 0);
+    return this.#groups.at(group, number, () => this.#make(group.key, number), end);
+  }
+
   /** Returns the instance that has the fewest calls of those that a caller may use. */
   #instanceFor(caller: McpCaller): Instance {
     const instances = this.#instanceGroup(caller);
@@ -294,11 +320,8 @@ export class ManagedServer implements InstanceOwner {
   }
 
   #instanceGroup(caller?: McpCaller): readonly Instance[] {
-    const { sharing, replicas } = this.#row.spec;
-    if (replicas === 0)
-      throw new AppError("unavailable", `MCP server ${this.#row.name} is stopped: its replicas are 0`);
-    const group = caller ? groupOf(sharing, caller) : { key: "", principalId: "", userId: "" };
-    return this.#instancesOf(group, group.key === "" ? replicas : 1);
+    const group = caller ? this.#groupOf(caller) : everybody;
+    return this.#instancesOf(group, group.key === "" ? this.#row.spec.replicas : 1);
   }
 
   #instancesOf(group: CallerGroup, count: number): readonly Instance[] {
@@ -311,18 +334,15 @@ export class ManagedServer implements InstanceOwner {
       if (instance.state === "stopped" && !instance.connection) instance.start().catch(() => undefined);
   }
 
-  #make(key: string): Instance {
-    const { rows, catalogue, node, programs, now } = this.#options;
-    const { id, name } = this.#row;
-    const own = new Set(this.#groups.all.map(({ number }) => number));
-    const isTaken = (number: number) => {
-      const row = catalogue.snapshot.named("instance", `${name}-${number}`);
-      return own.has(number) || (row !== undefined && row.status.node !== node);
-    };
-    let number = 1;
-    while (isTaken(number)) number++;
-    const path = programs && join(programs.logsOf(id), `${number}.log`);
+  #make(key: string, number = this.#freeNumber()): Instance {
+    const { rows, programs, now } = this.#options;
+    const path = programs && join(programs.logsOf(this.#row.id), `${number}.log`);
     return new Instance(this, { id: rows.newId(), number, key, log: new InstanceLog({ path, now }) });
+  }
+
+  #freeNumber(): number {
+    const own = new Set(this.#groups.all.map(({ number }) => number));
+    return freeNumber(this.#row.name, own, this.#options.catalogue.snapshot, this.#options.node);
   }
 
   #retireAll(holds: (instance: Instance, index: number) => boolean, reason: string, longest: number): void {
@@ -340,7 +360,7 @@ export class ManagedServer implements InstanceOwner {
       .then(() => isOfSession && programs?.removeFolder(this.#row.id, folderOf(instance)))
       .catch(onError)
       .then(() => void this.#ending.delete(ended));
-    this.#ending.add(ended);
+    this.#ending.set(ended, slotOf(instance, instance.number));
   }
 
   #notified(instance: Instance, notification: RpcNotification, connection: McpConnection | undefined): void {
@@ -380,11 +400,4 @@ export class ManagedServer implements InstanceOwner {
 /** Instances that run, and have few calls, are called first. */
 function cost({ connection, queue }: Instance): number {
   return queue.load + (connection ? 0 : 1000);
-}
-
-/** Returns the name of the folder of an instance's program. Callers that do not share instances share no folder. */
-function folderOf({ key }: Instance): string {
-  if (key === "") return "shared";
-  const kind = key.includes(" ") ? "session" : "principal";
-  return `${kind}-${createHash("sha256").update(key).digest("hex").slice(0, 16)}`;
 }

@@ -16,6 +16,8 @@ export interface RowStatusesOptions {
 interface WantedInstance {
   serverId: string;
   name: string;
+  /** True if the name belongs to this node by a lease: the row of another node is one from before. */
+  isOwn: boolean;
   status: InstanceStatus;
 }
 
@@ -127,7 +129,14 @@ export class RowStatuses {
       // Deleted by somebody else: the instance is told, and gets another row.
       if (!this.#known.has(id)) return [];
       const fresh = { id, kind: "instance", scope: "", name, owner, visibility, spec: {}, status };
-      return [{ op: "insert", row: { ...fresh, version: 1, createdAt: at, updatedAt: at }, refs: [] }];
+      const old = catalogue.snapshot.named("instance", name) as (InstanceRow & Row) | undefined;
+      const isForeign = old !== undefined && old.status.node !== status.node;
+      // Two nodes that chose one name at the same time: the first one keeps it.
+      if (isForeign && !wanted.isOwn) return [];
+      return [
+        ...(isForeign ? [{ op: "delete" as const, id: old.id, version: old.version }] : []),
+        { op: "insert", row: { ...fresh, version: 1, createdAt: at, updatedAt: at }, refs: [] },
+      ];
     }
     const next = { ...row, owner, visibility, status };
     const isSame = Bun.deepEquals(row.status, status) && row.visibility === visibility && row.owner === owner;

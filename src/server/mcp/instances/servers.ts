@@ -11,9 +11,12 @@ import { Logs } from "./logs/logs.ts";
 import { ManagedServer, type ManagedServerOptions } from "./managed-server.ts";
 import type { StartServices } from "./open-instance.ts";
 import { RowStatuses } from "./row-statuses.ts";
+import { type InstanceClaims, needsLease } from "./slots.ts";
 
 export interface ServerInstancesOptions extends Omit<StartServices, "spawns">, NodeFacts {
   random: Random;
+  /** Where several servers share the database: instances belong to one of them. */
+  claims?: InstanceClaims;
   onError(error: unknown): void;
 }
 
@@ -71,10 +74,36 @@ export class ServerInstances implements McpServers {
     return () => this.#listeners.delete(listener);
   }
 
-  call(call: ServerCall): Promise<JsonObject> {
+  /** @param number of the instance, where instances belong to nodes */
+  call(call: ServerCall, number?: number): Promise<JsonObject> {
     if (this.#isClosed)
       return Promise.reject(new AppError("unavailable", "the server is shutting down", { retryAfter: 5 }));
-    return this.#managed(call.server).call(call);
+    return this.#managed(call.server).call(call, number);
+  }
+
+  /** Starts an instance that belongs to this node. */
+  startAt(server: McpServerRow, number: number): void {
+    if (!this.#isClosed) this.#managed(server).start(number);
+  }
+
+  /** True if an instance is in that slot of a server, also one that is ending. */
+  occupies(serverId: string, slot: string): boolean {
+    return this.#servers.get(serverId)?.occupies(slot) ?? false;
+  }
+
+  /** Ends the instances that other nodes may take over. Returns when their processes have ended. */
+  async giveUp(reason: string): Promise<void> {
+    const { snapshot } = this.#options.catalogue;
+    const leased = [...this.#servers].filter(([id]) => {
+      const row = snapshot.byId.get(id) as McpServerRow | undefined;
+      return !row || needsLease(row.spec);
+    });
+    await Promise.all(leased.map(([, server]) => server.close(reason)));
+  }
+
+  /** Deletes the rows of instances that ran on a node which has gone. */
+  async removeRowsOf(node: string): Promise<void> {
+    await this.#rows.removeOf(node);
   }
 
   endSession(principalId: string, session: string): void {

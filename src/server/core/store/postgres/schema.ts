@@ -213,3 +213,34 @@ export const providerObjects = pgTable(
     index("provider_objects_expires_at").on(table.expiresAt),
   ],
 );
+
+/** The servers that are alive, each with a lease that it renews by counting `beat`. */
+export const clusterNodes = pgTable("cluster_nodes", {
+  id: text("id").primaryKey(),
+  name: text("name").notNull(),
+  url: text("url").notNull(),
+  key: text("key").notNull(),
+  process: text("process").notNull(),
+  beat: whole("beat").notNull().default(0),
+});
+
+/** The instances of MCP servers that belong to a node. They end with its lease. */
+export const clusterInstances = pgTable(
+  "cluster_instances",
+  {
+    serverId: text("server_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    slot: text("slot").notNull(),
+    number: whole("number").notNull(),
+    nodeId: text("node_id")
+      .notNull()
+      .references(() => clusterNodes.id, { onDelete: "cascade" }),
+    epoch: whole("epoch").notNull().generatedAlwaysAsIdentity(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.serverId, table.slot] }),
+    uniqueIndex("cluster_instances_number").on(table.serverId, table.number),
+    index("cluster_instances_node_id").on(table.nodeId),
+  ],
+);

@@ -10,6 +10,7 @@ import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
 import { type Contents, type Store, StoreError, type Write } from "../types.ts";
 import { usageOf, usageWhere } from "../usage.ts";
+import { clusterQueries } from "./cluster.ts";
 import { doorbell } from "./doorbell.ts";
 import { linkQueries } from "./links.ts";
 import { connect, writeLock } from "./open.ts";
@@ -149,6 +150,7 @@ export async function openPostgres(
 
   return {
     dialect: "postgres",
+    cluster: clusterQueries(db, guarded),
 
     async commit(writes) {
       for (const write of writes) if (write.op !== "audit") assertStorable(write);
