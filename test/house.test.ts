@@ -120,7 +120,11 @@ const serverMayImport: Record<string, { below: readonly string[]; beside: readon
   inference: { below: ["core", "secrets", "observability"], beside: ["workstations"] },
   workstations: { below: ["core", "secrets", "observability"], beside: ["inference"] },
   mcp: { below: ["core", "secrets", "observability"], beside: ["inference", "workstations"] },
-  http: { below: ["core", "secrets", "observability", "inference", "workstations", "mcp"], beside: [] },
+  cluster: { below: ["core", "mcp"], beside: [] },
+  http: {
+    below: ["core", "secrets", "observability", "inference", "workstations", "mcp", "cluster"],
+    beside: [],
+  },
 };
 
 /** Folders of `src/cli`. Each may import itself and those before it, so that a verb is the only thing that sees all. */

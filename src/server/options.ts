@@ -1,6 +1,7 @@
 import type { Log } from "../log.ts";
 import type { ProxyRule } from "../proxies.ts";
 import type { Time } from "../time.ts";
+import type { LeaseTimes } from "./cluster/membership.ts";
 import type { PasswordCost } from "./core/access/passwords.ts";
 import type { Retention } from "./core/retention.ts";
 import type { Store } from "./core/store/types.ts";
@@ -33,6 +34,10 @@ export interface ServerOptions {
   commands?: { command?: string; path: string; directory: string };
   /** The programs of MCP servers. Without it, only MCP servers elsewhere can be called. */
   programs?: ProgramsOptions;
+  /** The URL at which the other servers on the database reach this one; that of its listener if not given. */
+  nodeUrl?: string;
+  /** Times of the leases between servers on one database, instead of the defaults. */
+  leaseTimes?: LeaseTimes;
   /** The name of this server among those on the same database; the name of its host if not given. */
   node?: string;
   log: Log;

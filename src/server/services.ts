@@ -3,6 +3,9 @@ import { hostname } from "node:os";
 import { createGeminiCli } from "../adapters/gemini-cli/index.ts";
 import { createOutbound } from "../net/outbound.ts";
 import { systemTime } from "../time.ts";
+import { Cluster } from "./cluster/cluster.ts";
+import { clusterComponent } from "./cluster/component.ts";
+import { clockOfLeases } from "./cluster/process-identity.ts";
 import { Passwords } from "./core/access/passwords.ts";
 import { Quotas } from "./core/access/quotas.ts";
 import { catalogueComponent } from "./core/catalogue/component.ts";
@@ -114,6 +117,25 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     now,
   });
   const node = options.node ?? hostname();
+  const time = options.time ?? systemTime;
+  const cluster =
+    store.cluster &&
+    (await lifecycle.start(
+      clusterComponent(
+        new Cluster({
+          store: store.cluster,
+          ...(options.leaseTimes && { times: options.leaseTimes }),
+          catalogue,
+          name: node,
+          runsPrograms: options.programs !== undefined,
+          clock: options.elapsed ?? clockOfLeases(elapsed),
+          time,
+          now,
+          random,
+          onError,
+        }),
+      ),
+    ));
   const mcp = await lifecycle.start(
     mcpComponent({
       catalogue,
@@ -128,7 +150,8 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
       readSecret: (secret) => secretServices.secrets.read(secret),
       programs: options.programs && new Programs(options.programs),
       node,
-      time: options.time ?? systemTime,
+      time,
+      ...(cluster && { cluster }),
       now,
       elapsed,
       random,
@@ -153,6 +176,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     threads,
     inference,
     mcp,
+    cluster,
     node,
   };
 }

@@ -1,3 +1,5 @@
+import { clusterLinksComponent } from "./cluster/component.ts";
+import { nodeUrl } from "./cluster/node-url.ts";
 import { Throttle } from "./core/access/throttle.ts";
 import { describeError } from "./core/describe-error.ts";
 import { requestIds, systemRandom } from "./core/ids.ts";
@@ -111,6 +113,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       },
     }),
   );
+  const { cluster } = services;
+  if (cluster)
+    await lifecycle.start(
+      clusterLinksComponent(cluster, () => options.nodeUrl ?? nodeUrl(listeners.urls[0]!)),
+    );
   await lifecycle.start(workstationsComponent(workstations, metrics));
   // Timers start last and drain first, so that no background work begins while the server starts or stops.
   const every = (name: string, interval: number, run: () => Promise<void>, atStart = false) =>

@@ -109,7 +109,7 @@ export function told({ status, headers, text }: Answer): unknown {
   return { status, text: text.replaceAll(headers.get("x-request-id") ?? "", "") };
 }
 
-function client(base: string, fixed: Record<string, string>, unix?: string): Client {
+export function client(base: string, fixed: Record<string, string>, unix?: string): Client {
   return async (method, path, body, headers = {}) => {
     const response = await fetch(base + path, {
       method,

@@ -18,6 +18,7 @@ import {
 } from "./route.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { authRoutes } from "./routes/auth.ts";
+import { clusterRoutes } from "./routes/cluster.ts";
 import { inferenceRoutes } from "./routes/inference.ts";
 import { linkRoutes } from "./routes/link.ts";
 import { masterKeyRoutes } from "./routes/master-key.ts";
@@ -52,6 +53,7 @@ export function allRoutes(server: Server): Route[] {
     ...providerStateRoutes(server),
     ...mcpRoutes(server),
     ...mcpLogRoutes(server),
+    ...clusterRoutes(server),
     ...personaRoutes(server),
     ...threadRoutes(server),
     ...probeRoutes(server),

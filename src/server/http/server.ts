@@ -1,3 +1,4 @@
+import type { Cluster } from "../cluster/cluster.ts";
 import type { Passwords } from "../core/access/passwords.ts";
 import type { Quotas } from "../core/access/quotas.ts";
 import type { Throttle } from "../core/access/throttle.ts";
@@ -30,6 +31,8 @@ export interface Server extends SecretServices {
   workstations: Workstations;
   /** MCP servers, and the endpoints of projects. */
   mcp: Mcp;
+  /** The other servers on the database; undefined on SQLite. */
+  cluster: Cluster | undefined;
   /** The name of this server among those on the same database. */
   node: string;
   audit: Audit;

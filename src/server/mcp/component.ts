@@ -3,19 +3,24 @@ import type { Component } from "../core/lifecycle.ts";
 import type { VirtualServers } from "../workstations/virtual-servers.ts";
 import type { McpEndpoint } from "./endpoint/endpoint.ts";
 import { type OpenEndpointOptions, openEndpoint } from "./endpoint/open.ts";
+import type { InstanceLogs } from "./instances/logs/logs.ts";
 import { ServerInstances, type ServerInstancesOptions } from "./instances/servers.ts";
 import { McpCallLimiter } from "./limits/call-limiter.ts";
 import { RoutedServers } from "./routed-servers.ts";
+import type { McpCluster } from "./shared-instances.ts";
 import { WorkstationServers } from "./workstations/workstation-servers.ts";
 
 /** MCP servers and the endpoints of projects. */
 export interface Mcp {
   endpoint: McpEndpoint;
-  instances: ServerInstances;
+  /** The logs of instances, on all hosts. */
+  logs: InstanceLogs;
 }
 
 export interface McpOptions extends ServerInstancesOptions, Omit<OpenEndpointOptions, "servers" | "admit"> {
   workstations: VirtualServers;
+  /** Where several servers of mcpctl share the database. */
+  cluster?: McpCluster;
 }
 
 /** Milliseconds between two looks for sessions that nobody uses any more. */
@@ -23,10 +28,12 @@ const sweepInterval = 60_000;
 
 /** Starts what serves projects to MCP clients. It ends the processes of servers when it closes. */
 export function mcpComponent(options: McpOptions): Component<Mcp> {
-  const instances = new ServerInstances(options);
+  const { cluster } = options;
+  const instances = new ServerInstances({ ...options, ...(cluster && { claims: cluster.claims }) });
+  const shared = cluster?.attach(instances) ?? { servers: instances, logs: instances.logs };
   const limiter = new McpCallLimiter(options.catalogue, options.now, options.elapsed);
   const admit = (principal: Principal) => limiter.admit(principal);
-  const servers = new RoutedServers(instances, new WorkstationServers(options.workstations));
+  const servers = new RoutedServers(shared.servers, new WorkstationServers(options.workstations));
   const { endpoint, sweep, close } = openEndpoint({ ...options, servers, admit });
   const timer = setInterval(() => {
     sweep();
@@ -38,7 +45,7 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
     async start() {
       await limiter.load();
       await instances.start();
-      return { endpoint, instances };
+      return { endpoint, logs: shared.logs };
     },
     drain: () => instances.drain(),
     async close() {

@@ -31,3 +31,8 @@ export function instanceStatus(
     ...(failure && { error: failure.message }),
   };
 }
+
+/** Instances that run, and have few calls, are called first. */
+export function costOf({ connection, queue }: Instance): number {
+  return queue.load + (connection ? 0 : 1000);
+}

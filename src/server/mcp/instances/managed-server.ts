@@ -15,7 +15,7 @@ import { followAgain } from "./follow-again.ts";
 import { checkSettings } from "./health-check.ts";
 import { Instance, type InstanceOwner, type InstanceSettings } from "./instance.ts";
 import { InstanceGroups } from "./instance-groups.ts";
-import { instanceStatus, type NodeFacts } from "./instance-status.ts";
+import { costOf, instanceStatus, type NodeFacts } from "./instance-status.ts";
 import { hasOtherTools, keepListing } from "./listings.ts";
 import { InstanceLog } from "./logs/instance-log.ts";
 import { openInstance, type StartServices } from "./open-instance.ts";
@@ -75,6 +75,12 @@ export class ManagedServer implements InstanceOwner {
     return this.#groups.all.some(isIn) || [...this.#ending.values()].includes(slot);
   }
 
+  /** Returns the calls of an instance; one more if it has to be started. */
+  loadOf(slot: string): number {
+    const { queue, connection } = this.#groups.all.find((one) => slotOf(one, one.number) === slot) ?? {};
+    return (queue?.load ?? 0) + (connection ? 0 : 1);
+  }
+
   /** Starts an instance that belongs to this node. */
   start(number: number): void {
     this.#startAll([this.#at(everybody, number)]);
@@ -87,12 +93,11 @@ export class ManagedServer implements InstanceOwner {
    * @throws RpcError of the server; AppError if there is no answer
    */
   async call(call: ServerCall, number?: number): Promise<JsonObject> {
-    const { method, params } = call;
+    const { method, params, caller } = call;
     const uri = /^resources\/(un)?subscribe$/.test(method) ? String(params["uri"]) : undefined;
     // One of the instances follows resources, so that none is told twice.
-    const own = number === undefined ? undefined : this.#at(this.#groupOf(call.caller), number);
-    const instance =
-      own ?? (uri === undefined ? this.#instanceFor(call.caller) : this.#instanceGroup(call.caller)[0]!);
+    const own = number === undefined ? undefined : this.#at(this.#groupOf(caller), number);
+    const instance = own ?? (uri === undefined ? this.#instanceFor(caller) : this.#instanceGroup(caller)[0]!);
     if (uri !== undefined && method === "resources/unsubscribe") {
       instance.followed.delete(uri);
       // One that has stopped follows nothing any more, and is not started for this.
@@ -316,7 +321,7 @@ export class ManagedServer implements InstanceOwner {
     const instances = this.#instanceGroup(caller);
     if (instances.length > 1) this.#startAll(instances);
     const [first, ...others] = instances;
-    return others.reduce((best, one) => (cost(one) < cost(best) ? one : best), first!);
+    return others.reduce((best, one) => (costOf(one) < costOf(best) ? one : best), first!);
   }
 
   #instanceGroup(caller?: McpCaller): readonly Instance[] {
@@ -395,9 +400,4 @@ export class ManagedServer implements InstanceOwner {
       // The lists stay as they were; a server that does not answer fails its health check.
     }
   }
-}
-
-/** Instances that run, and have few calls, are called first. */
-function cost({ connection, queue }: Instance): number {
-  return queue.load + (connection ? 0 : 1000);
 }

@@ -86,6 +86,11 @@ export class ServerInstances implements McpServers {
     if (!this.#isClosed) this.#managed(server).start(number);
   }
 
+  /** Returns the calls of an instance of this node; one more if it has to be started. */
+  loadOf(serverId: string, slot: string): number {
+    return this.#servers.get(serverId)?.loadOf(slot) ?? 1;
+  }
+
   /** True if an instance is in that slot of a server, also one that is ending. */
   occupies(serverId: string, slot: string): boolean {
     return this.#servers.get(serverId)?.occupies(slot) ?? false;

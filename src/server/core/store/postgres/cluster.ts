@@ -59,8 +59,14 @@ export function clusterQueries(db: PostgresJsDatabase, guarded: PostgresRun): Cl
             on conflict do nothing returning "slot"`);
           const own = await find(server, wanted);
           if (own) return own;
-          const isHere = await db.select({ id: clusterNodes.id }).from(clusterNodes).where(eq(clusterNodes.id, node));
-          const isKnown = await db.select({ id: resources.id }).from(resources).where(eq(resources.id, server));
+          const isHere = await db
+            .select({ id: clusterNodes.id })
+            .from(clusterNodes)
+            .where(eq(clusterNodes.id, node));
+          const isKnown = await db
+            .select({ id: resources.id })
+            .from(resources)
+            .where(eq(resources.id, server));
           if (claimed.length === 0 && (isHere.length === 0 || isKnown.length === 0)) return undefined;
         }
         throw new StoreError("unavailable", { reason: "another instance of the server has that number" });

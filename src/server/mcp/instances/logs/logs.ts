@@ -13,14 +13,21 @@ export interface LogsOptions {
 }
 
 /** The logs of servers: of all their instances, or of one. */
-export class Logs {
+export interface InstanceLogs {
+  /** Returns lines that are written, in the order of time. */
+  read(serverId: string, instance: number | undefined, options: ReadLogOptions): Promise<NumberedLine[]>;
+  /** Calls a function with each new line, also of instances that start later. Returns a function that ends this. */
+  follow(serverId: string, instance: number | undefined, take: (line: NumberedLine) => void): () => void;
+}
+
+/** The logs of the instances on this host. */
+export class Logs implements InstanceLogs {
   readonly #options: LogsOptions;
 
   constructor(options: LogsOptions) {
     this.#options = options;
   }
 
-  /** Returns lines that are written, in the order of time. */
   async read(
     serverId: string,
     instance: number | undefined,
@@ -41,11 +48,6 @@ export class Logs {
     return options.tail === 0 ? [] : lines.slice(-options.tail);
   }
 
-  /**
-   * Calls a function with each new line, also of instances that start later. Returns a function that ends this.
-   *
-   * @param take gets a line
-   */
   follow(serverId: string, instance: number | undefined, take: (line: NumberedLine) => void): () => void {
     const followed = new Map<Instance, () => void>();
     const look = () => {

@@ -1,0 +1,112 @@
+import type { Time } from "../../time.ts";
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import { isVirtual, type McpServerRow } from "../core/store/typed-rows.ts";
+import type { ServerInstances } from "../mcp/instances/servers.ts";
+import { type InstanceClaims, needsLease } from "../mcp/instances/slots.ts";
+import type { McpCluster, SharedInstances } from "../mcp/shared-instances.ts";
+import { ClusterLogs } from "./cluster-logs.ts";
+import { ClusteredServers } from "./clustered-servers.ts";
+import { HostedLink } from "./link-host.ts";
+import { Membership, type MembershipOptions } from "./membership.ts";
+import { OwnInstances } from "./own-instances.ts";
+import { nonceOfHello } from "./sealed-channel.ts";
+
+export interface ClusterOptions extends MembershipOptions {
+  catalogue: Catalogue;
+  /** True if this node can run programs. */
+  runsPrograms: boolean;
+  time: Time;
+}
+
+/** This server and the others on its database, which share the instances of MCP servers among them. */
+export class Cluster implements McpCluster {
+  readonly claims: InstanceClaims;
+  readonly #options: ClusterOptions;
+  readonly #membership: Membership;
+  readonly #joined = Promise.withResolvers<void>();
+  readonly #hosted = new Set<HostedLink>();
+  #servers: ClusteredServers | undefined;
+  #own: OwnInstances | undefined;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.#membership = new Membership(options);
+    this.claims = {
+      claim: async (serverId, slot, number) => {
+        await this.#joined.promise;
+        const lease = await this.#membership.claim(serverId, slot, number);
+        return lease !== undefined && lease.nodeId === this.#membership.id;
+      },
+    };
+  }
+
+  attach(instances: ServerInstances): SharedInstances {
+    const { catalogue, onError } = this.#options;
+    const membership = this.#membership;
+    const own = new OwnInstances({ catalogue, membership, instances });
+    const row = (id: string) => catalogue.snapshot.byId.get(id) as McpServerRow | undefined;
+    const servers = new ClusteredServers({ ...this.#options, membership, instances, own, row });
+    this.#own = own;
+    this.#servers = servers;
+    membership.onLost = (reason) => instances.giveUp(reason);
+    membership.onBeat = () => {
+      void own.releaseUnused();
+      servers.beat(catalogue.snapshot.table("server").sorted.filter((one) => !isVirtual(one)));
+    };
+    membership.onRemoved = ({ name }) => {
+      const isBack = [...membership.nodes.values()].some((node) => node.name === name);
+      if (!isBack && name !== this.#options.name) instances.removeRowsOf(name).catch(onError);
+    };
+    instances.subscribe((notice) => {
+      const server = row(notice.serverId);
+      if (server && needsLease(server.spec)) for (const link of this.#hosted) link.notify(notice);
+    });
+    return { servers, logs: new ClusterLogs(instances.logs, membership, servers.links) };
+  }
+
+  /** Takes its place among the nodes. `url` is where other nodes reach this one. */
+  async join(url: string): Promise<void> {
+    await this.#membership.join(url);
+    this.#joined.resolve();
+  }
+
+  /**
+   * Accepts a link of another node.
+   *
+   * @param hello the header that proves that it is one
+   * @returns undefined if it does not prove it
+   */
+  accept(hello: string | null): HostedLink | undefined {
+    const { id, key } = this.#membership;
+    const nonce = id === undefined || hello === null ? undefined : nonceOfHello(key, id, hello);
+    if (nonce === undefined || !this.#own) return undefined;
+    const own = this.#own;
+    const link = new HostedLink({
+      key,
+      nonce,
+      handle: (request, exchange) => own.handle(request, exchange),
+      onEnd: (one) => {
+        this.#hosted.delete(one);
+        own.linkEnded(one);
+      },
+    });
+    this.#hosted.add(link);
+    return link;
+  }
+
+  /** Takes no more calls of other nodes. Returns when none is under way. */
+  async drain(): Promise<void> {
+    await this.#own?.drain();
+  }
+
+  /** Ends the links to and from other nodes. */
+  closeLinks(): void {
+    this.#servers?.links.close();
+    for (const link of [...this.#hosted]) link.close();
+  }
+
+  /** Leaves the nodes. Call it when no instance runs here any more. */
+  async close(): Promise<void> {
+    await this.#membership.close();
+  }
+}

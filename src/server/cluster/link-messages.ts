@@ -1,0 +1,104 @@
+import { AppError, isErrorCode } from "../../errors.ts";
+import type { JsonObject, RpcNotification, RpcRequest } from "../../mcp/messages.ts";
+import { RpcError, rpcCodes } from "../../mcp/rpc-error.ts";
+import type { NumberedLine } from "../mcp/instances/logs/logs.ts";
+import type { ReadLogOptions } from "../mcp/instances/logs/read-log.ts";
+import type { ServerNotice } from "../mcp/types.ts";
+
+/** A request of one node to another. */
+export type NodeRequest =
+  | { is: "call"; call: ForwardedCall }
+  | { is: "endSession"; principalId: string; session: string }
+  | { is: "readLogs"; serverId: string; instance?: number; options: ReadLogOptions }
+  | { is: "followLogs"; serverId: string; instance?: number };
+
+/** A call of an instance that belongs to the other node. */
+export interface ForwardedCall {
+  serverId: string;
+  slot: string;
+  /** Of the lease that the sender knows. An instance that has another one by now is not called (failure mode 170). */
+  epoch: number;
+  caller: { id: string; userId: string; session: string; capabilities: JsonObject };
+  method: string;
+  params: JsonObject;
+  headers?: Readonly<Record<string, string>>;
+  mayRepeat: boolean;
+  wantsProgress: boolean;
+}
+
+/** Something that happens while a request is carried out. */
+export type NodeEvent = { progress: JsonObject } | { notification: RpcNotification } | { line: NumberedLine };
+
+/** A message of the node that asks. */
+export type AskingMessage =
+  | { op: "request"; id: number; request: NodeRequest }
+  | { op: "cancel"; id: number }
+  | { op: "answer"; id: number; question: number; result?: JsonObject; error?: LinkError }
+  | { op: "ping" };
+
+/** A message of the node that is asked. */
+export type AskedMessage =
+  | { op: "result"; id: number; result: JsonObject }
+  | { op: "failed"; id: number; error: LinkError }
+  | { op: "event"; id: number; event: NodeEvent }
+  | { op: "ask"; id: number; question: number; request: RpcRequest }
+  | { op: "withdraw"; id: number; question: number }
+  | { op: "notice"; notice: ServerNotice }
+  | { op: "pong" };
+
+/** An error as a link carries it. */
+export type LinkError =
+  | { is: "rpc"; code: number; message: string; data?: unknown }
+  | { is: "app"; code: string; message: string; hint?: string; retryAfter?: number }
+  | { is: "moved" };
+
+/** The instance does not belong to the node that was asked. Nothing was done. */
+export class InstanceMoved extends Error {
+  constructor() {
+    super("the instance belongs to another node");
+    this.name = "InstanceMoved";
+  }
+}
+
+/** The link to a node has ended before its answer. */
+export class LinkLost extends Error {
+  /** True if the request cannot have reached the node. */
+  readonly isUnsent: boolean;
+
+  constructor(isUnsent: boolean, cause?: unknown) {
+    super("the connection to another server of mcpctl has ended", { cause });
+    this.name = "LinkLost";
+    this.isUnsent = isUnsent;
+  }
+}
+
+/** Returns an error for the other node. A defect is not described to it. */
+export function encodeError(error: unknown): LinkError {
+  if (error instanceof InstanceMoved) return { is: "moved" };
+  if (error instanceof RpcError) return { is: "rpc", ...error.toJSON() };
+  if (!(error instanceof AppError))
+    return { is: "app", code: "internal", message: "something went wrong in another server of mcpctl" };
+  const { code, message, hint, retryAfter } = error;
+  return {
+    is: "app",
+    code,
+    message,
+    ...(hint !== undefined && { hint }),
+    ...(retryAfter !== undefined && { retryAfter }),
+  };
+}
+
+export function decodeError(error: LinkError): Error {
+  if (error.is === "moved") return new InstanceMoved();
+  if (error.is === "rpc") return new RpcError(error.code, error.message, error.data);
+  const { code, message, hint, retryAfter } = error;
+  return new AppError(isErrorCode(code) ? code : "internal", message, {
+    ...(hint !== undefined && { hint }),
+    ...(retryAfter !== undefined && { retryAfter }),
+  });
+}
+
+/** Returns the error for a question that its client cannot be asked. */
+export function unanswered(): RpcError {
+  return new RpcError(rpcCodes.internalError, "the client cannot be asked any more");
+}

@@ -1,0 +1,17 @@
+import type { InstanceLogs } from "./instances/logs/logs.ts";
+import type { ServerInstances } from "./instances/servers.ts";
+import type { InstanceClaims } from "./instances/slots.ts";
+import type { McpServers } from "./types.ts";
+
+/** The instances of all servers of mcpctl on one database. */
+export interface SharedInstances {
+  servers: McpServers;
+  logs: InstanceLogs;
+}
+
+/** Shares instances among several servers of mcpctl on one database. */
+export interface McpCluster {
+  claims: InstanceClaims;
+  /** Adds those of this host. */
+  attach(instances: ServerInstances): SharedInstances;
+}

@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { openStore } from "../../../src/server/core/store/index.ts";
+import type { ServerOptions } from "../../../src/server/options.ts";
+import { freshDatabase } from "../../postgres.ts";
+import { type McpTestServer, mcpTestServer } from "../../support/mcp/runtime.ts";
+import { client, type Client } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+
+/** Short leases: tests wait for their end. */
+export const shortLeases = { beat: 100, lease: 2500, margin: 1000 };
+
+/** Starts servers of mcpctl on one database, in this process. */
+export async function nodes(names: readonly string[], options: Partial<ServerOptions> = {}) {
+  const url = await freshDatabase();
+  const started: McpTestServer[] = [];
+  for (const node of names) {
+    const store = await openStore({ url, now: Date.now });
+    started.push(await mcpTestServer({ node, store, leaseTimes: shortLeases, ...options }));
+  }
+  return { url, nodes: started };
+}
+
+/** A server of mcpctl in a process of its own, which a test can kill or stop for a while. */
+export interface SeparateNode {
+  admin: Client;
+  kill(signal: NodeJS.Signals): void;
+  readonly exited: Promise<number>;
+}
+
+export async function separateNode(url: string, node: string, folder = temporaryFolder()): Promise<SeparateNode> {
+  const words = [process.execPath, join(import.meta.dirname, "separate-node.ts"), folder, url, node];
+  const child = Bun.spawn(words, { stdout: "pipe", stderr: "ignore" });
+  onTestFinished(() => child.kill("SIGKILL"));
+  const { value } = await child.stdout.getReader().read();
+  if (!value) throw new Error("the node did not start");
+  return {
+    admin: client("http://localhost", {}, join(folder, "s.sock")),
+    kill: (signal) => child.kill(signal),
+    exited: child.exited,
+  };
+}
+
+/** The journal of a program that all nodes start: `start PID` for each start. */
+export function startsIn(journal: readonly string[]): number[] {
+  return journal.filter((line) => line.startsWith("start ")).map((line) => Number(line.slice(6)));
+}
