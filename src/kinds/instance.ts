@@ -37,7 +37,7 @@ export const instance = defineKind({
     { header: "STARTED", path: "startedAt", format: "age" },
     { header: "LAST-USED", path: "lastUsedAt", format: "age" },
     { header: "MEMORY", template: "{memoryMb} MB" },
-    { header: "NODE", path: "node", wide: true },
+    { header: "NODE", path: "node" },
     { header: "PID", path: "pid", wide: true },
     { header: "CONTAINER", path: "container", wide: true },
     { header: "PROTOCOL", path: "protocol", wide: true },

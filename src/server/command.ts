@@ -62,6 +62,12 @@ export const server = defineVerb({
       valueHint: "URL",
       description: "Also accept requests for this URL, under which proxies reach the server",
     },
+    "node-url": {
+      type: "string",
+      valueHint: "URL",
+      description:
+        "Where the other servers on the same PostgreSQL reach this one (MCPCTL_NODE_URL; default: its own address)",
+    },
     "max-connections-per-address": {
       type: "string",
       valueHint: "N",
@@ -110,7 +116,8 @@ export const server = defineVerb({
     const { env } = context;
     const manager = await serviceManager(process.env);
     const listen = parseListen(args.listen ?? env["MCPCTL_LISTEN"] ?? "127.0.0.1:7777");
-    const publicUrls = args["public-url"].map(parsePublicUrl);
+    const publicUrls = args["public-url"].map((text) => parseUrl(text, "--public-url"));
+    const nodeUrl = args["node-url"] ?? env["MCPCTL_NODE_URL"];
     // Absolute, because programs that are started from there have working directories of their own.
     const dataDir = resolve(args["data-dir"] ?? env["MCPCTL_DATA_DIR"] ?? join(context.home, "server"));
     const keyFile = findKeyFile({ flag: args["master-key-file"], env });
@@ -153,6 +160,7 @@ export const server = defineVerb({
         directory: join(dataDir, "gemini"),
       },
       programs: { folder: join(dataDir, "mcp"), host: launchHost(env), kept: [dataDir] },
+      ...(nodeUrl && { nodeUrl: parseUrl(nodeUrl, "--node-url") }),
       node: nodeName(hostname(), dataDir, databaseUrl !== undefined),
       ...(args["access-log"] && { accessLog: (line: string) => void process.stderr.write(line) }),
       ...(traces && { traces }),
@@ -227,9 +235,9 @@ function parseQuota(text: string): [name: string, most: number] {
   throw new AppError("usage", `--quota ${name}: must be a whole number`, { hint: `for example ${name}=100` });
 }
 
-function parsePublicUrl(text: string): string {
+function parseUrl(text: string, flag: string): string {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
-  throw new AppError("usage", `--public-url: "${text}" is not a URL`, {
+  throw new AppError("usage", `${flag}: "${text}" is not a URL`, {
     hint: "for example https://llm.example.org",
   });
 }

@@ -74,7 +74,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     isSelf,
     onError,
   });
-  const { metrics, workstations, limits, sessions, upkeep, secretUpkeep } = services;
+  const { metrics, workstations, limits, sessions, upkeep, secretUpkeep, cluster } = services;
   const health = new StoreHealth(store, elapsed);
   const diskUse = new DiskUse(store, options.databaseFolder);
   const server: Server = {
@@ -106,14 +106,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       elapsed,
       socketPath: options.socketPath,
       app: {
-        publicUrls: options.publicUrls,
+        // Other nodes use that name.
+        publicUrls: [...options.publicUrls, ...(cluster && options.nodeUrl ? [options.nodeUrl] : [])],
         nextRequestId: requestId,
         ...(accessLog && { accessLog }),
         logUnexpected: (error, id) => log.error(`${id} ${describeError(error)}`),
       },
     }),
   );
-  const { cluster } = services;
   if (cluster)
     await lifecycle.start(
       clusterLinksComponent(cluster, () => options.nodeUrl ?? nodeUrl(listeners.urls[0]!)),

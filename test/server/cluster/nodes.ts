@@ -4,7 +4,7 @@ import { openStore } from "../../../src/server/core/store/index.ts";
 import type { ServerOptions } from "../../../src/server/options.ts";
 import { freshDatabase } from "../../postgres.ts";
 import { type McpTestServer, mcpTestServer } from "../../support/mcp/runtime.ts";
-import { client, type Client } from "../../support/server.ts";
+import { type Client, client } from "../../support/server.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 /** Short leases: tests wait for their end. */
@@ -28,8 +28,19 @@ export interface SeparateNode {
   readonly exited: Promise<number>;
 }
 
-export async function separateNode(url: string, node: string, folder = temporaryFolder()): Promise<SeparateNode> {
-  const words = [process.execPath, join(import.meta.dirname, "separate-node.ts"), folder, url, node];
+export async function separateNode(
+  url: string,
+  node: string,
+  folder = temporaryFolder(),
+): Promise<SeparateNode> {
+  const words = [
+    process.execPath,
+    join(import.meta.dirname, "separate-node.ts"),
+    folder,
+    url,
+    node,
+    JSON.stringify(shortLeases),
+  ];
   const child = Bun.spawn(words, { stdout: "pipe", stderr: "ignore" });
   onTestFinished(() => child.kill("SIGKILL"));
   const { value } = await child.stdout.getReader().read();

@@ -117,6 +117,19 @@ export async function mcpTestServer(
   };
 }
 
+/** Makes the scripted server and the project `p` by the API of a server of mcpctl. Returns when it is listed. */
+export async function defineScripted(admin: Client, folder: string, spec: object): Promise<ScriptedServer> {
+  const journal = join(folder, "files.journal");
+  const command = [process.execPath, program, journal];
+  await must(admin("POST", "/api/v1/servers", { name: "files", command, sandbox: "none", ...spec }));
+  await must(admin("POST", "/api/v1/projects", { name: "p", servers: ["files"] }));
+  await until(
+    async () => (await must(admin("GET", "/api/v1/servers/files"))).body,
+    ({ toolCount }) => toolCount > 0,
+  );
+  return scripted(journal);
+}
+
 function scripted(journal: string): ScriptedServer {
   const lines = () => (existsSync(journal) ? readFileSync(journal, "utf8").split("\n").filter(Boolean) : []);
   const count = (start: string) => lines().filter((line) => line.startsWith(start)).length;

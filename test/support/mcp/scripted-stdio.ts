@@ -101,6 +101,7 @@ async function call(id: unknown, name: string, args: Json, meta: Json): Promise<
       return text(++counter);
     case "env":
       return text(process.env[String(args["name"])] ?? "");
+    case "wait_read":
     case "wait": {
       waiting++;
       note(`waiting ${waiting} ${args["text"] ?? ""}`);

@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import type { CallerGroup } from "../caller-group.ts";
 import type { Instance } from "./instance.ts";
+import { slotOf } from "./slots.ts";
 
 /** The most groups of one server, and those of one user. */
 const most = { perServer: 100, perUser: 10 };
@@ -11,6 +12,11 @@ export class InstanceGroups {
 
   get all(): Instance[] {
     return [...this.#groups.values()].flatMap(({ instances }) => instances);
+  }
+
+  /** Returns the instance in a slot. */
+  in(slot: string): Instance | undefined {
+    return this.all.find((one) => slotOf(one, one.number) === slot);
   }
 
   /** Returns the callers of an instance; undefined for one that all share. */

@@ -71,13 +71,12 @@ export class ManagedServer implements InstanceOwner {
 
   /** True if an instance is in that slot, also one that is ending. */
   occupies(slot: string): boolean {
-    const isIn = (one: Instance) => slotOf(one, one.number) === slot;
-    return this.#groups.all.some(isIn) || [...this.#ending.values()].includes(slot);
+    return this.#groups.in(slot) !== undefined || [...this.#ending.values()].includes(slot);
   }
 
   /** Returns the calls of an instance; one more if it has to be started. */
   loadOf(slot: string): number {
-    const { queue, connection } = this.#groups.all.find((one) => slotOf(one, one.number) === slot) ?? {};
+    const { queue, connection } = this.#groups.in(slot) ?? {};
     return (queue?.load ?? 0) + (connection ? 0 : 1);
   }
 
@@ -126,12 +125,8 @@ export class ManagedServer implements InstanceOwner {
     if (!this.#isMissing || replicas === 0 || (url === undefined && !this.#options.programs)) return;
     const [any] = this.#groups.all;
     if (any || !this.#isLeased) return this.#startToList(any ?? this.#instancesOf(everybody, 1)[0]!);
-    this.#options.claims
-      ?.claim(this.#row.id, "1", 1)
-      .then(
-        (isOwn) => isOwn && this.#isMissing && this.#startToList(this.#at(everybody, 1)),
-        this.#options.onError,
-      );
+    const list = (isOwn?: boolean) => isOwn && this.#isMissing && this.#startToList(this.#at(everybody, 1));
+    this.#options.claims?.claim(this.#row.id, "1", 1).then(list, this.#options.onError);
   }
 
   #startToList(instance: Instance): void {

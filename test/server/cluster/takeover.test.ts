@@ -1,0 +1,137 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { openStore } from "../../../src/server/core/store/index.ts";
+import { type Store, StoreError } from "../../../src/server/core/store/types.ts";
+import type { ServerOptions } from "../../../src/server/options.ts";
+import { freshDatabase } from "../../postgres.ts";
+import {
+  defineScripted,
+  isAlive,
+  type McpTestServer,
+  mcpTestServer,
+  until,
+} from "../../support/mcp/runtime.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { separateNode, shortLeases, startsIn } from "./nodes.ts";
+
+const extra = [{ name: "wait_read", inputSchema: { type: "object" }, annotations: { readOnlyHint: true } }];
+
+async function nodeHere(url: string, node: string, options: Partial<ServerOptions> = {}) {
+  const store = options.store ?? (await openStore({ url, now: Date.now }));
+  return await mcpTestServer({ node, leaseTimes: shortLeases, ...options, store });
+}
+
+/** Returns when a node offers the tools of the scripted server. */
+const offers = (node: McpTestServer) =>
+  until(
+    () => node.tools().catch(() => [] as string[]),
+    (tools) => tools.includes("count"),
+  );
+
+const ended = (pid: number) =>
+  until(
+    async () => isAlive(pid),
+    (alive) => !alive,
+  );
+
+it("an instance whose node was killed is taken over, and its calls fail as with a dead process (failure mode 170)", async () => {
+  const url = await freshDatabase();
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "files.journal.tools"), JSON.stringify(extra));
+  const other = await separateNode(url, "other");
+  const files = await defineScripted(other.admin, folder, { startSeconds: 30 });
+  const here = await nodeHere(url, "here");
+  await offers(here);
+  const lost = here.call("wait", { text: "once" });
+  const repeated = here.call("wait_read", { text: "again" });
+  await files.until("waiting 2");
+  const [pid] = startsIn(files.journal());
+  other.kill("SIGKILL");
+  expect((await lost).error?.message).toContain("ended during the call, which may have been carried out");
+  await files.until("start ", 2);
+  expect(isAlive(pid!)).toBe(false);
+  await files.until("waiting 1 again");
+  files.mark("go");
+  expect(await repeated).toEqual({ text: "again" });
+  expect(files.journal().filter((line) => /^waiting \d once/.test(line))).toHaveLength(1);
+  const rows = await until(here.instances, (some) => some.length === 1 && some[0].node === "here");
+  expect(rows[0].name).toBe("files-1");
+  expect(startsIn(files.journal())).toHaveLength(2);
+});
+
+it("a node that was killed and starts again has its instances back at once", async () => {
+  const url = await freshDatabase();
+  const folder = temporaryFolder();
+  const own = temporaryFolder();
+  const first = await separateNode(url, "one", own);
+  const files = await defineScripted(first.admin, folder, {});
+  first.kill("SIGKILL");
+  await first.exited;
+  const again = await nodeHere(url, "one", { leaseTimes: { beat: 100, lease: 600_000, margin: 1000 } });
+  await offers(again);
+  expect(await again.call("count")).toEqual({ text: "1" });
+  expect(startsIn(files.journal())).toHaveLength(2);
+});
+
+it("a node that cannot renew its lease ends its programs before another one starts them (failure mode 169)", async () => {
+  const url = await freshDatabase();
+  const store = await openStore({ url, now: Date.now });
+  let isCut = false;
+  const unlessCut =
+    <A extends unknown[], T>(work: (...args: A) => Promise<T>) =>
+    (...args: A) =>
+      isCut ? Promise.reject(new StoreError("unavailable")) : work(...args);
+  const real = store.cluster!;
+  const cluster: Store["cluster"] & object = {
+    ...real,
+    renew: unlessCut(real.renew),
+    leave: unlessCut(real.leave),
+    join: unlessCut(real.join),
+    clusterState: unlessCut(real.clusterState),
+    claimInstance: unlessCut(real.claimInstance),
+  };
+  let jump = 0;
+  const cut = await nodeHere(url, "cut", { store: { ...store, cluster }, now: () => Date.now() + jump });
+  const files = await defineScripted(cut.admin, temporaryFolder(), { startSeconds: 5 });
+  const other = await nodeHere(url, "other");
+  await offers(other);
+  // A jump of the clock of a node is nothing to a lease.
+  jump = 3_600_000;
+  expect(await other.call("count")).toEqual({ text: "1" });
+  expect(await cut.call("count")).toEqual({ text: "2" });
+  isCut = true;
+  const [pid] = startsIn(files.journal());
+  await ended(pid!);
+  // It does not call what it does not hold any more.
+  expect((await cut.call("count")).error?.message).toContain("does not answer");
+  expect(startsIn(files.journal())).toHaveLength(1);
+  await until(
+    async () => (await other.call("count")).text,
+    (text) => text === "1",
+  );
+  isCut = false;
+  await until(
+    async () => (await cut.call("count")).text,
+    (text) => text !== undefined && Number(text) > 1,
+  );
+  expect(startsIn(files.journal())).toHaveLength(2);
+});
+
+it("a node that slept longer than its lease gives up what others have taken over", async () => {
+  const url = await freshDatabase();
+  const sleeper = await separateNode(url, "sleeper");
+  const files = await defineScripted(sleeper.admin, temporaryFolder(), { startSeconds: 30 });
+  const here = await nodeHere(url, "here");
+  await offers(here);
+  expect(await here.call("count")).toEqual({ text: "1" });
+  const [pid] = startsIn(files.journal());
+  sleeper.kill("SIGSTOP");
+  // The call may have reached it.
+  expect((await here.call("count")).error?.message).toContain("ended during the call");
+  expect(await here.call("count")).toEqual({ text: "1" });
+  sleeper.kill("SIGCONT");
+  await ended(pid!);
+  expect(startsIn(files.journal())).toHaveLength(2);
+  expect((await here.instances()).map(({ name, node }) => `${name} ${node}`)).toEqual(["files-1 here"]);
+});
