@@ -61,7 +61,10 @@ it("goes on telling changes after the instance was started again", async () => {
   await p.attach("s", upstream.url);
   const told = await follower(p, p.bearer);
   await until(() => upstream.open.length === 1);
-  const [instance] = (await p.admin("GET", "/api/v1/instances")).body;
+  const instances = async () => (await p.admin("GET", "/api/v1/instances")).body;
+  // Rows are written a moment after the start.
+  while ((await instances()).length === 0) await Bun.sleep(10);
+  const [instance] = await instances();
   await p.admin("DELETE", `/api/v1/instances/${instance.id}`);
   await until(() => upstream.open.length === 2);
   expect(upstream.open[1]!.params.notifications).toEqual({ resourceSubscriptions: [uri] });
