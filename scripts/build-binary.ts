@@ -1,9 +1,11 @@
 /**
- * Compiles mcpctl into one file: `dist/mcpctl` for this machine, or with `--all` one for each platform, with
- * checksums. Bytecode and splitting make it start in milliseconds; it is not minified, because that breaks Elysia
+ * Compiles mcpctl into one file: `dist/mcpctl` for this machine, with `--target linux-x64-musl` that of another platform,
+ * or with `--all` one for each platform, with checksums. `--runtime FILE` takes Bun for the target from a file, for
+ * example of the package `@oven/bun-linux-x64-musl`, where it cannot be downloaded. Bytecode and splitting make it start in milliseconds; it is not minified, because that breaks Elysia
  * at start-up and saves nothing.
  */
 import { mkdirSync, rmSync } from "node:fs";
+import { parseArgs } from "node:util";
 import { packageManager, version } from "../package.json";
 
 const all = {
@@ -19,7 +21,7 @@ const all = {
 const root = `${import.meta.dir}/..`;
 const dist = `${root}/dist`;
 
-async function build(target: string | undefined, outfile: string): Promise<void> {
+async function build(target: string | undefined, outfile: string, runtime?: string): Promise<void> {
   const started = performance.now();
   const result = await Bun.build({
     entrypoints: [`${root}/src/main.ts`],
@@ -35,6 +37,7 @@ async function build(target: string | undefined, outfile: string): Promise<void>
     },
     compile: {
       ...(target !== undefined && { target: target as Bun.Build.CompileTarget }),
+      ...(runtime !== undefined && { executablePath: runtime }),
       outfile,
       // Else a bunfig.toml in the user's folder would run code in this program, and .env would configure it.
       autoloadBunfig: false,
@@ -56,13 +59,25 @@ if (`bun@${Bun.version}` !== packageManager) {
     `mcpctl is built with ${packageManager}, and this is bun@${Bun.version}: npx -y ${packageManager} run up`,
   );
 }
+const { values: flags } = parseArgs({
+  options: { all: { type: "boolean" }, target: { type: "string" }, runtime: { type: "string" } },
+});
+const platforms = Object.entries(all).filter(([platform]) => flags.all || platform === flags.target);
+if (flags.target !== undefined && platforms.length === 0)
+  throw new Error(`unknown target "${flags.target}": it must be one of ${Object.keys(all).join(", ")}`);
+if (flags.runtime !== undefined && (flags.all || flags.target === undefined))
+  throw new Error("--runtime needs --target");
+const fileName = (platform: string) =>
+  `mcpctl-${version}-${platform}${platform.startsWith("windows") ? ".exe" : ""}`;
 mkdirSync(dist, { recursive: true });
-if (!process.argv.includes("--all")) {
-  await build(undefined, `${dist}/mcpctl`);
+if (platforms.length === 0) await build(undefined, `${dist}/mcpctl`);
+if (!flags.all) {
+  for (const [platform, target] of platforms)
+    await build(target, `${dist}/${fileName(platform)}`, flags.runtime);
 } else {
   const sums: string[] = [];
-  for (const [platform, target] of Object.entries(all)) {
-    const name = `mcpctl-${version}-${platform}${platform.startsWith("windows") ? ".exe" : ""}`;
+  for (const [platform, target] of platforms) {
+    const name = fileName(platform);
     rmSync(`${dist}/${name}`, { force: true });
     await build(target, `${dist}/${name}`);
     const hash = new Bun.CryptoHasher("sha256").update(await Bun.file(`${dist}/${name}`).arrayBuffer());
