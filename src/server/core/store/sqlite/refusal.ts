@@ -35,6 +35,11 @@ export function refusal(thrown: unknown, op?: Write["op"]): unknown {
   return error;
 }
 
+/** True for an error of the disk during a write, whose cause SQLite does not tell. */
+export function isFailedWrite(thrown: unknown): boolean {
+  return inner(thrown) instanceof SQLiteError && codeOf(thrown)?.startsWith("SQLITE_IOERR_WRITE") === true;
+}
+
 /** Returns the code of an error of SQLite or of the system: `SQLITE_BUSY`, `ENOENT`. */
 export function codeOf(thrown: unknown): string | undefined {
   const error = inner(thrown);

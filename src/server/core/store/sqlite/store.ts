@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { dirname } from "node:path";
 import { and, asc, eq, getTableColumns, gte, lte, max, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
@@ -11,12 +12,13 @@ import { assertStorable } from "../storable.ts";
 import { type Contents, type Store, StoreError, type Write } from "../types.ts";
 import { usageWhere } from "../usage.ts";
 import { checkpointWhenIdle } from "./checkpoints.ts";
+import { diskFault } from "./disk-fault.ts";
 import { linkQueries } from "./links.ts";
 import { lockRetry } from "./lock-retry.ts";
 import { networkShare } from "./network-share.ts";
 import { explain, onShare, openDatabase, rescue } from "./open.ts";
 import { providerObjectQueries } from "./provider-objects.ts";
-import { refusal } from "./refusal.ts";
+import { codeOf, isFailedWrite, refusal } from "./refusal.ts";
 import {
   changes,
   credentials,
@@ -43,6 +45,12 @@ export interface SqliteOptions {
   onWarning?: (text: string) => void;
 }
 
+const unsynced =
+  "the disk of the database has failed, and what was written last may be lost: mend the disk, then restart mcpctl";
+
+/** Writes one row as it is. There always is one: the built-in user. */
+const touchOne = sql`update resources set version = version where id = (select min(id) from resources)`;
+
 /**
  * Opens a store in one SQLite file. All of it is synchronous inside: on `bun:sqlite` a transaction with an async callback
  * commits at the first `await` and cannot be rolled back after that (drizzle-team/drizzle-orm#1472).
@@ -63,7 +71,15 @@ export function openSqlite(
   const db = drizzle({ client });
   const insertAudit = prepareAudit(client);
   const rollup = openRollup();
-  const checkpoints = checkpointWhenIdle(database, (error) => void failure(error));
+  /**
+   * The disk did not keep what it took. The kernel tells it once: a later attempt succeeds although the writes are lost
+   * (https://lwn.net/Articles/752063/), so this holds until a restart.
+   */
+  let isUnsynced = false;
+  const checkpoints = checkpointWhenIdle(database, (error) => {
+    failure(error);
+    isUnsynced ||= codeOf(error)?.startsWith("SQLITE_IOERR") === true;
+  });
   /** Listeners for new audit events. */
   const followers = new Set<() => void>();
 
@@ -84,7 +100,8 @@ export function openSqlite(
 
   /** Returns the error to throw for an error, and tells the log about a file that cannot be used. */
   function failure(error: unknown): unknown {
-    const refused = refusal(error);
+    const disk = isFailedWrite(error) ? diskFault(dirname(path), error) : undefined;
+    const refused = disk ?? refusal(error);
     if (refused instanceof StoreError && refused.reason !== undefined) {
       const cause = refused.cause instanceof Error ? ` (${refused.cause.message})` : "";
       const advice = /damaged/.test(refused.reason) ? `. ${rescue(path)}` : "";
@@ -118,7 +135,6 @@ export function openSqlite(
     try {
       const result = await locks.write(() => inTransaction(work, "immediate"));
       checkpoints.wrote();
-      isStuck = false;
       return result;
     } catch (error) {
       const refused = failure(error);
@@ -267,7 +283,13 @@ export function openSqlite(
     async ping() {
       await guarded(() => void lastRevision());
       // A write for each ping would wear out the disk. One that failed before must succeed first.
-      if (isStuck) await writing(() => void db.run(sql`update usage_through set row = row`));
+      if (isStuck) {
+        const fault = diskFault(dirname(path));
+        if (fault) throw fault;
+        await writing(() => void db.run(touchOne));
+        isStuck = false;
+      }
+      if (isUnsynced) throw new StoreError("unavailable", { reason: unsynced });
     },
     close: async () => {
       isClosed = true;
