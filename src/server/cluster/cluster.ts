@@ -27,6 +27,7 @@ export class Cluster implements McpCluster {
   readonly #hosted = new Set<HostedLink>();
   #servers: ClusteredServers | undefined;
   #own: OwnInstances | undefined;
+  #isDraining = false;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -78,7 +79,8 @@ export class Cluster implements McpCluster {
    */
   accept(hello: string | null): HostedLink | undefined {
     const { id, key } = this.#membership;
-    const nonce = id === undefined || hello === null ? undefined : nonceOfHello(key, id, hello);
+    const nonce =
+      this.#isDraining || id === undefined || hello === null ? undefined : nonceOfHello(key, id, hello);
     if (nonce === undefined || !this.#own) return undefined;
     const own = this.#own;
     const link = new HostedLink({
@@ -94,19 +96,24 @@ export class Cluster implements McpCluster {
     return link;
   }
 
-  /** Takes no more calls of other nodes. Returns when none is under way. */
+  /** Takes no more calls of other nodes, and ends their links when none is under way. */
   async drain(): Promise<void> {
+    this.#isDraining = true;
     await this.#own?.drain();
+    this.#closeHosted();
   }
 
   /** Ends the links to and from other nodes. */
   closeLinks(): void {
     this.#servers?.links.close();
-    for (const link of [...this.#hosted]) link.close();
+    this.#closeHosted();
   }
 
   /** Leaves the nodes. Call it when no instance runs here any more. */
   async close(): Promise<void> {
     await this.#membership.close();
+  }
+  #closeHosted(): void {
+    for (const link of [...this.#hosted]) link.close();
   }
 }

@@ -83,7 +83,7 @@ export class ClusteredServers implements McpServers {
         else if (!error.isUnsent && (!call.mayRepeat || wasRepeated))
           throw callFailure(new McpFailure("closed", error.message, { cause: error }), row, []);
         else wasRepeated ||= !error.isUnsent;
-        await this.#wait(call, row, until);
+        await this.#wait(call, row, until, lease);
       }
     }
   }
@@ -125,7 +125,7 @@ export class ClusteredServers implements McpServers {
       if (mayRunHere) {
         const number = group.key === "" ? 1 : undefined;
         const lease = await membership.claim(row.id, slotOf(group, 1), number).catch(unavailable);
-        if (lease && this.#isAlive(lease)) {
+        if (lease && membership.isAlive(lease)) {
           this.#spread(row);
           return lease;
         }
@@ -143,19 +143,14 @@ export class ClusteredServers implements McpServers {
     const isFollow = /^resources\/(un)?subscribe$/.test(call.method);
     if (group.key !== "" || isFollow) {
       const lease = membership.leaseOf(row.id, slotOf(group, 1));
-      return lease && this.#isAlive(lease) ? lease : undefined;
+      return lease && membership.isAlive(lease) ? lease : undefined;
     }
-    const alive = membership.leasesOf(row.id).filter((lease) => this.#isAlive(lease));
-    return chooseLease(alive, row.spec.replicas, membership.id, ({ epoch, serverId, slot, nodeId }) =>
+    const leases = membership.replicasOf(row.id, row.spec.replicas);
+    return chooseLease(leases, membership.id, ({ epoch, serverId, slot, nodeId }) =>
       nodeId === membership.id
         ? this.#options.instances.loadOf(serverId, slot)
         : (this.#forwarded.get(epoch) ?? 0),
     );
-  }
-
-  #isAlive({ nodeId }: InstanceLease): boolean {
-    const { id, nodes } = this.#options.membership;
-    return nodeId === id || (nodes.has(nodeId) && nodeId !== id);
   }
 
   #linkTo({ nodeId }: InstanceLease): NodeLink {
@@ -197,8 +192,8 @@ export class ClusteredServers implements McpServers {
     const { membership, instances, runsPrograms, onError } = this.#options;
     if (row.spec.replicas < 2 || row.spec.sharing !== "shared" || !needsLease(row.spec)) return;
     if ((!runsPrograms && row.spec.url === undefined) || this.#spreading.has(row.id)) return;
-    const alive = membership.leasesOf(row.id).filter((lease) => this.#isAlive(lease));
-    const number = missingNumber(alive, row.spec.replicas, membership.id, membership.nodes.size);
+    const leases = membership.replicasOf(row.id, row.spec.replicas);
+    const number = missingNumber(leases, row.spec.replicas, membership.id, membership.nodes.size);
     if (number === undefined) return;
     this.#spreading.add(row.id);
     membership
@@ -239,14 +234,17 @@ export class ClusteredServers implements McpServers {
   }
 
   /** Waits a moment. @throws AppError when the time of the call is over, or its caller has gone */
-  async #wait(call: ServerCall, row: McpServerRow, until: number): Promise<void> {
+  async #wait(call: ServerCall, row: McpServerRow, until: number, lease?: InstanceLease): Promise<void> {
     const { time, membership } = this.#options;
     if (time.elapsed() >= until) {
-      const why =
-        membership.id === undefined
-          ? "this server of mcpctl has lost its lease in the database"
-          : "it belongs to a server of mcpctl that does not answer";
-      throw new AppError("unavailable", `MCP server ${row.name} is not available: ${why}`, { retryAfter: 5 });
+      const node = lease && membership.nodes.get(lease.nodeId);
+      const why = node
+        ? `it runs on the server ${node.name}, which does not answer at ${node.url}`
+        : "no server of mcpctl has taken it";
+      throw new AppError("unavailable", `MCP server ${row.name} is not available: ${why}`, {
+        retryAfter: 5,
+        ...(node && { hint: "mcpctl server --node-url says where the other servers reach it" }),
+      });
     }
     await pause(time, lookTime, call.signal ?? new AbortController().signal);
     if (call.signal?.aborted) throw cancelled(row);

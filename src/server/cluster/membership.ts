@@ -96,9 +96,19 @@ export class Membership {
     return this.#own.get(keyOf(serverId, slot));
   }
 
-  /** Returns the leases of the instances of a server that are known here. */
-  leasesOf(serverId: string): InstanceLease[] {
-    return [...this.#own.values(), ...this.#others.values()].filter((lease) => lease.serverId === serverId);
+  /** Returns the leases of the first shared instances of a server that nodes which are alive have, as far as it is known. */
+  replicasOf(serverId: string, replicas: number): InstanceLease[] {
+    const found: InstanceLease[] = [];
+    for (let number = 1; number <= replicas; number++) {
+      const lease = this.leaseOf(serverId, String(number));
+      if (lease && this.isAlive(lease)) found.push(lease);
+    }
+    return found;
+  }
+
+  /** True if the node of a lease is alive, as far as it is known. */
+  isAlive({ nodeId }: InstanceLease): boolean {
+    return nodeId === this.#id || this.#nodes.has(nodeId);
   }
 
   get own(): InstanceLease[] {

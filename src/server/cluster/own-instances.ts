@@ -117,6 +117,11 @@ export class OwnInstances {
         lease,
         link,
       );
+    } catch (error) {
+      // This node has lost it in the meantime: whoever has it now may repeat the call.
+      if (mayRepeat && !signal.aborted && membership.ownLease(serverId, slot) !== lease)
+        throw new InstanceMoved();
+      throw error;
     } finally {
       this.#busy--;
     }

@@ -6,19 +6,16 @@ const away = 0.5;
 /**
  * Returns the lease of the instance that a call goes to: of the shared ones of a server, the one with the fewest calls.
  *
- * @param replicas instances with a higher number are about to end
  * @param self the id of this node
  */
 export function chooseLease(
   leases: readonly InstanceLease[],
-  replicas: number,
   self: string | undefined,
   loadOf: (lease: InstanceLease) => number,
 ): InstanceLease | undefined {
   let best: InstanceLease | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const lease of leases) {
-    if (!isReplica(lease, replicas)) continue;
     const cost = loadOf(lease) + (lease.nodeId === self ? 0 : away);
     if (cost < least) [best, least] = [lease, cost];
   }
@@ -35,15 +32,10 @@ export function missingNumber(
   self: string | undefined,
   nodes: number,
 ): number | undefined {
-  const taken = leases.filter((lease) => isReplica(lease, replicas));
-  const own = taken.filter(({ nodeId }) => nodeId === self).length;
-  if (taken.length === 0 || self === undefined || own >= Math.ceil(replicas / Math.max(1, nodes)))
+  const own = leases.filter(({ nodeId }) => nodeId === self).length;
+  if (leases.length === 0 || self === undefined || own >= Math.ceil(replicas / Math.max(1, nodes)))
     return undefined;
   for (let number = 1; number <= replicas; number++)
-    if (!taken.some((lease) => lease.number === number)) return number;
+    if (!leases.some((lease) => lease.number === number)) return number;
   return undefined;
-}
-
-function isReplica({ slot, number }: InstanceLease, replicas: number): boolean {
-  return slot === String(number) && number <= replicas;
 }

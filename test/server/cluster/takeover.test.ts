@@ -74,6 +74,25 @@ it("a node that was killed and starts again has its instances back at once", asy
   expect(startsIn(files.journal())).toHaveLength(2);
 });
 
+it("a node that stops in order leaves its instances to others at once, and waits for no link", async () => {
+  const url = await freshDatabase();
+  const leaseTimes = { beat: 100, lease: 600_000, margin: 1000 };
+  const one = await nodeHere(url, "one", { leaseTimes });
+  const files = await defineScripted(one.admin, temporaryFolder(), {});
+  const other = await nodeHere(url, "other", { leaseTimes });
+  await offers(other);
+  const waiting = other.call("wait", { text: "last" });
+  await files.until("waiting 1");
+  const stopped = one.stop(60_000);
+  // A call of another node is finished first.
+  files.mark("go");
+  expect(await waiting).toEqual({ text: "last" });
+  await stopped;
+  expect(files.alive()).toEqual([]);
+  expect(await other.call("count")).toEqual({ text: "1" });
+  expect((await other.instances()).map(({ node }) => node)).toEqual(["other"]);
+});
+
 it("a node that cannot renew its lease ends its programs before another one starts them (failure mode 169)", async () => {
   const url = await freshDatabase();
   const store = await openStore({ url, now: Date.now });
