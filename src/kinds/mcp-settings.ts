@@ -80,6 +80,7 @@ export const Resources = Type.Object(
 );
 
 const HostPath = Type.String({
+  "x-message": "must be an absolute path without . and ..",
   pattern: "^/(?!(.*/)?\\.\\.?(/|$)).+$",
   maxLength: 4096,
   description: "An absolute path",

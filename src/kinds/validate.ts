@@ -112,7 +112,7 @@ function message(error: ValueError): string {
     case ValueErrorType.StringMaxLength:
       return `must have at most ${schema.maxLength} characters`;
     case ValueErrorType.StringPattern:
-      return `must match ${schema.pattern}`;
+      return schema["x-message"] ?? `must match ${schema.pattern}`;
     case ValueErrorType.StringFormat:
       return "must be a time such as 2026-11-21T10:00:00Z";
     case ValueErrorType.ArrayUniqueItems:

@@ -1,6 +1,8 @@
 import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { isName } from "../../kinds/names.ts";
+import type { ApiClient } from "../client/client.ts";
+import { withNearestName } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { reconcile } from "../manifest/reconcile.ts";
@@ -60,7 +62,10 @@ export const attachServer = defineVerb({
       ...(Object.keys(tools).length > 0 && { tools }),
     };
     const manifest = { kind, name, fields, source: "the command line" };
-    const { result, object } = await reconcile(await context.client(), manifest);
+    const client = await context.client();
+    const { result, object } = await reconcile(client, manifest).catch(async (error) => {
+      throw await withNearestOf(name, project, error, client);
+    });
     const line =
       result === "created"
         ? `server '${name}' attached to project '${project}'`
@@ -68,6 +73,25 @@ export const attachServer = defineVerb({
     context.terminal.out(resultText(format, kind, object!, line));
   },
 });
+
+/** Returns the error of an attachment; where a name of it is the reason, with the nearest name that there is. */
+async function withNearestOf(
+  server: string,
+  project: string,
+  error: unknown,
+  client: ApiClient,
+): Promise<unknown> {
+  if (!(error instanceof AppError)) return error;
+  for (const [kind, name] of [
+    [kindOf("server"), server],
+    [kindOf("project"), project],
+  ] as const) {
+    const words = `there is no ${kind.kind} "${name}"`;
+    if (!error.message.includes(words)) continue;
+    return withNearestName(new AppError("not_found", words, { cause: error }), kind, name, client);
+  }
+  return error;
+}
 
 /** The project of `-p`. Throws AppError `usage` if it is missing or can be none. */
 export function projectOf({ flags: { project } }: Context): string {

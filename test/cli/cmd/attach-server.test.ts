@@ -54,8 +54,9 @@ describe("attach-server and detach-server", () => {
       ["attach-server a", 2, "-p PROJECT is missing"],
       ["detach-server a", 2, "-p PROJECT is missing"],
       ["attach-server A! -p web", 2, "cannot be the name of an MCP server"],
-      ["attach-server a -p none", 1, 'there is no project "none"'],
-      ["attach-server none -p web", 1, 'there is no server "none"'],
+      ["attach-server a -p none", 3, 'project "none" not found'],
+      ["attach-server a -p wep", 3, 'did you mean "web"?'],
+      ["attach-server none -p web", 3, 'server "none" not found'],
       ["attach-server a -p web --prefix -x", 1, "prefix: must match"],
     ] as const) {
       const { code: got, stderr, stdout } = await cli(line);

@@ -122,6 +122,13 @@ describe("create server --from-template", () => {
     expect((await must(server.admin("GET", "/api/v1/servers/taken"))).body.url).toBe("https://x.example/");
   });
 
+  it("says that a folder has to be an absolute path", async () => {
+    const { cli } = await withCli();
+    const { code, stderr } = await cli("create server f --from-template filesystem --set FOLDER=notes");
+    expect([code, stderr]).toEqual([1, expect.stringContaining("must be an absolute path without . and ..")]);
+    expect(stderr).not.toContain("must match");
+  });
+
   it("refuses unknown templates and parameters with the nearest ones", async () => {
     const { cli } = await withCli();
     for (const [line, code, message] of [

@@ -6,6 +6,7 @@ import { kindOf } from "../../../kinds/index.ts";
 import { readPrivateFile, writePrivateFile } from "../../../private-file.ts";
 import { Bearer, identityAnswer } from "../../client/account-answers.ts";
 import { anything, fieldsOf } from "../../client/answers.ts";
+import { withNearestName } from "../../client/objects.ts";
 import { clientFor } from "../../core/api-client.ts";
 import type { Context } from "../../core/context.ts";
 import { warn } from "../../core/failure.ts";
@@ -102,7 +103,8 @@ export async function checkProject(context: Context, name: string): Promise<void
       answer: anything,
     });
   } catch (error) {
-    if (!(error instanceof AppError) || error.code !== "forbidden") throw error;
+    if (error instanceof AppError && error.code === "forbidden") return;
+    throw await withNearestName(error, kindOf("project"), name, client);
   }
 }
 

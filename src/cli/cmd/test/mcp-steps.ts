@@ -1,3 +1,4 @@
+import { didYouMean } from "../../../kinds/names.ts";
 import type { JsonObject } from "../../../mcp/messages.ts";
 import { RpcError } from "../../../mcp/rpc-error.ts";
 import {
@@ -124,7 +125,10 @@ export class McpTest {
     { tool, args }: { tool: string; args: JsonObject },
     definition: JsonObject | undefined,
   ): Promise<void> {
-    if (!definition) return this.#fail("call", [`${tool}: there is no such tool`]);
+    if (!definition) {
+      const near = didYouMean(tool, this.report.tools ?? []);
+      return this.#fail("call", [`${tool}: there is no such tool${near === undefined ? "" : `; ${near}`}`]);
+    }
     const wrong = await faultOfArguments(definition, args);
     if (wrong !== undefined)
       return this.#fail("call", [`${tool}: the arguments do not match its schema: ${wrong}`]);

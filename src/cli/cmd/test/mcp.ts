@@ -78,6 +78,8 @@ export const testMcp = defineVerb({
     const ok = failure === undefined && report.faults.length === 0;
     if (json) terminal.out(jsonText({ ok, ...report, ...(failure && { error: failure.message }) }));
     if (failure) return noConnection;
+    if (!ok && project !== undefined && !json)
+      terminal.err(`to see why a tool is not offered: mcpctl get tools -p ${project}\n`);
     return ok ? 0 : brokenContract;
   },
 });
@@ -98,7 +100,9 @@ async function targetOf(url: string | undefined, context: Context): Promise<Targ
     return { client: await context.client(), path: `/projects/${encodeURIComponent(project)}/mcp` };
   const parsed = URL.parse(url!);
   if (!parsed || !/^https?:$/.test(parsed.protocol))
-    throw new AppError("usage", `"${url}" is not the URL of an MCP server: write http://… or https://…`);
+    throw new AppError("usage", `"${url}" is not the URL of an MCP server: write http://… or https://…`, {
+      hint: "to test a project: mcpctl test mcp -p NAME",
+    });
   if (parsed.username !== "" || parsed.password !== "")
     throw new AppError("usage", "the URL holds a credential, which others on this machine can read", {
       hint: "write the token into a file: --token-file FILE",
