@@ -38,6 +38,13 @@ export function startPiped(options: PipeOptions): PipedProcess {
   const pipes = { stdin: "pipe", stdout: "pipe", stderr: "pipe" } as const;
   const child = Bun.spawn(argv, { cwd, env, ...pipes, detached: true });
   const group = groupOf(childLeader(child, options.table), options);
+  let flushing: Promise<void> | undefined;
+  /** Hands what was written in one turn of the event loop to the system at once. */
+  const flush = async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    flushing = undefined;
+    await child.stdin.flush();
+  };
   const stderr = child.stderr.getReader();
   const drained = drain(stderr, onStderr);
   const closed = group.exited.then(async (exit) => {
@@ -53,8 +60,9 @@ export function startPiped(options: PipeOptions): PipedProcess {
     async write(input) {
       // Bun reports bytes for a program that is over as written.
       if (group.hasExited) throw Object.assign(new Error("the program has ended"), { code: "EPIPE" });
-      await child.stdin.write(input);
-      await child.stdin.flush();
+      const written = child.stdin.write(input);
+      flushing ??= flush();
+      await Promise.all([written, flushing]);
     },
     endInput() {
       void child.stdin.end();

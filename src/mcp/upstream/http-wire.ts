@@ -56,6 +56,8 @@ export class HttpWire implements UpstreamWire {
   }
 
   async exchange(method: string, params: JsonObject, options: ExchangeOptions): Promise<JsonObject> {
+    if (this.#closing.signal.aborted)
+      throw new McpFailure("closed", "the connection was closed", { isUnsent: true });
     const onNotification = options.isSubscription
       ? (one: RpcNotification) => this.#events.onNotification(one)
       : options.onNotification;
@@ -70,9 +72,8 @@ export class HttpWire implements UpstreamWire {
       if (eraOf(this.#revision) === "legacy")
         void this.notify("notifications/cancelled", { requestId: pending.id }).catch(() => undefined);
     });
-    const signal = AbortSignal.any([this.#closing.signal, gone.signal]);
     this.#underWay.add(pending);
-    this.#deliver(request, pending, options, signal).catch((error) => pending.fail(this.#failureOf(error)));
+    this.#deliver(request, pending, options, gone.signal).catch((error) => pending.fail(failureOf(error)));
     return pending.result.finally(() => this.#underWay.delete(pending));
   }
 
@@ -91,13 +92,9 @@ export class HttpWire implements UpstreamWire {
       );
     }
     this.#closing.abort();
+    // Their callers have not left: they get an error of the connection.
+    for (const pending of this.#underWay) pending.fail(new McpFailure("closed", "the connection was closed"));
     this.#events.onClose(new Error("the connection was closed"));
-  }
-
-  /** The caller has cancelled nothing if it is the wire that was closed. */
-  #failureOf(error: unknown): Error {
-    if (!this.#closing.signal.aborted) return failureOf(error);
-    return new McpFailure("closed", "the connection was closed", { cause: error });
   }
 
   async #deliver(
@@ -115,7 +112,7 @@ export class HttpWire implements UpstreamWire {
     const messages = parseMessages(text) ?? parseLines(text);
     if (!messages) throw new McpFailure("malformed", "the server's answer is not a message of MCP");
     for (const message of messages) pending.take(message, this.#answer);
-    pending.fail(new McpFailure("malformed", "the server's answer has no result"));
+    if (!pending.isOver) pending.fail(new McpFailure("malformed", "the server's answer has no result"));
   }
 
   /**
@@ -136,7 +133,7 @@ export class HttpWire implements UpstreamWire {
       end = await readEvents(stream, take, end);
       response = pending.isOver ? undefined : await this.#resume(end, signal);
     }
-    if (end) pending.fail(this.#failureOf(end.failure));
+    if (end) pending.fail(failureOf(end.failure));
   }
 
   /** Opens a stream again that has ended. Returns undefined if the server does not offer it. */

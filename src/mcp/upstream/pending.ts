@@ -19,7 +19,8 @@ export class PendingRequest {
   readonly id: number;
   readonly #options: ExchangeOptions;
   readonly #answer = Promise.withResolvers<JsonObject>();
-  readonly #controller = new AbortController();
+  /** Made when somebody asks for it: most requests are over without a question of the server. */
+  #controller: AbortController | undefined;
   #timer: ReturnType<typeof setTimeout>;
   #limit: number;
   #isOver = false;
@@ -48,6 +49,8 @@ export class PendingRequest {
 
   /** Aborts when the request is over: a request of the server that belongs to it needs no answer any more. */
   get over(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#isOver) this.#controller.abort();
     return this.#controller.signal;
   }
 
@@ -112,7 +115,7 @@ export class PendingRequest {
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#controller.abort();
+    this.#controller?.abort();
   }
 
   #restartTimer(): void {

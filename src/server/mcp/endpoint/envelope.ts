@@ -35,19 +35,26 @@ const fields: readonly (readonly [path: readonly string[], kind: keyof typeof te
     [[metaKeys.clientCapabilities, "roots", "listChanged"], "boolean"],
   ];
 
+/** The same, with what is the same for every request. */
+const checks = fields.map(([path, kind, required = false]) => ({
+  parents: path.slice(0, -1),
+  name: path.at(-1)!,
+  key: path.join("."),
+  test: tests[kind],
+  wanted: kind === "object" ? "an object" : `a ${kind}`,
+  required,
+}));
+
 /** Returns the first fault of the `_meta` of a modern request (revision 2026-07-28, "Base protocol"). */
 export function envelopeFault(meta: JsonObject): EnvelopeFault | undefined {
-  for (const [path, kind, required] of fields) {
-    const parent = path
-      .slice(0, -1)
-      .reduce<unknown>((at, name) => (isObject(at) ? at[name] : undefined), meta);
+  for (const { parents, name, key, test, wanted, required } of checks) {
+    let parent: unknown = meta;
+    for (const one of parents) parent = isObject(parent) ? parent[one] : undefined;
     if (!isObject(parent)) continue;
-    const value = parent[path.at(-1)!];
-    const key = path.join(".");
+    const value = parent[name];
     if (value === undefined) {
       if (required) return { key, problem: "missing" };
-    } else if (!tests[kind](value))
-      return { key, problem: `must be ${kind === "object" ? "an object" : `a ${kind}`}` };
+    } else if (!test(value)) return { key, problem: `must be ${wanted}` };
   }
   return undefined;
 }
