@@ -1,6 +1,7 @@
 import type { Time } from "../../time.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { isVirtual, type McpServerRow } from "../core/store/typed-rows.ts";
+import { StoreError } from "../core/store/types.ts";
 import type { ServerInstances } from "../mcp/instances/servers.ts";
 import { type InstanceClaims, needsLease } from "../mcp/instances/slots.ts";
 import type { McpCluster, SharedInstances } from "../mcp/shared-instances.ts";
@@ -35,8 +36,13 @@ export class Cluster implements McpCluster {
     this.claims = {
       claim: async (serverId, slot, number) => {
         await this.#joined.promise;
-        const lease = await this.#membership.claim(serverId, slot, number);
-        return lease !== undefined && lease.nodeId === this.#membership.id;
+        try {
+          const lease = await this.#membership.claim(serverId, slot, number);
+          return lease !== undefined && lease.nodeId === this.#membership.id;
+        } catch (error) {
+          if (error instanceof StoreError) return false;
+          throw error;
+        }
       },
     };
   }
@@ -51,6 +57,7 @@ export class Cluster implements McpCluster {
     this.#servers = servers;
     membership.onLost = (reason) => instances.giveUp(reason);
     membership.onBeat = () => {
+      if (membership.id !== undefined) this.#joined.resolve();
       void own.releaseUnused();
       servers.beat(catalogue.snapshot.table("server").sorted.filter((one) => !isVirtual(one)));
     };
@@ -68,7 +75,6 @@ export class Cluster implements McpCluster {
   /** Takes its place among the nodes. `url` is where other nodes reach this one. */
   async join(url: string): Promise<void> {
     await this.#membership.join(url);
-    this.#joined.resolve();
   }
 
   /**
