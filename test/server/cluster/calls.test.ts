@@ -163,7 +163,7 @@ describe("an MCP server at a URL", () => {
     expect(upstream.of("initialize")).toHaveLength(2);
   });
 
-  it("tells changes of resources to followers at the other node", async () => {
+  it("tells changes of resources to followers at the other node, also after its own node has stopped (failure mode 173)", async () => {
     const uri = "test://a";
     const open: ScriptedCall[] = [];
     const upstream = scriptedMcp(
@@ -219,5 +219,17 @@ describe("an MCP server at a URL", () => {
       (count) => count === 2,
     );
     expect(here.told).toEqual([uri]);
+    // When the node stops, the follower's own node takes the instance over and follows again.
+    const before = open.length;
+    await a!.stop();
+    await until(
+      async () => open.length,
+      (count) => count > before,
+    );
+    open.at(-1)!.notify("notifications/resources/updated", { uri });
+    await until(
+      async () => there.told.length,
+      (count) => count === 3,
+    );
   });
 });
