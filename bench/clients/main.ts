@@ -14,6 +14,7 @@ import { startFront, writeExchanges } from "./front.ts";
 import { install } from "./install.ts";
 import { McpProject } from "./mcp.ts";
 import { isMcp, scenarioNames } from "./model.ts";
+import { pi } from "./pi.ts";
 import { providerNames, providers, startProvider } from "./provider.ts";
 import { markdown, type Row } from "./report.ts";
 import { runScenario } from "./run.ts";
@@ -44,7 +45,9 @@ const { values: options } = parseArgs({
 
 const chosen = <T extends string>(all: readonly T[], some: readonly string[] | undefined) =>
   all.filter((one) => some === undefined || some.includes(one));
-const clients = [...codingAgents, ...libraries].filter(({ name }) => options.only?.includes(name) ?? true);
+const clients = [...codingAgents, ...pi, ...libraries].filter(
+  ({ name }) => options.only?.includes(name) ?? true,
+);
 const columns = chosen(providerNames, options.provider);
 if (options.help || clients.length === 0 || columns.length === 0) {
   console.log(usage);

@@ -32,7 +32,7 @@ const rows: readonly MeaningRow[] = [
     is: "sealed_elsewhere",
     codes: ["invalid_encrypted_content"],
     words:
-      /encrypted.content .*(?:could|can) ?not be|invalid `?signature`? in `?thinking|thought.signature .*(?:not valid|invalid)|corrupted thought signature/i,
+      /encrypted.content .*(?:could|can) ?not be|invalid `?signature`? in `?thinking|thought.signature .*(?:not valid|invalid)|corrupted thought signature|thinking`? blocks in the latest assistant message cannot be modified/i,
   },
   {
     is: "moderation",

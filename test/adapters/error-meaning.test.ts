@@ -225,6 +225,14 @@ describe("the meaning of a provider's error", () => {
       "sealed_elsewhere",
     ],
     [
+      "thinking that another account signed",
+      400,
+      openai(
+        "messages.1.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified.",
+      ),
+      "sealed_elsewhere",
+    ],
+    [
       "a limit of output",
       400,
       openai("max_tokens is too large: 32000. This model supports at most 16384 completion tokens"),

@@ -21,6 +21,18 @@ const unknownField =
 const refusesSystem =
   /system (?:message|prompt|role)s? (?:must|should|can only|may only|is only)\b.{0,40}\b(?:beginning|start|first)|(?:one|single|multiple) system messages?|roles must alternate|(?:unknown variant|unexpected (?:message )?role|invalid role|unsupported role|role)\W{1,3}(?:system|developer)\b|unexpected message role/i;
 
+/** Sentences of servers that take only texts as the content of messages: pydantic's, serde's, and others. */
+const refusesParts =
+  /\bcontent\b.{0,60}(?:should be a valid string|must be a (?:non-null )?string|expected a string|invalid type: (?:sequence|null)|may not be null|cannot be null|none is not)/i;
+
+/** Returns true for a message whose content is null, or a list of texts. */
+function hasOtherContent(message: unknown): boolean {
+  if (!isObject(message)) return false;
+  const { content } = message;
+  if (!Array.isArray(content)) return content === null || content === undefined;
+  return content.every((part) => isObject(part) && part.type === "text");
+}
+
 type Message = Record<string, unknown>;
 
 /** Returns true if the messages have more than one system message at the beginning. */
@@ -41,6 +53,7 @@ export function historyCorrectionOf({
 }: Omit<ProviderRefusal, "removable">): Quirks | undefined {
   if ((status !== 400 && status !== 422) || !Array.isArray(sent.messages)) return undefined;
   const words = message.slice(0, 2_000);
+  if (refusesParts.test(words) && sent.messages.some(hasOtherContent)) return { textContent: true };
   if (refusesSystem.test(words) && hasOtherSystem(sent.messages)) return { oneSystem: true };
   const answers = (sent.messages as unknown[]).filter(
     (one): one is Message => isObject(one) && one.role === "assistant",

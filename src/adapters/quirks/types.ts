@@ -66,6 +66,8 @@ export interface Quirks {
   readonly callSignature?: string;
   /** It refuses a history with a second system message, one behind the first turn, or one of role `developer`. */
   readonly oneSystem?: boolean;
+  /** It takes texts only as the content of messages: no list of parts, and no null. */
+  readonly textContent?: boolean;
   /** The provider takes system messages behind the first turn. Elsewhere their text goes into the user's turn. */
   readonly laterSystem?: boolean;
   /** The provider takes OpenAI's fields that describe a call or tune its cache, such as `prompt_cache_key`. */

@@ -14,8 +14,9 @@ const blank = " ";
  * Returns the same list where nothing changes.
  */
 export function fitHistory(given: unknown[], quirks: Quirks): unknown[] {
-  const { toolTurnReasoning, plainHistory, callSignature, callIds, oneSystem } = quirks;
-  const messages = oneSystem ? systemFirst(given) : given;
+  const { toolTurnReasoning, plainHistory, callSignature, callIds, oneSystem, textContent } = quirks;
+  const plain = textContent ? given.map(withText) : given;
+  const messages = oneSystem ? systemFirst(plain) : plain;
   if (!toolTurnReasoning && !plainHistory && callSignature === undefined && !callIds) return messages;
   const fitted = messages.map((message) => (isObject(message) ? fitMessage(message, quirks) : message));
   return fitted.some((message, index) => message !== messages[index]) ? fitted : messages;
@@ -30,6 +31,16 @@ function systemFirst(messages: readonly unknown[]): unknown[] {
     return { message: read, path: "" };
   });
   return withOneSystem(placed).map(({ message }) => message);
+}
+
+/** Returns a message with its content as a text; the same one where it holds more than texts. */
+function withText(message: unknown): unknown {
+  if (!isObject(message) || typeof message.content === "string") return message;
+  const content = textOf(message.content ?? []);
+  const isWhole =
+    !Array.isArray(message.content) ||
+    message.content.every((part) => isObject(part) && part.type === "text");
+  return isWhole && typeof content === "string" ? { ...message, content } : message;
 }
 
 function textOf(content: unknown): unknown {

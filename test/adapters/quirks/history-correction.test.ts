@@ -110,3 +110,20 @@ describe("a refusal of system messages (case 157)", () => {
     expect(learned("messages[1].content must be a string", late)).toBeUndefined();
   });
 });
+
+describe("a refusal of content that is no text (case 158)", () => {
+  const parts = { role: "assistant", content: [{ type: "text", text: "a" }] };
+  it.each([
+    ["messages[1].content: Input should be a valid string", turn],
+    ["messages[0].content: invalid type: sequence, expected a string at line 1", parts],
+    ["messages.1.content must be a string", parts],
+  ])("%s", (message, one) => {
+    expect(learned(message, one)).toEqual({ textContent: true });
+    expect(learned(message, { role: "assistant", content: "y" })).toBeUndefined();
+  });
+
+  it("is not one of a picture, which has no text", () => {
+    const picture = { role: "user", content: [{ type: "image_url", image_url: { url: "u" } }] };
+    expect(learned("messages[1].content: Input should be a valid string", picture)).toBeUndefined();
+  });
+});

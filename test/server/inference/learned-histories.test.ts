@@ -94,3 +94,21 @@ describe("system messages that a chat template refuses (case 157)", () => {
     expect(provider.seen).toHaveLength(2);
   });
 });
+
+it("content becomes texts for a server that takes no parts and no null (case 158)", async () => {
+  const { provider, call: ask } = await withProvider(({ body }, connection) => {
+    const others = body.messages.some(({ content }: Whatever) => typeof content !== "string");
+    const message = "messages[0].content: Input should be a valid string";
+    connection.write(others ? reply(422, { error: { message } }) : reply(200, chatAnswer("ok")));
+  });
+  const text = (words: string) => ({ type: "text", text: words });
+  const messages = [{ role: "user", content: [text("a"), text("b")] }, bareHistory[1], bareHistory[2]];
+  for (let round = 0; round < 2; round++)
+    expect((await ask("POST", "/v1/chat/completions", { model: "gpt", messages })).status).toBe(200);
+  expect(provider.seen).toHaveLength(3);
+  expect(provider.seen[2]?.body.messages.map(({ content }: Whatever) => content)).toEqual([
+    "a\n\nb",
+    "",
+    "ok",
+  ]);
+});
