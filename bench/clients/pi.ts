@@ -13,8 +13,7 @@ export const pi: readonly Client[] = (["chat", "responses", "messages"] as const
   name: "pi",
   install: { npm: ["@earendil-works/pi-coding-agent@1.6.0"] },
   dialect,
-  // When the context is full it compacts; a short conversation cannot be, and it ends without a word.
-  scenarios: ["text", "tools", "parallel", "thinking", "image", "cancel", "switch"],
+  scenarios: ["text", "tools", "parallel", "thinking", "image", "cancel", "overflow", "switch"],
   command: ({ question, model, nth, scenario }) => [
     ...["pi", "--offline", "--provider", "mcpctl", "--model", model, "--thinking", "medium"],
     ...(nth > 0 ? ["--continue"] : []),
