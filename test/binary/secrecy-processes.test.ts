@@ -141,6 +141,7 @@ it("takes no secret as an argument but in create secret --data, and repeats none
     "config cursor --token-env VARIABLE",
     "config gemini --token-env VARIABLE",
     "config opencode --token-env VARIABLE",
+    "config qwen --token-env VARIABLE",
     "config vscode --token-env VARIABLE",
     // Of calls to the model: its description names max_tokens.
     "create agent --param k=v",

@@ -36,7 +36,11 @@ export const noUsage: Usage = { promptTokens: 0, completionTokens: 0, cachedToke
 
 /** Returns a count that a provider sent, as a whole number; 0 for anything that is not a number above 0. */
 export function tokenCount(value: unknown): number {
-  return typeof value === "number" && value > 0 ? Math.round(value) : 0;
+  return Math.round(positive(value));
+}
+
+function positive(value: unknown): number {
+  return typeof value === "number" && value > 0 ? value : 0;
 }
 
 /** The counts of a usage that are left out where they are 0. */
@@ -51,7 +55,8 @@ export function presentCounts(counts: Partial<Record<keyof Counts, unknown>>): C
 export function withCounts<To extends Counts>(usage: To, counts: Partial<Record<keyof Counts, unknown>>): To {
   const added: Counts = usage;
   for (const name in counts) {
-    const count = tokenCount(counts[name as keyof Counts]);
+    // Seconds have fractions.
+    const count = positive(counts[name as keyof Counts]);
     if (count > 0) added[name as keyof Counts] = count;
   }
   return usage;

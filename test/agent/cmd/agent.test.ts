@@ -6,7 +6,7 @@ import { cli } from "../../support/cli/run-cli.ts";
 import { testServer } from "../../support/server.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { closedPort } from "../../support/unreachable.ts";
-import { goodProvider, upstream } from "../../support/upstream.ts";
+import { chatAnswer, goodProvider, upstream } from "../../support/upstream.ts";
 import { fakeVllm } from "../../support/vllm/fake-vllm.ts";
 
 const main = join(import.meta.dirname, "../../../src/main.ts");
@@ -180,7 +180,7 @@ describe("mcpctl agent", () => {
       port,
       hostname: "127.0.0.1",
       fetch: ({ method }) =>
-        Response.json(method === "GET" ? { object: "list", data: [{ id: "up" }] } : { choices: [] }),
+        Response.json(method === "GET" ? { object: "list", data: [{ id: "up" }] } : chatAnswer("")),
     });
     onTestFinished(() => provider.stop(true));
     expect(await status).toBe(200);

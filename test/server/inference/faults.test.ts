@@ -44,13 +44,9 @@ const faults: Record<string, [wrong: (connection: Connection) => void, message: 
   "sends a web page": [(c) => c.write(reply(200, "<html>", { "content-type": "text/html" })), notJson],
   "sends nothing": [(c) => c.write(reply(200, "")), notJson],
   "has no content": [(c) => c.write("HTTP/1.1 204 No Content\r\n\r\n"), notJson],
-  "compresses unasked": [
-    (c) => {
-      const packed = gzipSync(answer);
-      c.write(head(`content-encoding: gzip\r\ncontent-length: ${packed.length}`));
-      c.write(packed);
-    },
-    notJson,
+  "sends bytes that are not in their content-encoding": [
+    (c) => c.write(`${head("content-encoding: gzip\r\ncontent-length: 5")}<html`),
+    /^the provider's response is not (JSON|in its content-encoding, gzip)$/,
   ],
 };
 
@@ -209,7 +205,7 @@ describe("a call of a provider that", () => {
     expect(await onlyEvent(server)).toMatchObject({ status: 502, streaming: false });
   });
 
-  it("sends an error of a megabyte or a compressed one returns its status without its text", async () => {
+  it("sends an error of a megabyte returns its status without its text, and a compressed one is read", async () => {
     const { call } = await withProvider((request, connection) => {
       if (!request.body.stream) return connection.write(reply(500, canary.repeat(50_000)));
       const packed = gzipSync(`{"error":{"message":"${canary}"}}`);
@@ -224,10 +220,8 @@ describe("a call of a provider that", () => {
       "the provider answered with status 500 and no explanation",
     ]);
     const streamed = await call("POST", "/v1/chat/completions", tail);
-    expect([streamed.status, streamed.body.error.message]).toEqual([
-      418,
-      "the provider answered with status 418 and no explanation",
-    ]);
+    // The text is the key.
+    expect([streamed.status, streamed.body.error.message]).toEqual([418, "[redacted]"]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { eventStream } from "../../../src/server/workstations/event-stream.ts";
 import { linkPaths, sessionHeader } from "../../../src/wire/link/constants.ts";
-import { chatFrames } from "../../support/upstream.ts";
+import { chatAnswer, chatFrames } from "../../support/upstream.ts";
 import {
   callModel,
   connectBySocket,
@@ -50,7 +50,7 @@ it("an event stream sends a request of many lines as one event", async () => {
   const task = await agent.next("task");
   expect(task.request.messages).toEqual([{ role: "user", content: "two\nlines" }]);
   await agent.accept(task);
-  await agent.post(task, { status: 200, body: { choices: [] } });
+  await agent.post(task, { status: 200, body: chatAnswer("") });
   expect((await called).status).toBe(200);
 });
 
@@ -64,7 +64,7 @@ it("an acceptance returns a long request, also a second time to the same agent",
     const { status, body } = await agent.accept(task);
     expect([status, body.request.messages[0].content.length]).toEqual([200, 300_000]);
   }
-  await agent.post(task, { status: 200, body: { choices: [] } });
+  await agent.post(task, { status: 200, body: chatAnswer("") });
   expect((await called).status).toBe(200);
   expect((await agent.accept(task)).status).toBe(409);
 });
@@ -91,7 +91,7 @@ it("a task that was not accepted is offered again when the same agent comes back
   const again = await back.next("task");
   expect([again.taskId, again.attempt]).toEqual([task.taskId, task.attempt]);
   await back.accept(again);
-  await back.post(again, { status: 200, body: { choices: [] } });
+  await back.post(again, { status: 200, body: chatAnswer("") });
   expect((await called).status).toBe(200);
 });
 
@@ -129,7 +129,7 @@ it("an agent can change from a WebSocket to an event stream", async () => {
   const next = callModel(alice);
   const second = await agent.next("task");
   await agent.accept(second);
-  await agent.post(second, { status: 200, body: { choices: [] } });
+  await agent.post(second, { status: 200, body: chatAnswer("") });
   expect((await next).status).toBe(200);
 });
 

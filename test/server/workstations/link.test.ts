@@ -7,7 +7,7 @@ import { socketHandler } from "../../../src/server/workstations/socket.ts";
 import { linkPaths, sessionHeader } from "../../../src/wire/link/constants.ts";
 import { type Client, must, testServer } from "../../support/server.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
-import { chatFrames } from "../../support/upstream.ts";
+import { chatAnswer, chatFrames } from "../../support/upstream.ts";
 import {
   callModel,
   connectBySocket,
@@ -225,7 +225,7 @@ it("the metrics count links and tasks, without names (failure mode 62)", async (
     'mcpctl_attached_agents{transport="sse"} 0',
     "mcpctl_agent_tasks 1",
   ]);
-  agent.send({ op: "result", taskId, status: 200, body: { choices: [] } });
+  agent.send({ op: "result", taskId, status: 200, body: chatAnswer("") });
   await called;
   await waitUntil(async () => (await lines(alice.server.admin)).at(-1) === "mcpctl_agent_tasks 0");
   agent.close();

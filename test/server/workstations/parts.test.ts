@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { closeCodes, partBytes } from "../../../src/wire/link/constants.ts";
+import { chatAnswer } from "../../support/upstream.ts";
 import {
   callModel,
   connectBySocket,
@@ -24,7 +25,7 @@ async function readRequest(agent: SocketAgent): Promise<Event> {
 }
 
 const answer = (agent: SocketAgent, { taskId }: Event) =>
-  agent.send({ op: "result", taskId, attempt: 1, status: 200, body: { choices: [] } });
+  agent.send({ op: "result", taskId, attempt: 1, status: 200, body: chatAnswer("") });
 
 describe("a long request to an agent of revision 3", () => {
   it("follows its task in parts, as fast as the agent says that they arrive (failure mode 91)", async () => {
@@ -93,7 +94,7 @@ describe("a long request to an agent of revision 3", () => {
     expect([task.request, task.requestBytes]).toEqual([undefined, undefined]);
     const { body } = await agent.accept(task);
     expect(body.request.messages[0].content).toHaveLength(0.125 * 1024 * 1024);
-    await agent.post(task, { status: 200, body: { choices: [] } });
+    await agent.post(task, { status: 200, body: chatAnswer("") });
     expect((await called).status).toBe(200);
   });
 });
@@ -114,7 +115,7 @@ it("a report of bytes from an agent of an older revision is ignored", async () =
 });
 
 describe("a whole response in parts", () => {
-  const body = `{"id":"x", "created":12345678901234567890,"choices":[],"pad":"${"ü".repeat(600_000)}"}`;
+  const body = `{"id":"x", "created":12345678901234567890,"choices":[{"message":{}}],"pad":"${"ü".repeat(600_000)}"}`;
 
   it("comes over a WebSocket as it is, and the agent hears what has arrived (failure mode 91)", async () => {
     const alice = await start();

@@ -7,6 +7,7 @@ import { linkRevisions, newestRevision } from "../../../src/wire/link/revisions/
 import type { LinkRevision } from "../../../src/wire/link/revisions/revision.ts";
 import { revision2 } from "../../../src/wire/link/revisions/revision-2.ts";
 import { must, testServer } from "../../support/server.ts";
+import { chatAnswer } from "../../support/upstream.ts";
 import { provider, startTestSessions, user } from "./test-sessions.ts";
 
 /** A revision in which the delivery of a task is its acceptance, and every request is wrapped. */
@@ -64,7 +65,7 @@ describe("a revision of the link protocol that is in the list", () => {
     const [task, request] = sent.at(-1)! as [Extract<ServerEvent, { kind: "infer" }>, string];
     expect(request).toBe('{"wrapped":{"model":"a"}}');
     // The delivery of the task was its acceptance.
-    receiver.text(JSON.stringify({ op: "result", taskId: task.taskId, status: 200, body: { choices: [] } }));
+    receiver.text(JSON.stringify({ op: "result", taskId: task.taskId, status: 200, body: chatAnswer("") }));
     expect((await answered).status).toBe(200);
   });
 });

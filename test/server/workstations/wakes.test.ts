@@ -6,10 +6,11 @@ import { type AgentWake, Wakes } from "../../../src/server/workstations/wakes.ts
 import type { ServerEvent } from "../../../src/wire/link/messages.ts";
 import { newestRevision } from "../../../src/wire/link/revisions/index.ts";
 import { row } from "../../support/row.ts";
+import { chatAnswer } from "../../support/upstream.ts";
 import { callModel, connectBySocket, connectByStream, startPublisher } from "./scripted-agent.ts";
 
 const asleep = [{ name: "home", initialStatus: "hibernating" as const }];
-const finished = { status: 200, body: { choices: [] } };
+const finished = { status: 200, body: chatAnswer("") };
 
 /** Creates wakes with one link, whose events the test reads. */
 function startWakes() {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { linkPaths, sessionHeader } from "../../../src/wire/link/constants.ts";
-import { chatFrames } from "../../support/upstream.ts";
+import { chatAnswer, chatFrames } from "../../support/upstream.ts";
 import {
   callModel,
   connectBySocket,
@@ -37,7 +37,7 @@ it.each([
   if (isAccepted) await dying!.acceptNext();
   dying!.terminate();
   const task = await living!.acceptNext();
-  living!.send({ op: "result", taskId: task.taskId, status: 200, body: { choices: [] } });
+  living!.send({ op: "result", taskId: task.taskId, status: 200, body: chatAnswer("") });
   expect((await called).status).toBe(200);
 });
 
@@ -86,7 +86,7 @@ it("a new agent takes the session: the old one is told and closed, and its calls
   // The end of the old link does not make the llm inactive.
   const next = callModel(alice);
   const { taskId } = await agent.acceptNext();
-  agent.send({ op: "result", taskId, status: 200, body: { choices: [] } });
+  agent.send({ op: "result", taskId, status: 200, body: chatAnswer("") });
   expect((await next).status).toBe(200);
 });
 

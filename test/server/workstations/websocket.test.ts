@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { chatFrames } from "../../support/upstream.ts";
+import { chatAnswer, chatFrames } from "../../support/upstream.ts";
 import {
   callModel,
   connectBySocket,
@@ -45,7 +45,7 @@ it("a WebSocket passes a whole response on with every digit", async () => {
   const called = callModel(alice);
   const task = await agent.acceptNext();
   expect(task.streaming).toBe(false);
-  const body = `{"id":"x", "created":12345678901234567890,"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}`;
+  const body = `{"id":"x", "created":12345678901234567890,"choices":[{"message":{}}],"usage":{"prompt_tokens":1,"completion_tokens":1}}`;
   agent.send(`{"op":"result","taskId":"${task.taskId}","attempt":1,"status":200,"body":${body}}`);
   const { status, text } = await called;
   expect([status, await text()]).toEqual([200, body]);
@@ -111,7 +111,7 @@ it("a long request is sent with the acceptance only", async () => {
   const { granted, request } = await agent.next("accepted");
   expect(granted).toBe(true);
   expect(request.messages[0].content).toHaveLength(content.length);
-  agent.send({ op: "result", taskId: offered.taskId, status: 200, body: { choices: [] } });
+  agent.send({ op: "result", taskId: offered.taskId, status: 200, body: chatAnswer("") });
   expect((await called).status).toBe(200);
 });
 
@@ -124,7 +124,7 @@ it("an attempt is granted once, and no attempt that was not offered", async () =
   expect((await agent.next("accepted")).granted).toBe(false);
   agent.send({ op: "accept", taskId, attempt: 1 });
   expect((await agent.next("accepted")).granted).toBe(true);
-  agent.send({ op: "result", taskId, attempt: 1, status: 200, body: { choices: [] } });
+  agent.send({ op: "result", taskId, attempt: 1, status: 200, body: chatAnswer("") });
   expect((await called).status).toBe(200);
   agent.send({ op: "accept", taskId, attempt: 1 });
   expect((await agent.next("accepted")).granted).toBe(false);
@@ -270,7 +270,7 @@ it("messages that only newer agents send are ignored (failure mode 70)", async (
   agent.send({ op: "heartbeat", state: { llms: { home: { status: "active", mood: "good" } } }, more: 1 });
   const called = callModel(alice);
   const { taskId } = await agent.acceptNext();
-  agent.send({ op: "result", taskId, status: 200, body: { choices: [] }, extra: true });
+  agent.send({ op: "result", taskId, status: 200, body: chatAnswer(""), extra: true });
   expect((await called).status).toBe(200);
 });
 
