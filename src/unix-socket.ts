@@ -1,9 +1,5 @@
-import { join } from "node:path";
-
-/** Returns the data folders in which the command line looks for the socket of a server, in this order. */
-export function usualDataFolders(home: string): string[] {
-  return [join(home, "server"), "/var/lib/mcpctl"];
-}
+/** The data folder of a server that the system runs. The command line looks for a socket there. */
+export const systemDataFolder = "/var/lib/mcpctl";
 
 /**
  * Tells whether a program listens on a Unix socket that this user may open.

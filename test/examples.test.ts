@@ -42,7 +42,9 @@ describe.each(manifests)("examples/%s", (path) => {
 
     const dry = await apply("--dry-run");
     expect([dry.code, dry.stderr]).toEqual([0, ""]);
-    expect(lines(dry).toSorted()).toEqual(names.map((name) => `${name} created (dry run)`).toSorted());
+    // One that needs another one of the same file cannot be checked to the end.
+    const planned = lines(dry).map((line) => line.replace(/; not checked to the end, it needs [^)]*/, ""));
+    expect(planned.toSorted()).toEqual(names.map((name) => `${name} created (dry run)`).toSorted());
     const first = await apply();
     expect([first.code, first.stderr]).toEqual([0, ""]);
     expect(lines(first).toSorted()).toEqual(names.map((name) => `${name} created`).toSorted());

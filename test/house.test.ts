@@ -154,7 +154,7 @@ const mayUse: Record<string, RegExp> = {
   systemd: /^bun:ffi$/,
   "system-errors": /^$/,
   time: /^$/,
-  "unix-socket": /^node:path$/,
+  "unix-socket": /^$/,
   "yaml-offset": /^yaml$/,
   kinds: /^@sinclair\/typebox(\/\w+)?$/,
   wire: /^$/,

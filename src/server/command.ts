@@ -10,7 +10,7 @@ import { reapOrphans } from "../processes/orphan-zombies.ts";
 import { stopSignals } from "../processes/stop-signals.ts";
 import { proxyRule } from "../proxies.ts";
 import { serviceManager } from "../systemd.ts";
-import { usualDataFolders } from "../unix-socket.ts";
+import { systemDataFolder } from "../unix-socket.ts";
 import { version } from "../version.ts";
 import { prepareDataDirectory } from "./core/data-directory.ts";
 import { redact } from "./core/redact.ts";
@@ -119,7 +119,8 @@ export const server = defineVerb({
     const publicUrls = args["public-url"].map((text) => parseUrl(text, "--public-url"));
     const nodeUrl = args["node-url"] ?? env["MCPCTL_NODE_URL"];
     // Absolute, because programs that are started from there have working directories of their own.
-    const dataDir = resolve(args["data-dir"] ?? env["MCPCTL_DATA_DIR"] ?? join(context.home, "server"));
+    const chosenDir = args["data-dir"] ?? env["MCPCTL_DATA_DIR"];
+    const dataDir = resolve(chosenDir ?? join(context.home, "server"));
     const keyFile = findKeyFile({ flag: args["master-key-file"], env });
     const keep = keepOf(
       args["audit-keep"] ?? env["MCPCTL_AUDIT_KEEP"],
@@ -169,7 +170,8 @@ export const server = defineVerb({
     });
     log.success(`mcpctl ${version.version} listens on ${running.url} and ${socketPath}`);
     log.info(`data: ${databaseUrl ? "PostgreSQL" : path}`);
-    const server = usualDataFolders(context.home).includes(dataDir) ? "" : `--server unix://${socketPath} `;
+    const isFound = chosenDir === undefined || dataDir === systemDataFolder;
+    const server = isFound ? "" : `--server unix://${socketPath} `;
     log.info(`next: mcpctl ${server}get llms    (on this host no login is needed)`);
     // The service manager restarts a server that is stuck. A restart would not help against a PostgreSQL that is down.
     manager.watch(async () => void (store.dialect === "sqlite" && (await store.ping())));

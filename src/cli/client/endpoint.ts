@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { AppError } from "../../errors.ts";
 import { reasonText } from "../../system-errors.ts";
-import { acceptsConnections, usualDataFolders } from "../../unix-socket.ts";
+import { acceptsConnections, systemDataFolder } from "../../unix-socket.ts";
 import type { Endpoint } from "./client.ts";
 import { type Config, type ContextEntry, readConfig, readToken } from "./config.ts";
 
@@ -104,7 +104,7 @@ async function findServer(
 }
 
 function sockets(env: Surroundings["env"], home: string): string[] {
-  const folders = [env["MCPCTL_DATA_DIR"], ...usualDataFolders(home)];
+  const folders = [env["MCPCTL_DATA_DIR"], join(home, "server"), systemDataFolder];
   return folders.flatMap((folder) => (folder ? [join(folder, "mcpctl.sock")] : []));
 }
 
