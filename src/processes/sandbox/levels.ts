@@ -27,7 +27,7 @@ export function sandboxLevels(options: LevelOptions): SandboxLevel[] {
   return sandboxNames.map((name) => makers[name](options));
 }
 
-/** What a program needs of its level. */
+/** The needs of a program, which its level must meet. */
 export interface LevelNeeds {
   /** The ways in which it can run. */
   ways: readonly SandboxLevel["runs"][];

@@ -44,7 +44,7 @@ export interface SandboxedCommand {
   hasMonitor: boolean;
   /** Rights that the first process gives up before it becomes `argv`. */
   landlock?: LandlockPolicy;
-  /** Where further processes of it run, which may outlive the first one. */
+  /** The place in which further processes of it run, which may outlive the first one. */
   outside?: OutsideProcesses;
   /** Address of the program where it serves HTTP. */
   url?: string;

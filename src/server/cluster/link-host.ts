@@ -13,7 +13,7 @@ import {
 } from "./link-messages.ts";
 import { SealedChannel } from "./sealed-channel.ts";
 
-/** What a request of another node can use while it is carried out. */
+/** The means of a request of another node while it is carried out. */
 export interface HostedExchange {
   /** Aborts when the other node cancels the request, or has gone. */
   signal: AbortSignal;

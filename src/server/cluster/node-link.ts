@@ -25,7 +25,7 @@ const silence = 9000;
 type BunSocket = Omit<WebSocket, "send"> & { send(frame: Buffer): void; terminate(): void };
 const BunWebSocket = WebSocket as unknown as new (url: string, options: object) => BunSocket;
 
-/** What belongs to one request, besides its answer. */
+/** The parts of one request besides its answer. */
 export interface NodeExchange {
   signal?: AbortSignal | undefined;
   onEvent?(event: NodeEvent): void;

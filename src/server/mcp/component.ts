@@ -19,7 +19,7 @@ export interface Mcp {
 
 export interface McpOptions extends ServerInstancesOptions, Omit<OpenEndpointOptions, "servers" | "admit"> {
   workstations: VirtualServers;
-  /** Where several servers of mcpctl share the database. */
+  /** Set if several servers of mcpctl share the database. */
   cluster?: McpCluster;
 }
 

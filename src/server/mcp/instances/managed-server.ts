@@ -25,7 +25,7 @@ import { waitForTurn } from "./wait-for-turn.ts";
 
 export interface ManagedServerOptions extends StartServices, NodeFacts {
   rows: RowStatuses;
-  /** Where several servers share the database: instances belong to one of them. */
+  /** Set if several servers share the database: instances belong to one of them. */
   claims?: InstanceClaims;
   notify(notice: ServerNotice): void;
   onError(error: unknown): void;

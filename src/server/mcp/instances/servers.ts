@@ -15,7 +15,7 @@ import { type InstanceClaims, needsLease } from "./slots.ts";
 
 export interface ServerInstancesOptions extends Omit<StartServices, "spawns">, NodeFacts {
   random: Random;
-  /** Where several servers share the database: instances belong to one of them. */
+  /** Set if several servers share the database: instances belong to one of them. */
   claims?: InstanceClaims;
   onError(error: unknown): void;
 }
