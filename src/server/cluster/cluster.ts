@@ -119,6 +119,7 @@ export class Cluster implements McpCluster {
   async close(): Promise<void> {
     await this.#membership.close();
   }
+
   #closeHosted(): void {
     for (const link of [...this.#hosted]) link.close();
   }

@@ -144,6 +144,7 @@ export class HostedLink implements SocketHandler {
   }
 
   async #ask(id: number, hosted: Hosted, request: RpcRequest, signal: AbortSignal): Promise<JsonObject> {
+    if (signal.aborted || this.#isOver) throw unanswered();
     const question = ++this.#lastQuestion;
     const answer = Promise.withResolvers<JsonObject>();
     const withdraw = () => {

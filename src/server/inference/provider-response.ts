@@ -65,6 +65,8 @@ export async function wholeBody(response: ProviderResponse, most: number): Promi
   const tooLarge = () => new AppError("provider_error", `the provider's response exceeds ${most} bytes`);
   return inflatedBody(compressed, most, tooLarge).catch((error: AppError) => {
     if (error.code === "provider_error") throw error;
+    // It would become very many times as large.
+    if (error.code === "payload_too_large") throw tooLarge();
     throw new AppError(
       "provider_error",
       `the provider's response is not in its content-encoding, ${encoding}`,

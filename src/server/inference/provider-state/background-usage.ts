@@ -53,9 +53,14 @@ export function isRunning(answer: unknown): boolean {
 /** Returns the usage that an answer reports; undefined if it has ended without a report that can be believed. */
 export function reportedUsage(answer: unknown): Usage | undefined {
   const usage = dialects.responses.usage(answer);
-  const isReported = usage && usage.promptTokens + usage.completionTokens > 0;
+  const isReported = usage && isReport(usage);
   // A provider bills nothing for an answer that it failed to make.
   return isReported ? usage : isObject(answer) && answer.status === "failed" ? noUsage : undefined;
+}
+
+/** True for a usage that tells anything: every answer has tokens. */
+export function isReport({ promptTokens, completionTokens }: Usage): boolean {
+  return promptTokens + completionTokens > 0;
 }
 
 /**
@@ -99,8 +104,8 @@ export class BackgroundUsage {
     const due: BackgroundAnswer[] = [];
     for (const pending of this.#pending.values()) {
       if (pending.nextLook > now) continue;
-      if (due.push(pending) === mostLooks) break;
       pending.nextLook = now + Math.min(longestWait, shortestWait * 2 ** ++pending.looks);
+      if (due.push(pending) === mostLooks) break;
     }
     return due;
   }
@@ -111,9 +116,10 @@ export class BackgroundUsage {
     return since !== undefined && since < this.#elapsed() - longestLife;
   }
 
-  /** Counts the usage of an answer whose own call reports it. */
+  /** Counts the usage of an answer whose own call books it. One without a report is settled by an estimate. */
   count(answer: AnswerName, usage: Usage): void {
-    this.#take(answer, usage);
+    if (isReport(usage)) this.#take(answer, usage);
+    else this.settle(answer).catch(() => {});
   }
 
   /**

@@ -15,7 +15,13 @@ import { keyOf, providerOf } from "../provider.ts";
 import { isEventStream, isSuccess, refusalOf } from "../provider-response.ts";
 import { type ParsedRequest, requestedModel } from "../request.ts";
 import { openStream, streamHeaders } from "../stream.ts";
-import { type BackgroundAnswer, type BackgroundUsage, isRunning, reportedUsage } from "./background-usage.ts";
+import {
+  type BackgroundAnswer,
+  type BackgroundUsage,
+  isReport,
+  isRunning,
+  reportedUsage,
+} from "./background-usage.ts";
 import { unknownObject } from "./placed-request.ts";
 import { keepsState, type ProviderObjects } from "./provider-objects.ts";
 import { StateRecord } from "./state-record.ts";
@@ -111,7 +117,9 @@ export class StateCalls {
         wire: dialects.responses,
         guard: (end) => this.#deps.streams.add(principal, () => end(bearerEnded())),
         onComplete: ({ usage }) =>
-          void this.#background.settle({ principal, id: id! }, usage).catch(() => {}),
+          void this.#background
+            .settle({ principal, id: id! }, isReport(usage) ? usage : undefined)
+            .catch(() => {}),
         onProviderDone() {},
         onLastBytes: call.onLastBytes,
         visibleError: (error) => error,
