@@ -22,7 +22,6 @@ import { Inference } from "./inference/inference.ts";
 import { Limiter } from "./inference/limits/limiter.ts";
 import { Threads } from "./inference/threads/threads.ts";
 import { mcpComponent } from "./mcp/component.ts";
-import { samplerOf } from "./mcp/endpoint/sampling.ts";
 import { Programs } from "./mcp/instances/programs.ts";
 import type { AccessLog } from "./observability/access-log.ts";
 import { auditComponent } from "./observability/component.ts";
@@ -146,7 +145,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
       quotas,
       outbound,
       workstations,
-      sample: samplerOf((call) => inference.call(call)),
+      infer: (call) => inference.call(call),
       readSecret: (secret) => secretServices.secrets.read(secret),
       programs: options.programs && new Programs(options.programs),
       node,

@@ -3,9 +3,11 @@ import type { Component } from "../core/lifecycle.ts";
 import type { VirtualServers } from "../workstations/virtual-servers.ts";
 import type { McpEndpoint } from "./endpoint/endpoint.ts";
 import { type OpenEndpointOptions, openEndpoint } from "./endpoint/open.ts";
+import { samplerOf } from "./endpoint/sampling.ts";
 import type { InstanceLogs } from "./instances/logs/logs.ts";
 import { ServerInstances, type ServerInstancesOptions } from "./instances/servers.ts";
 import { McpCallLimiter } from "./limits/call-limiter.ts";
+import { type Infer, projectLlmOf } from "./project-llm.ts";
 import { RoutedServers } from "./routed-servers.ts";
 import type { McpCluster } from "./shared-instances.ts";
 import { WorkstationServers } from "./workstations/workstation-servers.ts";
@@ -17,7 +19,8 @@ export interface Mcp {
   logs: InstanceLogs;
 }
 
-export interface McpOptions extends ServerInstancesOptions, Omit<OpenEndpointOptions, "servers" | "admit"> {
+export interface McpOptions extends ServerInstancesOptions, Omit<OpenEndpointOptions, "servers" | "admit" | "sample" | "askLlm"> {
+  infer: Infer;
   workstations: VirtualServers;
   /** Set if several servers of mcpctl share the database. */
   cluster?: McpCluster;
@@ -34,7 +37,13 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
   const limiter = new McpCallLimiter(options.catalogue, options.now, options.elapsed);
   const admit = (principal: Principal) => limiter.admit(principal);
   const servers = new RoutedServers(shared.servers, new WorkstationServers(options.workstations));
-  const { endpoint, sweep, close } = openEndpoint({ ...options, servers, admit });
+  const { endpoint, sweep, close } = openEndpoint({
+    ...options,
+    servers,
+    admit,
+    sample: samplerOf(options.infer),
+    askLlm: projectLlmOf(options.infer),
+  });
   const timer = setInterval(() => {
     sweep();
     limiter.forgetDeleted();

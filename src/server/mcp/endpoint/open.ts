@@ -7,6 +7,7 @@ import type { Deadlines } from "../../core/deadlines.ts";
 import type { OpenStreams } from "../../core/open-streams.ts";
 import type { Audit } from "../../observability/audit.ts";
 import type { Metrics } from "../../observability/metrics.ts";
+import type { AskProjectLlm } from "../project-llm.ts";
 import type { McpServers } from "../types.ts";
 import { McpCalls } from "./calls.ts";
 import { McpEndpoint } from "./endpoint.ts";
@@ -26,6 +27,7 @@ export interface OpenEndpointOptions {
   deadlines: Deadlines;
   quotas: Quotas;
   sample: ClientSampler;
+  askLlm: AskProjectLlm;
   /** Counts a call of a principal, or refuses it. Throws AppError `too_many_requests`. */
   admit(principal: Principal): void;
   now(): number;

@@ -1,15 +1,8 @@
 import { AppError } from "../../../errors.ts";
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
-import { scanJson } from "../../../wire/json.ts";
-import type { InferenceCall } from "../../inference/call.ts";
+import { type LlmAnswer, chatOfProject, type Infer, llmOf } from "../project-llm.ts";
 import type { ClientSampler } from "./questions.ts";
-
-/** Answers a call of a model. */
-export type Infer = (call: InferenceCall) => Promise<Response>;
-
-/** The levels of a request to a model. */
-const maxDepth = 64;
 
 /** The most tokens of an answer if the server gives no bound. */
 const defaultMaxTokens = 1024;
@@ -20,25 +13,11 @@ const defaultMaxTokens = 1024;
  */
 export function samplerOf(infer: Infer): ClientSampler {
   return async ({ caller: { principal }, project, requestId }, params, signal) => {
-    const { llmProvider: name } = project.spec;
-    if (name === undefined || name === "none")
+    if (llmOf(project) === undefined)
       throw new RpcError(rpcCodes.invalidRequest, `project ${project.name} has no llm for sampling`);
-    const text = JSON.stringify(chatRequest(name, params));
+    const request = chatRequest(params);
     try {
-      const response = await infer({
-        operation: "chat",
-        principal,
-        requestId,
-        httpRequest: new Request("http://localhost/v1/chat/completions", { method: "POST", signal }),
-        onLastBytes() {},
-        name,
-        read: async () => ({
-          text,
-          body: JSON.parse(text) as JsonObject,
-          scan: scanJson(text, { maxDepth }),
-        }),
-      });
-      return samplingResult(await response.json(), name);
+      return samplingResult(await chatOfProject(infer, { project, principal, requestId }, request, signal));
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       throw new RpcError(rpcCodes.internalError, `sampling: ${error.message}`, { code: error.code });
@@ -46,14 +25,13 @@ export function samplerOf(infer: Infer): ClientSampler {
   };
 }
 
-/** Returns the request of OpenAI's chat dialect for `sampling/createMessage`. */
-function chatRequest(model: string, params: JsonObject): JsonObject {
+/** Returns the request of OpenAI's chat dialect for `sampling/createMessage`, without a model. */
+function chatRequest(params: JsonObject): JsonObject {
   const { messages, systemPrompt, maxTokens, temperature, stopSequences, tools } = params;
   if (tools !== undefined)
     throw new RpcError(rpcCodes.invalidParams, "sampling with tools is not supported here");
   if (!Array.isArray(messages)) throw new RpcError(rpcCodes.invalidParams, "messages must be a list");
   return {
-    model,
     messages: [
       ...(typeof systemPrompt === "string" ? [{ role: "system", content: systemPrompt }] : []),
       ...messages.map(chatMessage),
@@ -85,16 +63,12 @@ function chatPart(content: unknown): JsonObject {
 
 const stopReasons: Readonly<Record<string, string>> = { stop: "endTurn", length: "maxTokens" };
 
-function samplingResult(answer: unknown, name: string): JsonObject {
-  const choices = isObject(answer) ? answer["choices"] : undefined;
-  const first: unknown = Array.isArray(choices) ? choices[0] : undefined;
-  const { message, finish_reason: reason } = isObject(first) ? first : {};
-  const text = isObject(message) ? message["content"] : undefined;
-  if (typeof text !== "string") throw new RpcError(rpcCodes.internalError, "sampling: the llm gave no text");
+function samplingResult({ llm, content, finishReason }: LlmAnswer): JsonObject {
+  if (content === undefined) throw new RpcError(rpcCodes.internalError, "sampling: the llm gave no text");
   return {
     role: "assistant",
-    content: { type: "text", text },
-    model: name,
-    stopReason: stopReasons[String(reason)] ?? "endTurn",
+    content: { type: "text", text: content },
+    model: llm,
+    stopReason: stopReasons[String(finishReason)] ?? "endTurn",
   };
 }
