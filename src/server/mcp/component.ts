@@ -19,7 +19,9 @@ export interface Mcp {
   logs: InstanceLogs;
 }
 
-export interface McpOptions extends ServerInstancesOptions, Omit<OpenEndpointOptions, "servers" | "admit" | "sample" | "askLlm"> {
+export interface McpOptions
+  extends ServerInstancesOptions,
+    Omit<OpenEndpointOptions, "servers" | "admit" | "sample" | "askLlm"> {
   infer: Infer;
   workstations: VirtualServers;
   /** Set if several servers of mcpctl share the database. */

@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
-import { type LlmAnswer, chatOfProject, type Infer, llmOf } from "../project-llm.ts";
+import { chatOfProject, type Infer, type LlmAnswer, llmOf } from "../project-llm.ts";
 import type { ClientSampler } from "./questions.ts";
 
 /** The most tokens of an answer if the server gives no bound. */
