@@ -16,6 +16,7 @@ import { prepareDataDirectory } from "./core/data-directory.ts";
 import { redact } from "./core/redact.ts";
 import { keepOf } from "./core/retention.ts";
 import { openStore } from "./core/store/index.ts";
+import { passedSocket } from "./http/connections/passed-socket.ts";
 import { traceSettings } from "./observability/trace-settings.ts";
 import { findKeyFile } from "./secrets/key-file.ts";
 import { startServer } from "./start.ts";
@@ -115,7 +116,9 @@ export const server = defineVerb({
   async run(args, context) {
     const { env } = context;
     const manager = await serviceManager(process.env);
-    const listen = parseListen(args.listen ?? env["MCPCTL_LISTEN"] ?? "127.0.0.1:7777");
+    const passed = passedSocket(process.env);
+    const wanted = args.listen ?? env["MCPCTL_LISTEN"];
+    const listen = { ...parseListen(wanted ?? "127.0.0.1:7777"), passed };
     const publicUrls = args["public-url"].map((text) => parseUrl(text, "--public-url"));
     const nodeUrl = args["node-url"] ?? env["MCPCTL_NODE_URL"];
     // Absolute, because programs that are started from there have working directories of their own.
@@ -131,6 +134,8 @@ export const server = defineVerb({
     process.umask(0o077);
     prepareDataDirectory(dataDir);
     const log = createLog(process.stderr, args["log-format"] ?? parseLogFormat(env["MCPCTL_LOG_FORMAT"]));
+    if (passed && wanted !== undefined)
+      log.info(`${wanted} is not used: systemd passes the socket on which the server listens`);
     const traces = traceSettings(env);
     const path = join(dataDir, "mcpctl.db");
     const store = await openStore({

@@ -6,6 +6,7 @@ import type { PasswordCost } from "./core/access/passwords.ts";
 import type { Retention } from "./core/retention.ts";
 import type { Store } from "./core/store/types.ts";
 import type { ConnectionOptions } from "./http/connections/connection-options.ts";
+import type { TcpOptions } from "./http/listen.ts";
 import type { Pace } from "./inference/pace.ts";
 import type { ProgramsOptions } from "./mcp/instances/programs.ts";
 import type { TraceSettings } from "./observability/trace-settings.ts";
@@ -16,7 +17,7 @@ export interface ServerOptions {
   /** An open store. The server closes it. */
   store: Store;
   /** `127.0.0.1:7777`; port 0 takes a free one. */
-  listen: { hostname: string; port: number };
+  listen: Pick<TcpOptions, "hostname" | "port" | "passed">;
   /** Limits on connections. */
   connections?: ConnectionOptions;
   /** Path of the Unix socket; without it the server listens on TCP only. */

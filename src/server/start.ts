@@ -141,6 +141,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     return store.dialect === "postgres" ? limits.load() : limits.loadNewMonth();
   };
   await every("limits", sharedLimitsInterval, loadLimits);
+  // Last, and so the first to drain: requests that still come are answered as ever.
+  await lifecycle.start({ name: "hand-over", start() {}, drain: () => listeners.handOver() });
 
   return { url: listeners.urls[0]!, stop: (timeout) => lifecycle.stop(timeout) };
 }

@@ -76,6 +76,14 @@ describe("mcpctl.service", () => {
   });
 });
 
+describe("mcpctl.socket", () => {
+  it("opens the default address of the server, on which this machine alone can reach it", () => {
+    const { Socket, Install } = settings(read("mcpctl.socket"));
+    expect(Object.fromEntries(Socket!)).toMatchObject({ ListenStream: "127.0.0.1:7777" });
+    expect(Install).toEqual([["WantedBy", "sockets.target"]]);
+  });
+});
+
 describe("mcpctl-agent.service", () => {
   it("says what `mcpctl agent install` writes", () => {
     expect(settings(read("mcpctl-agent.service"))).toEqual(

@@ -108,7 +108,7 @@ export interface GreetingOptions {
   signal?: AbortSignal;
 }
 
-/** Milliseconds after which a server that does not answer `server/discover` is taken for a legacy one. */
+/** Milliseconds after which a server that does not answer `server/discover` is also greeted as a legacy one. */
 const probeTimeout = 5000;
 
 /** The capabilities that a legacy server is told. Each call is answered by its own client, which may refuse. */
@@ -123,8 +123,29 @@ const legacyCapabilities = { sampling: {}, elicitation: { form: {}, url: {} }, r
 export async function greet(wire: UpstreamWire, options: GreetingOptions): Promise<Upstream> {
   const { client, revision } = options;
   const isKnown = revision !== undefined && eraOf(revision) === "legacy";
-  const facts = (isKnown ? undefined : await discover(wire, options)) ?? (await initialize(wire, options));
+  const facts = isKnown ? await initialize(wire, options) : await probed(wire, options);
   return new Upstream(wire, facts, client);
+}
+
+/** Greets a server whose era is not known. After silence the first greeting that it accepts counts: it may start slowly. */
+async function probed(wire: UpstreamWire, options: GreetingOptions): Promise<McpServerFacts> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, ...(options.signal ? [options.signal] : [])]);
+  const discovery = discover(wire, { ...options, signal });
+  const silence = Promise.withResolvers<"silence">();
+  const timer = setTimeout(silence.resolve, Math.min(options.timeout, probeTimeout), "silence");
+  try {
+    const early = await Promise.race([discovery, silence.promise]);
+    if (early !== "silence") return early ?? (await initialize(wire, options));
+    const older = initialize(wire, { ...options, signal });
+    const late = discovery.then((facts) => facts ?? older);
+    return await Promise.any([older, late]).catch((error: AggregateError) => {
+      throw error.errors[0];
+    });
+  } finally {
+    clearTimeout(timer);
+    over.abort();
+  }
 }
 
 /** Asks a server for its facts. Returns undefined if it is not a modern one. */
@@ -137,8 +158,7 @@ async function discover(
   const { client, timeout, signal } = options;
   try {
     const params = modernParams({}, revision, client, {});
-    const limit = Math.min(timeout, probeTimeout);
-    const result = await wire.exchange("server/discover", params, { timeout: limit, signal });
+    const result = await wire.exchange("server/discover", params, { timeout, signal });
     const common = commonRevision(result["supportedVersions"]);
     if (common === undefined) return undefined;
     wire.use(common);

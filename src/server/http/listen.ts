@@ -4,6 +4,8 @@ import { AppError } from "../../errors.ts";
 import { reasonText } from "../../system-errors.ts";
 import { handleFramed, type RequestHandler, secondsUntilClose } from "../../wire/incoming-request.ts";
 import type { SocketHandler } from "../core/socket-handler.ts";
+import { PassedListener } from "./connections/hand-over.ts";
+import type { PassedSocket } from "./connections/passed-socket.ts";
 import { RequestsUnderWay } from "./connections/requests-under-way.ts";
 import type { BusyPorts } from "./connections/victims.ts";
 
@@ -34,6 +36,8 @@ export interface TcpListener extends Listener {
   know(request: Request): void;
   /** The requests under way, by the port of their peer. */
   busyPorts(): BusyPorts;
+  /** Leaves new connections to the next server, where systemd keeps the socket for it. Loses no request. */
+  handOver(): Promise<void>;
 }
 
 /** Options of `listenTcp`. */
@@ -42,6 +46,8 @@ export interface TcpOptions {
   port: number;
   /** Seconds without a request after which a connection is closed; 60 if not given. */
   idleSeconds?: number;
+  /** The socket of systemd, which takes the place of `hostname` and `port`. */
+  passed?: PassedSocket | undefined;
 }
 
 /**
@@ -85,18 +91,20 @@ const defaultIdleSeconds = 60;
 const maxSocketPath = 103;
 
 /**
- * Listens on a TCP port that no other process has.
+ * Listens on a TCP port that no other process has, or on the socket that systemd passes.
  *
  * @throws AppError `unavailable` if the port is taken or may not be used
  */
 export function listenTcp(
-  { hostname, port, idleSeconds = defaultIdleSeconds }: TcpOptions,
+  { hostname, port, idleSeconds = defaultIdleSeconds, passed }: TcpOptions,
   handle: RequestHandler,
 ): TcpListener {
   const underWay = new RequestsUnderWay();
+  let isLeaving = false;
   try {
     const ended = (request: Request, response: Response) => {
       const seconds = secondsUntilClose(request, response, idleSeconds);
+      if (isLeaving) response.headers.set("connection", "close");
       // A stream goes on after this. It is forgotten when it has ended.
       if (seconds === 0) return response;
       server.timeout(request, seconds);
@@ -104,8 +112,7 @@ export function listenTcp(
       return response;
     };
     const server = Bun.serve<SocketHandler>({
-      hostname,
-      port,
+      ...(passed ? { hostname: "127.0.0.1", port: 0 } : { hostname, port }),
       reusePort: false,
       maxRequestBodySize,
       // In development mode, Bun prints errors in a stream with source lines.
@@ -121,11 +128,14 @@ export function listenTcp(
         return response.then((response) => ended(request, response));
       },
     });
-    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+    const adopted = passed && PassedListener.adopt(passed, server.port!);
+    const address = passed ?? { hostname, port: server.port! };
+    const host = address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname;
     const portOf = (request: Request) => server.requestIP(request)?.port;
+    const busyPorts = () => underWay.ports(portOf);
     return {
-      ...listener(server, `http://${host}:${server.port}`),
-      port: server.port!,
+      ...listener(server, `http://${host}:${address.port}`),
+      port: address.port,
       upgrade(request, data, headers) {
         const peerPort = portOf(request);
         if (peerPort !== undefined) underWay.addSocket(data, peerPort);
@@ -135,9 +145,14 @@ export function listenTcp(
       },
       endQuiet: (request) => server.timeout(request, idleSeconds),
       know: (request) => underWay.know(request),
-      busyPorts: () => underWay.ports(portOf),
+      busyPorts,
+      async handOver() {
+        isLeaving = adopted !== undefined;
+        await adopted?.handOver(busyPorts);
+      },
     };
   } catch (cause) {
+    if (cause instanceof AppError) throw cause;
     throw cannotListen(`${hostname}:${port}`, cause, isIP(hostname) === 0);
   }
 }

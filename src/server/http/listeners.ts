@@ -65,6 +65,13 @@ export class Listeners {
     this.#tcp?.know(request);
   }
 
+  /** Leaves new connections to the next server, where systemd keeps the socket for it. */
+  async handOver(): Promise<void> {
+    // It accepts what waits, and would go on.
+    this.limiter?.close();
+    await this.#tcp?.handOver();
+  }
+
   /** Takes no new connections; resolves when all requests are answered. */
   async drain(): Promise<void> {
     await Promise.all(this.#all.map((listener) => listener.drain()));

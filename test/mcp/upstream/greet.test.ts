@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { JsonObject } from "../../../src/mcp/messages.ts";
 import { McpFailure, RpcError } from "../../../src/mcp/rpc-error.ts";
 import { greet } from "../../../src/mcp/upstream/upstream.ts";
@@ -115,6 +115,64 @@ describe("greet", () => {
     const { wire, calls } = wireOf({ "server/discover": refusal, initialize: initialized("2025-11-25") });
     expect((await greet(wire, { client, timeout: 1000 })).era).toBe("legacy");
     expect(calls.map(([method]) => method)).toEqual(["server/discover", "server/discover", "initialize"]);
+  });
+
+  describe("a server that starts slowly", () => {
+    /** A server that answers these methods after so many seconds, and nothing else. */
+    function slow(answers: Record<string, { after: number; answer: JsonObject | Error }>) {
+      vi.useFakeTimers();
+      onTestFinished(() => void vi.useRealTimers());
+      const { wire: quick } = wireOf({});
+      const givenUp: string[] = [];
+      const exchange: UpstreamWire["exchange"] = (method, _, { signal }) => {
+        const { promise, resolve, reject } = Promise.withResolvers<JsonObject>();
+        let isOpen = true;
+        signal?.addEventListener("abort", () => {
+          if (isOpen) givenUp.push(method);
+          reject(new McpFailure("cancelled", "given up"));
+        });
+        const { after, answer } = answers[method] ?? {};
+        const settle = () => {
+          isOpen = false;
+          if (answer instanceof Error) reject(answer);
+          else resolve(answer!);
+        };
+        if (after !== undefined) setTimeout(settle, after * 1000);
+        return promise;
+      };
+      const wire = { ...quick, exchange };
+      const greeted = greet(wire, { client, timeout: 60_000 });
+      greeted.catch(() => undefined);
+      return { wire, greeted, givenUp };
+    }
+
+    it("is taken for a modern one when it answers at last, and then refuses to be initialized", async () => {
+      const refusal = new RpcError(-32600, "connection is serving the 2026-07-28 protocol");
+      const { wire, greeted } = slow({
+        "server/discover": { after: 20, answer: discovered },
+        initialize: { after: 19, answer: refusal },
+      });
+      await vi.advanceTimersByTimeAsync(30_000);
+      expect((await greeted).era).toBe("modern");
+      expect(wire.use.mock.calls).toEqual([["2026-07-28"]]);
+      expect(wire.notify).not.toHaveBeenCalled();
+    });
+
+    it("is initialized when it says nothing to the first question", async () => {
+      const { greeted, givenUp } = slow({ initialize: { after: 20, answer: initialized("2025-06-18") } });
+      await vi.advanceTimersByTimeAsync(30_000);
+      expect((await greeted).era).toBe("legacy");
+      expect(givenUp).toEqual(["server/discover"]);
+    });
+
+    it("fails with its refusal when it answers nothing else", async () => {
+      const { greeted } = slow({
+        "server/discover": { after: 8, answer: new RpcError(-32601, "unknown") },
+        initialize: { after: 2, answer: new RpcError(-32603, "no licence") },
+      });
+      await vi.advanceTimersByTimeAsync(30_000);
+      await expect(greeted).rejects.toThrow("no licence");
+    });
   });
 
   it("asks a server that was a legacy one before for nothing else", async () => {

@@ -1,8 +1,10 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { type Libc, ptr } from "./libc.ts";
 
+const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_MOD = 3;
 const EPOLLONESHOT = 0x4000_0000;
+const O_CLOEXEC = 0o2000000;
 
 /**
  * Pauses and resumes the acceptance of connections by changing which events Bun's event loop gets for its listening
@@ -60,13 +62,27 @@ export class AcceptGate {
     this.#set(this.#events);
   }
 
-  #set(events: number): void {
+  /**
+   * Puts another listening socket in the place of this one: connections come from there. `Bun.serve` cannot listen on a
+   * socket that is open already.
+   *
+   * @param descriptor another one of that socket, which is closed
+   * @returns false if the system does not allow it
+   */
+  replaceBy(descriptor: number): boolean {
+    // The event loop forgets a socket when it is closed, which dup3 does.
+    if (this.#libc.dup3(descriptor, this.#listener, O_CLOEXEC) < 0) return false;
+    this.#libc.close(descriptor);
+    return this.#set(this.#events, EPOLL_CTL_ADD);
+  }
+
+  #set(events: number, operation = EPOLL_CTL_MOD): boolean {
     // `struct epoll_event` has no padding on x86-64.
     const offset = process.arch === "x64" ? 4 : 8;
     const event = Buffer.alloc(16);
     event.writeUInt32LE(events, 0);
     event.writeBigUInt64LE(this.#data, offset);
-    this.#libc.epoll_ctl(this.#epoll, EPOLL_CTL_MOD, this.#listener, ptr(event));
+    return this.#libc.epoll_ctl(this.#epoll, operation, this.#listener, ptr(event)) === 0;
   }
 }
 

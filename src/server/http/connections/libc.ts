@@ -23,6 +23,8 @@ function open() {
         getsockopt: { args: [integer, integer, integer, pointer, pointer], returns: integer },
         setsockopt: { args: [integer, integer, integer, pointer, "u32"], returns: integer },
         listen: { args: [integer, integer], returns: integer },
+        dup3: { args: [integer, integer, integer], returns: integer },
+        fcntl: { args: [integer, integer, integer], returns: integer },
         shutdown: { args: [integer, integer], returns: integer },
         epoll_ctl: { args: [integer, integer, integer, pointer], returns: integer },
         getrlimit: { args: [integer, pointer], returns: integer },
