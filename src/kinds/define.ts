@@ -98,6 +98,8 @@ export interface Kind<
   writes: readonly WriteOperation[];
   /** Names are unique within the value of this field (`""` when unset), not within the whole kind. */
   scopedBy?: string;
+  /** The field that names the scope of those rows that have no `scopedBy`. */
+  orScopedBy?: string;
   /** Each owner has names of their own: two users may have rows of one name. */
   ownedNames?: true;
   /**
@@ -105,6 +107,11 @@ export interface Kind<
    * may view that row may view them, and who may change it may create, change and delete them.
    */
   partOf?: string;
+  /**
+   * The kind that these rows propose, in the scope of a project. Whoever may run the project may create them, and see and
+   * delete their own. Rights on the proposed kind count for them, too.
+   */
+  proposes?: string;
   /** Rows that the server itself has made are visible to everybody who is logged in. */
   openBuiltIns?: true;
   /** The number of rows that one user can own, unless the server or the user has another bound. Default: 500. */

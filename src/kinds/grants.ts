@@ -30,6 +30,7 @@ export const grantable = [
   "rbac",
   "prompts",
   "promptrequests",
+  "proxymodels",
   "tokens",
   "audit",
   "metrics",

@@ -5,6 +5,9 @@ import { instance } from "./instance.ts";
 import { llm } from "./llm.ts";
 import { mcpServer } from "./mcp-server.ts";
 import { project } from "./project.ts";
+import { prompt } from "./prompt.ts";
+import { promptRequest } from "./prompt-request.ts";
+import { proxyModel } from "./proxy-model.ts";
 import { rbac } from "./rbac.ts";
 import { secret } from "./secret.ts";
 import { secretBackend } from "./secret-backend.ts";
@@ -23,8 +26,11 @@ const all = [
   instance,
   user,
   group,
+  proxyModel,
   project,
   serverAttachment,
+  prompt,
+  promptRequest,
   rbac,
   token,
 ] as const;

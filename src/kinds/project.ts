@@ -26,7 +26,12 @@ export const project = defineKind({
       llmModel: Type.Optional(
         Type.String({ maxLength: 200, description: "A model to use instead of the llm's own" }),
       ),
-      proxyModel: Type.String({ default: "default", maxLength: 200, description: "The proxy model to use" }),
+      proxyModel: Type.String({
+        default: "default",
+        minLength: 1,
+        maxLength: 200,
+        description: "The proxy model: the gate, and the stages that results go through",
+      }),
       servers: Type.Array(Type.String({ minLength: 1 }), {
         default: [],
         uniqueItems: true,
@@ -59,8 +64,10 @@ export const project = defineKind({
       description: "The state of llmProvider: registered if there is an llm of that name",
     }),
   }),
-  references: ({ agents = [] }) =>
-    agents.map((name, i) => ({ path: `/agents/${i}`, kind: "agent", name, onDelete: "clear" })),
+  references: ({ agents = [], proxyModel = "default" }) => [
+    ...agents.map((name, i) => ({ path: `/agents/${i}`, kind: "agent", name, onDelete: "clear" }) as const),
+    { path: "/proxyModel", kind: "proxymodel", name: proxyModel, onDelete: "restrict" },
+  ],
   awaits: ({ llmProvider }) =>
     llmProvider === undefined || llmProvider === "none" ? [] : [{ kind: "llm", name: llmProvider }],
   columns: [

@@ -27,6 +27,7 @@ const Descriptor = Type.Object({
   volatile: Type.Optional(Type.Array(FieldName)),
   immutable: Type.Optional(Type.Array(FieldName)),
   scopedBy: Type.Optional(FieldName),
+  orScopedBy: Type.Optional(FieldName),
   columns: Type.Array(ShownColumn),
 });
 

@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { KindInfo } from "../../kinds/define.ts";
+import { scopeParameter } from "../../kinds/scopes.ts";
 import { assertWrite } from "../../kinds/writes.ts";
 import { anything } from "../client/answers.ts";
 import { listObjects, objectPath, scopeQuery, withNearestName } from "../client/objects.ts";
@@ -74,13 +75,7 @@ async function inManifests(paths: readonly string[], context: Context): Promise<
   // The order of `apply` backwards: objects that refer to others are deleted first.
   return inOrder(await readManifests(paths, context))
     .toReversed()
-    .map(({ kind, name, fields }) => ({ kind, name, query: scopeIn(kind, fields) }));
-}
-
-/** The scope of an object as a query. */
-function scopeIn({ scopedBy }: KindInfo, fields: Readonly<Record<string, unknown>>): Deletion["query"] {
-  const scope = scopedBy === undefined ? undefined : fields[scopedBy];
-  return typeof scope === "string" ? { [scopedBy!]: scope } : {};
+    .map(({ kind, name, fields }) => ({ kind, name, query: scopeParameter(kind, fields) }));
 }
 
 async function typed(words: readonly string[], all: boolean, context: Context): Promise<Deletion[]> {
@@ -95,7 +90,7 @@ async function typed(words: readonly string[], all: boolean, context: Context): 
     for (const name of names) deletions.push({ kind, name, query: scopeQuery(kind, context) });
     if (names.length === 0)
       for (const object of await listObjects(kind, context))
-        deletions.push({ kind, name: object.name, query: scopeIn(kind, object) });
+        deletions.push({ kind, name: object.name, query: scopeParameter(kind, object) });
   }
   return deletions;
 }

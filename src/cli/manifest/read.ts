@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { AppError, type Fault } from "../../errors.ts";
+import { scopeOf } from "../../kinds/scopes.ts";
 import { withoutByteOrderMark } from "../../wire/text.ts";
 import type { Context } from "../core/context.ts";
 import { readTextFile, unreadable } from "../core/text-file.ts";
@@ -61,7 +62,7 @@ function givenTwice(manifests: readonly Manifest[]): Located[] {
   const seen = new Map<string, string>();
   const faults: Located[] = [];
   for (const { kind, name, fields, source } of manifests) {
-    const key = [kind.kind, name, kind.scopedBy ? (fields[kind.scopedBy] ?? "") : ""].join("/");
+    const key = [kind.kind, name, scopeOf(kind, fields)].join("/");
     const before = seen.get(key);
     seen.set(key, source);
     if (before === undefined) continue;

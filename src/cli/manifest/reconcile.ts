@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
+import { scopeParameter } from "../../kinds/scopes.ts";
 import { objectOf } from "../client/answers.ts";
 import type { ApiClient } from "../client/client.ts";
 import { dryRunQuery } from "../client/dry-run.ts";
@@ -74,7 +75,7 @@ export async function findLive(
   client: ApiClient,
   { kind, name, fields }: Pick<Manifest, "kind" | "name" | "fields">,
 ): Promise<Resource | undefined> {
-  const query = kind.scopedBy ? { [kind.scopedBy]: String(fields[kind.scopedBy] ?? "") } : {};
+  const query = scopeParameter(kind, fields);
   try {
     return await client.call("GET", objectPath(kind, name), { query, answer: objectOf(kind) });
   } catch (error) {

@@ -1,3 +1,6 @@
+import type { Kind } from "../../kinds/define.ts";
+import { proxyModel } from "../../kinds/proxy-model.ts";
+import { builtInProxyModels } from "../../kinds/proxy-models.ts";
 import { template } from "../../kinds/template.ts";
 import { builtInTemplates } from "../../kinds/templates/index.ts";
 import { validateFields } from "../../kinds/validate.ts";
@@ -11,7 +14,7 @@ type MakeRow = (kind: string, prefix: string, name: string, spec: Record<string,
 
 /**
  * Creates the rows that every catalogue has, where they are missing: the user `admin`, the secret backend `default`, and
- * the templates of this version.
+ * the templates and proxy models of this version.
  */
 export async function seed(catalogue: Catalogue, now: () => number, random: Random): Promise<void> {
   const builtIn: MakeRow = (kind, prefix, name, spec) => ({
@@ -40,7 +43,13 @@ export async function seed(catalogue: Catalogue, now: () => number, random: Rand
     if (catalogue.snapshot.named(row.kind, row.name)) continue;
     await commit(catalogue, [{ op: "insert", row, refs: [] }]);
   }
-  await commit(catalogue, templateWrites(catalogue, builtIn, now()));
+  const templates = builtInTemplates.map(({ name, ...fields }) => ({
+    name,
+    spec: validateFields(template, { ...fields }).fields,
+  }));
+  const proxyModels = builtInProxyModels.map(({ name, ...spec }) => ({ name, spec }));
+  await commit(catalogue, builtInWrites(catalogue, template, templates, builtIn, now()));
+  await commit(catalogue, builtInWrites(catalogue, proxyModel, proxyModels, builtIn, now()));
 }
 
 /** Commits writes, unless another server on the same database was faster with the same ones. */
@@ -54,23 +63,31 @@ async function commit(catalogue: Catalogue, writes: readonly Write[]): Promise<v
   }
 }
 
-/** Returns the writes after which the built-in templates are those of this version. A user's own of a name stays. */
-function templateWrites({ snapshot }: Catalogue, make: MakeRow, now: number): Write[] {
+/**
+ * Returns the writes after which the built-in rows of a kind are those of this version. A user's own of a name stays. One
+ * that is no longer built in and is in use stays, too.
+ */
+function builtInWrites(
+  { snapshot }: Catalogue,
+  { kind, idPrefix }: Pick<Kind, "kind" | "idPrefix">,
+  wanted: readonly { name: string; spec: Record<string, unknown> }[],
+  make: MakeRow,
+  now: number,
+): Write[] {
   const writes: Write[] = [];
-  for (const { name, ...fields } of builtInTemplates) {
-    const spec = validateFields(template, { ...fields }).fields;
-    const row = snapshot.named(template.kind, name);
-    if (!row)
-      writes.push({ op: "insert", row: make(template.kind, template.idPrefix, name, spec), refs: [] });
-    else if (row.status.builtIn && !Bun.deepEquals(row.spec, spec))
+  for (const { name, spec } of wanted) {
+    const row: Row | undefined = snapshot.named(kind, name);
+    if (!row) writes.push({ op: "insert", row: make(kind, idPrefix, name, spec), refs: [] });
+    else if (row.status["builtIn"] && !Bun.deepEquals(row.spec, spec))
       writes.push({
         op: "update",
         row: { ...row, spec, version: row.version + 1, updatedAt: now },
         refs: [],
       });
   }
-  const names = new Set(builtInTemplates.map(({ name }) => name));
-  for (const { id, name, version, status } of snapshot.table(template.kind).sorted)
-    if (status.builtIn && !names.has(name)) writes.push({ op: "delete", id, version });
+  const names = new Set(wanted.map(({ name }) => name));
+  for (const { id, name, version, status } of snapshot.table(kind).sorted)
+    if (status["builtIn"] && !names.has(name) && !snapshot.pointersTo.has(id))
+      writes.push({ op: "delete", id, version });
   return writes;
 }

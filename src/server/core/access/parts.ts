@@ -4,7 +4,10 @@ import type { Snapshot } from "../store/snapshot.ts";
 import type { Row } from "../store/types.ts";
 import { type Decision, decide, isVisible, mayList, type Principal, type Verb } from "./policy.ts";
 
-type AnyKind = Pick<Kind, "plural" | "partOf" | "references">;
+type AnyKind = Pick<
+  Kind,
+  "kind" | "plural" | "partOf" | "proposes" | "scopedBy" | "orScopedBy" | "references"
+>;
 
 /** A row by its name and scope, also where there is none. */
 interface Named {
@@ -19,8 +22,15 @@ function wholeVerb(verb: Verb): Verb {
   return verb === "create" || verb === "delete" ? "update" : verb;
 }
 
-/** Returns the verb and the resource that a request about a kind needs: for parts, those of the whole. */
-export function rightFor({ plural, partOf }: AnyKind, verb: Verb): { verb: Verb; resource: string } {
+/**
+ * Returns the verb and the resource that a request about a kind needs: for parts, those of the whole. Anybody may ask
+ * about proposals, of which each has their own.
+ */
+export function rightFor(
+  { plural, partOf, proposes }: AnyKind,
+  verb: Verb,
+): { verb: Verb; resource: string } | "authenticated" {
+  if (proposes !== undefined) return "authenticated";
   return partOf === undefined
     ? { verb, resource: plural }
     : { verb: wholeVerb(verb), resource: kindOf(partOf).plural };
@@ -37,7 +47,18 @@ export function decideOn(
   kind: AnyKind,
   { name, scope, row }: Named,
 ): Decision {
-  if (kind.partOf === undefined) return decide(principal, verb, kind.plural, name, row);
+  if (kind.proposes !== undefined)
+    return decideProposal(
+      snapshot,
+      principal,
+      verb,
+      { ...kind, proposes: kind.proposes },
+      { name, scope, row },
+    );
+  if (kind.partOf === undefined) {
+    const decision = decide(principal, verb, kind.plural, name, row);
+    return decision === "allow" && row && !seesScope(snapshot, principal, kind, row) ? "hidden" : decision;
+  }
   const { plural } = kindOf(kind.partOf);
   const whole = row?.scope ?? scope;
   if (whole === undefined) return mayList(principal, wholeVerb(verb), plural) ? "hidden" : "forbidden";
@@ -69,9 +90,55 @@ export function decideCreate(
   kind: AnyKind,
   scope: unknown,
 ): Decision {
+  if (kind.proposes !== undefined) return decideToPropose(snapshot, principal, kind, scope);
   if (kind.partOf === undefined) return decide(principal, "create", kind.plural);
   const { plural } = kindOf(kind.partOf);
   // Without a scope the fields are refused later.
   if (typeof scope !== "string") return mayList(principal, "update", plural) ? "allow" : "forbidden";
   return decide(principal, "update", plural, scope, snapshot.named(kind.partOf, scope));
+}
+
+/** True if a principal may know of the row that a row is scoped by: the prompts of a private persona are private. */
+function seesScope(snapshot: Snapshot, principal: Principal, kind: AnyKind, row: Row): boolean {
+  const { orScopedBy: field } = kind;
+  if (field === undefined || row.spec[field] === undefined) return true;
+  const owner = kind.references(row.spec).find(({ path }) => path === `/${field}`);
+  const target = owner && snapshot.named(owner.kind, owner.name);
+  return !target || isVisible(principal, kindOf(owner.kind).plural, target);
+}
+
+/** Decides an access to a proposal: as to what it proposes, and whoever has made it may see and delete it. */
+function decideProposal(
+  snapshot: Snapshot,
+  principal: Principal,
+  verb: Verb,
+  { plural, proposes }: AnyKind & { proposes: string },
+  { name, row }: Named,
+): Decision {
+  if (decide(principal, verb, plural, name, row) === "allow") return "allow";
+  if (!row) return "hidden";
+  const proposed = kindOf(proposes);
+  const target = snapshot.named(proposed.kind, name, row.scope);
+  const right = target
+    ? decide(principal, verb, proposed.plural, name, target)
+    : decide(principal, verb, proposed.plural);
+  if (right === "allow") return "allow";
+  const isOwn = row.owner !== null && row.owner === principal.userId;
+  if (!isOwn) return "hidden";
+  return verb === "update" ? "forbidden" : mayUse(snapshot, principal, row.scope) ? "allow" : "hidden";
+}
+
+function decideToPropose(
+  snapshot: Snapshot,
+  principal: Principal,
+  { plural }: AnyKind,
+  scope: unknown,
+): Decision {
+  if (decide(principal, "create", plural) === "allow") return "allow";
+  if (typeof scope !== "string") return mayList(principal, "run", "projects") ? "allow" : "forbidden";
+  return mayUse(snapshot, principal, scope) ? "allow" : "forbidden";
+}
+
+function mayUse(snapshot: Snapshot, principal: Principal, project: string): boolean {
+  return decide(principal, "run", "projects", project, snapshot.named("project", project)) === "allow";
 }

@@ -2,6 +2,7 @@ import { AppError, type Fault } from "../../../errors.ts";
 import type { Kind } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { isName, namePattern } from "../../../kinds/names.ts";
+import { scopeOf } from "../../../kinds/scopes.ts";
 import { validateFields } from "../../../kinds/validate.ts";
 import { mayName, meantRows } from "../access/own-names.ts";
 import type { Principal } from "../access/policy.ts";
@@ -45,7 +46,7 @@ export function draftCreate(of: DraftOf, body: Record<string, unknown>): Draft {
   if (!isName(of.row.name)) draft.faults.push({ path: "/name", message: nameFault(name) });
   draft.faults.push(...serverSet(of.kind, given).map((field) => fault(field, "is set by the server")));
   fill(draft, {}, given);
-  if (of.kind.scopedBy) of.row.scope = (of.row.spec[of.kind.scopedBy] as string | undefined) ?? "";
+  of.row.scope = scopeOf(of.kind, of.row.spec);
   return draft;
 }
 

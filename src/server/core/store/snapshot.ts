@@ -39,7 +39,12 @@ export interface VolatileState {
   readonly capabilities: Map<string, ProbedCapabilities>;
   /** The use of instances of MCP servers that run on this server. */
   readonly instances: Map<string, InstanceUse>;
+  /** The result of the last read of the links of prompts. */
+  readonly links: Map<string, LinkState>;
 }
+
+/** The result of the last read of a prompt's link: its text came, the server has no such resource, or the read failed. */
+export type LinkState = "ready" | "missing" | "unreadable";
 
 /** The use of an instance of an MCP server. */
 export interface InstanceUse {
@@ -72,6 +77,7 @@ function emptyState(): VolatileState {
     learned: new Map(),
     capabilities: new Map(),
     instances: new Map(),
+    links: new Map(),
   };
 }
 

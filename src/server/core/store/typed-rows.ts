@@ -47,6 +47,19 @@ interface StoredStatuses {
     /** It comes with mcpctl, and cannot be changed. */
     builtIn?: boolean;
   };
+  prompt: {
+    /** What was found out about its text, and the hash of the text that it is about. */
+    digest?: { hash: string; summary: string; chapters: string[] };
+  };
+  promptrequest: {
+    status: "pending" | "approved" | "rejected";
+    /** The id of the user who decided. */
+    decidedBy?: string | null;
+  };
+  proxymodel: {
+    /** It comes with mcpctl, and cannot be changed. */
+    builtIn?: boolean;
+  };
   serverattachment: {
     /** The place among the servers of the project, in the order of attaching. */
     position: number;
@@ -99,6 +112,12 @@ export interface McpServerRow extends RowOf<"server"> {}
 export interface InstanceRow extends RowOf<"instance"> {}
 
 export interface ProjectRow extends RowOf<"project"> {}
+
+export interface PromptRow extends RowOf<"prompt"> {}
+
+export interface PromptRequestRow extends RowOf<"promptrequest"> {}
+
+export interface ProxyModelRow extends RowOf<"proxymodel"> {}
 
 export interface SecretBackendRow extends RowOf<"secretbackend"> {}
 

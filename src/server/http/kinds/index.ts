@@ -3,6 +3,7 @@ import type { KindRoutes } from "./define.ts";
 import { llmRoutes } from "./llm.ts";
 import { mcpServerRoutes } from "./mcp-server.ts";
 import { projectRoutes } from "./project.ts";
+import { promptRequestRoutes } from "./prompt-request.ts";
 import { secretRoutes } from "./secret.ts";
 import { secretBackendRoutes } from "./secret-backend.ts";
 
@@ -11,6 +12,7 @@ export const kindRoutes: Readonly<Record<string, KindRoutes>> = {
   group: costLimitRoutes,
   llm: llmRoutes,
   project: projectRoutes,
+  promptrequest: promptRequestRoutes,
   secret: secretRoutes,
   secretbackend: secretBackendRoutes,
   server: mcpServerRoutes,

@@ -1,9 +1,9 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { actions } from "../../../kinds/grants.ts";
-import { findKind } from "../../../kinds/index.ts";
+import { findKind, kindOf } from "../../../kinds/index.ts";
 import { bearerHash, mintBearer } from "../../core/access/bearer.ts";
-import { decideOn, rightFor } from "../../core/access/parts.ts";
+import { decideCreate, decideOn, rightFor } from "../../core/access/parts.ts";
 import { decide, isAdministrator, mayList, mayRun, nobody, type Verb } from "../../core/access/policy.ts";
 import { userPrincipal } from "../../core/access/principals.ts";
 import { newId } from "../../core/ids.ts";
@@ -207,9 +207,11 @@ function canI(server: Server, { principal }: Call, question: Record<string, stri
   const plural = kind?.plural ?? resource;
   const { snapshot } = server.catalogue;
   if (name === undefined) {
-    if (verb === "create" && kind?.partOf === undefined) return decide(principal, verb, plural) === "allow";
+    if (verb === "create" && kind && kind.partOf === undefined)
+      return decideCreate(snapshot, principal, kind, undefined) === "allow";
     const right = kind ? rightFor(kind, verb) : { verb, resource: plural };
-    return mayList(principal, right.verb, right.resource);
+    if (right !== "authenticated") return mayList(principal, right.verb, right.resource);
+    return mayList(principal, verb, plural) || mayList(principal, verb, kindOf(kind!.proposes!).plural);
   }
   const row = kind && snapshot.table(kind.kind).sorted.find((one) => one.name === name);
   if (!kind) return decide(principal, verb, plural, name) === "allow";

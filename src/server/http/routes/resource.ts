@@ -1,6 +1,7 @@
 import { type TSchema, Type } from "@sinclair/typebox";
 import type { Kind, WriteOperation } from "../../../kinds/define.ts";
 import { kinds } from "../../../kinds/index.ts";
+import { scopeIn } from "../../../kinds/scopes.ts";
 import { allowsWrite, writeRefusal } from "../../../kinds/writes.ts";
 import { rightFor } from "../../core/access/parts.ts";
 import type { Row } from "../../core/store/types.ts";
@@ -49,9 +50,13 @@ function routesOf(server: Server, kind: Kind): Route[] {
   const base = `/api/v1/${kind.plural}`;
   const named = /^[aeiou]/.test(kind.kind) ? `an ${kind.kind}` : `a ${kind.kind}`;
   const one = `${base}/:idOrName`;
-  const scope = (call: Call) => (kind.scopedBy && call.query.get(kind.scopedBy)) ?? undefined;
+  const scope = (call: Call) => scopeIn(kind, call.query);
   const body = (call: Call) => readObject(call, deadlines);
-  const scoped: Record<string, string> = kind.scopedBy ? { [kind.scopedBy]: `Scope of the name` } : {};
+  const scoped = Object.fromEntries(
+    [kind.scopedBy, kind.orScopedBy]
+      .filter((field) => field !== undefined)
+      .map((field) => [field, "Scope of the name"]),
+  );
   return [
     {
       method: "GET",

@@ -5,6 +5,7 @@ import { decide, isVisible } from "../../access/policy.ts";
 import { userPrincipal } from "../../access/principals.ts";
 import type { LlmRow, PersonaRow } from "../../store/typed-rows.ts";
 import type { Draft, Hooks, View } from "../hooks.ts";
+import { inScope } from "../scopes.ts";
 
 export const agentHooks: Hooks<PersonaRow> = {
   prepare(draft) {
@@ -12,6 +13,11 @@ export const agentHooks: Hooks<PersonaRow> = {
     checkRight(draft);
     checkPublished(draft);
     if (!draft.before) draft.row.status = { origin: "static" };
+  },
+  /** Deletes its prompts, too. */
+  remove({ row, snapshot, writeFirst }) {
+    for (const { id, version } of inScope(snapshot, "prompt", `agent:${row.name}`))
+      writeFirst.push({ op: "delete", id, version });
   },
   status: (row, view) => ({ origin: row.status.origin, status: statusOfLlm(row, view) }),
   /** A public persona may have a private llm, whose name is hidden from others. */

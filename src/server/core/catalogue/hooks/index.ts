@@ -5,6 +5,9 @@ import { instanceHooks } from "./instance.ts";
 import { llmHooks } from "./llm.ts";
 import { mcpServerHooks } from "./mcp-server.ts";
 import { projectHooks } from "./project.ts";
+import { promptHooks } from "./prompt.ts";
+import { promptRequestHooks } from "./prompt-request.ts";
+import { proxyModelHooks } from "./proxy-model.ts";
 import { rbacHooks } from "./rbac.ts";
 import { secretHooks } from "./secret.ts";
 import { secretBackendHooks } from "./secret-backend.ts";
@@ -20,6 +23,9 @@ export const hooks: Readonly<Record<string, Hooks>> = {
   instance: instanceHooks,
   llm: llmHooks,
   project: projectHooks,
+  prompt: promptHooks,
+  promptrequest: promptRequestHooks,
+  proxymodel: proxyModelHooks,
   rbac: rbacHooks,
   secret: secretHooks,
   secretbackend: secretBackendHooks,

@@ -7,6 +7,7 @@ import type { RowOf } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
 import { attachable, attachmentsOf, nextPosition, seesServer } from "../attachments.ts";
 import type { Draft, Hooks, Services } from "../hooks.ts";
+import { inScope } from "../scopes.ts";
 
 type ProjectRow = RowOf<"project">;
 
@@ -17,9 +18,13 @@ export const projectHooks: Hooks<ProjectRow> = {
     // The attachments say which servers a project has, so the list is not stored a second time.
     draft.row.spec.servers = [];
   },
-  /** Deletes its attachments, too. */
+  /** Deletes its attachments, its prompts and what is proposed for it, too. */
   remove({ row, snapshot, writeFirst }) {
-    for (const { id, version } of attachmentsOf(snapshot, row.name))
+    for (const { id, version } of [
+      ...attachmentsOf(snapshot, row.name),
+      ...inScope(snapshot, "prompt", row.name),
+      ...inScope(snapshot, "promptrequest", row.name),
+    ])
       writeFirst.push({ op: "delete", id, version });
   },
   /** To readers from whom the llm is hidden, it is not registered. Hidden servers and personas are left out. */

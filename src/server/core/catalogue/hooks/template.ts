@@ -1,6 +1,6 @@
-import { AppError } from "../../../../errors.ts";
 import { faultsInTemplate } from "../../../../kinds/template-values.ts";
 import type { RowOf } from "../../store/typed-rows.ts";
+import { refuseBuiltIn } from "../built-in.ts";
 import type { Hooks } from "../hooks.ts";
 
 type TemplateRow = RowOf<"template">;
@@ -15,10 +15,3 @@ export const templateHooks: Hooks<TemplateRow> = {
   },
   status: ({ status }) => ({ builtIn: status.builtIn === true }),
 };
-
-function refuseBuiltIn({ name, status }: TemplateRow, participle: string): void {
-  if (!status.builtIn) return;
-  throw new AppError("conflict", `template "${name}" comes with mcpctl and cannot be ${participle}`, {
-    hint: "create one of another name",
-  });
-}
