@@ -350,6 +350,9 @@ describe("a kind", () => {
       "src/server/core/catalogue/attachments.ts",
       "src/server/core/catalogue/hooks/index.ts",
       "src/server/core/catalogue/hooks/project.ts",
+      // Prompts are written with a right on their project, and have links to servers of projects.
+      "src/server/core/catalogue/hooks/prompt.ts",
+      "src/server/core/catalogue/prompt-links.ts",
       "src/server/http/kinds/index.ts",
       "src/server/http/kinds/project.ts",
     ];

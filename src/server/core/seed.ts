@@ -78,7 +78,7 @@ function builtInWrites(
   for (const { name, spec } of wanted) {
     const row: Row | undefined = snapshot.named(kind, name);
     if (!row) writes.push({ op: "insert", row: make(kind, idPrefix, name, spec), refs: [] });
-    else if (row.status["builtIn"] && !Bun.deepEquals(row.spec, spec))
+    else if (isBuiltIn(row) && !Bun.deepEquals(row.spec, spec))
       writes.push({
         op: "update",
         row: { ...row, spec, version: row.version + 1, updatedAt: now },
@@ -86,8 +86,12 @@ function builtInWrites(
       });
   }
   const names = new Set(wanted.map(({ name }) => name));
-  for (const { id, name, version, status } of snapshot.table(kind).sorted)
-    if (status["builtIn"] && !names.has(name) && !snapshot.pointersTo.has(id))
-      writes.push({ op: "delete", id, version });
+  for (const row of snapshot.table(kind).sorted)
+    if (isBuiltIn(row) && !names.has(row.name) && !snapshot.pointersTo.has(row.id))
+      writes.push({ op: "delete", id: row.id, version: row.version });
   return writes;
+}
+
+function isBuiltIn({ status }: { status: { builtIn?: boolean } }): boolean {
+  return status.builtIn === true;
 }

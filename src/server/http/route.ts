@@ -2,7 +2,8 @@ import type { TSchema } from "@sinclair/typebox";
 import { AppError, errorBody } from "../../errors.ts";
 import type { Action } from "../../kinds/grants.ts";
 import { operations } from "../../wire/dialects/operations.ts";
-import { mayList, mayRun, nobody, type Principal, type Verb } from "../core/access/policy.ts";
+import { mayHold, type Right } from "../core/access/parts.ts";
+import { mayRun, nobody, type Principal } from "../core/access/policy.ts";
 import { storeFailure } from "../core/store/store-failure.ts";
 import { StoreError } from "../core/store/types.ts";
 import type { LoggedRequest } from "../observability/access-log.ts";
@@ -11,13 +12,13 @@ import { errorBodyAt } from "./error-shape.ts";
 
 /**
  * The right that a route needs. `public` needs no bearer, `authenticated` any valid one. A verb must be held on the
- * resource, or on some row of it, before the body is read; the handler then asks `decide` about the rows. With `or`, the
- * verb on that other resource is enough.
+ * resource, or on some row of it, before the body is read; the handler then asks `decide` about the rows. With `or`, one
+ * of those rights is enough.
  */
 export type Access =
   | "public"
   | "authenticated"
-  | { verb: Verb; resource: string; or?: string }
+  | Right
   | { action: Action };
 
 /** The listener that a request came to. Processes that can open the Unix socket act as the administrator. */
@@ -161,8 +162,7 @@ function admit(access: Exclude<Access, "public">, principal: Principal | undefin
 
 function holds(principal: Principal, access: Exclude<Access, string>): boolean {
   if ("action" in access) return mayRun(principal, access.action);
-  const { verb, resource, or } = access;
-  return mayList(principal, verb, resource) || (or !== undefined && mayList(principal, verb, or));
+  return mayHold(principal, access);
 }
 
 /** Sets the id of a request in its response. Anthropic's SDKs read it from a header of another name. */

@@ -79,8 +79,8 @@ it("a user without grants can use only the routes about the user itself", async 
   for (const route of routes.toSorted((a, b) => Number(title(a) === last) - Number(title(b) === last))) {
     const { status, text } = await ask(call, route);
     if (openToAll.includes(title(route))) continue;
-    // Everybody may view the templates that come with the server.
-    if (title(route) === "GET /api/v1/templates") {
+    // Everybody may view the templates and proxy models that come with the server.
+    if (/^GET \/api\/v1\/(templates|proxymodels)$/.test(title(route))) {
       expect(JSON.parse(text).filter((one: { builtIn: boolean }) => !one.builtIn)).toEqual([]);
       continue;
     }
@@ -150,7 +150,7 @@ it("HEAD returns the headers of GET without a body", async () => {
 
 it("each kind has its routes, each with its verb on that kind", () => {
   const verbs = { GET: "view", POST: "create", PUT: "update", DELETE: "delete" };
-  for (const { plural, partOf } of kinds) {
+  for (const { plural, partOf, proposes } of kinds) {
     const own = routes.filter(
       ({ path }) => path.startsWith(`/api/v1/${plural}`) && /^\/api\/v1\/\w+(\/:idOrName)?$/.test(path),
     );
@@ -166,7 +166,7 @@ it("each kind has its routes, each with its verb on that kind", () => {
     for (const { method, access } of own)
       expect(access).toEqual(
         whole === undefined
-          ? { verb: verbs[method], resource: plural }
+          ? { verb: verbs[method], resource: plural, ...(proposes && { or: expect.any(Array) }) }
           : { verb: method === "GET" ? "view" : "update", resource: whole },
       );
   }

@@ -22,18 +22,35 @@ function wholeVerb(verb: Verb): Verb {
   return verb === "create" || verb === "delete" ? "update" : verb;
 }
 
+/** A verb on a resource, or on some row of it. With `or`, one of those is enough. */
+export interface Right {
+  verb: Verb;
+  resource: string;
+  or?: readonly { verb: Verb; resource: string }[];
+}
+
 /**
- * Returns the verb and the resource that a request about a kind needs: for parts, those of the whole. Anybody may ask
- * about proposals, of which each has their own.
+ * Returns the right that a request about a kind needs: for parts, that on the whole; for proposals, that on them, on what
+ * they propose, or to use what they are for.
  */
-export function rightFor(
-  { plural, partOf, proposes }: AnyKind,
-  verb: Verb,
-): { verb: Verb; resource: string } | "authenticated" {
-  if (proposes !== undefined) return "authenticated";
+export function rightFor({ plural, partOf, proposes, scopedBy }: AnyKind, verb: Verb): Right {
+  if (proposes !== undefined)
+    return {
+      verb,
+      resource: plural,
+      or: [
+        { verb, resource: kindOf(proposes).plural },
+        { verb: "run", resource: kindOf(scopedBy!).plural },
+      ],
+    };
   return partOf === undefined
     ? { verb, resource: plural }
     : { verb: wholeVerb(verb), resource: kindOf(partOf).plural };
+}
+
+/** True if a principal holds a right on some row. */
+export function mayHold(principal: Principal, { verb, resource, or = [] }: Right): boolean {
+  return [{ verb, resource }, ...or].some((right) => mayList(principal, right.verb, right.resource));
 }
 
 /**
@@ -112,7 +129,7 @@ function decideProposal(
   snapshot: Snapshot,
   principal: Principal,
   verb: Verb,
-  { plural, proposes }: AnyKind & { proposes: string },
+  { plural, proposes, scopedBy }: AnyKind & { proposes: string },
   { name, row }: Named,
 ): Decision {
   if (decide(principal, verb, plural, name, row) === "allow") return "allow";
@@ -125,20 +142,23 @@ function decideProposal(
   if (right === "allow") return "allow";
   const isOwn = row.owner !== null && row.owner === principal.userId;
   if (!isOwn) return "hidden";
-  return verb === "update" ? "forbidden" : mayUse(snapshot, principal, row.scope) ? "allow" : "hidden";
+  return verb === "update" ? "forbidden" : mayUse(snapshot, principal, scopedBy!, row.scope) ? "allow" : "hidden";
 }
 
 function decideToPropose(
   snapshot: Snapshot,
   principal: Principal,
-  { plural }: AnyKind,
+  { plural, proposes, scopedBy }: AnyKind,
   scope: unknown,
 ): Decision {
-  if (decide(principal, "create", plural) === "allow") return "allow";
-  if (typeof scope !== "string") return mayList(principal, "run", "projects") ? "allow" : "forbidden";
-  return mayUse(snapshot, principal, scope) ? "allow" : "forbidden";
+  if ([plural, kindOf(proposes!).plural].some((one) => decide(principal, "create", one) === "allow"))
+    return "allow";
+  if (typeof scope !== "string")
+    return mayList(principal, "run", kindOf(scopedBy!).plural) ? "allow" : "forbidden";
+  return mayUse(snapshot, principal, scopedBy!, scope) ? "allow" : "forbidden";
 }
 
-function mayUse(snapshot: Snapshot, principal: Principal, project: string): boolean {
-  return decide(principal, "run", "projects", project, snapshot.named("project", project)) === "allow";
+/** True if a principal may run the row that others are scoped by. */
+function mayUse(snapshot: Snapshot, principal: Principal, kind: string, name: string): boolean {
+  return decide(principal, "run", kindOf(kind).plural, name, snapshot.named(kind, name)) === "allow";
 }

@@ -1,10 +1,10 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { actions } from "../../../kinds/grants.ts";
-import { findKind, kindOf } from "../../../kinds/index.ts";
+import { findKind } from "../../../kinds/index.ts";
 import { bearerHash, mintBearer } from "../../core/access/bearer.ts";
-import { decideCreate, decideOn, rightFor } from "../../core/access/parts.ts";
-import { decide, isAdministrator, mayList, mayRun, nobody, type Verb } from "../../core/access/policy.ts";
+import { decideCreate, decideOn, mayHold, rightFor } from "../../core/access/parts.ts";
+import { decide, isAdministrator, mayRun, nobody, type Verb } from "../../core/access/policy.ts";
 import { userPrincipal } from "../../core/access/principals.ts";
 import { newId } from "../../core/ids.ts";
 import type { AuditEvent, Row, Write } from "../../core/store/types.ts";
@@ -209,9 +209,7 @@ function canI(server: Server, { principal }: Call, question: Record<string, stri
   if (name === undefined) {
     if (verb === "create" && kind && kind.partOf === undefined)
       return decideCreate(snapshot, principal, kind, undefined) === "allow";
-    const right = kind ? rightFor(kind, verb) : { verb, resource: plural };
-    if (right !== "authenticated") return mayList(principal, right.verb, right.resource);
-    return mayList(principal, verb, plural) || mayList(principal, verb, kindOf(kind!.proposes!).plural);
+    return mayHold(principal, kind ? rightFor(kind, verb) : { verb, resource: plural });
   }
   const row = kind && snapshot.table(kind.kind).sorted.find((one) => one.name === name);
   if (!kind) return decide(principal, verb, plural, name) === "allow";

@@ -13,7 +13,7 @@ import { toPersona } from "./persona.ts";
 
 const access = { verb: "run", resource: "llms" } as const;
 /** The access of routes where the model in the body may name a persona. */
-const accessByModel = { ...access, or: "agents" } as const;
+const accessByModel = { ...access, or: [{ verb: "run", resource: "agents" }] } as const;
 
 const summaries: Readonly<Record<Operation, string>> = {
   chat: "Call an llm, pool or agent in the dialect of OpenAI chat completions; the model field names it",

@@ -9,7 +9,7 @@ export function providerStateRoutes(server: Server): Route[] {
   return stateRoutes.map((route) => ({
     method: route.method,
     path: route.path,
-    access: { verb: "run", resource: "llms", or: "agents" },
+    access: { verb: "run", resource: "llms", or: [{ verb: "run", resource: "agents" }] },
     summary: route.summary,
     handle: (call) => stateCall(server, call, route),
   }));

@@ -173,6 +173,11 @@ describe.each(created.map((kind) => [kind.plural, kind] as const))("%s", (_, kin
         expect([status, body.transport]).toEqual([200, "stdio"]);
         continue;
       }
+      // A prompt without a link is nothing without its content.
+      if (kind.kind === "prompt" && field === "content") {
+        expect([status, body.details?.[0].path]).toEqual([400, "/content"]);
+        continue;
+      }
       if (kind.kind === "template" && field === "parameters") {
         expect([status, body.details?.[0].message]).toEqual([400, 'there is no parameter "FOLDER"']);
         continue;
