@@ -15,11 +15,7 @@ import { errorBodyAt } from "./error-shape.ts";
  * resource, or on some row of it, before the body is read; the handler then asks `decide` about the rows. With `or`, one
  * of those rights is enough.
  */
-export type Access =
-  | "public"
-  | "authenticated"
-  | Right
-  | { action: Action };
+export type Access = "public" | "authenticated" | Right | { action: Action };
 
 /** The listener that a request came to. Processes that can open the Unix socket act as the administrator. */
 export type Peer = "tcp" | "unix";

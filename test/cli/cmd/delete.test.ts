@@ -97,7 +97,10 @@ describe("delete", () => {
     expect(await cli("delete llm x -f y", { server })).toMatchObject({ code: 2 });
     expect(deleted(server)).toEqual([]);
     expect((await cli("delete tokens --all", { server })).code).toBe(0);
-    expect(deleted(server)).toEqual(["DELETE /api/v1/tokens/ci?project=p", "DELETE /api/v1/tokens/ci?project="]);
+    expect(deleted(server)).toEqual([
+      "DELETE /api/v1/tokens/ci?project=p",
+      "DELETE /api/v1/tokens/ci?project=",
+    ]);
   });
 
   it.each(["..", "%2e%2e", "a?b"])("never sends the name %s", async (name) => {

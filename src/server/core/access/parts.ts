@@ -142,7 +142,11 @@ function decideProposal(
   if (right === "allow") return "allow";
   const isOwn = row.owner !== null && row.owner === principal.userId;
   if (!isOwn) return "hidden";
-  return verb === "update" ? "forbidden" : mayUse(snapshot, principal, scopedBy!, row.scope) ? "allow" : "hidden";
+  return verb === "update"
+    ? "forbidden"
+    : mayUse(snapshot, principal, scopedBy!, row.scope)
+      ? "allow"
+      : "hidden";
 }
 
 function decideToPropose(

@@ -137,14 +137,19 @@ describe("links of prompts", () => {
     expect((await admin("GET", `${prompts}/style`)).body.link).toBe(link);
   });
 
-  it.each(["shop/files", "files:x", "../files:x", "shop/..:x", "shop/files:a b", "shop/files:a\u0007", "a/b/c:x"])(
-    "refuse %j",
-    async (bad) => {
-      const { admin } = await withProjects();
-      expect((await write(admin, "p", { project: "web", link: bad })).body.details[0].path).toBe("/link");
-      expect((await write(admin, "p", { agent: "reviewer", link })).body.details[0].path).toBe("/link");
-    },
-  );
+  it.each([
+    "shop/files",
+    "files:x",
+    "../files:x",
+    "shop/..:x",
+    "shop/files:a b",
+    "shop/files:a\u0007",
+    "a/b/c:x",
+  ])("refuse %j", async (bad) => {
+    const { admin } = await withProjects();
+    expect((await write(admin, "p", { project: "web", link: bad })).body.details[0].path).toBe("/link");
+    expect((await write(admin, "p", { agent: "reviewer", link })).body.details[0].path).toBe("/link");
+  });
 });
 
 describe("promptrequests", () => {
@@ -244,7 +249,9 @@ describe("proxymodels", () => {
       names,
     );
     for (const name of names) {
-      expect((await server.admin("PUT", `/api/v1/proxymodels/${name}`, { gate: "briefing" })).status).toBe(409);
+      expect((await server.admin("PUT", `/api/v1/proxymodels/${name}`, { gate: "briefing" })).status).toBe(
+        409,
+      );
       expect((await server.admin("DELETE", `/api/v1/proxymodels/${name}`)).status).toBe(409);
     }
   });
@@ -253,7 +260,12 @@ describe("proxymodels", () => {
     const { admin } = await withProjects();
     const create = (name: string, list: unknown[]) =>
       admin("POST", "/api/v1/proxymodels", { name, gate: "briefing", stages: list });
-    await must(create("mine", [{ type: "redact", patterns: ["x"] }, { type: "paginate", pageBytes: 4096 }]));
+    await must(
+      create("mine", [
+        { type: "redact", patterns: ["x"] },
+        { type: "paginate", pageBytes: 4096 },
+      ]),
+    );
     for (const bad of [
       { type: "nothing" },
       {},
@@ -264,7 +276,14 @@ describe("proxymodels", () => {
     ])
       expect((await create("bad", [bad])).status, JSON.stringify(bad)).toBe(400);
     expect(stages.map(({ type }) => type)).toEqual(
-      expect.arrayContaining(["passthrough", "paginate", "section-split", "summarize-tree", "redact", "truncate"]),
+      expect.arrayContaining([
+        "passthrough",
+        "paginate",
+        "section-split",
+        "summarize-tree",
+        "redact",
+        "truncate",
+      ]),
     );
   });
 
