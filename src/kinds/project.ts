@@ -85,6 +85,7 @@ export const project = defineKind({
     "proxy-model": { field: "proxyModel" },
     server: { field: "servers", value: "SERVER" },
     agent: { field: "agents", value: "PERSONA" },
+    traffic: { field: "traffic" },
   },
   example: { name: "website", description: "The shop's front page", llmProvider: "claude" },
 });

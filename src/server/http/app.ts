@@ -24,6 +24,7 @@ import { linkRoutes } from "./routes/link.ts";
 import { masterKeyRoutes } from "./routes/master-key.ts";
 import { mcpRoutes } from "./routes/mcp.ts";
 import { mcpLogRoutes } from "./routes/mcp-logs.ts";
+import { mcpTrafficRoutes } from "./routes/mcp-traffic.ts";
 import { personaRoutes } from "./routes/persona.ts";
 import { priceRoutes } from "./routes/prices.ts";
 import { probeRoutes } from "./routes/probe.ts";
@@ -53,6 +54,7 @@ export function allRoutes(server: Server): Route[] {
     ...providerStateRoutes(server),
     ...mcpRoutes(server),
     ...mcpLogRoutes(server),
+    ...mcpTrafficRoutes(server),
     ...clusterRoutes(server),
     ...personaRoutes(server),
     ...threadRoutes(server),

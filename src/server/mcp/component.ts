@@ -2,6 +2,7 @@ import type { Principal } from "../core/access/policy.ts";
 import type { Component } from "../core/lifecycle.ts";
 import type { VirtualServers } from "../workstations/virtual-servers.ts";
 import type { McpEndpoint } from "./endpoint/endpoint.ts";
+import type { EndpointRequest } from "./endpoint/endpoint-types.ts";
 import { type OpenEndpointOptions, openEndpoint } from "./endpoint/open.ts";
 import { samplerOf } from "./endpoint/sampling.ts";
 import type { InstanceLogs } from "./instances/logs/logs.ts";
@@ -10,6 +11,7 @@ import { McpCallLimiter } from "./limits/call-limiter.ts";
 import { type Infer, projectLlmOf } from "./project-llm.ts";
 import { RoutedServers } from "./routed-servers.ts";
 import type { McpCluster } from "./shared-instances.ts";
+import { Traffic } from "./traffic/traffic.ts";
 import { WorkstationServers } from "./workstations/workstation-servers.ts";
 
 /** MCP servers and the endpoints of projects. */
@@ -17,11 +19,13 @@ export interface Mcp {
   endpoint: McpEndpoint;
   /** The logs of instances, on all hosts. */
   logs: InstanceLogs;
+  /** The messages of projects that are kept in memory. */
+  traffic: Traffic;
 }
 
 export interface McpOptions
   extends ServerInstancesOptions,
-    Omit<OpenEndpointOptions, "servers" | "admit" | "sample" | "askLlm"> {
+    Omit<OpenEndpointOptions, "servers" | "admit" | "sample" | "askLlm" | "tap"> {
   infer: Infer;
   workstations: VirtualServers;
   /** Set if several servers of mcpctl share the database. */
@@ -39,13 +43,21 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
   const limiter = new McpCallLimiter(options.catalogue, options.now, options.elapsed);
   const admit = (principal: Principal) => limiter.admit(principal);
   const servers = new RoutedServers(shared.servers, new WorkstationServers(options.workstations));
+  const traffic = new Traffic(options);
+  const tap = (incoming: EndpointRequest) => traffic.tap(incoming);
   const { endpoint, sweep, close } = openEndpoint({
     ...options,
     servers,
     admit,
     sample: samplerOf(options.infer),
     askLlm: projectLlmOf(options.infer),
+    tap,
   });
+  options.metrics.gauge(
+    "mcpctl_mcp_traffic_bytes",
+    "Memory that kept messages of projects take",
+    () => traffic.bytes,
+  );
   const timer = setInterval(() => {
     sweep();
     limiter.forgetDeleted();
@@ -56,12 +68,13 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
     async start() {
       await limiter.load();
       await instances.start();
-      return { endpoint, logs: shared.logs };
+      return { endpoint, logs: shared.logs, traffic };
     },
     drain: () => instances.drain(),
     async close() {
       clearInterval(timer);
       close();
+      traffic.close();
       await instances.close();
     },
   };

@@ -45,6 +45,19 @@ describe("GET /api/v1/servers/NAME/logs", () => {
   });
 });
 
+it("ends a follower whose right ends (T150)", async () => {
+  const mcp = await mcpTestServer();
+  await mcp.define("files");
+  const { bearer } = await mcp.user("eve", [{ role: "edit", resource: "servers", name: "files" }]);
+  const response = await fetch(`${mcp.url}/api/v1/servers/files/logs?follow=1&tail=0`, {
+    headers: { authorization: `Bearer ${bearer}` },
+  });
+  expect(response.status).toBe(200);
+  await must(mcp.admin("DELETE", "/api/v1/rbac/of-eve"));
+  // It would never end otherwise.
+  await response.text();
+});
+
 describe("mcpctl logs", () => {
   it("prints the lines of a server or an instance, without what moves a cursor (T42)", async () => {
     const mcp = await mcpTestServer();

@@ -9,6 +9,7 @@ import { eventResponse } from "../event-stream.ts";
 import { wholeNumberIn } from "../query.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
+import { isStillAllowed } from "../still-allowed.ts";
 
 const query = {
   tail: "The most lines, the newest; 1000 if not given, at most 100000",
@@ -86,7 +87,7 @@ async function answer(server: Server, call: Call, source: LogSource): Promise<Re
     stream.onEnd(logs.follow(serverId, instance, (line) => (waiting ? waiting.push(line) : send(line))));
     stream.onEnd(
       server.catalogue.subscribe(() => {
-        if (!mayStillRead(server, call, serverId)) stream.end();
+        if (!isStillAllowed(server, call, "update", mcpServer, serverId)) stream.end();
       }),
     );
     void logs.read(serverId, instance, options).then(
@@ -100,15 +101,6 @@ async function answer(server: Server, call: Call, source: LogSource): Promise<Re
       () => stream.end(),
     );
   });
-}
-
-function mayStillRead({ resources, catalogue }: Server, { principal }: Call, serverId: string): boolean {
-  if (!catalogue.snapshot.byId.has(serverId)) return false;
-  try {
-    return resources.find(principal, "update", mcpServer, serverId) !== undefined;
-  } catch {
-    return false;
-  }
 }
 
 function keyOf({ at, run, instance, text }: NumberedLine): string {

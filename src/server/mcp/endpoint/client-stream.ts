@@ -14,6 +14,8 @@ export class ClientStream {
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   readonly #beat: ReturnType<typeof setInterval>;
   #isEnded = false;
+  /** Sees each message that is sent. */
+  tap: ((message: string) => void) | undefined;
   /** Is called once when the stream has ended. */
   onEnd: () => void = () => undefined;
   /** Is called, before `onEnd`, if the client leaves. */
@@ -44,6 +46,8 @@ export class ClientStream {
 
   /** Sends a message: its JSON. */
   send(message: string): void {
+    if (this.#isEnded) return;
+    this.tap?.(message);
     this.#write(`event: message\ndata: ${message}\n\n`);
   }
 

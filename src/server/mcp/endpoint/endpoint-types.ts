@@ -5,6 +5,7 @@ import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import type { McpServers } from "../types.ts";
 import type { McpCalls } from "./calls.ts";
 import type { ReplyServices } from "./http-reply.ts";
+import type { MessageTap } from "./message-tap.ts";
 import type { OfferChanges } from "./offer-changes.ts";
 import type { ResourceWatches } from "./resource-watches.ts";
 import type { Sealer } from "./sealer.ts";
@@ -27,6 +28,8 @@ export interface EndpointRequest {
   text: string;
   /** Is called before the last bytes of a stream are sent. */
   onLastBytes(): void;
+  /** Is told of the messages, if somebody wants to see them. */
+  tap?: MessageTap | undefined;
 }
 
 export interface EndpointOptions extends ReplyServices {
@@ -35,6 +38,8 @@ export interface EndpointOptions extends ReplyServices {
   /** Is told of the sessions that end. */
   servers: Pick<McpServers, "endSession">;
   quotas: Quotas;
+  /** Returns what sees the messages of a request; undefined if nobody wants to. */
+  tap(incoming: EndpointRequest): MessageTap | undefined;
   /** Makes an id that nobody can guess. */
   makeId(): string;
   /** A monotonic clock, in milliseconds. */

@@ -28,7 +28,16 @@ export class McpEndpoint {
 
   /** Answers a request. Errors of the protocol are answers too. Throws AppError if a quota is exceeded. */
   async serve(incoming: EndpointRequest): Promise<Response> {
-    const { request, text } = incoming;
+    const tap = this.#options.tap(incoming);
+    return tap ? tap.through(await this.#serve({ ...incoming, tap })) : this.#serve(incoming);
+  }
+
+  close(): void {
+    this.sessions.close();
+  }
+
+  async #serve(incoming: EndpointRequest): Promise<Response> {
+    const { request, text, tap } = incoming;
     let body: unknown;
     if (request.method === "POST") {
       try {
@@ -36,8 +45,10 @@ export class McpEndpoint {
         body = JSON.parse(text);
       } catch (error) {
         const message = error instanceof AppError ? error.message : "the body is not JSON";
+        tap?.received(undefined, text);
         return refused(null, new RpcError(rpcCodes.parseError, message), 400);
       }
+      tap?.received(body, text);
     }
     const inbound = classify(request, body);
     if (inbound.kind === "refused") return refused(inbound.id, inbound.error, inbound.status);
@@ -46,9 +57,5 @@ export class McpEndpoint {
     if ("method" in message && "id" in message && message.method === "subscriptions/listen")
       return this.#subscriptions.serve(incoming, message);
     return serveModern(incoming, message, this.#options);
-  }
-
-  close(): void {
-    this.sessions.close();
   }
 }

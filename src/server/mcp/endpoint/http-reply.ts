@@ -2,6 +2,7 @@ import type { Principal } from "../../core/access/policy.ts";
 import type { Deadline, Deadlines } from "../../core/deadlines.ts";
 import type { OpenStreams } from "../../core/open-streams.ts";
 import { ClientStream } from "./client-stream.ts";
+import type { MessageTap } from "./message-tap.ts";
 
 /** Milliseconds without an answer after which a response becomes a stream, so that nothing between takes it for dead. */
 const quietLimit = 10_000;
@@ -20,6 +21,8 @@ export interface ReplyOptions {
   /** True if the answers are a list, also a single one. */
   isBatch?: boolean;
   headers?: Readonly<Record<string, string>>;
+  /** Sees the messages. */
+  tap: MessageTap | undefined;
   /** Is called before the last bytes of a stream are sent. */
   onLastBytes(): void;
   /** Is called once if the client leaves, or its bearer ends, before it has all answers. */
@@ -71,7 +74,10 @@ export class HttpReply {
   answer(message: string, status = 200): void {
     if (this.#isOver) return;
     if (this.#stream) this.#stream.send(message);
-    else this.#answers.push(message);
+    else {
+      this.#options.tap?.sent(message);
+      this.#answers.push(message);
+    }
     this.#status = status;
     this.#count();
   }
@@ -109,6 +115,8 @@ export class HttpReply {
     stream.onGone = this.#onAbort;
     this.#stream = stream;
     for (const answer of this.#answers.splice(0)) stream.send(answer);
+    const { tap } = this.#options;
+    if (tap) stream.tap = (message) => tap.sent(message);
     this.#settle(stream.response(this.#options.headers));
     return stream;
   }

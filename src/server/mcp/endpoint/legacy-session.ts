@@ -18,6 +18,8 @@ export interface SessionFacts {
   principal: Principal;
   revision: string;
   capabilities: JsonObject;
+  /** The name and version that the client gives. */
+  client: string | undefined;
 }
 
 /** The session of one client of a legacy revision with one project. */
@@ -27,6 +29,8 @@ export class LegacySession implements ResourceSubscriber, OfferListener {
   readonly principal: Principal;
   readonly revision: string;
   readonly capabilities: JsonObject;
+  readonly client: string | undefined;
+  readonly begunAt: number;
   readonly subscriptions = new Map<string, () => void>();
   logLevel: string | undefined;
   usedAt: number;
@@ -37,18 +41,30 @@ export class LegacySession implements ResourceSubscriber, OfferListener {
   readonly #asked = new Map<RpcId, PromiseWithResolvers<JsonObject>>();
   #nextId = 1;
 
-  constructor({ id, project, principal, revision, capabilities }: SessionFacts, now: number) {
+  constructor({ id, project, principal, revision, capabilities, client }: SessionFacts, now: number) {
     this.id = id;
     this.projectId = project.id;
     this.principal = principal;
     this.revision = revision;
     this.capabilities = capabilities;
+    this.client = client;
+    this.begunAt = now;
     this.usedAt = now;
+  }
+
+  /** The number of requests that wait for an answer. */
+  get requests(): number {
+    return this.#underWay.size;
+  }
+
+  /** True if the client holds a stream for messages that belong to no request. */
+  get isListening(): boolean {
+    return this.#stream !== undefined;
   }
 
   /** True if the client holds a stream or waits for an answer. */
   get isBusy(): boolean {
-    return this.#stream !== undefined || this.#underWay.size > 0;
+    return this.isListening || this.requests > 0;
   }
 
   /**

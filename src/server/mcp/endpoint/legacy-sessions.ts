@@ -29,6 +29,14 @@ export class LegacySessions {
     return this.#sessions.size;
   }
 
+  /** Returns the sessions of a project, the oldest first, with milliseconds since their begin and their last request. */
+  of({ id }: ProjectRow): { session: LegacySession; age: number; idle: number }[] {
+    const now = this.#elapsed();
+    return [...this.#sessions.values()]
+      .filter(({ projectId }) => projectId === id)
+      .map((session) => ({ session, age: now - session.begunAt, idle: now - session.usedAt }));
+  }
+
   /** Finds a session. Nobody finds that of another principal or project (T160). */
   find(id: string, principal: Principal, project: ProjectRow): LegacySession | undefined {
     const session = this.#sessions.get(id);

@@ -9,6 +9,7 @@ import {
 } from "../../../mcp/messages.ts";
 import { legacyRevisions } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import { clientName } from "../client-label.ts";
 import { idIn } from "./classify.ts";
 import { ClientStream } from "./client-stream.ts";
 import { dispatch, refusal, refused } from "./dispatch.ts";
@@ -66,7 +67,7 @@ export class LegacyEndpoint {
 
   /** Begins a session, and answers `initialize`. */
   #begin({ principal, project }: EndpointRequest, { id, params = {} }: RpcRequest): Response {
-    const { capabilities, protocolVersion } = params;
+    const { capabilities, protocolVersion, clientInfo } = params;
     const result = initialized(project, protocolVersion);
     const session = this.#sessions.begin({
       id: this.#options.makeId(),
@@ -74,12 +75,13 @@ export class LegacyEndpoint {
       principal,
       revision: result.protocolVersion,
       capabilities: isObject(capabilities) ? capabilities : {},
+      client: clientName(clientInfo),
     });
     return Response.json({ jsonrpc: "2.0", id, result }, { headers: { [sessionHeader]: session.id } });
   }
 
   /** Opens the stream for messages that belong to no request. */
-  #listen({ request, principal, onLastBytes }: EndpointRequest, session: LegacySession): Response {
+  #listen({ request, principal, onLastBytes, tap }: EndpointRequest, session: LegacySession): Response {
     if (!acceptsStreams(request)) return refusedAs(406, undefined, "accept text/event-stream");
     const { streams, quotas, services } = this.#options;
     quotas.reserve(services.snapshot(), principal, "streams", streams.endlessOf(principal.userId))();
@@ -96,6 +98,7 @@ export class LegacyEndpoint {
       remove();
       session.forget(stream);
     };
+    if (tap) stream.tap = (message) => tap.sent(message);
     session.open(stream);
     // Bun sends the head of a response with its first byte.
     stream.comment();
@@ -114,14 +117,14 @@ export class LegacyEndpoint {
       else if (message.method === "notifications/cancelled") session.cancel(message.params?.["requestId"]);
     }
     if (requests.length === 0) return new Response(null, { status: 202 });
-    const { request, principal, onLastBytes } = incoming;
+    const { request, principal, onLastBytes, tap } = incoming;
     const begun = new Set<AbortController>();
     const onGone = () => {
       // There is no way to get the answers later, so the calls are for nobody.
       for (const controller of begun) controller.abort();
     };
     const reply = new HttpReply(
-      { request, principal, expects: requests.length, isBatch, onLastBytes, onGone },
+      { request, principal, expects: requests.length, isBatch, tap, onLastBytes, onGone },
       this.#options,
     );
     for (const message of requests) {

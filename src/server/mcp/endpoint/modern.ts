@@ -8,7 +8,7 @@ import { logLevelIn } from "./log-levels.ts";
 
 /** Serves one message of the modern era. Its response is JSON, or a stream from the first notification on. */
 export function serveModern(
-  { request, requestId, principal, project, text, onLastBytes }: EndpointRequest,
+  { request, requestId, principal, project, text, onLastBytes, tap }: EndpointRequest,
   message: RpcMessage,
   options: EndpointOptions,
 ): Promise<Response> | Response {
@@ -16,7 +16,7 @@ export function serveModern(
   if (!("method" in message) || !("id" in message)) return new Response(null, { status: 202 });
   const gone = new AbortController();
   const reply = new HttpReply(
-    { request, principal, expects: 1, onLastBytes, onGone: () => gone.abort() },
+    { request, principal, expects: 1, tap, onLastBytes, onGone: () => gone.abort() },
     options,
   );
   const { params, capabilities } = opened(message.params ?? {});

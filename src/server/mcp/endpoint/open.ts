@@ -11,6 +11,7 @@ import type { AskProjectLlm } from "../project-llm.ts";
 import type { McpServers } from "../types.ts";
 import { McpCalls } from "./calls.ts";
 import { McpEndpoint } from "./endpoint.ts";
+import type { EndpointOptions } from "./endpoint-types.ts";
 import { McpMetrics } from "./mcp-metrics.ts";
 import { OfferChanges } from "./offer-changes.ts";
 import type { ClientSampler } from "./questions.ts";
@@ -30,6 +31,8 @@ export interface OpenEndpointOptions {
   askLlm: AskProjectLlm;
   /** Counts a call of a principal, or refuses it. Throws AppError `too_many_requests`. */
   admit(principal: Principal): void;
+  /** Returns what sees the messages of a request; undefined if nobody wants to. */
+  tap: EndpointOptions["tap"];
   now(): number;
   /** A monotonic clock, in milliseconds. */
   elapsed(): number;
@@ -46,7 +49,7 @@ export interface OpenEndpoint {
 
 /** Puts the endpoints of projects together. */
 export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
-  const { catalogue, servers, audit, streams, deadlines, quotas, sample, admit, now, elapsed, onError } =
+  const { catalogue, servers, audit, streams, deadlines, quotas, sample, admit, tap, now, elapsed, onError } =
     options;
   const metrics = new McpMetrics(options.metrics);
   const sealer = new Sealer(now);
@@ -65,6 +68,7 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
     streams,
     deadlines,
     quotas,
+    tap,
     // 128 bits.
     makeId: () => randomBytes(16).toString("hex"),
     elapsed,

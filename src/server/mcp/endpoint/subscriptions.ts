@@ -45,6 +45,8 @@ export class Subscriptions {
     quotas.reserve(services.snapshot(), principal, "streams", streams.endlessOf(principal.userId))();
     const subscription = new Subscription(id, principal, filter.lists, serverMeta(project));
     const { stream } = subscription;
+    const { tap } = incoming;
+    if (tap) stream.tap = (message) => tap.sent(message);
     const removeStream = streams.add(
       principal,
       () => {

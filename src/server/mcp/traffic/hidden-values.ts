@@ -1,0 +1,106 @@
+import { attachmentsOf } from "../../core/catalogue/attachments.ts";
+import { within } from "../../core/lifecycle.ts";
+import { redact } from "../../core/redact.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
+import type { ProjectRow } from "../../core/store/typed-rows.ts";
+import type { ReadSecret } from "../instances/server-values.ts";
+
+/** Shorter values are found everywhere. Characters. */
+const minLength = 4;
+
+/** The most texts that are looked for in one message. */
+const maxForms = 2000;
+
+/** Milliseconds for which the values of a project are not looked up again. */
+const freshFor = 1000;
+
+/** Milliseconds that secret backends have to answer. */
+const timeout = 2000;
+
+/** The form of mcpctl's own bearers. */
+const bearers = /\bmcpctl_(?:ses|pat)_[0-9a-z]{10,}/g;
+
+/** The values of secrets that the MCP servers of one project are given. They must not be seen in its messages (T221). */
+export class HiddenValues {
+  readonly #read: ReadSecret;
+  readonly #now: () => number;
+  /** Also values that a process may still have although the secret has others by now. */
+  readonly #forms = new Set<string>();
+  #newest: { snapshot: Snapshot; at: number; fault: Promise<string | undefined> } | undefined;
+
+  constructor(read: ReadSecret, now: () => number) {
+    this.#read = read;
+    this.#now = now;
+  }
+
+  /**
+   * Reads the values as they are now.
+   *
+   * @returns the reason why they are not all known, if so
+   */
+  refresh(snapshot: Snapshot, project: ProjectRow): Promise<string | undefined> {
+    const at = this.#now();
+    const newest = this.#newest;
+    if (newest?.snapshot === snapshot && at - newest.at < freshFor) return newest.fault;
+    const fault = this.#load(snapshot, project);
+    this.#newest = { snapshot, at, fault };
+    return fault;
+  }
+
+  /** Returns a text without the values, in each form in which JSON and URLs may have them. */
+  mask(text: string): string {
+    let plain = redact(text, undefined).replace(bearers, "[redacted]");
+    for (const form of this.#forms) if (plain.includes(form)) plain = plain.replaceAll(form, "[redacted]");
+    return plain;
+  }
+
+  async #load(snapshot: Snapshot, project: ProjectRow): Promise<string | undefined> {
+    const refs = attachmentsOf(snapshot, project.name).flatMap(({ name }) => {
+      const { env = [], headers = [] } = snapshot.named("server", name)?.spec ?? {};
+      return [...env, ...headers].flatMap(({ valueFrom }) => (valueFrom ? [valueFrom.secretRef] : []));
+    });
+    const current = new Set<string>();
+    const unread = new Set<string>();
+    const reads = refs.map(async ({ name, key }) => {
+      const row = snapshot.named("secret", name);
+      // Without it a server does not start.
+      if (!row?.status.keys.includes(key)) return;
+      unread.add(name);
+      const values = await this.#read(row);
+      for (const form of formsOf(values[key] ?? "")) current.add(form);
+      unread.delete(name);
+    });
+    await within(timeout, Promise.allSettled(reads));
+    const [name] = unread;
+    if (name !== undefined) return `secret "${name}" cannot be read, so its value cannot be masked`;
+    if (current.size > maxForms) return "its MCP servers have too many secrets to mask";
+    this.#remember(current);
+    return undefined;
+  }
+
+  /** Puts the current values behind all others, of which the oldest are forgotten. */
+  #remember(current: ReadonlySet<string>): void {
+    for (const form of current) {
+      this.#forms.delete(form);
+      this.#forms.add(form);
+    }
+    for (const form of this.#forms) {
+      if (this.#forms.size <= maxForms) return;
+      this.#forms.delete(form);
+    }
+  }
+}
+
+/** Returns a value as it is, in JSON, in JSON within JSON, in a URL and in base64; and its lines. */
+function formsOf(value: string): string[] {
+  const inJson = (text: string) => JSON.stringify(text).slice(1, -1);
+  const base64 = Buffer.from(value).toString("base64").replace(/=+$/, "");
+  const whole = [
+    value,
+    inJson(value),
+    inJson(inJson(value)),
+    encodeURIComponent(value.toWellFormed()),
+    base64,
+  ];
+  return [...whole, ...value.split(/\r?\n/)].filter((form) => form.length >= minLength);
+}
