@@ -26,6 +26,9 @@ export type FloodResult = Record<string, Record<string, number>>;
 /** An attack without an end in this time hangs. Milliseconds. */
 const patience = 60_000;
 
+/** The most bytes of a frame of an agent that the server takes, without what stands around the text of an attack. */
+const maxFrameBytes = 8 * 1024 * 1024 - 1024;
+
 export type Attack = (signal: AbortSignal) => Promise<string>;
 
 async function run(flood: Flood): Promise<FloodResult> {
@@ -64,11 +67,13 @@ export async function attacksOf({ port, caller, publisher, bytes }: Flood): Prom
     };
   };
   const bodies = Object.entries(hostileBodies(bytes));
+  const frames = hostileBodies(Math.min(bytes, maxFrameBytes));
+  attacks["frame: longer than any may be"] = (signal) => frame(port, publisher, "x".repeat(bytes), signal);
   for (const [name, body] of bodies) {
     attacks[`login: ${name}`] = post("/api/v1/auth/login", body);
     attacks[`call: ${name}`] = post("/v1/chat/completions", body, caller);
     attacks[`messages: ${name}`] = post("/v1/messages", body, caller);
-    attacks[`frame: ${name}`] = (signal) => frame(port, publisher, body, signal);
+    attacks[`frame: ${name}`] = (signal) => frame(port, publisher, frames[name]!, signal);
   }
   // Every other route that takes a body gets one of the bodies, with a bearer that may do little and with none.
   const description = await fetch(`${url}/openapi.json`, { headers: { authorization: `Bearer ${caller}` } });

@@ -41,6 +41,8 @@ export const maxJsonItems = 100_000;
 export const maxJsonStructure = 4 * 1024 * 1024;
 /** Escapes such as `\n` that the strings of JSON may have: each takes as long to parse as dozens of plain characters. */
 const maxJsonEscapes = 1_000_000;
+/** Characters of the top-level fields that `shortFields` parses. */
+const longestField = 64 * 1024;
 /** A string costs as much as so many characters outside strings. */
 const stringCharacters = 4;
 /** A scan in turns reads so many characters outside strings in one turn of the event loop: about 10 ms. */
@@ -53,6 +55,8 @@ export interface JsonLimits {
   maxStructure?: number;
   /** The most keys; as many as elements if not given. An object of many keys takes far longer to parse than numbers do. */
   maxKeys?: number;
+  /** The most escapes in strings of a long text. */
+  maxEscapes?: number;
   /** Name of the text in errors; "the body" if not given. */
   subject?: string;
   /** Refuses a key that appears twice in one object: two readers could disagree on it (T61). */
@@ -96,9 +100,10 @@ class JsonScanner {
   constructor(text: string, limits: JsonLimits) {
     this.#text = text;
     this.#limits = limits;
-    if (text.length > 2 * maxJsonEscapes)
-      this.#countedEnd = countedStrings(text, () =>
-        this.#excess(`more than ${maxJsonEscapes} escapes in its strings`),
+    const { maxEscapes = maxJsonEscapes } = limits;
+    if (text.length > 2 * maxEscapes)
+      this.#countedEnd = countedStrings(text, maxEscapes, () =>
+        this.#excess(`more than ${maxEscapes} escapes in its strings`),
       );
     this.#at = this.#skipSpace(0);
     if (text.charCodeAt(this.#at) !== openBrace)
@@ -185,7 +190,7 @@ class JsonScanner {
 }
 
 /** Returns a function that does what `stringEnd` does, and throws `tooMany` for too many escapes in all strings. */
-function countedStrings(text: string, tooMany: () => AppError): (start: number) => number {
+function countedStrings(text: string, most: number, tooMany: () => AppError): (start: number) => number {
   let escapes = 0;
   let slash = 0;
   return (start) => {
@@ -195,75 +200,12 @@ function countedStrings(text: string, tooMany: () => AppError): (start: number) 
       // A search is repeated only after its result has been passed: otherwise the time would be quadratic.
       if (slash !== -1 && slash < from) slash = text.indexOf("\\", from);
       if (slash === -1 || slash > end) return end + 1;
-      if (++escapes > maxJsonEscapes) throw tooMany();
+      if (++escapes > most) throw tooMany();
       from = slash + 2;
       if (end < from) end = text.indexOf('"', from);
     }
     throw notJson();
   };
-}
-
-/**
- * Replaces values of the top-level object in JSON text; keys that the text lacks become its first ones. Every other
- * byte stays: big integers, the order of keys, white space. A value of undefined changes nothing.
- *
- * @param names As those of `spliceTexts`.
- */
-export function spliceTopLevel(
-  text: string,
-  scan: JsonScan,
-  values: Record<string, unknown>,
-  names?: ReadonlyMap<string, string | null>,
-): string {
-  const texts = new Map<string, string>();
-  for (const key in values) if (values[key] !== undefined) texts.set(key, JSON.stringify(values[key]));
-  return spliceTexts(text, scan, texts, names);
-}
-
-/**
- * Does the same with values that are JSON text already.
- *
- * @param names New names of keys. A key with the name null is removed, with its value and one comma.
- */
-export function spliceTexts(
-  text: string,
-  scan: JsonScan,
-  texts: ReadonlyMap<string, string>,
-  names: ReadonlyMap<string, string | null> = noNames,
-): string {
-  let rest = "";
-  let from = scan.inside;
-  let isFirst = true;
-  for (const { key, start, end } of scan.members) {
-    const name = names.get(key);
-    const value = texts.get(key);
-    // Members that stay as they are go along with the next one that does not. Where one is removed, each stands alone.
-    if (value === undefined && names.size === 0) continue;
-    if (name !== null) {
-      const lead = text.slice(from, start);
-      const joined = isFirst && names.size > 0 ? lead.replace(/^\s*,/, "") : lead;
-      rest += name === undefined ? joined : joined.replace(keyText, () => JSON.stringify(name));
-      rest += value ?? text.slice(start, end);
-      isFirst = false;
-    }
-    from = end;
-  }
-  rest += text.slice(from);
-  let added = "";
-  for (const [key, value] of texts)
-    if (!scan.members.some((member) => member.key === key))
-      added += `${added === "" ? "" : ","}${JSON.stringify(key)}:${value}`;
-  const isAlone = names.size === 0 ? scan.members.length === 0 : isFirst;
-  return text.slice(0, scan.inside) + added + (added === "" || isAlone ? "" : ",") + rest;
-}
-
-const noNames: ReadonlyMap<string, null> = new Map();
-const noTexts: ReadonlyMap<string, string> = new Map();
-const keyText = /"(?:[^"\\]|\\.)*"/;
-
-/** Removes a key of the top-level object from JSON text. Every other byte stays, but for one comma. */
-export function withoutTopLevel(text: string, scan: JsonScan, key: string): string {
-  return spliceTexts(text, scan, noTexts, new Map([[key, null]]));
 }
 
 /** JSON.rawJSON and a reviver that sees the source, which TypeScript's library does not describe yet. */
@@ -293,13 +235,36 @@ export function parseExact(text: string): unknown {
   );
 }
 
+/** The short top-level fields of an object, parsed, and the long ones as their text. */
+export interface ShortFields {
+  fields: Record<string, unknown>;
+  rest: ReadonlyMap<string, string>;
+}
+
+/** Parses the short top-level fields of an object. Throws SyntaxError. */
+export function shortFields(text: string, { members }: JsonScan): ShortFields {
+  const fields: [string, unknown][] = [];
+  const rest = new Map<string, string>();
+  for (const { key, start, end } of members) {
+    const value = text.slice(start, end);
+    if (value.length > longestField) rest.set(key, value);
+    else fields.push([key, JSON.parse(value)]);
+  }
+  return { fields: Object.fromEntries(fields), rest };
+}
+
 /** Returns true for a JSON object: not for null, and not for an array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Limits of JSON that a provider, a model or a server wrote. Its answer may contain a request, which has 64 levels. */
-const foreignLimits: JsonLimits = { maxDepth: 100, maxKeys: 50_000, subject: "the JSON" };
+const foreignLimits: JsonLimits = {
+  maxDepth: 100,
+  maxKeys: 50_000,
+  maxStructure: 2 * 1024 * 1024,
+  subject: "the JSON",
+};
 /** A text of so many characters cannot be nested so deeply that reading or writing it costs much. */
 const shortText = 1024;
 
@@ -326,6 +291,18 @@ export function parsedObject(text: string, limits: Partial<JsonLimits> = {}): ob
     refuseExcess(text, limits);
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Parses the short top-level fields of an object of somebody else, which may be long. Returns undefined for what is no
+ * object, and for text that exceeds the limits.
+ */
+export function shortFieldsOf(text: string, limits: Partial<JsonLimits> = {}): ShortFields | undefined {
+  try {
+    return shortFields(text, scanJson(text, { ...foreignLimits, ...limits }));
   } catch {
     return undefined;
   }

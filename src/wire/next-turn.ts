@@ -1,20 +1,36 @@
+/** Turns of the event loop between two pieces of long work: a small request, which takes several turns, meets few of them. */
+const restingTurns = 3;
+
 /** The work that waits for a turn, in the order in which it came. */
 const waiting: (() => void)[] = [];
+/** True from the first piece of work until the turns after the last one are over. */
+let isBusy = false;
 
 /**
- * Returns in a later turn of the event loop, so that long work lets other requests go in between. Each turn has one piece
- * of such work: several large requests at the same time take more turns, not longer ones.
+ * Returns in a later turn of the event loop, so that long work lets other requests go in between. A turn has one piece of
+ * such work, and those after it have none: several large requests at the same time take more turns, not longer ones.
  */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     waiting.push(resolve);
-    if (waiting.length === 1) setImmediate(takeTurn);
+    if (isBusy) return;
+    isBusy = true;
+    setImmediate(takeTurn);
   });
 }
 
 function takeTurn(): void {
-  waiting.shift()!();
-  if (waiting.length > 0) setImmediate(takeTurn);
+  const work = waiting.shift();
+  if (!work) {
+    isBusy = false;
+    return;
+  }
+  work();
+  setImmediate(rest, restingTurns);
+}
+
+function rest(turns: number): void {
+  setImmediate(turns > 1 ? rest : takeTurn, turns - 1);
 }
 
 /** A text or body of more characters or bytes is handled in several turns of the event loop. */

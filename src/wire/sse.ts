@@ -203,19 +203,48 @@ function hasMore(bytes: Uint8Array, byte: number, most: number): boolean {
   return true;
 }
 
+/** Bytes that are looked at one by one: most frames end within them. Then a search skips what has no line end. */
+const nearBytes = 512;
+
 /**
  * Returns the end of the last complete frame in `bytes`: the index after its blank line, or 0 when no blank line ends
  * at or after `from`.
  */
 export function lastFrameEnd(bytes: Uint8Array, from = 0): number {
-  for (let at = bytes.length - 1; at >= from; at--) if (endsBlankLine(bytes, at)) return at + 1;
+  let at = bytes.length - 1;
+  let feed = at + 1;
+  let carriage = at + 1;
+  while (at >= from) {
+    const near = Math.max(from, at - nearBytes + 1);
+    for (; at >= near; at--) if (endsBlankLine(bytes, at)) return at + 1;
+    if (at < from) break;
+    if (feed > at) feed = bytes.lastIndexOf(lineFeed, at);
+    if (carriage > at) carriage = bytes.lastIndexOf(carriageReturn, at);
+    at = Math.max(feed, carriage);
+  }
   return 0;
 }
 
 /** Returns the end of the first frame that ends at or after `from`: the index after its blank line, or -1. */
 export function firstFrameEnd(bytes: Uint8Array, from = 0): number {
-  for (let at = from; at < bytes.length; at++) if (endsBlankLine(bytes, at)) return at + 1;
+  const { length } = bytes;
+  let at = from;
+  let feed = -1;
+  let carriage = -1;
+  while (at < length) {
+    const near = Math.min(length, at + nearBytes);
+    for (; at < near; at++) if (endsBlankLine(bytes, at)) return at + 1;
+    // Each is searched again only after it has been passed: otherwise the time would be quadratic.
+    if (feed < at) feed = indexOrEnd(bytes, lineFeed, at);
+    if (carriage < at) carriage = indexOrEnd(bytes, carriageReturn, at);
+    at = Math.min(feed, carriage);
+  }
   return -1;
+}
+
+function indexOrEnd(bytes: Uint8Array, byte: number, from: number): number {
+  const at = bytes.indexOf(byte, from);
+  return at === -1 ? bytes.length : at;
 }
 
 /** Returns true if the byte at `at` ends a blank line: it is the second of two line ends. */

@@ -7,10 +7,8 @@ import {
   refuseExcess,
   scanJson,
   scanJsonInTurns,
-  spliceTexts,
-  spliceTopLevel,
-  withoutTopLevel,
 } from "../../src/wire/json.ts";
+import { spliceTexts, spliceTopLevel, withoutTopLevel } from "../../src/wire/json-splice.ts";
 
 const depth64 = { maxDepth: 64 };
 const strict = { maxDepth: 64, rejectDuplicateKeys: true };

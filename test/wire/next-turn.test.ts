@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { nextTurn } from "../../src/wire/next-turn.ts";
 
-it("gives each turn of the event loop to one piece of work, in the order in which it came (T60)", async () => {
+it("gives each turn of the event loop to one piece of work, in the order in which it came (T60, T137)", async () => {
   const steps: string[] = [];
   let turn = 0;
   const work = async (name: string) => {
@@ -19,5 +19,7 @@ it("gives each turn of the event loop to one piece of work, in the order in whic
   await Promise.all([work("a"), work("b")]);
   isOver = true;
   expect(steps.map((step) => step.slice(0, 2))).toEqual(["a1", "b1", "a2", "b2", "a3", "b3"]);
-  expect(new Set(steps.map((step) => step.split(" in ")[1])).size).toBe(steps.length);
+  const turns = steps.map((step) => Number(step.split(" in ")[1]));
+  // Three turns have no such work, so that small requests meet few of these pieces.
+  for (const [at, turn] of turns.slice(1).entries()) expect(turn - turns[at]!).toBeGreaterThanOrEqual(4);
 });

@@ -120,4 +120,22 @@ describe("frame ends", () => {
     expect(firstFrameEnd(bytesOf(text))).toBe(first);
     expect(lastFrameEnd(bytesOf(text))).toBe(last);
   });
+
+  it("are found behind long lines, whatever ends them", () => {
+    const line = "x".repeat(3000);
+    for (const [blank, single] of [
+      ["\n\n", "\n"],
+      ["\r\n\r\n", "\r\n"],
+      ["\r\r", "\r"],
+      ["\n\r\n", "\r\n"],
+    ]) {
+      const frame = `${line}${single}${line}${blank}`;
+      const bytes = bytesOf(frame + frame + line + single);
+      expect(firstFrameEnd(bytes)).toBe(frame.length);
+      expect(firstFrameEnd(bytes, frame.length)).toBe(2 * frame.length);
+      expect(firstFrameEnd(bytes, 2 * frame.length)).toBe(-1);
+      expect(lastFrameEnd(bytes)).toBe(2 * frame.length);
+      expect(lastFrameEnd(bytes, 2 * frame.length)).toBe(0);
+    }
+  });
 });

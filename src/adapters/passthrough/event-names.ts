@@ -1,8 +1,9 @@
 import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
-import { parsedObject } from "../../wire/json.ts";
+import { parsedObject, shortFieldsOf } from "../../wire/json.ts";
 import { firstFrameEnd, hasManyLines, SseParser } from "../../wire/sse.ts";
 import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
+import { usualFrameBytes } from "./watch.ts";
 
 /** Bytes of `data:{}` with a blank line. A shorter frame has no name. */
 const shortestFrame = 9;
@@ -65,7 +66,8 @@ export class EventNamesPipe implements StreamPipe {
     for (let start = 0; start < bytes.length; ) {
       const end = firstFrameEnd(bytes, start);
       const frame = bytes.subarray(start, end === -1 ? bytes.length : end);
-      const name = this.#missingName(frame);
+      // A part of a long frame passes as it is.
+      const name = end === -1 ? undefined : this.#missingName(frame);
       if (this.#areThere) return out;
       if (name !== undefined) parts.push(Buffer.from(`event: ${name}\n`));
       parts.push(frame);
@@ -81,7 +83,15 @@ export class EventNamesPipe implements StreamPipe {
     if (!event) return undefined;
     this.#areMissing ??= event.event === "message";
     if (event.event !== "message") return undefined;
-    const { type } = (parsedObject(event.data) ?? {}) as { type?: unknown };
-    return typeof type === "string" && /^[\w.]+$/.test(type) ? type : undefined;
+    return typeOf(event.data);
   }
+}
+
+/** Returns the `type` of an event. Most have it first; it is searched, without parsing the rest of a long event. */
+function typeOf(data: string): string | undefined {
+  const [, first] = /^\{"type": ?"([\w.]+)"/.exec(data) ?? [];
+  if (first !== undefined) return first;
+  const isLong = data.length > usualFrameBytes;
+  const { type } = ((isLong ? shortFieldsOf(data)?.fields : parsedObject(data)) ?? {}) as { type?: unknown };
+  return typeof type === "string" && /^[\w.]+$/.test(type) ? type : undefined;
 }

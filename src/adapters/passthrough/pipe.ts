@@ -1,11 +1,16 @@
-import { ByteBuffer } from "../../wire/byte-buffer.ts";
 import { doneData } from "../../wire/dialects/chat.ts";
 import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
+import { Pieces } from "../../wire/pieces.ts";
 import { firstFrameEnd, hasManyLines, lastFrameEnd, SseParser } from "../../wire/sse.ts";
 import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
-import type { StreamWatch, Verdict } from "./watch.ts";
+import { type StreamWatch, usualFrameBytes, type Verdict } from "./watch.ts";
+
+/** The most bytes of a blank line: its end is known from these and the next one. */
+const blankLineBytes = 3;
+const blankLine = Buffer.from("\n\n");
+const nothing = new Uint8Array(0);
 
 /**
  * Passes a stream through unchanged, and watches it for usage, the finish, the terminal frame and an error. A chunk of
@@ -14,7 +19,12 @@ import type { StreamWatch, Verdict } from "./watch.ts";
  */
 export class PassthroughPipe implements StreamPipe {
   readonly #watch: StreamWatch;
-  readonly #held = new ByteBuffer();
+  /** The begin of a frame that a chunk has cut. */
+  readonly #held = new Pieces();
+  /** The last bytes held: they may begin the blank line of the frame. */
+  #heldEnd: Uint8Array = nothing;
+  /** The frame that is held is longer than usual and may end the answer. */
+  #isLongEnd = false;
   /** The last two bytes of a frame that is too large to be held: they may begin its blank line. */
   #unwatched: Uint8Array | undefined;
   done = false;
@@ -50,18 +60,17 @@ export class PassthroughPipe implements StreamPipe {
       const cut = lastFrameEnd(chunk);
       if (cut === chunk.length) return this.#frames(chunk);
       const whole = this.#frames(chunk.subarray(0, cut));
-      this.#held.append(chunk.subarray(cut));
-      return joined(whole, this.#overflow());
+      return joined(whole, this.#hold(chunk.subarray(cut)));
     }
     // The last byte held may be a CR: the next byte decides what it ends.
-    const from = this.#held.length - 1;
-    this.#held.append(chunk);
-    const cut = lastFrameEnd(this.#held.bytes, from);
-    if (cut === 0) return this.#overflow();
-    const bytes = this.#held.take();
-    const whole = this.#frames(bytes.subarray(0, cut));
-    this.#held.append(bytes.subarray(cut));
-    return joined(whole, this.#overflow());
+    const known = this.#heldEnd.length;
+    const seam = Buffer.concat([this.#heldEnd, chunk]);
+    const end = lastFrameEnd(seam, known - 1);
+    if (end === 0) return this.#hold(chunk);
+    const cut = end - known;
+    this.#held.add(chunk.subarray(0, cut));
+    const whole = this.#frames(this.#takeHeld());
+    return joined(whole, this.#hold(chunk.subarray(cut)));
   }
 
   end(): Uint8Array | string | null {
@@ -76,18 +85,22 @@ export class PassthroughPipe implements StreamPipe {
 
   /** Returns a last frame that lacks only its blank line; half a frame is dropped, and so is one of very many lines. */
   #endHeld(): Uint8Array | null {
-    const held = this.#held.take();
+    const held = this.#takeHeld();
     if (hasManyLines(held)) return null;
+    if (held.length > usualFrameBytes) {
+      const last = this.#frames(Buffer.concat([held, blankLine]));
+      return this.done ? last : null;
+    }
     const parser = new SseParser({ maxEventBytes: Number.POSITIVE_INFINITY });
     const events = [...parser.push(held), ...parser.end()];
     const isWhole = events.every(({ data }) => data.trim() === doneData || parsedObject(data));
     if (events.length === 0 || !isWhole) return null;
-    return this.#frames(Buffer.concat([held, Buffer.from("\n\n")]));
+    return this.#frames(Buffer.concat([held, blankLine]));
   }
 
   /** Reads whole frames. Returns those that are to be sent. */
   #frames(bytes: Uint8Array): Uint8Array | null {
-    if (!this.#watch.mayMatter(bytes)) return bytes.length > 0 ? bytes : null;
+    if (!this.#mayMatter(bytes)) return bytes.length > 0 ? bytes : null;
     const kept: Uint8Array[] = [];
     let keptFrom = 0;
     let start = 0;
@@ -112,16 +125,38 @@ export class PassthroughPipe implements StreamPipe {
   }
 
   #frame(bytes: Uint8Array): Verdict {
-    if (!this.#watch.mayMatter(bytes) || hasManyLines(bytes)) return "keep";
+    if (!this.#mayMatter(bytes) || hasManyLines(bytes)) return "keep";
     const [event] = new SseParser({ maxEventBytes: Number.POSITIVE_INFINITY }).push(bytes);
     return event ? this.#watch.read(event) : "keep";
   }
 
-  #overflow(): Uint8Array | null {
-    if (this.#held.length <= this.#watch.largestHeldFrame) return null;
-    const bytes = this.#held.take();
+  /** A long frame was only held because it may matter. */
+  #mayMatter(bytes: Uint8Array): boolean {
+    return bytes.length > usualFrameBytes || this.#watch.mayMatter(bytes);
+  }
+
+  /** Holds the begin of a frame. Returns all of it, unwatched, where it is too long. */
+  #hold(piece: Uint8Array): Uint8Array | null {
+    if (piece.length === 0) return null;
+    // A copy: a few bytes must not keep all of the chunk in memory.
+    this.#held.add(this.#held.length === 0 ? new Uint8Array(piece) : piece);
+    this.#heldEnd = lastBytes(this.#heldEnd, piece);
+    if (this.#held.length <= usualFrameBytes) return null;
+    if (!this.#isLongEnd) {
+      const beginning = this.#held.take();
+      this.#held.add(beginning);
+      this.#isLongEnd = this.#watch.mayBeLong?.(beginning) ?? false;
+    }
+    if (this.#isLongEnd && this.#held.length <= this.#watch.largestHeldFrame) return null;
+    const bytes = this.#takeHeld();
     this.#unwatched = bytes.slice(-2);
     return bytes;
+  }
+
+  #takeHeld(): Uint8Array {
+    this.#heldEnd = nothing;
+    this.#isLongEnd = false;
+    return this.#held.take();
   }
 
   #passUnwatched(before: Uint8Array, chunk: Uint8Array): Uint8Array | null {
@@ -135,6 +170,12 @@ export class PassthroughPipe implements StreamPipe {
     const cut = end - before.length;
     return joined(cut > 0 ? chunk.subarray(0, cut) : null, this.push(chunk.subarray(cut)));
   }
+}
+
+/** Returns the last bytes of two pieces, one after the other. */
+function lastBytes(first: Uint8Array, second: Uint8Array): Uint8Array {
+  if (second.length >= blankLineBytes) return new Uint8Array(second.subarray(-blankLineBytes));
+  return Buffer.concat([first, second]).subarray(-blankLineBytes);
 }
 
 /** Returns the end of the frame at `start`, in bytes that end with a frame. */

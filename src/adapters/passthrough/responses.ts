@@ -1,14 +1,14 @@
 import { type ResponsesEvent, responsesUsage } from "../../wire/dialects/responses.ts";
 import type { StreamPosition } from "../../wire/dialects/types.ts";
 import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
-import { isObject, parsedObject } from "../../wire/json.ts";
+import { isObject, parsedObject, shortFieldsOf } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
 import { responsesFault } from "../provider-fault.ts";
 import { isCarriedState } from "../translation/carried-state.ts";
 import { isGiven } from "../translation/request-fields.ts";
 import { itemsOf, refuseState } from "../translation/responses-to-chat/stateless.ts";
 import type { ResponsesAnswer, StreamFault } from "../types.ts";
-import { hasAny, type Passthrough, type StreamWatch, type Verdict } from "./watch.ts";
+import { hasAny, type Passthrough, type StreamWatch, usualFrameBytes, type Verdict } from "./watch.ts";
 
 /**
  * The provider is asked to store nothing, because this server keeps no state between two calls, unless the llm says that
@@ -36,10 +36,15 @@ export const responsesPassthrough: Passthrough = {
 /** The most bytes of the last frame, which repeats the whole answer and most of the request. */
 const largestEnd = 16 * 1024 * 1024;
 
+/** The most characters of the items of an answer that are read in its last frame: more are not remembered. */
+const longestOutput = 8 * 1024 * 1024;
+
 const starts = [Buffer.from('"response.created"')];
 const ends = ["response.completed", "error", "response.failed", "response.incomplete"].map((type) =>
   Buffer.from(`"${type}"`),
 );
+
+const responseKey = [Buffer.from('"response"')];
 
 const sealed = "reasoning.encrypted_content";
 
@@ -89,14 +94,21 @@ class ResponsesWatch implements StreamWatch {
     return hasAny(bytes, ends) || (this.position === undefined && hasAny(bytes, starts));
   }
 
+  // Where the keys are sorted, the type of the last event stands behind the whole answer.
+  mayBeLong(beginning: Uint8Array): boolean {
+    return this.mayMatter(beginning) || hasAny(beginning, responseKey);
+  }
+
   read({ data }: SseEvent): Verdict {
+    const isLong = data.length > usualFrameBytes;
     // The first event repeats the request, which is too long to be parsed for an id.
     if (this.position === undefined) {
-      const [, responseId] = /"id": ?"(resp_[\w-]+)"/.exec(data) ?? [];
+      const [, responseId] =
+        /"id": ?"(resp_[\w-]+)"/.exec(isLong ? data.slice(0, usualFrameBytes) : data) ?? [];
       if (responseId !== undefined) this.position = { responseId };
     }
-    if (!endOfResponse.test(data)) return "keep";
-    const event = (parsedObject(data) ?? {}) as ResponsesEvent;
+    if (!isLong && !endOfResponse.test(data)) return "keep";
+    const event = ((isLong ? longEvent(data) : parsedObject(data)) ?? {}) as ResponsesEvent;
     const { type, response, sequence_number: sequence } = event;
     const usage = responsesUsage(response?.usage);
     if (usage) this.usage = usage;
@@ -110,6 +122,23 @@ class ResponsesWatch implements StreamWatch {
     this.finished = true;
     return "last";
   }
+}
+
+/** Tools that a long event repeats are some thousand small elements. */
+const longLimits = { maxStructure: 2 * 1024 * 1024, maxEscapes: 400_000 };
+
+/** Parses what is read of a long event: not the request that it repeats. Returns undefined for what is no such event (T137). */
+function longEvent(data: string): object | undefined {
+  const event = shortFieldsOf(data, longLimits);
+  const text = event?.rest.get("response");
+  if (text === undefined) return event?.fields;
+  const response = shortFieldsOf(text, longLimits);
+  const output = response?.rest.get("output");
+  const isRead = output !== undefined && output.length <= longestOutput;
+  return {
+    ...event?.fields,
+    response: { ...response?.fields, ...(isRead && { output: parsedObject(output) }) },
+  };
 }
 
 /** A cheap test for the events that end an answer; parsing decides. */

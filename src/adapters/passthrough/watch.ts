@@ -32,6 +32,8 @@ export interface StreamWatch {
   readonly terminal: string | undefined;
   /** A cut frame larger than this, in bytes, passes without being read. */
   readonly largestHeldFrame: number;
+  /** Returns true for the begin of a cut frame that is held although it is longer than usual. */
+  mayBeLong?(beginning: Uint8Array): boolean;
   readonly position?: StreamPosition | undefined;
   readonly answer?: ResponsesAnswer | undefined;
   /** A cheap test on raw bytes: returns false for almost every frame that `read` would only keep. */

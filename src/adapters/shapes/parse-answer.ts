@@ -1,5 +1,12 @@
 import { AppError } from "../../errors.ts";
-import { type JsonLimits, maxJsonItems, parseExact, refuseExcess, scanJsonInTurns } from "../../wire/json.ts";
+import {
+  type JsonLimits,
+  maxJsonItems,
+  parseExact,
+  refuseExcess,
+  scanJsonInTurns,
+  shortFields,
+} from "../../wire/json.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
 
 /** The most bytes of an answer that is parsed whole. */
@@ -26,9 +33,6 @@ const passedLimits: JsonLimits = {
   maxItems: Number.POSITIVE_INFINITY,
   maxStructure: Number.POSITIVE_INFINITY,
 };
-
-/** The most characters of a top-level field that is parsed in an answer that passes through. */
-const longestField = 64 * 1024;
 
 /**
  * Parses the answer of a provider. Throws AppError `provider_error` if it is not JSON, or exceeds a limit (T60).
@@ -74,11 +78,7 @@ export async function parseAnswerInTurns(text: string, exact: boolean): Promise<
  */
 export async function parseShortFields(text: string): Promise<Record<string, unknown>> {
   try {
-    const { members } = await scanJsonInTurns(text, passedLimits);
-    const short = members.filter(({ start, end }) => end - start <= longestField);
-    return Object.fromEntries(
-      short.map(({ key, start, end }) => [key, parseAnswer(text.slice(start, end), false)]),
-    );
+    return shortFields(text, await scanJsonInTurns(text, passedLimits)).fields;
   } catch (error) {
     throw notUsable(error);
   }

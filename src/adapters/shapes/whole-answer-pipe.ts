@@ -1,9 +1,9 @@
 import { AppError } from "../../errors.ts";
-import { ByteBuffer } from "../../wire/byte-buffer.ts";
 import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { isObject } from "../../wire/json.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
+import { Pieces } from "../../wire/pieces.ts";
 import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
 import { maxParsedBytes, parseAnswerInTurns } from "./parse-answer.ts";
 import type { AnswerShapes } from "./types.ts";
@@ -18,7 +18,7 @@ const turnBytes = 256 * 1024;
 export class WholeAnswerPipe implements StreamPipe {
   readonly #pipe: StreamPipe;
   readonly #shapes: AnswerShapes;
-  readonly #bytes = new ByteBuffer();
+  readonly #bytes = new Pieces();
   #fault: StreamFault | undefined;
   readonly #converted: Buffer[] = [];
 
@@ -56,7 +56,7 @@ export class WholeAnswerPipe implements StreamPipe {
   push(chunk: Uint8Array): null {
     if (this.#bytes.length + chunk.length > maxParsedBytes)
       throw new AppError("provider_error", `the provider's response exceeds ${maxParsedBytes} bytes`);
-    this.#bytes.append(chunk);
+    this.#bytes.add(chunk);
     return null;
   }
 
@@ -65,7 +65,7 @@ export class WholeAnswerPipe implements StreamPipe {
    * not JSON.
    */
   async convert(): Promise<void> {
-    const text = Buffer.from(this.#bytes.take()).toString();
+    const text = this.#bytes.take().toString();
     const body = await parseAnswerInTurns(text, true);
     this.#fault = this.#shapes.faultIn(body);
     if (this.#fault || !isObject(body)) return;

@@ -56,8 +56,11 @@ export interface TcpOptions {
  */
 const maxRequestBodySize = Number.MAX_SAFE_INTEGER;
 
-/** The most bytes of a frame. A response that is not streamed comes in one frame, and a body has 32 MB at most. */
-const maxFrameBytes = 33 * 1024 * 1024;
+/**
+ * The most bytes of a frame: Bun puts it together and decodes it in one turn of the event loop. An agent of revision 3
+ * sends bodies in parts; of an older one, a response that is not streamed comes in one frame (T137).
+ */
+const maxFrameBytes = 8 * 1024 * 1024;
 
 /** The most bytes that wait for a slow peer: two bodies of the largest size. */
 const maxWaitingBytes = 64 * 1024 * 1024;

@@ -9,8 +9,8 @@ import {
   type ScannedJson,
   scanJson,
   scanJsonInTurns,
-  withoutTopLevel,
 } from "../../wire/json.ts";
+import { withoutTopLevel } from "../../wire/json-splice.ts";
 import type { TaskError, WholeHead } from "../../wire/link/tasks.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
 

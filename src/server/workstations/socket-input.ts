@@ -1,5 +1,5 @@
 import { decodeBytes } from "../../wire/link/binary-frame.ts";
-import { largeText } from "../../wire/next-turn.ts";
+import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import { principalOf } from "../core/access/principals.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { AgentCall } from "./agent-call.ts";
@@ -23,8 +23,8 @@ export interface SocketInputOptions {
 /** A frame, or the end of the connection. */
 type Arrival = string | Buffer | (() => void);
 
-/** The most bytes of frames that may wait while a large one is read: as much as two responses of the largest size. */
-const maxWaitingBytes = 64 * 1024 * 1024;
+/** The most bytes of frames that may wait while a large one is read: as much as two frames of the largest size. */
+const maxWaitingBytes = 16 * 1024 * 1024;
 
 /** The messages and bytes that agents send over their WebSockets. A frame that no agent sends closes its link. */
 export class SocketInput {
@@ -80,6 +80,8 @@ export class SocketInput {
   async #large(link: LinkSession, text: string): Promise<void> {
     const waiting = { arrivals: [] as Arrival[], bytes: 0 };
     this.#waiting.set(link, waiting);
+    // To receive so many bytes has taken long already.
+    await nextTurn();
     const message = await readLargeMessage(text).catch(() => "malformed" as const);
     this.#waiting.delete(link);
     if (link.isOpen)

@@ -79,7 +79,7 @@ describe("a responses stream that passes through", () => {
     "is not parsed where a frame has very many lines, which end in %j (T63)",
     (lineEnd) => {
       const parsing = vi.spyOn(SseParser.prototype, "push");
-      const comments = Array(200).fill(bytesOf(`:${lineEnd}`.repeat(1000)));
+      const comments = Array(100).fill(bytesOf(`:${lineEnd}`.repeat(1000)));
       const end = `data: {"type":"response.completed"}${lineEnd}`;
       expect(through(pipe(), [...comments, bytesOf(end)])).toMatchObject({ text: "", finished: false });
       const whole = through(pipe(), [...comments, bytesOf(end + lineEnd)]);
@@ -104,6 +104,66 @@ describe("a responses stream that passes through", () => {
       Buffer.from(long).toString().length,
       22,
     ]);
+  });
+});
+
+describe("a long event of a responses stream that passes through (T137)", () => {
+  const text = "t".repeat(400_000);
+  const response = {
+    id: "resp_1",
+    instructions: "i".repeat(2_000_000),
+    output: [{ type: "message", content: [{ type: "output_text", text }] }],
+    usage: { input_tokens: 5, output_tokens: 7 },
+  };
+  const inPieces = (frame: string) =>
+    Array.from({ length: Math.ceil(frame.length / 65_536) }, (_, at) =>
+      bytesOf(frame.slice(at * 65_536, (at + 1) * 65_536)),
+    );
+
+  it.each([
+    ["first", { type: "response.completed", sequence_number: 9, response }],
+    ["last, because the keys are sorted", { response, sequence_number: 9, type: "response.completed" }],
+  ])("ends the answer, with its type %s, and the request in it is not parsed", (_, event) => {
+    const frame = `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+    const parsing = vi.spyOn(JSON, "parse");
+    const watched = pipe();
+    const sent = inPieces(frame).map((piece) => watched.push(piece));
+    const longest = Math.max(...parsing.mock.calls.map(([parsed]) => parsed.length));
+    parsing.mockRestore();
+    expect(
+      Buffer.concat(sent.flatMap((out) => (out === null ? [] : [Buffer.from(out as Uint8Array)]))),
+    ).toEqual(Buffer.from(frame));
+    expect([watched.finished, watched.done, watched.usage.completionTokens]).toEqual([true, true, 7]);
+    expect(watched.answer).toEqual({ id: "resp_1", output: response.output });
+    expect(longest).toBeLessThan(text.length + 1000);
+  });
+
+  it("fails the stream with the provider's error", () => {
+    const failed = { ...response, error: { code: "server_error", message: "it broke" } };
+    const { fault } = through(
+      pipe(),
+      inPieces(`data: ${JSON.stringify({ type: "response.failed", response: failed })}\n\n`),
+    );
+    expect(fault?.message).toBe("it broke");
+  });
+
+  it("is whole without its blank line, and dropped where half of it is missing", () => {
+    const frame = `data: ${JSON.stringify({ type: "response.completed", response })}`;
+    expect(through(pipe(), inPieces(frame))).toMatchObject({ finished: true, done: true });
+    const half = through(pipe(), inPieces(frame.slice(0, -10)));
+    expect([half.finished, half.text]).toEqual([false, ""]);
+  });
+
+  it("is not held where nothing in its begin says that it ends the answer", () => {
+    const watched = pipe();
+    const parsing = vi.spyOn(SseParser.prototype, "push");
+    const pieces = inPieces(`data: {"type":"response.image","b64":"${"x".repeat(1_000_000)}"}\n\n`);
+    const sent = pieces.map((piece) => watched.push(piece)?.length ?? 0);
+    expect(sent.slice(0, 4)).toEqual([0, 0, 0, 0]);
+    expect(sent[4]).toBe(5 * 65_536);
+    expect(sent.slice(5)).toEqual(pieces.slice(5).map(({ length }) => length));
+    expect(Math.max(...parsing.mock.calls.map(([bytes]) => bytes.length))).toBeLessThan(65_536);
+    parsing.mockRestore();
   });
 });
 

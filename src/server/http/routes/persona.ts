@@ -1,7 +1,8 @@
 import { AppError } from "../../../errors.ts";
 import { dialects } from "../../../wire/dialects/index.ts";
 import type { Operation } from "../../../wire/dialects/operations.ts";
-import { isObject, withoutTopLevel } from "../../../wire/json.ts";
+import { isObject } from "../../../wire/json.ts";
+import { withoutTopLevel } from "../../../wire/json-splice.ts";
 import type { PersonaRow } from "../../core/store/typed-rows.ts";
 import { findPersona, personaModel } from "../../inference/personas/persona.ts";
 import { personaRequestText } from "../../inference/personas/persona-request.ts";

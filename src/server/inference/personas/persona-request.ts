@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import type { Operation } from "../../../wire/dialects/operations.ts";
-import { type JsonScan, type ScannedJson, spliceTexts } from "../../../wire/json.ts";
+import type { JsonScan, ScannedJson } from "../../../wire/json.ts";
+import { spliceTexts } from "../../../wire/json-splice.ts";
 import type { PersonaRow } from "../../core/store/typed-rows.ts";
 import { personaDialects } from "./dialects/index.ts";
 import { unsupported } from "./dialects/persona-dialect.ts";

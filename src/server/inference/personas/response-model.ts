@@ -1,5 +1,6 @@
 import type { StreamPipe } from "../../../adapters/types.ts";
-import { scanJson, spliceTopLevel } from "../../../wire/json.ts";
+import { scanJson } from "../../../wire/json.ts";
+import { spliceTopLevel } from "../../../wire/json-splice.ts";
 
 /**
  * Responses of a persona have the requested name as their `model`, because not every caller may know the llm behind
