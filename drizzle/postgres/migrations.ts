@@ -216,4 +216,10 @@ ALTER TABLE "cluster_instances" ADD CONSTRAINT "cluster_instances_node_id_cluste
 CREATE UNIQUE INDEX "cluster_instances_number" ON "cluster_instances" USING btree ("server_id","number");--> statement-breakpoint
 CREATE INDEX "cluster_instances_node_id" ON "cluster_instances" USING btree ("node_id");`,
   },
+  {
+    name: "0007_impersonation",
+    sql: `ALTER TABLE "sessions" ADD COLUMN "impersonator_id" text;--> statement-breakpoint
+ALTER TABLE "sessions" ADD COLUMN "impersonator_session_id" text;--> statement-breakpoint
+ALTER TABLE "sessions" ADD CONSTRAINT "sessions_impersonator_id_resources_id_fk" FOREIGN KEY ("impersonator_id") REFERENCES "resources"("id") ON DELETE cascade ON UPDATE no action;`,
+  },
 ];

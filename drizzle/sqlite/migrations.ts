@@ -201,4 +201,9 @@ ALTER TABLE "usage" ADD "searches" integer DEFAULT 0 NOT NULL;`,
     sql: `DROP INDEX "resources_kind_scope_name";--> statement-breakpoint
 CREATE UNIQUE INDEX "resources_names" ON "resources" ("kind","scope","name",(case when "kind" = 'token' and "owner" is not null then "owner" else '' end));`,
   },
+  {
+    name: "0007_impersonation",
+    sql: `ALTER TABLE "sessions" ADD "impersonator_id" text REFERENCES resources(id) ON DELETE CASCADE;--> statement-breakpoint
+ALTER TABLE "sessions" ADD "impersonator_session_id" text;`,
+  },
 ];

@@ -105,6 +105,7 @@ const lines: [line: string, options?: CliOptions][] = [
   ["approve server one", { answers: ["y"] }],
   ["approve server one --yes -o yaml"],
   ["auth can-i run llms/one"],
+  ["config impersonate one"],
   ["config view"],
   ["config get-contexts"],
   ["provider"],

@@ -105,6 +105,14 @@ export function credentialsContract(open: () => Store): void {
       ).toBe("taken");
     });
 
+    it("end with the user or token that acts as their user", async () => {
+      const acting = { ...session("i", "bob"), impersonatorId: "alice", impersonatorSessionId: "a1" };
+      await store.commit([{ op: "insertSession", session: acting }]);
+      expect((await store.load()).sessions).toContainEqual(acting);
+      await store.commit([{ op: "delete", id: "alice", version: 1 }]);
+      expect(await sessions()).toEqual(["b1"]);
+    });
+
     it("end one at a time, and once", async () => {
       await store.commit([{ op: "deleteSession", id: "a1" }]);
       expect(await store.commit([{ op: "deleteSession", id: "a1" }])).toBe(6);

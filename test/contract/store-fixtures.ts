@@ -58,6 +58,8 @@ export const session = (id: string, userId: string, expiresAt = 2_000): Session 
   userId,
   createdAt: 1_000,
   expiresAt,
+  impersonatorId: null,
+  impersonatorSessionId: null,
 });
 
 export const backend = (isDefault: boolean) => ({

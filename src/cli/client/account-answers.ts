@@ -30,6 +30,8 @@ const IdentityAnswer = Type.Object({
   kind: Type.Union([Type.Literal("User"), Type.Literal("Token")]),
   user: Words,
   token: Type.Optional(Words),
+  /** Who acts as the user. */
+  impersonator: Type.Optional(Words),
   groups: Type.Array(Words),
   admin: Type.Boolean(),
   expiresAt: Type.Optional(Type.Union([Time, Type.Null()])),
@@ -39,4 +41,5 @@ export type Identity = Static<typeof IdentityAnswer>;
 export const identityAnswer = answerShape(IdentityAnswer);
 
 export const loginAnswer = answerShape(Type.Object({ token: Bearer }));
+export const impersonationAnswer = answerShape(Type.Object({ token: Bearer }));
 export const permissionAnswer = answerShape(Type.Object({ allowed: Type.Boolean() }));

@@ -15,6 +15,8 @@ export interface Endpoint {
   origin?: string;
   /** A sentence for the user, before anything is sent. */
   warning?: string;
+  /** The user that the token acts as, and who acts. */
+  actingAs?: { user: string; by: string };
 }
 
 interface SendOptions {
@@ -174,7 +176,13 @@ export class ApiClient {
     });
     if (response.ok) return response;
     const { answerError } = await import("./answer-error.ts");
-    throw await this.#reading(answerError(response));
+    const error = await this.#reading(answerError(response));
+    const { actingAs } = this.endpoint;
+    if (!actingAs || error.code !== "unauthenticated") throw error;
+    throw new AppError("unauthenticated", `you no longer act as ${actingAs.user}`, {
+      cause: error,
+      hint: "to be yourself again: mcpctl config impersonate --quit",
+    });
   }
 
   #text(response: Response, onBytes: () => void): Promise<string | undefined> {

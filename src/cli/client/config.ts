@@ -60,7 +60,8 @@ export function removeToken(home: string): void {
   rmSync(join(home, "credentials.json"), { force: true });
 }
 
-function readJson(path: string, secret: boolean): Record<string, unknown> | undefined {
+/** Reads a file of the command line; undefined if there is none. Throws AppError that names it. */
+export function readJson(path: string, secret: boolean): Record<string, unknown> | undefined {
   const text = readPrivateFile(path, { secret });
   if (text === undefined) return undefined;
   let value: unknown;

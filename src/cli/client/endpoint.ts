@@ -5,6 +5,7 @@ import { reasonText } from "../../system-errors.ts";
 import { acceptsConnections, systemDataFolder } from "../../unix-socket.ts";
 import type { Endpoint } from "./client.ts";
 import { type Config, type ContextEntry, readConfig, readToken } from "./config.ts";
+import { type Impersonation, readImpersonation } from "./impersonation.ts";
 
 const fallback = "http://127.0.0.1:7777";
 
@@ -21,19 +22,23 @@ interface Surroundings {
  * Finds the server and the token.
  *
  * Server: `--server`, then `--context`, MCPCTL_SERVER, MCPD_URL, the current context, a Unix socket of this machine
- * that can be opened, http://127.0.0.1:7777. Token: `--token-file`, MCPCTL_TOKEN, the file of the context,
- * credentials.json.
+ * that can be opened, http://127.0.0.1:7777. Token: `--token-file`, MCPCTL_TOKEN, that of an impersonation, the file of
+ * the context, credentials.json.
  *
  * @throws AppError if a setting names something that does not exist or is not safe to use
  */
 export async function resolveEndpoint(surroundings: Surroundings): Promise<Endpoint> {
   const server = await findServer(surroundings);
-  const token = findToken(surroundings, server);
+  const acting = findImpersonation(surroundings, server);
+  const token = acting
+    ? sendable(acting.token, "the token in impersonation.json")
+    : findToken(surroundings, server);
   const warning = straySecret(surroundings, server);
   return {
     url: server.url,
     ...(server.origin && { origin: server.origin }),
     ...(token && { token }),
+    ...(acting && { actingAs: { user: acting.user, by: acting.by } }),
     ...(warning && { warning }),
   };
 }
@@ -137,6 +142,11 @@ export function serverUrl(text: string, source: string): string {
   throw new AppError("usage", `${source}: "${text}" is not the address of a server`, {
     hint: "write http://host:7777, https://host or unix:///path/to/mcpctl.sock",
   });
+}
+
+/** Finds the user that commands to a server are made as. A token that the user gives has precedence. */
+function findImpersonation({ env, flags, home }: Surroundings, { url }: Server): Impersonation | undefined {
+  return flags.tokenFile || env["MCPCTL_TOKEN"] ? undefined : readImpersonation(home, url);
 }
 
 /** Finds the token for a server. The home is read only if nothing else says the token. */

@@ -181,6 +181,10 @@ export const config = defineGroup(
     "use-context": { summary: "Make a context the current one", load: async () => useContext },
     "set-context": { summary: "Add or change a context", load: async () => setContext },
     "delete-context": { summary: "Remove a context", load: async () => deleteContext },
+    impersonate: {
+      summary: "Act as another user, to see what that user sees",
+      load: async () => (await import("./config/impersonate.ts")).impersonate,
+    },
     ...Object.fromEntries(mcpClients.map((client) => [client.name, entryFor(client)])),
     // The name in earlier versions.
     "claude-generate": { ...entryFor(mcpClients[0]!), hidden: true },

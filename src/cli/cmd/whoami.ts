@@ -26,10 +26,11 @@ export const whoami = defineVerb({
 
 /** The lines that describe who the user is. */
 export function identityLines(identity: Identity, context: Context): { label: string; value: string }[] {
-  const { user, token, groups, admin, expiresAt } = identity;
+  const { user, token, impersonator, groups, admin, expiresAt } = identity;
   return [
     { label: "User", value: user },
     ...(token === undefined ? [] : [{ label: "Token", value: token }]),
+    ...(impersonator === undefined ? [] : [{ label: "Impersonated by", value: impersonator }]),
     { label: "Groups", value: groups.join(", ") || "-" },
     { label: "Administrator", value: admin ? "yes" : "no" },
     ...(expiresAt ? [{ label: "Expires", value: `${expiresAt} (${age(expiresAt, context.now())})` }] : []),

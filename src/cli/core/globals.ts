@@ -15,6 +15,12 @@ export const globalArgs = {
     valueHint: "URL",
     description: "The server: http://…, https://… or unix:///path/to/mcpctl.sock",
   },
+  "daemon-url": {
+    type: "string",
+    valueHint: "URL",
+    hidden: true,
+    description: "The name of --server in earlier versions",
+  },
   "token-file": { type: "string", valueHint: "FILE", description: "Read the token from this file" },
   context: { type: "string", valueHint: "NAME", description: "Use this context of the config" },
   direct: { type: "boolean", description: "Call the server itself, not through the agent of this machine" },
@@ -40,7 +46,7 @@ export function globalFlags(values: Readonly<Record<string, Value>>): GlobalFlag
   const timeout = text("timeout");
   return {
     output: text("output"),
-    server: text("server"),
+    server: text("server") ?? text("daemon-url"),
     tokenFile: text("token-file"),
     context: text("context"),
     project: text("project"),

@@ -34,7 +34,9 @@ export function verbHelp(path: string, verb: CommandVerb, args: Args): string {
   if (examples.length > 0) blocks.push(`Examples:\n${examples.join("\n\n")}`);
   if (verb.verbs) blocks.push(...verbLists(verb.verbs));
   if (Object.keys(own).length > 0) blocks.push(["Flags:", ...flagLines(own)].join("\n"));
-  const shown = Object.keys(globalArgs).filter((name) => name !== "help" && own[name] === undefined);
+  const shown = Object.entries<Arg>(globalArgs)
+    .filter(([name, arg]) => name !== "help" && own[name] === undefined && !arg.hidden)
+    .map(([name]) => name);
   blocks.push(`Global flags:  ${shown.map((name) => `--${name}`).join(", ")}   (see: mcpctl help flags)`);
   return `${blocks.join("\n\n")}\n`;
 }
@@ -53,7 +55,8 @@ function usageLine(path: string, verb: CommandVerb, args: Args): string {
 
 /** Flags as aligned lines: `  -w, --watch          Follow changes`. */
 export function flagLines(args: Args): string[] {
-  return columns(Object.entries(args).map(([name, arg]) => [flagText(name, arg), description(arg)]));
+  const shown = Object.entries(args).filter(([, arg]) => !arg.hidden);
+  return columns(shown.map(([name, arg]) => [flagText(name, arg), description(arg)]));
 }
 
 function flagText(name: string, arg: Arg): string {

@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { nearest } from "../../kinds/names.ts";
+import { escapeLine } from "../../wire/text.ts";
 import type { ApiClient } from "../client/client.ts";
 import { safeTerminal } from "../terminal/safe-terminal.ts";
 import type { Terminal, TerminalDevice } from "../terminal/terminal.ts";
@@ -134,10 +135,22 @@ function contextOf(world: SafeWorld, values: Values): Context {
     const { resolveEndpoint } = await import("../client/endpoint.ts");
     const endpoint = await resolveEndpoint(context);
     if (endpoint.warning) warn(terminal, endpoint.warning);
+    const { actingAs } = endpoint;
+    if (actingAs) {
+      terminal.actingAs = actingAs.user;
+      if (terminal.errIsTerminal)
+        terminal.err(`acting as ${escapeLine(actingAs.user)}; you are ${escapeLine(actingAs.by)}\n`);
+    }
     return clientFor(endpoint, context, world.fetch);
   };
+  /** Finds out first who is acting, so that each question says it. */
+  const prompt: Terminal["prompt"] = async (question, hidden) => {
+    const { readImpersonation } = await import("../client/impersonation.ts");
+    if (readImpersonation(context.home)) await context.client();
+    return terminal.prompt(question, hidden);
+  };
   const context: Context = {
-    terminal,
+    terminal: Object.assign(Object.create(terminal) as Terminal, { prompt }),
     env,
     cwd,
     // Read when it is needed: help, and commands that are given server and token, need none.

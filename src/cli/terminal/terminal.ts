@@ -32,6 +32,8 @@ export interface TerminalDevice {
  * that a terminal obeys are escaped in all that is written, and styles are those of `paint` (T42).
  */
 export interface Terminal extends TerminalDevice {
+  /** The user that commands are made as, if not oneself: it stands before each question. */
+  actingAs: string | undefined;
   /** Writes result lines, tables and JSON to stdout. A line ends with its own "\n". */
   out(text: string): void;
   /** Writes everything else to stderr: warnings, prompts, errors. Lines end with their own "\n". */

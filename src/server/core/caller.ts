@@ -1,5 +1,5 @@
 import type { WriteOperation } from "../../kinds/define.ts";
-import { type Principal, tokenIdOf } from "./access/policy.ts";
+import { impersonationOf, type Principal, tokenIdOf } from "./access/policy.ts";
 import type { AuditEvent, Row } from "./store/types.ts";
 
 /** The principal that makes a request, and the id of the request: an audit event has both. */
@@ -13,7 +13,10 @@ export function eventBy(
   { principal, requestId }: Caller,
   action: Pick<AuditEvent, "at" | "action" | "status" | "detail">,
 ): AuditEvent {
-  return { ...action, requestId, userId: principal.userId || null, tokenId: tokenIdOf(principal) };
+  const event = { ...action, requestId, userId: principal.userId || null, tokenId: tokenIdOf(principal) };
+  return principal.impersonator
+    ? { ...event, detail: { ...action.detail, ...impersonationOf(principal) } }
+    : event;
 }
 
 /** Marks the event of a private row, whose name others must not learn when the row is deleted either (T117). */

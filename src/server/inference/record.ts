@@ -2,7 +2,7 @@ import type { BilledUnits } from "../../adapters/passthrough/billed-units.ts";
 import type { AppError } from "../../errors.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
 import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
-import { type Principal, tokenIdOf } from "../core/access/policy.ts";
+import { impersonationOf, type Principal, tokenIdOf } from "../core/access/policy.ts";
 import { ofPrivate } from "../core/caller.ts";
 import { costOf } from "../core/prices.ts";
 import { isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
@@ -124,13 +124,23 @@ export class CallRecord {
     status: number,
     error: AppError | undefined,
   ): Record<string, unknown> | undefined {
-    const { llm, persona } = this.facts;
+    const { llm, persona, principal } = this.facts;
     const isPrivate = llm?.visibility === "private" || persona?.visibility === "private";
-    if (!error && !persona && !isPrivate && !isEstimated && !units && !cacheWriteTokens) return undefined;
+    if (
+      !error &&
+      !persona &&
+      !isPrivate &&
+      !isEstimated &&
+      !units &&
+      !cacheWriteTokens &&
+      !principal.impersonator
+    )
+      return undefined;
     const cause = error && causeOf(error);
     const detail = {
       ...(persona && { agent: persona.name, id: persona.id }),
       ...ofPrivate(isPrivate),
+      ...impersonationOf(principal),
       ...(isEstimated && { estimated: true }),
       ...units,
       ...(cacheWriteTokens && { cacheWriteTokens }),

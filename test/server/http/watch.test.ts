@@ -217,7 +217,15 @@ describe("a watch", () => {
     // Behind the server's back, as a second one on the same database would.
     const { userId } = (await server.admin("GET", "/api/v1/audit?limit=1")).body[0];
     for (const id of ["a", "b", "c"]) {
-      const session = { id, hash: id, userId, createdAt: 1, expiresAt: 2 };
+      const session = {
+        id,
+        hash: id,
+        userId,
+        createdAt: 1,
+        expiresAt: 2,
+        impersonatorId: null,
+        impersonatorSessionId: null,
+      };
       await store.commit([{ op: "insertSession", session }]);
     }
     await store.prune(1, 1);

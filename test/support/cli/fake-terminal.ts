@@ -30,6 +30,7 @@ export function fakeTerminal({ stdin = "", answers, keys }: TypedInput = {}): Fa
   const isInteractive = answers !== undefined;
   const left = [...(answers ?? [])];
   return {
+    actingAs: undefined,
     stdout: "",
     stderr: "",
     prompts: [],

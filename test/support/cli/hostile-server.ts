@@ -83,7 +83,14 @@ export function hostileAnswers(text = hostileText): Record<string, unknown> {
   return {
     ...answers,
     "GET /api/v1/version": { version: text, commit: text, date: text, bun: text },
-    "GET /api/v1/auth/whoami": { kind: "User", user: text, token: text, groups: [text], admin: false },
+    "GET /api/v1/auth/whoami": {
+      kind: "User",
+      user: text,
+      token: text,
+      impersonator: text,
+      groups: [text],
+      admin: false,
+    },
     "POST /api/v1/auth/can-i": { allowed: true, [text]: text },
     "POST /api/v1/auth/login": { token: text },
     "POST /api/v1/auth/logout": undefined,

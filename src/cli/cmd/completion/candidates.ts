@@ -99,7 +99,7 @@ async function flagsOf(args: Args, situation: Situation, words: readonly string[
     return values.map((candidate) => ({ ...candidate, value: `--${name}=${candidate.value}` }));
   }
   return Object.entries(args)
-    .filter(([name, arg]) => arg.type !== "positional" && name.length > 1)
+    .filter(([name, arg]) => arg.type !== "positional" && name.length > 1 && !arg.hidden)
     .map(([name, arg]) => ({ value: `--${name}`, about: arg.description ?? "" }));
 }
 

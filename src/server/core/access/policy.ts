@@ -87,6 +87,16 @@ export interface Principal {
   makers?: readonly string[];
   /** Plurals of the kinds of which the user has published something through a workstation agent. */
   publishes?: ReadonlySet<string>;
+  /** Who acts as the user, in an impersonation. It has the rights that both have. */
+  impersonator?: Impersonator;
+}
+
+/** The user or token that acts as another user. */
+export interface Impersonator {
+  id: string;
+  name: string;
+  /** The id of its login session; null for a token and for the Unix socket. */
+  sessionId: string | null;
 }
 
 const noUser = { kind: "User", id: "", name: "", userId: "", userName: "", groups: [] } as const;
@@ -100,6 +110,14 @@ export const serverPrincipal: Principal = { ...noUser, policies: [everything] };
 /** Returns the id of a token, or null for a user: the `tokenId` of audit events and usage. */
 export function tokenIdOf({ kind, id }: Principal): string | null {
   return kind === "Token" ? id : null;
+}
+
+/** Returns what an audit event says about an impersonation: it names both. */
+export function impersonationOf({ impersonator }: Principal): {
+  impersonatedBy?: string;
+  impersonatorId?: string;
+} {
+  return impersonator ? { impersonatedBy: impersonator.name, impersonatorId: impersonator.id } : {};
 }
 
 /**

@@ -6,7 +6,17 @@ import type { Snapshot } from "../store/snapshot.ts";
 import { isOf, isVirtual, type RowOf } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
 import { bearerHash, isBearer } from "./bearer.ts";
-import { compilePolicy, everything, type Grant, type Policy, type Principal } from "./policy.ts";
+import { holdersOf } from "./limit-holders.ts";
+import {
+  compilePolicy,
+  everything,
+  type Grant,
+  type Impersonator,
+  isAdministrator,
+  mayRun,
+  type Policy,
+  type Principal,
+} from "./policy.ts";
 import { makersOf } from "./token-makers.ts";
 
 /** The name of the built-in administrator, the user of requests over the Unix socket. It cannot be deleted. */
@@ -49,6 +59,7 @@ export function isStillValid(snapshot: Snapshot, principal: Principal, now: numb
   if (principal.expiresAt !== undefined && principal.expiresAt <= now) return false;
   if (!snapshot.byId.has(principal.userId) || !snapshot.byId.has(principal.id)) return false;
   if (principal.makers?.some((id) => !snapshot.byId.has(id))) return false;
+  if (principal.impersonator && !impersonating(snapshot, principal.impersonator, now)) return false;
   return principal.sessionId === undefined || snapshot.sessionIds.has(principal.sessionId);
 }
 
@@ -58,8 +69,31 @@ export function principalAt(snapshot: Snapshot, principal: Principal): Principal
   const row = snapshot.byId.get(principal.id);
   if (!user || !row) return { ...principal, policies: [compilePolicy([])] };
   const now = isOf(token, row) ? tokenPrincipal(snapshot, row, user) : ofUser(snapshot, user);
-  if (!now) return { ...principal, policies: [compilePolicy([])] };
-  return { ...principal, groups: now.groups, policies: now.policies };
+  const acting = principal.impersonator && impersonating(snapshot, principal.impersonator);
+  if (!now || (principal.impersonator && !acting)) return { ...principal, policies: [compilePolicy([])] };
+  return { ...principal, groups: now.groups, policies: [...now.policies, ...(acting?.policies ?? [])] };
+}
+
+/**
+ * Returns the principal that acts as another user; undefined if it may not or no longer exists. Somebody with limits may
+ * not: the calls would count on the other user (T224).
+ *
+ * @param now milliseconds since 1970; undefined if ends do not matter
+ */
+export function impersonating(
+  snapshot: Snapshot,
+  { id, sessionId }: Pick<Impersonator, "id" | "sessionId">,
+  now?: number,
+): Principal | undefined {
+  const row = snapshot.byId.get(id);
+  const user = isOf(token, row) ? snapshot.byId.get(row.owner ?? "") : row;
+  if (!row || !user || (sessionId !== null && !snapshot.sessionIds.has(sessionId))) return undefined;
+  const principal = isOf(token, row) ? tokenPrincipal(snapshot, row, user) : ofUser(snapshot, user);
+  if (!principal || !mayRun(principal, "impersonate")) return undefined;
+  const hasEnded = now !== undefined && principal.expiresAt !== undefined && principal.expiresAt <= now;
+  return hasEnded || (!isAdministrator(principal) && holdersOf(snapshot, principal).length > 0)
+    ? undefined
+    : principal;
 }
 
 /** Returns true if a later snapshot gives a principal exactly the rights that it has. */
@@ -125,7 +159,18 @@ function ofUser(snapshot: Snapshot, user: Row): Principal {
 function ofSession(snapshot: Snapshot, hash: string): Principal | undefined {
   const session = snapshot.sessions.get(hash);
   const user = session && snapshot.byId.get(session.userId);
-  return user && { ...ofUser(snapshot, user), sessionId: session.id, expiresAt: session.expiresAt };
+  if (!user) return undefined;
+  const principal = { ...ofUser(snapshot, user), sessionId: session.id, expiresAt: session.expiresAt };
+  const { impersonatorId: id, impersonatorSessionId: sessionId } = session;
+  if (!id) return principal;
+  const acting = impersonating(snapshot, { id, sessionId });
+  return (
+    acting && {
+      ...principal,
+      policies: [...principal.policies, ...acting.policies],
+      impersonator: { id, name: acting.name, sessionId },
+    }
+  );
 }
 
 function ofToken(snapshot: Snapshot, hash: string): Principal | undefined {

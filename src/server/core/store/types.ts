@@ -39,6 +39,10 @@ export interface Session {
   userId: string;
   createdAt: number;
   expiresAt: number;
+  /** The user or token that acts as the user, in an impersonation. */
+  impersonatorId: string | null;
+  /** The login session of that user; null for a token and for the Unix socket. */
+  impersonatorSessionId: string | null;
 }
 
 /**

@@ -2,23 +2,36 @@ import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { actions } from "../../../kinds/grants.ts";
 import { findKind } from "../../../kinds/index.ts";
+import { token } from "../../../kinds/token.ts";
 import { bearerHash, mintBearer } from "../../core/access/bearer.ts";
 import { decideCreate, decideOn, mayHold, rightFor } from "../../core/access/parts.ts";
-import { decide, isAdministrator, mayRun, nobody, type Verb } from "../../core/access/policy.ts";
-import { userPrincipal } from "../../core/access/principals.ts";
+import {
+  decide,
+  isAdministrator,
+  mayRun,
+  nobody,
+  type Principal,
+  type Verb,
+} from "../../core/access/policy.ts";
+import { impersonating, userPrincipal } from "../../core/access/principals.ts";
+import { eventBy } from "../../core/caller.ts";
 import { newId } from "../../core/ids.ts";
-import type { AuditEvent, Row, Write } from "../../core/store/types.ts";
+import { isOf } from "../../core/store/typed-rows.ts";
+import type { AuditEvent, Row, Session, Write } from "../../core/store/types.ts";
 import { readBody } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
 const sessionMilliseconds = 30 * 24 * 60 * 60 * 1000;
+/** The longest time for which somebody acts as another user. */
+const impersonationMilliseconds = 60 * 60 * 1000;
 
 const Login = Type.Object({ user: Type.String(), password: Type.String() }, { additionalProperties: false });
 const NewPassword = Type.Object(
   { current: Type.Optional(Type.String()), password: Type.String({ minLength: 8, maxLength: 1024 }) },
   { additionalProperties: false },
 );
+const Impersonation = Type.Object({ user: Type.String() }, { additionalProperties: false });
 const Question = Type.Object(
   {
     verb: Type.String(),
@@ -61,6 +74,15 @@ export function authRoutes(server: Server): Route[] {
       },
     },
     {
+      method: "POST",
+      path: "/api/v1/auth/impersonate",
+      access: { action: "impersonate" },
+      summary: "Begin to act as another user, with the rights that both have",
+      body: Impersonation,
+      response: Type.Object({ token: Type.String(), expiresAt: Type.String() }),
+      handle: (call) => impersonate(server, call),
+    },
+    {
       method: "GET",
       path: "/api/v1/auth/whoami",
       access: "authenticated",
@@ -70,6 +92,7 @@ export function authRoutes(server: Server): Route[] {
           kind: principal.kind,
           user: principal.userName,
           ...(principal.kind === "Token" && { token: principal.name }),
+          ...(principal.impersonator && { impersonator: principal.impersonator.name }),
           groups: principal.groups,
           admin: isAdministrator(principal),
           ...(principal.expiresAt !== undefined && {
@@ -115,34 +138,91 @@ async function login(server: Server, call: Call): Promise<Response> {
     throw new AppError("unauthenticated", "wrong user or password");
   }
   server.throttle.forgive(...keys);
+  const holder = userPrincipal(snapshot, user.id) ?? nobody;
+  return openSession(server, {
+    user,
+    holder,
+    by: { impersonatorId: null, impersonatorSessionId: null },
+    milliseconds: sessionMilliseconds,
+    event: event(server, call, "login", user.id, 200),
+  });
+}
+
+/** Begins a session as another user. It ends with the bearer that began it. */
+async function impersonate(server: Server, call: Call): Promise<Response> {
+  const { principal } = call;
+  const { user: name } = await readBody(call, server.deadlines, Impersonation);
+  const { snapshot } = server.catalogue;
+  const { sessionId = null, id, expiresAt = Number.POSITIVE_INFINITY } = principal;
   const now = server.now();
-  const release = reserveSession(server, user, now);
-  const bearer = mintBearer("ses", server.random);
-  const expiresAt = now + sessionMilliseconds;
+  if (principal.impersonator || !impersonating(snapshot, { id, sessionId }, now))
+    throw new AppError(
+      "forbidden",
+      principal.impersonator
+        ? "you act as another user already"
+        : "users with limits may not act as others: the calls would count on them",
+    );
+  const user = snapshot.named("user", name);
+  if (!user) throw new AppError("not_found", `user "${name}" not found`);
+  if (user.id === principal.userId) throw new AppError("invalid_request", `you are ${name}`);
+  return openSession(server, {
+    user,
+    holder: principal,
+    by: { impersonatorId: id, impersonatorSessionId: sessionId },
+    milliseconds: Math.min(impersonationMilliseconds, expiresAt - now),
+    event: eventBy(call, {
+      at: now,
+      action: "impersonate",
+      status: 200,
+      detail: { kind: "user", name, id: user.id },
+    }),
+  });
+}
+
+interface NewSession {
+  user: Row;
+  /** The principal whose quota of sessions it counts on. */
+  holder: Principal;
+  by: Pick<Session, "impersonatorId" | "impersonatorSessionId">;
+  /** From now to its end. */
+  milliseconds: number;
+  /** The audit event of its begin. */
+  event: AuditEvent;
+}
+
+/** Begins a session and returns its bearer. Throws AppError `too_many_requests` if the holder has too many. */
+async function openSession(
+  server: Server,
+  { user, holder, by, milliseconds, event }: NewSession,
+): Promise<Response> {
+  const { catalogue, quotas, random } = server;
+  const now = server.now();
+  const { snapshot } = catalogue;
+  const isOfHolder = ({ userId, impersonatorId }: Session) => {
+    const responsible = snapshot.byId.get(impersonatorId ?? userId);
+    return (isOf(token, responsible) ? responsible.owner : responsible?.id) === holder.userId;
+  };
+  const own = [...snapshot.sessions.values()].filter((one) => one.expiresAt > now && isOfHolder(one));
+  const release = quotas.reserve(snapshot, holder, "sessions", own.length);
+  const bearer = mintBearer("ses", random);
+  const expiresAt = now + milliseconds;
   const session = {
-    id: newId("ses", now, server.random),
+    id: newId("ses", now, random),
     hash: bearerHash(bearer),
     userId: user.id,
     createdAt: now,
     expiresAt,
+    ...by,
   };
   const writes: Write[] = [
     { op: "insertSession", session },
-    { op: "audit", event: event(server, call, "login", user.id, 200) },
+    { op: "audit", event },
   ];
-  await server.catalogue.commit(writes).finally(release);
+  await catalogue.commit(writes).finally(release);
   return Response.json(
     { token: bearer, expiresAt: new Date(expiresAt).toISOString() },
     { headers: { "cache-control": "no-store" } },
   );
-}
-
-/** Returns a function that ends the reservation. Throws AppError `too_many_requests` if a user has too many sessions. */
-function reserveSession({ catalogue: { snapshot }, quotas }: Server, user: Row, now: number): () => void {
-  const own = [...snapshot.sessions.values()].filter(
-    ({ userId, expiresAt }) => userId === user.id && expiresAt > now,
-  );
-  return quotas.reserve(snapshot, userPrincipal(snapshot, user.id) ?? nobody, "sessions", own.length);
 }
 
 function mustWait(seconds: number): void {
@@ -157,6 +237,8 @@ async function passwd(server: Server, call: Call): Promise<Response> {
   const { principal } = call;
   if (principal.kind === "Token")
     throw new AppError("forbidden", "a token may not change the password of its user");
+  if (principal.impersonator)
+    throw new AppError("forbidden", "the password of a user cannot be set while acting as that user");
   const { current, password } = await readBody(call, server.deadlines, NewPassword);
   const hash = await server.catalogue.store.passwordHash(principal.userId);
   if (hash !== null && call.peer === "tcp") {

@@ -1,7 +1,7 @@
 import { dialects } from "../../../wire/dialects/index.ts";
 import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
 import { isObject } from "../../../wire/json.ts";
-import { type Principal, tokenIdOf } from "../../core/access/policy.ts";
+import { impersonationOf, type Principal, tokenIdOf } from "../../core/access/policy.ts";
 import { costOf } from "../../core/prices.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { Audit } from "../../observability/audit.ts";
@@ -150,7 +150,7 @@ export class BackgroundUsage {
       llm: llm.name,
       type: llm.spec.type,
       ...(model !== undefined && { model }),
-      detail: { settles: id, ...(!usage && { estimated: true }) },
+      detail: { settles: id, ...(!usage && { estimated: true }), ...impersonationOf(principal) },
     });
   }
 

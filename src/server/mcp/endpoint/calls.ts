@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import type { JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
-import { type Principal, tokenIdOf } from "../../core/access/policy.ts";
+import { impersonationOf, type Principal, tokenIdOf } from "../../core/access/policy.ts";
 import { ofPrivate } from "../../core/caller.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { Audit } from "../../observability/audit.ts";
@@ -89,6 +89,7 @@ export class McpCalls {
         ...noted,
         ...(error && { error: error.code }),
         ...ofPrivate(server.visibility === "private"),
+        ...impersonationOf(principal),
       },
     });
   }

@@ -198,6 +198,8 @@ it("can be viewed, run and deleted by its owner without a grant, if it is virtua
     userId: alice,
     createdAt: 1,
     expiresAt: Date.now() + 60_000,
+    impersonatorId: null,
+    impersonatorSessionId: null,
   };
   await store.commit([
     { op: "insert", row: row(alice, "user", "alice", {}), refs: [] },

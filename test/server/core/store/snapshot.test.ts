@@ -9,6 +9,8 @@ const session = (id: string, userId: string): Session => ({
   userId,
   createdAt: 1,
   expiresAt: 9,
+  impersonatorId: null,
+  impersonatorSessionId: null,
 });
 
 const contents: Contents = {

@@ -21,6 +21,9 @@ export const tokenHooks: Hooks<TokenRow> = {
       draft.faults.push({ path: "/expiresAt", message: "must be in the future" });
     }
     if (draft.before) return;
+    // It would last longer than the impersonation, and be the user's own.
+    if (draft.principal.impersonator)
+      throw new AppError("forbidden", "no tokens can be made while acting as another user");
     bindGrants(draft);
     const bearer = mintBearer("pat", services.random);
     draft.row.status = { ...draft.row.status, prefix: bearerPrefix(bearer) };

@@ -96,6 +96,10 @@ export const sessions = pgTable(
       .references(() => resources.id, { onDelete: "cascade" }),
     createdAt: whole("created_at").notNull(),
     expiresAt: whole("expires_at").notNull(),
+    /** The user or token that acts as the user, in an impersonation. */
+    impersonatorId: text("impersonator_id").references(() => resources.id, { onDelete: "cascade" }),
+    /** The login session of that user; null for a token and for the Unix socket. */
+    impersonatorSessionId: text("impersonator_session_id"),
   },
   (table) => [uniqueIndex("sessions_hash").on(table.hash), index("sessions_user_id").on(table.userId)],
 );

@@ -99,6 +99,10 @@ export const sessions = sqliteTable(
       .references(() => resources.id, { onDelete: "cascade" }),
     createdAt: integer("created_at").notNull(),
     expiresAt: integer("expires_at").notNull(),
+    /** The user or token that acts as the user, in an impersonation. */
+    impersonatorId: text("impersonator_id").references(() => resources.id, { onDelete: "cascade" }),
+    /** The login session of that user; null for a token and for the Unix socket. */
+    impersonatorSessionId: text("impersonator_session_id"),
   },
   (table) => [uniqueIndex("sessions_hash").on(table.hash), index("sessions_user_id").on(table.userId)],
 );
