@@ -47,6 +47,12 @@ function frames(...some: (readonly [id: number, data: object])[]): string {
 }
 
 describe("audit", () => {
+  it("names who acted as the user of an event", async () => {
+    const events = [{ ...call, detail: { impersonatedBy: "admin" } }];
+    const { stdout } = await cli("audit", { server: fakeApi({ "GET /api/v1/audit": events }) });
+    expect(stdout).toContain("   alice (by admin)   laptop   ");
+  });
+
   it("prints a table with the newest event last and control characters escaped (T42)", async () => {
     const { code, stdout, stderr } = await cli("audit", { server: list() });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

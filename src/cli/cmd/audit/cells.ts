@@ -51,7 +51,7 @@ interface Column {
 
 const columns: readonly Column[] = [
   { header: "TIME", width: 20, of: ({ at }) => at.replace(/\.\d+Z$/, "Z") },
-  { header: "USER", width: 8, of: ({ user, userId }) => user ?? userId },
+  { header: "USER", width: 8, of: actor },
   { header: "TOKEN", width: 8, of: ({ token, tokenId }) => token ?? tokenId },
   { header: "ACTION", width: 18, of: ({ action }) => action },
   { header: "TARGET", width: 16, of: target },
@@ -78,6 +78,13 @@ export function auditColumns(wide: boolean): { headers: string[]; widths: number
 /** The cells of one event. */
 export function auditCells(event: ApiAuditEvent, wide: boolean): string[] {
   return columns.filter((column) => wide || !column.wide).map((column) => plain(column.of(event)));
+}
+
+/** Who did it, with the one who acted as that user: `bob (by admin)`. */
+function actor({ user, userId, detail }: ApiAuditEvent): string | null {
+  const by = detail?.["impersonatedBy"];
+  const name = user ?? userId;
+  return typeof by === "string" && name !== null ? `${name} (by ${by})` : name;
 }
 
 /** The object of an event: the llm, with the pool member that answered, or any object as `kind/name`. */

@@ -68,7 +68,7 @@ export function authRoutes(server: Server): Route[] {
         }
         await server.catalogue.commit([
           { op: "deleteSession", id: sessionId },
-          { op: "audit", event: event(server, call, "logout", call.principal.userId, 204) },
+          { op: "audit", event: eventBy(call, { at: server.now(), action: "logout", status: 204 }) },
         ]);
         return new Response(null, { status: 204 });
       },

@@ -49,6 +49,8 @@ describe("POST /api/v1/auth/impersonate", () => {
     }[];
     const begin = events.find(({ action }) => action === "impersonate");
     expect(begin).toMatchObject({ user: "alice", detail: { kind: "user", name: "bob" } });
+    const end = events.find(({ action }) => action === "logout");
+    expect(end).toMatchObject({ user: "bob", detail: { impersonatedBy: "alice" } });
   });
 
   it("names both in the audit log of what is done meanwhile", async () => {
