@@ -10,7 +10,7 @@ import {
 import { AppError } from "../errors.ts";
 import { Pieces } from "../wire/pieces.ts";
 
-type Decoder = ReturnType<typeof createGunzip>;
+export type Decoder = ReturnType<typeof createGunzip>;
 
 /** The largest window of zstd in HTTP, as a power of two: 8 MB (https://www.rfc-editor.org/rfc/rfc9659). */
 const zstdWindow = 23;
@@ -30,14 +30,37 @@ const decoders: Readonly<Record<string, (first: number) => Decoder>> = {
 const accepted = "gzip, br, zstd or deflate";
 
 /** So many bytes may come out of a body, however small it is. */
-const freeBytes = 1024 * 1024;
+export const freeBytes = 1024 * 1024;
 /** A larger output is at most so many times as large as its input. Text of conversations shrinks to a tenth. */
-const maxRatio = 200;
+export const maxRatio = 200;
+
+/** The first bytes of JSON and of an event stream. */
+const plainBytes: ReadonlySet<number> = new Set(Buffer.from("{[:dei"));
+/** The encodings whose bodies never begin like that. */
+const marked: readonly string[] = ["gzip", "x-gzip", "zstd"];
+
+/** Returns the value of `content-encoding` in lower case; undefined where it says that nothing is encoded. */
+export function encodingOf(header: string | null | undefined): string | undefined {
+  if (!header) return undefined;
+  const encoding = header.trim().toLowerCase();
+  return encoding === "" || encoding === "identity" ? undefined : encoding;
+}
 
 /** Returns true if the headers of a request state that its body is compressed. */
 export function isCompressed(headers: Headers): boolean {
-  const encoding = headers.get("content-encoding");
-  return encoding !== null && encoding !== "" && encoding.toLowerCase() !== "identity";
+  return encodingOf(headers.get("content-encoding")) !== undefined;
+}
+
+/**
+ * Returns a function that makes the decoder of an encoding; undefined for an encoding that is not known, and for a body that
+ * begins as JSON or an event stream although it is called compressed.
+ *
+ * @param first the first byte of the body, where it is known
+ */
+export function decoderFor(encoding: string, first?: number): (() => Decoder) | undefined {
+  const make = Object.hasOwn(decoders, encoding) ? decoders[encoding] : undefined;
+  if (!make || (first !== undefined && marked.includes(encoding) && plainBytes.has(first))) return undefined;
+  return () => make(first ?? 0);
 }
 
 /**
@@ -53,8 +76,8 @@ export async function inflatedBody(
   most: number,
   tooLarge: () => AppError,
 ): Promise<Buffer> {
-  const encoding = headers.get("content-encoding")!.trim().toLowerCase();
-  if (!Object.hasOwn(decoders, encoding))
+  const encoding = encodingOf(headers.get("content-encoding"))!;
+  if (!decoderFor(encoding))
     throw new AppError("unsupported_media_type", "the content-encoding of the body is not accepted", {
       hint: `send ${accepted}, or no content-encoding`,
     });

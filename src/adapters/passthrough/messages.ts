@@ -6,7 +6,8 @@ import {
 } from "../../wire/dialects/messages.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
-import type { SseEvent } from "../../wire/sse.ts";
+import { type SseEvent, typedFrame } from "../../wire/sse.ts";
+import { brokenOff, saysFailure } from "../finish-reason.ts";
 import { reportedFault } from "../provider-fault.ts";
 import { isBillingLine } from "../translation/billing-line.ts";
 import { isCarriedState } from "../translation/carried-state.ts";
@@ -14,7 +15,6 @@ import type { StreamFault } from "../types.ts";
 import { withoutThinking } from "../without-sealed.ts";
 import { hasAny, type Passthrough, type StreamWatch, usualFrameBytes, type Verdict } from "./watch.ts";
 
-/**
 /**
  * Requests pass unchanged, but for thinking of another provider that came through a translation, which Anthropic refuses
  * (case 95), and for the line that only Anthropic reads.
@@ -38,7 +38,7 @@ const texts = [Buffer.from('"message_'), Buffer.from('"error"')];
 class MessagesWatch implements StreamWatch {
   finished = false;
   fault: StreamFault | undefined;
-  readonly terminal = undefined;
+  readonly terminal = typedFrame("message_stop", {});
   readonly largestHeldFrame = usualFrameBytes;
   #counts: MessagesUsage = {};
 
@@ -59,7 +59,16 @@ class MessagesWatch implements StreamWatch {
     }
     if (event?.type === "message_start")
       this.#counts = mergeMessagesUsage(this.#counts, event.message?.usage);
-    if (event?.type === "message_delta") this.#counts = mergeMessagesUsage(this.#counts, event.usage);
+    if (event?.type === "message_delta") {
+      this.#counts = mergeMessagesUsage(this.#counts, event.usage);
+      const { stop_reason } = event.delta ?? {};
+      if (saysFailure(stop_reason)) {
+        this.fault = brokenOff({ finish_reason: stop_reason! });
+        return "fault";
+      }
+      // Some relays leave the last event out: the reason for the end says that there is one (case 160).
+      if (stop_reason) this.finished = true;
+    }
     if (event?.type !== "message_stop") return "keep";
     this.finished = true;
     return "last";

@@ -86,6 +86,7 @@ class WholeChoice {
   }
 
   get answer(): ChatChoice {
+    for (const slot of this.#tools.all) slot.end();
     const tool_calls = this.#tools.all.map(
       ({ id = `call_${randomUUID()}`, name, arguments: text, extra }) => ({
         id,

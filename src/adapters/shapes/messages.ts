@@ -7,6 +7,7 @@ import {
 } from "../../wire/dialects/messages.ts";
 import { isObject, parsedObject } from "../../wire/json.ts";
 import { typedFrame } from "../../wire/sse.ts";
+import { brokenOff, saysFailure } from "../finish-reason.ts";
 import { faultOf, reportedFault } from "../provider-fault.ts";
 import { toolInput } from "../translation/tool-arguments.ts";
 import type { AnswerShapes } from "./types.ts";
@@ -15,6 +16,7 @@ export const messagesShapes: AnswerShapes = {
   faultIn(body) {
     const answer = (isObject(body) ? body : {}) as MessagesAnswer & { type?: string; error?: unknown };
     if (answer.type === "error" || answer.error) return reportedFault(answer);
+    if (saysFailure(answer.stop_reason)) return brokenOff({ finish_reason: answer.stop_reason! });
     if (Array.isArray(answer.content)) return undefined;
     return faultOf(body) ?? { message: "the provider sent an answer without content" };
   },

@@ -5,20 +5,24 @@ import { isObject } from "../../wire/json.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
 import { Pieces } from "../../wire/pieces.ts";
 import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
+import { areJsonLines, JsonLines } from "./json-lines.ts";
 import { maxParsedBytes, parseAnswerInTurns } from "./parse-answer.ts";
 import type { AnswerShapes } from "./types.ts";
 
 /** Bytes of the stream that are written in one turn of the event loop. */
 const turnBytes = 256 * 1024;
+const lineFeed = 10;
 
 /**
  * Collects an answer that the provider sent whole although a stream was asked for, and passes it on as the stream that
- * says the same. `convert` must return before `end` is called.
+ * says the same. `convert` must return before `end` is called. A stream of JSON lines is passed on as it comes.
  */
 export class WholeAnswerPipe implements StreamPipe {
   readonly #pipe: StreamPipe;
   readonly #shapes: AnswerShapes;
   readonly #bytes = new Pieces();
+  /** Undefined until the first line has come, null for an answer that is whole. */
+  #lines: JsonLines | null | undefined;
   #fault: StreamFault | undefined;
   readonly #converted: Buffer[] = [];
 
@@ -53,11 +57,28 @@ export class WholeAnswerPipe implements StreamPipe {
   }
 
   /** Throws AppError `provider_error` if the answer is too large. */
-  push(chunk: Uint8Array): null {
+  push(chunk: Uint8Array): Uint8Array | string | null {
+    if (this.#lines) return this.#pass(this.#lines.push(chunk));
     if (this.#bytes.length + chunk.length > maxParsedBytes)
       throw new AppError("provider_error", `the provider's response exceeds ${maxParsedBytes} bytes`);
     this.#bytes.add(chunk);
+    // Most answers have no line end.
+    return chunk.includes(lineFeed) ? this.#passLines(false) : null;
+  }
+
+  /** Passes JSON lines on, if the answer consists of them. */
+  #passLines(isEnd: boolean): Uint8Array | string | null {
+    if (this.#lines === null) return null;
+    const bytes = this.#bytes.take();
+    const are = areJsonLines(bytes, isEnd);
+    if (are !== undefined) this.#lines = are ? new JsonLines() : null;
+    if (this.#lines) return this.#pass(this.#lines.push(bytes));
+    this.#bytes.add(bytes);
     return null;
+  }
+
+  #pass(frames: string): Uint8Array | string | null {
+    return frames === "" ? null : this.#pipe.push(Buffer.from(frames));
   }
 
   /**
@@ -65,6 +86,8 @@ export class WholeAnswerPipe implements StreamPipe {
    * not JSON.
    */
   async convert(): Promise<void> {
+    if (!this.#lines) this.#keep(this.#passLines(true));
+    if (this.#lines) return;
     const text = this.#bytes.take().toString();
     const body = await parseAnswerInTurns(text, true);
     this.#fault = this.#shapes.faultIn(body);
@@ -78,6 +101,7 @@ export class WholeAnswerPipe implements StreamPipe {
   }
 
   end(): Uint8Array | null {
+    if (this.#lines) this.#keep(this.#pass(this.#lines.end()));
     if (!this.#fault) this.#keep(this.#pipe.end());
     return this.#converted.length === 0 ? null : Buffer.concat(this.#converted);
   }

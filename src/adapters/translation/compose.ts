@@ -50,8 +50,9 @@ class ComposedPipe implements StreamPipe {
     this.#second = second;
   }
 
+  /** The first pipe knows that the answer is whole before its end has come. */
   get finished(): boolean {
-    return this.#second.finished;
+    return this.#second.finished || this.#first.finished;
   }
 
   get done(): boolean {

@@ -1,6 +1,10 @@
 import { AppError } from "../../errors.ts";
 import type { ChatToolCall, ChatToolCallDelta } from "../../wire/dialects/chat.ts";
+import { parsedObject } from "../../wire/json.ts";
 import { JsonProgress } from "./json-progress.ts";
+
+/** Arguments of so many characters do not stand twice in a row by chance. */
+const telling = 8;
 
 /** The most tool calls of an answer (T60). Some translations look through all of them for each piece. */
 const maxCalls = 4096;
@@ -18,6 +22,10 @@ export class ToolSlot {
   readonly index: number | undefined;
   readonly #json = new JsonProgress();
   #unsent = "";
+  /** True once a piece was seen that repeats the arguments so far: each piece then has all of them. */
+  #isCumulative = false;
+  /** A piece that may repeat the arguments, or may continue them with the same characters: what follows decides. */
+  #doubtful = "";
 
   constructor({ id, index, name }: Piece) {
     this.id = id;
@@ -26,10 +34,50 @@ export class ToolSlot {
   }
 
   add(text: string): void {
+    if (text === "" || this.repeats(text)) return;
+    const doubtful = this.#doubtful;
+    this.#doubtful = "";
+    if (doubtful !== "") {
+      if (text.startsWith(doubtful)) this.#replace(doubtful);
+      else this.#append(doubtful);
+    }
+    if (this.#isCumulative && text.startsWith(this.arguments)) this.#replace(text);
+    else if (!this.#repeatsStart(text)) this.#append(text);
+    else if (this.#json.continues(text) && this.arguments.length < telling) this.#doubtful = text;
+    else this.#replace(text);
+  }
+
+  /** True for a piece that says whole arguments once more, as some servers do at the end (case 161). */
+  repeats(text: string): boolean {
+    return this.isWhole && this.arguments.trim() === text.trim();
+  }
+
+  /** Ends the arguments: no piece follows that decides how the last one was meant. */
+  end(): void {
+    const text = this.#doubtful;
+    this.#doubtful = "";
     if (text === "") return;
+    if (isWholeJson(this.arguments + text) || !isWholeJson(text)) this.#append(text);
+    else this.#replace(text);
+  }
+
+  /** Returns true for a piece that begins with all arguments so far, as at servers that repeat them in each piece. */
+  #repeatsStart(text: string): boolean {
+    const { arguments: before } = this;
+    // Few pieces are longer than all before them.
+    return text.length > before.length && /^\s*\{/.test(before) && text.startsWith(before);
+  }
+
+  #append(text: string): void {
     this.#json.push(text);
     this.arguments += text;
     this.#unsent += text;
+  }
+
+  /** Takes a text for all arguments so far, of which the caller has the beginning already. */
+  #replace(text: string): void {
+    this.#isCumulative = true;
+    this.#append(text.slice(this.arguments.length));
   }
 
   /** Returns the arguments that were not taken before. */
@@ -63,6 +111,15 @@ export class ToolSlot {
   get isOver(): boolean {
     return this.state === "closed" || this.isWhole;
   }
+}
+
+/** Returns true for a piece that says a whole call once more: with its id, name and arguments. */
+function isSameCall({ id, text }: Piece, slot: ToolSlot): boolean {
+  return id !== undefined && id === slot.id && text.length >= telling && slot.repeats(text);
+}
+
+function isWholeJson(text: string): boolean {
+  return parsedObject(text) !== undefined;
 }
 
 /** A piece of a tool call, without what is missing, null or of the wrong type. */
@@ -127,7 +184,10 @@ export class ToolSlots {
     const hasNewId = this.#idTells && piece.id !== undefined && !this.#byId.has(piece.id);
     const hasNewIndex = this.#indexTells && piece.index !== undefined && !this.#byIndex.has(piece.index);
     const isSame = piece.name === slot.name;
-    if (slot.isOver) return !isSame || hasNewId || hasNewIndex || piece.text.trim() !== "";
+    if (slot.isOver) {
+      if (!isSame || hasNewId || hasNewIndex) return true;
+      return piece.text.trim() !== "" && !isSameCall(piece, slot);
+    }
     if (slot.name === "") return hasNewId && hasNewIndex;
     if (hasNewId && hasNewIndex) return slot.isBlank || !isSame || !slot.continues(piece.text);
     if (isSame) return false;

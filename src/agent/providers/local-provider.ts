@@ -1,6 +1,7 @@
 import { endpointOf } from "../../adapters/endpoint.ts";
 import { adapterFor, isMakersUrl } from "../../adapters/index.ts";
 import { AppError } from "../../errors.ts";
+import { uncompressed } from "../../net/inflated-response.ts";
 import { HttpFailure, type Outbound } from "../../net/outbound.ts";
 import { readPrivateFile } from "../../private-file.ts";
 import { operations } from "../../wire/dialects/operations.ts";
@@ -87,7 +88,7 @@ export function createLocalProvider(
       try {
         const url = endpoint.url(operations[operation].path);
         const response = await outbound(url, { method: "POST", headers, body, timeouts, signal });
-        return new CountedResponse(response, (failure) => {
+        return new CountedResponse(uncompressed(response), (failure) => {
           finish();
           failed(failure);
         });

@@ -9,6 +9,7 @@ import { maxParsedBytes } from "../../adapters/shapes/parse-answer.ts";
 import { translationFor } from "../../adapters/translation/index.ts";
 import type { StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
+import { uncompressed } from "../../net/inflated-response.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, isPassed, type Operation, operations } from "../../wire/dialects/operations.ts";
@@ -30,7 +31,7 @@ import { withModel, withModelInFrames } from "./personas/response-model.ts";
 import { type CallQueue, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
 import { keyOf, type Provider, providerOf } from "./provider.ts";
-import { isEventStream, isSuccess, refusalOf, wholeBody } from "./provider-response.ts";
+import { isEventStream, isSuccess, refusalOf } from "./provider-response.ts";
 import { isKept, keepAnswer, keepStreamed } from "./provider-state/kept-answer.ts";
 import {
   charactersOf,
@@ -90,13 +91,13 @@ export async function attempt(
     const { adapter, timeouts } = prepared.provider;
     const held = keyOf(prepared.llm, deps.secrets);
     const key = held instanceof Promise ? await held : held;
-    let response = await send(deps, context, prepared, key);
+    let response = uncompressed(await send(deps, context, prepared, key));
     context.record.phases.head();
     let refusal = isSuccess(response) ? undefined : await refusalOf(response, adapter, key);
     if (learn(context, prepared, response, refusal)) {
       response.cancel();
       prepared = prepare(context, prepared.llm);
-      response = await send(deps, context, prepared, key);
+      response = uncompressed(await send(deps, context, prepared, key));
       context.record.phases.head();
       refusal = isSuccess(response) ? undefined : await refusalOf(response, adapter, key);
     }
@@ -328,7 +329,7 @@ async function wholeResponse(
 ): Promise<Response> {
   const { request, operation, translation } = prepared;
   const { record, onAnswer } = context;
-  const bytes = await wholeBody(response, isDialect(operation) ? maxParsedBytes : maxResponseBytes);
+  const bytes = await response.bytes(isDialect(operation) ? maxParsedBytes : maxResponseBytes);
   leaveQueue();
   record.received.addWhole(bytes);
   const dialect = dialectOfAnswer(operation, prepared);

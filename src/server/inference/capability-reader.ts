@@ -3,6 +3,7 @@ import { capabilitiesIn } from "../../adapters/model-facts.ts";
 import { llm as llmKind } from "../../kinds/llm.ts";
 import type { Capabilities } from "../../kinds/llm-settings.ts";
 import { type LlmType, ownMachineTypes } from "../../kinds/provider-types.ts";
+import { uncompressed } from "../../net/inflated-response.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { modelsPath } from "../../wire/dialects/operations.ts";
@@ -91,7 +92,7 @@ export async function readCapabilities({
       timeouts: { connect: timeout, firstByte: timeout, silence: timeout },
       signal: AbortSignal.timeout(timeout),
     });
-    const body = await bodyOf(response);
+    const body = await bodyOf(uncompressed(response));
     return { ...told, ...capabilitiesIn(entryOf(body, model, isOwnMachine) ?? body) };
   } catch {
     return told;

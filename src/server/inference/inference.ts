@@ -4,6 +4,7 @@ import type { ResponsesAnswer } from "../../adapters/types.ts";
 import { withoutSealed } from "../../adapters/without-sealed.ts";
 import { AppError } from "../../errors.ts";
 import { llm as llmKind } from "../../kinds/llm.ts";
+import { uncompressed } from "../../net/inflated-response.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { isDialect, isPassed, modelsPath } from "../../wire/dialects/operations.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
@@ -188,12 +189,13 @@ export class Inference {
       const { adapter, headers, url } = providerOf(llm);
       if (adapter.isCommand) return await this.#probeCommand();
       const key = await keyOf(llm, this.#deps.secrets);
-      const response = await this.#deps.outbound(url(modelsPath), {
+      const sent = await this.#deps.outbound(url(modelsPath), {
         method: "GET",
         headers: { ...headers(key), [hopsHeader]: "1" },
         timeouts: { connect: probeMilliseconds, firstByte: probeMilliseconds, silence: probeMilliseconds },
         signal: AbortSignal.timeout(probeMilliseconds),
       });
+      const response = uncompressed(sent);
       if (!showsWords && response.status >= 400 && response.status !== 401) {
         response.cancel();
         return { ok: false, message: `the provider answers with status ${response.status}` };

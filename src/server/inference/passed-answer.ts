@@ -1,7 +1,7 @@
 import { passedBytes, passedEvents } from "../../adapters/passthrough/passed.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
-import { isEventStream, refuseCompressed } from "./provider-response.ts";
+import { isEventStream } from "./provider-response.ts";
 import type { CallRecord } from "./record.ts";
 import { openStream, type StreamOptions, streamHeaders } from "./stream.ts";
 
@@ -27,7 +27,6 @@ export async function passedAnswer(
   },
 ): Promise<Response> {
   const { response, record } = options;
-  refuseCompressed(response);
   const isEvents = isEventStream(response);
   if (isEvents) record.facts.streaming = true;
   const body = openStream({

@@ -1,6 +1,8 @@
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
 import { faultOf } from "../../adapters/provider-fault.ts";
 import { answerShapes, shapeOf } from "../../adapters/shapes/index.ts";
+import { areJsonLines, eventsOfLines } from "../../adapters/shapes/json-lines.ts";
+import { isOllamaLine } from "../../adapters/shapes/ollama-lines.ts";
 import {
   isLargeAnswer,
   parseAnswer,
@@ -13,6 +15,8 @@ import type { Dialect } from "../../wire/dialects/types.ts";
 import { isObject } from "../../wire/json.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
 import { type SseEvent, SseParser } from "../../wire/sse.ts";
+
+const openBrace = 123;
 
 /** Bytes of a stream that are read in one turn. */
 const turnBytes = 64 * 1024;
@@ -42,15 +46,28 @@ export function wholeAnswer(
   exact: boolean,
 ): ReadAnswer | Promise<ReadAnswer> {
   if (shapeOf(bytes) === "stream") return collected(bytes, dialect);
+  if (hasTwoValues(bytes) && areJsonLines(bytes, true)) return collected(eventsOfLines(bytes), dialect);
   const plain = withoutMark(bytes);
   const text = plain.toString("utf8");
-  const read = (body: unknown): ReadAnswer => ({
-    body,
-    text,
-    bytes: plain as Uint8Array<ArrayBuffer>,
-    fault: answerShapes[dialect].faultIn(body),
-  });
+  const read = (body: unknown): ReadAnswer | Promise<ReadAnswer> =>
+    isOllamaLine(body)
+      ? collected(eventsOfLines(plain), dialect)
+      : {
+          body,
+          text,
+          bytes: plain as Uint8Array<ArrayBuffer>,
+          fault: answerShapes[dialect].faultIn(body),
+        };
   return isLargeAnswer(text) ? parseAnswerInTurns(text, exact).then(read) : read(parseAnswer(text, exact));
+}
+
+/** Returns true for JSON whose second line begins with a value of its own: most answers have one line, or are indented. */
+function hasTwoValues(bytes: Buffer): boolean {
+  const end = bytes.indexOf(10);
+  if (end < 2) return false;
+  let next = end + 1;
+  while (bytes[next]! <= 32) next++;
+  return bytes[next] === openBrace;
 }
 
 /** Returns the bytes without a byte order mark, which is no part of JSON. */

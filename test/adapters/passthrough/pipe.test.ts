@@ -195,11 +195,24 @@ describe("a messages stream that passes through", () => {
     });
   });
 
-  it("is finished by message_stop only, and nothing is added without it (case 60)", () => {
+  it("is cut before the reason for its end, and whole behind it: message_stop is added (case 160)", () => {
     const text = Buffer.from(recorded("anthropic/text.sse")).toString();
-    const cut = text.slice(0, text.indexOf("event: message_stop"));
+    const cut = text.slice(0, text.indexOf("event: message_delta"));
     expect(sent(messages(), cut)).toMatchObject({ text: cut, finished: false, done: false });
+    const unreasoned = `${cut}event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":null}}\n\n`;
+    expect(sent(messages(), unreasoned)).toMatchObject({ text: unreasoned, finished: false });
+    const unended = text.slice(0, text.indexOf("event: message_stop"));
+    expect(sent(messages(), unended)).toMatchObject({ text, finished: true, done: true });
     expect(sent(messages(), text.trim())).toMatchObject({ text, finished: true, done: true });
+  });
+
+  it("is a fault when its reason says that the provider broke off", () => {
+    const text = Buffer.from(recorded("anthropic/text.sse"))
+      .toString()
+      .replace('"end_turn"', '"network_error"');
+    const outcome = through(messages(), [bytesOf(text)]);
+    expect(outcome.fault?.message).toContain('"network_error"');
+    expect(outcome.text).not.toContain("event: message_stop");
   });
 
   it("ends before a provider's error", () => {

@@ -328,10 +328,18 @@ describe("a stream", () => {
     expect(streamed(failed).text).toBe("");
   });
 
-  it("case 60: without message_stop it is not whole, and behind it nothing counts", () => {
-    const cut = streamed(start + event("message_delta", { delta: { stop_reason: "end_turn" } }));
-    expect([cut.finished, cut.done]).toEqual([false, false]);
-    expect(cut.text).not.toMatch(/DONE|"finish_reason":"/);
+  it("case 60: it is whole once the reason for its end has come, and behind message_stop nothing counts", () => {
+    const delta = (stop_reason: string | null) => event("message_delta", { delta: { stop_reason } });
+    for (const cut of [streamed(start), streamed(start + delta(null))]) {
+      expect([cut.finished, cut.done]).toEqual([false, false]);
+      expect(cut.text).not.toMatch(/DONE|"finish_reason":"/);
+    }
+    for (const end of ["", "data: [DONE]\n\n"]) {
+      const whole = streamed(start + delta("max_tokens") + end);
+      expect([whole.finished, whole.done, whole.fault]).toEqual([true, true, undefined]);
+      expect(whole.text).toMatch(/"finish_reason":"length"[^]*\[DONE\]/);
+    }
+    expect(streamed(`${start}data: [DONE]\n\n`).fault?.message).toContain("without a reason for the end");
     const more = streamed(start + ending() + start + event("error", { error: { message: "late" } }));
     expect([more.finished, more.done, more.fault]).toEqual([true, true, undefined]);
   });

@@ -70,7 +70,7 @@ describe.each(cases)("$recording, $name", ({ recording, make }) => {
   it("is not whole when it breaks off before its finish (case 60)", () => {
     const finish = Buffer.from(bytes)
       .toString("latin1")
-      .search(/"finish_reason": ?"|"type":"message_stop"\}\n/);
+      .search(/"finish_reason": ?"|"delta":\{"stop_reason":/);
     const taken = placesIn(bytes.subarray(0, finish === -1 ? bytes.length : finish)).filter((place) => {
       const { finished, done, text } = through(make(), [bytes.subarray(0, place)]);
       return finished || done || /^data: \[DONE\]$|^event: message_stop$/m.test(text);

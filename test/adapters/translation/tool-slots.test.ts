@@ -72,6 +72,12 @@ const placed = fc
   .record({ call, places: fc.array(fc.nat(200), { maxLength: 5 }) })
   .map(({ call: one, places }) => ({ ...one, places }));
 
+/** Ends all calls and returns them. */
+function wholeCalls(slots: ToolSlots): Call[] {
+  for (const slot of slots.all) slot.end();
+  return slots.all.map(({ name, arguments: args }) => ({ name, args }));
+}
+
 /** Returns the calls in the events of a stream of messages or responses. */
 function callsIn(events: unknown[]): Call[] {
   const blocks = new Map<number, Call>();
@@ -99,9 +105,7 @@ describe("tool calls in pieces (case 91)", () => {
           const isNew = how.index.startsWith("new") && how.id.startsWith("new") && how.name === "repeated";
           const slots = new ToolSlots();
           for (const delta of deltasOf(calls, how, empty && !isNew)) slots.add(delta);
-          expect(slots.all.map(({ name, arguments: args }) => ({ name, args }))).toEqual(
-            calls.map(({ name, args }) => ({ name, args })),
-          );
+          expect(wholeCalls(slots)).toEqual(calls.map(({ name, args }) => ({ name, args })));
         },
       ),
       { numRuns: 500 },
@@ -121,9 +125,7 @@ describe("tool calls in pieces (case 91)", () => {
           const open = queues.filter(({ length }) => length > 0);
           if (open.length > 0) slots.add(open[turn % open.length]!.shift()!);
         }
-        expect(slots.all.map(({ name, arguments: args }) => ({ name, args }))).toEqual(
-          calls.map(({ name, args }) => ({ name, args })),
-        );
+        expect(wholeCalls(slots)).toEqual(calls.map(({ name, args }) => ({ name, args })));
       }),
       { numRuns: 100 },
     );
@@ -174,7 +176,7 @@ describe("tool calls in pieces (case 91)", () => {
   ])("are right with %s", (_name, deltas, expected) => {
     const slots = new ToolSlots((name) => name === "now" || name === "read");
     for (const delta of deltas) slots.add(delta);
-    expect(slots.all.map(({ name, arguments: args }) => `${name} ${args}`)).toEqual(expected);
+    expect(wholeCalls(slots).map(({ name, args }) => `${name} ${args}`)).toEqual(expected);
   });
 
   it("do not become two calls for a text without a name behind the end", () => {
@@ -243,4 +245,60 @@ it("ToolSlots refuses more than 4096 calls in one answer (T60)", () => {
       message: "the provider called more than 4096 tools in one answer",
     }),
   );
+});
+
+describe("arguments that repeat all that came before with each piece (case 161)", () => {
+  const chunk = (delta: object, finish_reason: string | null = null) =>
+    `data: ${JSON.stringify({ id: "c", choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
+  const nested = fc
+    .tuple(fc.string({ unit: "grapheme", minLength: 1, maxLength: 6 }), fc.jsonValue({ maxDepth: 2 }))
+    .map(([key, value]) => JSON.stringify({ [key]: { [key]: value } }));
+  // Two short calls of one name are taken for two calls.
+  const repeated = (args: string, isNamed: boolean, again: number): string[] =>
+    isNamed && args.length < 8 ? [] : Array(again).fill(args);
+  const cumulative = fc.record({
+    name: fc.constantFrom("read", "write"),
+    args: fc.oneof(json, nested),
+    places: fc.array(fc.nat(200), { maxLength: 5 }),
+    /** How often the last piece comes again. */
+    again: fc.nat(2),
+  });
+
+  it.each(["messages", "responses"] as const)("are one call each for callers of %s", (caller) => {
+    fc.assert(
+      fc.property(fc.array(cumulative, { minLength: 1, maxLength: 3 }), fc.boolean(), (calls, isNamed) => {
+        const deltas = calls.flatMap(({ name, args, places, again }, index) => {
+          const edges = [...new Set(places.map((place) => 1 + (place % (args.length - 1))))].sort(
+            (a, b) => a - b,
+          );
+          const texts = [
+            ...edges.map((edge) => args.slice(0, edge)),
+            args,
+            ...repeated(args, isNamed, again),
+          ];
+          return texts.map((text, at) => ({
+            index,
+            id: `call_${index}`,
+            function: { ...((at === 0 || isNamed) && { name }), arguments: text },
+          }));
+        });
+        const pieces = deltas.map((delta) => chunk({ tool_calls: [delta] }));
+        const text = `${pieces.join("")}${chunk({}, "tool_calls")}data: [DONE]\n\n`;
+        const outcome = through(translationFor(caller, "chat", Date.now, fixedId)!.stream("m", {}), [
+          bytesOf(text),
+        ]);
+        expect(outcome.fault).toBeUndefined();
+        expect(callsIn(payloadsOf(outcome.text))).toEqual(calls.map(({ name, args }) => ({ name, args })));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("are not seen where the same characters follow each other", () => {
+    const slots = new ToolSlots();
+    slots.add({ index: 0, id: "a", function: { name: "read", arguments: '{"a":' } });
+    slots.add({ index: 0, function: { arguments: '{"a":1}' } });
+    slots.add({ index: 0, function: { arguments: "}" } });
+    expect(wholeCalls(slots)).toEqual([{ name: "read", args: '{"a":{"a":1}}' }]);
+  });
 });

@@ -208,7 +208,7 @@ describe("a call of a provider that", () => {
     const { status, body } = await call("POST", "/v1/chat/completions", question);
     expect([status, body.error.message]).toEqual([
       502,
-      "the provider's response is not in its content-encoding, gzip",
+      "the provider's response is not usable: it is not in its content-encoding, gzip",
     ]);
   });
 

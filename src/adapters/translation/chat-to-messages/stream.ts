@@ -9,6 +9,7 @@ import {
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import { parseExact } from "../../../wire/json.ts";
 import { type SseEvent, sseFrame } from "../../../wire/sse.ts";
+import { finishReasonOf } from "../../finish-reason.ts";
 import { reportedFault } from "../../provider-fault.ts";
 import { type NewId, randomId } from "../new-id.ts";
 import type { Fields } from "../request-fields.ts";
@@ -27,8 +28,8 @@ type OpenBlock =
   | { type: "ignored" };
 
 /**
- * Translates Anthropic's stream to chat chunks. The finish reason is sent with `message_stop`, so that a stream that is
- * cut before it never looks whole.
+ * Translates Anthropic's stream to chat chunks. The finish reason is sent with `message_stop`, or at the end of a stream
+ * that told a reason for it, so that a stream that is cut before never looks whole.
  */
 export class ChatFromMessages extends TranslatedPipe {
   readonly #model: string;
@@ -72,6 +73,11 @@ export class ChatFromMessages extends TranslatedPipe {
   }
 
   protected override convert(sent: SseEvent): string {
+    if (sent.data.trim() === doneData) {
+      // Some relays end the stream as chat does.
+      if (!this.finished) throw garbage("ended its stream without a reason for the end");
+      return this.#stop();
+    }
     const event = payloadOf(sent) as MessagesEvent;
     switch (event.type) {
       case "message_start":
@@ -86,6 +92,7 @@ export class ChatFromMessages extends TranslatedPipe {
         this.#counts = mergeMessagesUsage(this.#counts, event.usage);
         this.#stopReason = event.delta?.stop_reason ?? this.#stopReason;
         this.#refusal = event.delta?.stop_details?.explanation ?? this.#refusal;
+        if (finishReasonOf(event.delta?.stop_reason ?? "")) this.finished = true;
         return "";
       case "message_stop":
         return this.#stop();
@@ -97,9 +104,9 @@ export class ChatFromMessages extends TranslatedPipe {
     }
   }
 
-  /** Returns nothing: without `message_stop` the answer is not whole. */
+  /** Ends an answer whose reason for the end has come without the last event, which some relays leave out (case 160). */
   protected override close(): string {
-    return "";
+    return this.#stop();
   }
 
   #start({ message }: MessagesEvent): string {
@@ -183,11 +190,12 @@ export class ChatFromMessages extends TranslatedPipe {
 
   #stop(): string {
     const reason = finishReason(this.#stopReason, this.#tools > 0, this.#hasAnswer);
+    const rest = [...this.#blocks.keys()].map((at) => this.#stopBlock(at)).join("");
     this.finished = true;
     this.done = true;
     const finish = this.#chunk(this.#refusal ? { refusal: this.#refusal } : {}, reason);
     const usage = this.#includeUsage ? this.#frame({ choices: [], usage: chatUsageOf(this.#counts) }) : "";
-    return finish + usage + sseFrame({ data: doneData });
+    return rest + finish + usage + sseFrame({ data: doneData });
   }
 
   #chunk(delta: object, finish_reason: string | null = null): string {

@@ -175,6 +175,8 @@ export class MessagesFromChat extends TranslatedPipe {
   /** Sends the tool calls that had to wait. */
   #closeTools(): string {
     let text = "";
+    for (const slot of this.#tools.all) slot.end();
+    if (this.#openTool) text += this.#sendArguments(this.#openTool);
     for (const slot of this.#tools.all) if (slot.state === "waiting") text += this.#openToolBlock(slot);
     if (this.#openTool) this.#openTool.state = "closed";
     this.#openTool = undefined;

@@ -231,6 +231,8 @@ export class OutputItems {
   #closeCall(call: OpenCall, status: ItemStatus): void {
     this.#calls.splice(this.#calls.indexOf(call), 1);
     const { id, call_id, index, tool, slot, reader } = call;
+    slot.end();
+    this.#sendArguments(call);
     // Clients parse the arguments, and "" is not JSON.
     if (!reader && status === "completed" && slot.isBlank) {
       slot.add("{}");

@@ -1,6 +1,7 @@
 import { passthroughPipe } from "../../../adapters/passthrough/index.ts";
 import { maxParsedBytes } from "../../../adapters/shapes/parse-answer.ts";
 import { AppError } from "../../../errors.ts";
+import { uncompressed } from "../../../net/inflated-response.ts";
 import type { ProviderResponse } from "../../../net/pushed-response.ts";
 import { dialects } from "../../../wire/dialects/index.ts";
 import { operations } from "../../../wire/dialects/operations.ts";
@@ -184,7 +185,7 @@ export class StateCalls {
     return url;
   }
 
-  #send(
+  async #send(
     llm: LlmRow,
     key: string | undefined,
     method: StateRoute["method"],
@@ -193,13 +194,14 @@ export class StateCalls {
     text?: string,
   ): Promise<ProviderResponse> {
     const { headers, timeouts } = providerOf(llm);
-    return this.#deps.outbound(url, {
+    const response = await this.#deps.outbound(url, {
       method,
       headers: { ...headers(key), ...(text !== undefined && { "content-type": "application/json" }) },
       ...(text !== undefined && { body: text }),
       timeouts,
       signal,
     });
+    return uncompressed(response);
   }
 }
 

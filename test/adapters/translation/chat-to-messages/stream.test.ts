@@ -146,10 +146,14 @@ describe("a stream of Anthropic translated to chat chunks", () => {
     expect(text).not.toMatch(/DONE|"finish_reason":"/);
   });
 
-  it("does not finish without message_stop, even after a stop reason (case 60)", () => {
-    const { text, finished, done } = translated(start + messageDelta, true);
-    expect([finished, done]).toEqual([false, false]);
-    expect(text).not.toMatch(/DONE|"finish_reason":"/);
+  it("finishes without message_stop behind a stop reason, and closes what is open (case 160)", () => {
+    const tool = event("content_block_start", {
+      index: 0,
+      content_block: { type: "tool_use", id: "toolu_1", name: "now", input: {} },
+    });
+    const { text, finished, done } = translated(start + tool + messageDelta, true);
+    expect([finished, done]).toEqual([true, true]);
+    expect(text).toMatch(/"arguments":"\{\}"[^]*"finish_reason":"tool_calls"[^]*"usage":\{[^]*DONE/);
   });
 
   it("sends nothing after message_stop (case 60)", () => {

@@ -311,7 +311,7 @@ describe.each(cases)("$recording, $name", ({ recording, make }) => {
   const whole = through(make(), [bytes]);
   const finish = Buffer.from(bytes)
     .toString("latin1")
-    .search(/"finish_reason": ?"|"type":"message_stop"\}\n|event: response\.(completed|incomplete)/);
+    .search(/"finish_reason": ?"|"delta":\{"stop_reason":|event: response\.(completed|incomplete)/);
 
   it("is the same byte by byte, and cut at random (cases 62, 63)", () => {
     expect(
