@@ -337,7 +337,7 @@ describe("a stream", () => {
     for (const end of ["", "data: [DONE]\n\n"]) {
       const whole = streamed(start + delta("max_tokens") + end);
       expect([whole.finished, whole.done, whole.fault]).toEqual([true, true, undefined]);
-      expect(whole.text).toMatch(/"finish_reason":"length"[^]*\[DONE\]/);
+      expect(whole.text).toMatch(/"finish_reason":"length"[\s\S]*\[DONE\]/);
     }
     expect(streamed(`${start}data: [DONE]\n\n`).fault?.message).toContain("without a reason for the end");
     const more = streamed(start + ending() + start + event("error", { error: { message: "late" } }));

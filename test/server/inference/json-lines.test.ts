@@ -31,13 +31,15 @@ describe("a stream of Ollama's own lines (case 159)", () => {
     );
     const chat = await call("POST", chatPath, { ...streaming, stream_options: { include_usage: true } });
     expect(chat.text).toMatch(
-      /"reasoning":"hm"[^]*"hello "[^]*"finish_reason":"stop"[^]*"prompt_tokens":7[^]*\[DONE\]/,
+      /"reasoning":"hm"[\s\S]*"hello "[\s\S]*"finish_reason":"stop"[\s\S]*"prompt_tokens":7[\s\S]*\[DONE\]/,
     );
     expect((await onlyEvent(server)).promptTokens).toBe(7);
     const unasked = await call("POST", chatPath, streaming);
     expect(unasked.text).not.toContain("prompt_tokens");
     const messages = await call("POST", "/v1/messages", streaming);
-    expect(messages.text).toMatch(/"thinking":"hm"[^]*"text":"hello "[^]*"output_tokens":3[^]*message_stop/);
+    expect(messages.text).toMatch(
+      /"thinking":"hm"[\s\S]*"text":"hello "[\s\S]*"output_tokens":3[\s\S]*message_stop/,
+    );
     const responses = await call("POST", "/v1/responses", { model: "gpt", input: "hi", stream: true });
     expect(responses.text).toContain('"type":"response.completed"');
     expect(server.logged).toEqual([]);
@@ -112,7 +114,7 @@ describe("a stream of Ollama's own lines (case 159)", () => {
     for (const line of [ollama({ content: "hi" }, end), ollama({ content: "hi" }, end).trim()]) {
       const { call } = await answering(line);
       expect((await call("POST", chatPath, streaming)).text).toMatch(
-        /"hi"[^]*"finish_reason":"stop"[^]*\[DONE\]/,
+        /"hi"[\s\S]*"finish_reason":"stop"[\s\S]*\[DONE\]/,
       );
       expect((await call("POST", "/v1/messages", streaming)).text).toContain("message_stop");
     }
@@ -130,7 +132,7 @@ const asLines = (stream: string, lineEnd: string) =>
 describe("a stream of events without `data:` (case 159)", () => {
   it.each(["\n", "\r\n", "\n\n"])("of chat is served, with line end %j", async (lineEnd) => {
     const { call } = await answering(asLines(chatFrames(["hello ", "there"], true).join(""), lineEnd));
-    expect((await call("POST", chatPath, streaming)).text).toMatch(/"hello "[^]*"there"[^]*\[DONE\]/);
+    expect((await call("POST", chatPath, streaming)).text).toMatch(/"hello "[\s\S]*"there"[\s\S]*\[DONE\]/);
     expect((await call("POST", "/v1/messages", streaming)).text).toContain("message_stop");
     expect((await call("POST", chatPath, question)).body.choices[0].message.content).toBe("hello there");
   });

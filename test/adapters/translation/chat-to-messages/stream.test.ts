@@ -153,7 +153,7 @@ describe("a stream of Anthropic translated to chat chunks", () => {
     });
     const { text, finished, done } = translated(start + tool + messageDelta, true);
     expect([finished, done]).toEqual([true, true]);
-    expect(text).toMatch(/"arguments":"\{\}"[^]*"finish_reason":"tool_calls"[^]*"usage":\{[^]*DONE/);
+    expect(text).toMatch(/"arguments":"\{\}"[\s\S]*"finish_reason":"tool_calls"[\s\S]*"usage":\{[\s\S]*DONE/);
   });
 
   it("sends nothing after message_stop (case 60)", () => {
