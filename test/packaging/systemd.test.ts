@@ -67,6 +67,16 @@ describe("mcpctl.service", () => {
     expect(service.has("MemoryDenyWriteExecute")).toBe(false);
   });
 
+  // T177
+  it("lets programs of MCP servers be put into a sandbox", () => {
+    const filters = Service!.filter(([name]) => name === "SystemCallFilter").map(([, value]) => value);
+    // The last one wins over those before.
+    const calls = filters.at(-1)!.split(" ");
+    const landlock = ["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"];
+    for (const call of [...landlock, "seccomp", "capset", "setrlimit", "prlimit64"])
+      expect(calls).toContain(call);
+  });
+
   it("is put up with by systemd, and is hardened", { skip: !analyze }, () => {
     expect(analyzed("mcpctl.service", ["verify"])).toEqual({ code: 0, said: "" });
     const { said } = analyzed("mcpctl.service", ["security", "--offline=true", "--no-pager"]);

@@ -1,7 +1,9 @@
 import { type BuiltInTemplate, credential, optional, required, variable } from "./define.ts";
 
-/** These packages need a newer Python than many distributions have; uv gets it. */
-const python = { name: "UV_PYTHON", value: "3.13" };
+/** The versions of Python that a package runs on, where many distributions have an older one: uv finds it, or gets it. */
+function python(range: string) {
+  return { name: "UV_PYTHON", value: range };
+}
 
 /** Servers for databases, machines and online services. */
 export const services: readonly BuiltInTemplate[] = [
@@ -45,7 +47,7 @@ export const services: readonly BuiltInTemplate[] = [
     parameters: [optional("SOCKET", "The socket of Docker, as an absolute path", "/var/run/docker.sock")],
     server: {
       package: "pypi:mcp-server-docker==0.3.0",
-      env: [{ name: "DOCKER_HOST", value: "unix://${SOCKET}" }, python],
+      env: [{ name: "DOCKER_HOST", value: "unix://${SOCKET}" }, python(">=3.12,<3.15")],
       hostPaths: { write: ["${SOCKET}"] },
     },
   },
@@ -82,7 +84,11 @@ export const services: readonly BuiltInTemplate[] = [
     ],
     server: {
       package: "pypi:ha-mcp==8.7.0",
-      env: [variable("HOMEASSISTANT_URL", "URL"), variable("HOMEASSISTANT_TOKEN", "TOKEN"), python],
+      env: [
+        variable("HOMEASSISTANT_URL", "URL"),
+        variable("HOMEASSISTANT_TOKEN", "TOKEN"),
+        python(">=3.13,<3.15"),
+      ],
     },
   },
   {

@@ -1,4 +1,5 @@
 import { HttpFailure } from "../../net/outbound.ts";
+import { systemReason } from "../../system-errors.ts";
 import { SseParser } from "../../wire/sse.ts";
 import type { RpcMessage } from "../messages.ts";
 import { McpFailure } from "../rpc-error.ts";
@@ -67,6 +68,13 @@ export function failureOf(error: unknown): Error {
   if (kind === "timeout") return new McpFailure("timeout", "the server took too long", { cause: error });
   if (kind === "malformed" || kind === "too-large")
     return new McpFailure("malformed", message, { cause: error });
-  const isUnsent = kind === "connect" || kind === "refused";
-  return new McpFailure("closed", "the server cannot be reached", { isUnsent, cause: error });
+  return unreachable(error, kind === "connect" || kind === "refused");
+}
+
+/** Returns the failure for a server to which there is no connection, with the reason that the system gives. */
+export function unreachable(error: HttpFailure, isUnsent: boolean): McpFailure {
+  const reason = systemReason(error);
+  const words = error.kind === "refused" ? "its address is not allowed" : reason?.text;
+  const message = `the server cannot be reached${words === undefined ? "" : `: ${words}`}`;
+  return new McpFailure("closed", message, { isUnsent, cause: error });
 }

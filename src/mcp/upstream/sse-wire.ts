@@ -2,6 +2,7 @@ import { HttpFailure } from "../../net/outbound.ts";
 import { SseParser } from "../../wire/sse.ts";
 import type { RpcMessage } from "../messages.ts";
 import { McpFailure } from "../rpc-error.ts";
+import { unreachable } from "./event-stream.ts";
 import type { HttpServerOptions } from "./http-wire.ts";
 import { parseMessages } from "./pending.ts";
 import { maxMessageBytes } from "./stdio.ts";
@@ -122,5 +123,5 @@ function asFailure(error: unknown): Error {
   if (kind === "timeout") return new McpFailure("timeout", "the server took too long", { cause: error });
   if (kind === "malformed" || kind === "too-large")
     return new McpFailure("malformed", message, { cause: error });
-  return new McpFailure("closed", "the server cannot be reached", { isUnsent: true, cause: error });
+  return unreachable(error, true);
 }

@@ -75,7 +75,18 @@ function dropCapabilities(libc: SandboxLibc): void {
   libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   const header = Buffer.alloc(8);
   header.writeUInt32LE(capabilityVersion3, 0);
-  must(libc, syscall(libc, capset, header, Buffer.alloc(24)), "the kernel refused to take the capabilities");
+  if (syscall(libc, capset, header, Buffer.alloc(24)) === 0) return;
+  // A service may forbid the call, which is as well where there is nothing to take.
+  const errno = errnoOf(libc);
+  if (hasCapabilities())
+    throw new AppError("not_supported", `the kernel refused to take the capabilities (errno ${errno})`);
+}
+
+function hasCapabilities(): boolean {
+  const status = readFileSync("/proc/self/status", "latin1");
+  return !["CapInh", "CapPrm", "CapEff", "CapAmb"].every((set) =>
+    new RegExp(`^${set}:\\s*0+$`, "m").test(status),
+  );
 }
 
 /** Bun ignores some signals, and a program keeps that of the one it was before. */
@@ -89,7 +100,9 @@ function limit(libc: SandboxLibc, { dataBytes, furtherProcesses }: ExecLimits): 
     const words = new BigUint64Array(2);
     must(libc, libc.getrlimit(resource, ptr(words)), `the kernel did not tell limit ${resource}`);
     // A lower limit that is there already stays: only root may raise it.
-    words.fill(words[1]! < BigInt(value) ? words[1]! : BigInt(value));
+    const wanted = words[1]! < BigInt(value) ? words[1]! : BigInt(value);
+    if (words[0] === wanted && words[1] === wanted) return;
+    words.fill(wanted);
     must(libc, libc.setrlimit(resource, ptr(words)), `the kernel refused limit ${resource}`);
   };
   set(RLIMIT_CORE, 0);

@@ -27,7 +27,8 @@ export function callFailure(
       `${server} did not answer within callSeconds (${spec.callSeconds} s); the call may have been carried out`,
     );
   if (kind === "closed") {
-    const said = lastLines.length > 0 ? `; its last line: ${shown(lastLines.at(-1)!)}` : "";
+    const last = lastLines.at(-1);
+    const said = last === undefined ? "" : `; its last line: ${shown(last)}`;
     return new AppError(
       "provider_error",
       `${server} ended during the call, which may have been carried out and is not repeated${said}`,

@@ -58,19 +58,29 @@ export async function openInstance(
     const connection = await connect(target);
     try {
       connection.upstream.listen();
-      return { connection, listing: await readListing(connection.upstream, longest, signal) };
+      const listing = await readListing(connection.upstream, longest, signal);
+      services.programs?.noteStarted(server, options.folder);
+      return { connection, listing };
     } catch (error) {
       await connection.close();
       throw error;
     }
-  } catch (error) {
-    if (!late.aborted) throw error;
-    throw new McpFailure("timeout", `it did not start within startSeconds (${server.spec.startSeconds} s)`, {
-      cause: error,
-    });
+  } catch (cause) {
+    const error = late.aborted ? tooLate(server, cause) : cause;
+    if (!(error instanceof McpFailure) || !["closed", "timeout"].includes(error.kind)) throw error;
+    const fault = services.programs?.runtimeFault(server, options.folder, instance.log.lastLines);
+    throw fault === undefined
+      ? error
+      : new McpFailure(error.kind, `${fault}; ${error.message}`, { cause: error });
   } finally {
     leave();
   }
+}
+
+function tooLate({ spec }: McpServerRow, cause: unknown): McpFailure {
+  return new McpFailure("timeout", `it did not start within startSeconds (${spec.startSeconds} s)`, {
+    cause,
+  });
 }
 
 /** Waits until a program may be started. Returns a function that lets the next one start. */

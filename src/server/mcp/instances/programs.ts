@@ -1,9 +1,12 @@
 import { rmSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { findProgram } from "../../../processes/find-program.ts";
 import type { Launch } from "../../../processes/launch/launch.ts";
 import { type LaunchHost, prepareLaunch } from "../../../processes/launch/prepare.ts";
 import { type RunningLaunch, startLaunch, sweepLaunches } from "../../../processes/launch/start.ts";
+import { noteInstalled, removeHalfInstalled } from "../../../processes/launchers/half-installed.ts";
+import { runtimeFault } from "../../../processes/launchers/runtime-fault.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { InstanceLog } from "./logs/instance-log.ts";
 import type { ServerValues } from "./server-values.ts";
@@ -21,6 +24,8 @@ export interface ProgramsOptions {
 /** The programs of MCP servers on this host, each with a folder of its own. */
 export class Programs {
   readonly #options: ProgramsOptions;
+  /** The number of programs that use a folder. */
+  readonly #users = new Map<string, number>();
 
   constructor(options: ProgramsOptions) {
     this.#options = options;
@@ -42,6 +47,9 @@ export class Programs {
   ): Promise<{ child: RunningLaunch; launch: Launch }> {
     const { host, kept, folder, grace } = this.#options;
     const { instanceId, values, log } = options;
+    const ownFolder = join(this.#folderOf(id), options.folder);
+    if (spec.package !== undefined && !this.#users.has(ownFolder))
+      removeHalfInstalled(ownFolder, spec.package);
     const launch = await prepareLaunch(spec, {
       host,
       name,
@@ -50,7 +58,7 @@ export class Programs {
       ...(spec.hostPaths?.read && { readable: spec.hostPaths.read }),
       ...(spec.hostPaths?.write && { writable: spec.hostPaths.write }),
       env: values.env,
-      folder: join(this.#folderOf(id), options.folder),
+      folder: ownFolder,
       kept: [...kept, folder],
       onProgress: (line) => log.line(line),
     });
@@ -60,7 +68,29 @@ export class Programs {
       onStderr: (bytes) => log.stderr(bytes),
       ...(grace !== undefined && { grace }),
     });
+    this.#use(ownFolder, child.closed);
     return { child, launch };
+  }
+
+  /** Notes that a program has started and answers: the package that it came from is whole. */
+  noteStarted({ id, spec }: McpServerRow, folder: string): void {
+    if (spec.package !== undefined) noteInstalled(join(this.#folderOf(id), folder), spec.package);
+  }
+
+  /** Returns the reason why a program did not start if the host's Node.js or Python is too old for its package. */
+  runtimeFault({ id, spec }: McpServerRow, folder: string, lines: readonly string[]): string | undefined {
+    const { package: packageName, sandbox } = spec;
+    if (packageName === undefined || sandbox === "container") return undefined;
+    const path = this.#options.host.env["PATH"] ?? "";
+    return runtimeFault({
+      ...{ packageName, lines, folder: join(this.#folderOf(id), folder) },
+      python: spec.env?.find(({ name }) => name === "UV_PYTHON")?.value,
+      nodeVersion() {
+        const program = findProgram("node", path);
+        const out = program && Bun.spawnSync([program, "--version"], { env: { PATH: path }, timeout: 5000 });
+        return out ? /^v(\d+\.\d+\.\d+)/.exec(out.stdout.toString())?.[1] : undefined;
+      },
+    });
   }
 
   /** Removes the folder of an instance that has ended for good. */
@@ -85,6 +115,15 @@ export class Programs {
       for (const id of await readdir(join(this.#options.folder, part)).catch(() => []))
         if (!exists(id)) this.remove(id);
     return faults;
+  }
+
+  #use(folder: string, ended: Promise<unknown>): void {
+    this.#users.set(folder, (this.#users.get(folder) ?? 0) + 1);
+    void ended.finally(() => {
+      const others = this.#users.get(folder)! - 1;
+      if (others > 0) this.#users.set(folder, others);
+      else this.#users.delete(folder);
+    });
   }
 
   get #records(): string {

@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { McpFailure, RpcError } from "../../../mcp/rpc-error.ts";
 import type { McpCondition } from "../../core/store/mcp-status.ts";
+import { lastWords } from "./last-words.ts";
 
 /** A reason why a server does not start, which only a person can remove. It is not tried again and again. */
 export class StartProblem extends Error {
@@ -38,7 +39,8 @@ export function startFailure(error: unknown, lastLines: readonly string[]): Star
       message: `the server refuses the credentials with status ${error.status}; check the secret in its headers`,
       isFinal: true,
     };
-  const said = lastLines.length > 0 ? `; its last lines: ${lastLines.join(" | ")}` : "";
+  const words = lastWords(lastLines);
+  const said = words.length > 0 ? `; its last lines: ${words.join(" | ")}` : "";
   const isAnswer = error instanceof McpFailure || error instanceof RpcError;
   const reason = isAnswer ? shown(error.message) : "it cannot be started";
   return { type: "StartFailed", message: `${reason}${said}`, isFinal: false };

@@ -19,8 +19,10 @@ const maxLine = 8192;
 const gatherTime = 100;
 /** The most characters that are written for each such time; a program that writes more floods the disk. */
 const maxGathered = 1024 * 1024;
-/** The last lines of stderr that are kept in memory. */
-const keptLines = 10;
+/** The last lines of stderr that are kept in memory: a reason, and the stack or the usage behind it. */
+const keptLines = 60;
+/** Characters of each. */
+const keptLength = 1000;
 /** Parts of secrets that are shorter than this are found everywhere. Characters. */
 const minSecret = 4;
 
@@ -111,7 +113,7 @@ export class InstanceLog {
   #stderrLine(raw: string): void {
     if (raw.trim() === "") return;
     const text = this.redacted(raw.slice(0, maxLine));
-    this.#last.push(text);
+    this.#last.push(text.slice(0, keptLength));
     if (this.#last.length > keptLines) this.#last.shift();
     this.#add(text, "stderr");
   }
