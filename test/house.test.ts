@@ -348,6 +348,8 @@ describe("a kind", () => {
     const hooks = [
       // The MCP servers of a project are rows of their own.
       "src/server/core/catalogue/attachments.ts",
+      // The prompt of a persona leads calls of its tools.
+      "src/server/core/catalogue/hooks/agent.ts",
       "src/server/core/catalogue/hooks/index.ts",
       "src/server/core/catalogue/hooks/project.ts",
       // Prompts are written with a right on their project, and have links to servers of projects.

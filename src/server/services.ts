@@ -20,6 +20,7 @@ import { upkeepComponent } from "./core/upkeep.ts";
 import { CallMetrics } from "./inference/call-metrics.ts";
 import { Inference } from "./inference/inference.ts";
 import { Limiter } from "./inference/limits/limiter.ts";
+import { ToolCalls } from "./inference/personas/tools/tool-calls.ts";
 import { Threads } from "./inference/threads/threads.ts";
 import { mcpComponent } from "./mcp/component.ts";
 import { Programs } from "./mcp/instances/programs.ts";
@@ -157,6 +158,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
       onError,
     }),
   );
+  const toolCalls = new ToolCalls({ inference, catalogue, streams, deadlines, tools: mcp.tools, now });
   return {
     ...secretServices,
     secretUpkeep,
@@ -174,6 +176,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     workstations,
     threads,
     inference,
+    toolCalls,
     mcp,
     cluster,
     node,

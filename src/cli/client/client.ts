@@ -25,6 +25,7 @@ interface SendOptions {
   signal?: AbortSignal;
   /** The media type that is accepted: `application/x-ndjson`. */
   accept?: string;
+  headers?: Record<string, string>;
   /** False sends no token. */
   bearer?: false;
 }
@@ -168,6 +169,7 @@ export class ApiClient {
         ...(options.bearer !== false && this.#bearer),
         ...(options.body !== undefined && { "content-type": "application/json" }),
         ...(options.accept !== undefined && { accept: options.accept }),
+        ...options.headers,
       },
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
       signal: AbortSignal.any(signals),

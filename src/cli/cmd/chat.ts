@@ -1,3 +1,4 @@
+import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { objectPath } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
@@ -12,6 +13,9 @@ export const chat = defineVerb({
       commands; with -m, or with text on standard input, it sends one message and prints the answer. The server
       remembers nothing unless --thread is given.
 
+      A persona with a project calls the tools of the project; on a terminal each call is shown. --allow-tool leaves
+      only those that it names.
+
       Only the text of answers goes to stdout. The lines you type are kept in ~/.mcpctl/chat-history.`,
     examples: [
       ["mcpctl chat reviewer", "Start a conversation"],
@@ -19,6 +23,7 @@ export const chat = defineVerb({
         'mcpctl chat reviewer -m "Is this safe?" --thread new',
         "Send one message, in a thread that the server keeps",
       ],
+      ["mcpctl chat helper --allow-tool 'search_*' --allow-tool read_file", "Let it call these tools only"],
       ["git diff | mcpctl chat reviewer", "Send the output of another command"],
     ],
   },
@@ -30,10 +35,23 @@ export const chat = defineVerb({
       valueHint: "ID|new",
       description: "Continue a thread that the server keeps, or begin one",
     },
+    "allow-tool": {
+      type: "string",
+      multiple: true,
+      valueHint: "NAME",
+      description:
+        "Allow only this tool of the persona's project, or those of a pattern: search_*; none allows none",
+    },
   },
   async run(args, context) {
     const path = `${objectPath(kindOf("agent"), args.agent)}/chat`;
-    const partner = { kind: "agent", name: args.agent, path } as const;
+    const allowTools = args["allow-tool"];
+    const partner = {
+      kind: "agent",
+      name: args.agent,
+      path,
+      ...(allowTools.length > 0 && { allowTools: allowTools.map(toolName) }),
+    } as const;
     try {
       return await chatWith(partner, args, context, await context.client());
     } catch (error) {
@@ -41,3 +59,9 @@ export const chat = defineVerb({
     }
   },
 });
+
+/** Returns a name or pattern of tools as the server takes it; no name at all for `none`. */
+function toolName(name: string): string {
+  if (/^[A-Za-z0-9_.*-]+$/.test(name)) return name === "none" ? "" : name;
+  throw new AppError("usage", "--allow-tool takes the name of a tool, or a pattern with *");
+}

@@ -10,6 +10,7 @@ import type { OpenStreams } from "../core/open-streams.ts";
 import type { SocketHandler } from "../core/socket-handler.ts";
 import type { DiskUse } from "../core/store/disk-use.ts";
 import type { Inference } from "../inference/inference.ts";
+import type { ToolCalls } from "../inference/personas/tools/tool-calls.ts";
 import type { Threads } from "../inference/threads/threads.ts";
 import type { Mcp } from "../mcp/component.ts";
 import type { Audit } from "../observability/audit.ts";
@@ -25,6 +26,8 @@ export interface Server extends SecretServices {
   catalogue: Catalogue;
   resources: Resources;
   inference: Inference;
+  /** Lets personas use the tools of their projects. */
+  toolCalls: ToolCalls;
   /** The sessions of workstation agents. */
   sessions: ProviderSessions;
   /** The workstation agents that are attached. */

@@ -384,7 +384,7 @@ export function currentLlm(deps: InferenceDeps, { call, request }: CallContext, 
 }
 
 /** The reason for which the server itself ends a call. */
-function endReason(deps: InferenceDeps, principal: Principal): AppError {
+export function endReason(deps: Pick<InferenceDeps, "catalogue" | "now">, principal: Principal): AppError {
   const { catalogue, now } = deps;
   return isStillValid(catalogue.snapshot, principal, now())
     ? new AppError("unavailable", "the server is shutting down")

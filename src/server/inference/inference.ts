@@ -12,7 +12,7 @@ import { capabilitiesOf, reportedCapabilities } from "../core/capabilities.ts";
 import { isOf, isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import { AnswerMemory } from "./answers/answer-memory.ts";
-import { inputText } from "./answers/expand-request.ts";
+import { expandedRequest, inputText } from "./answers/expand-request.ts";
 import { SealedOrigins } from "./answers/sealed-origins.ts";
 import { type AttemptProgress, attempt, currentLlm } from "./attempt.ts";
 import type { CallContext, InferenceCall, InferenceDeps } from "./call.ts";
@@ -253,6 +253,18 @@ export class Inference {
   /** Books the usage of answers that have ended in the background. The work of one run, for a timer. Never throws. */
   settleBackground(): Promise<void> {
     return this.#stateCalls.settleBackground();
+  }
+
+  /** Returns a responses request with the items to which it refers, as far as they are remembered here. Throws AppError. */
+  withEarlierAnswers(request: ParsedRequest, principalId: string): ParsedRequest {
+    const { previous_response_id: previous } = request.body;
+    const keepsPrevious = typeof previous === "string" && !this.#answers.answer(principalId, previous);
+    return expandedRequest(request, principalId, this.#answers, { keepsPrevious });
+  }
+
+  /** Remembers an answer to a responses request, to which later requests can refer. */
+  rememberAnswer(principalId: string, request: ParsedRequest, answer: ResponsesAnswer): void {
+    this.#answers.remember(principalId, inputText(request), answer);
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { Principal } from "../core/access/policy.ts";
 import type { Component } from "../core/lifecycle.ts";
+import type { ProjectTools } from "../inference/personas/tools/offered-tools.ts";
 import type { VirtualServers } from "../workstations/virtual-servers.ts";
 import type { McpEndpoint } from "./endpoint/endpoint.ts";
 import type { EndpointRequest } from "./endpoint/endpoint-types.ts";
@@ -8,6 +9,7 @@ import { samplerOf } from "./endpoint/sampling.ts";
 import type { InstanceLogs } from "./instances/logs/logs.ts";
 import { ServerInstances, type ServerInstancesOptions } from "./instances/servers.ts";
 import { McpCallLimiter } from "./limits/call-limiter.ts";
+import { PersonaTools } from "./personas/persona-tools.ts";
 import { type Infer, projectLlmOf } from "./project-llm.ts";
 import { RoutedServers } from "./routed-servers.ts";
 import type { McpCluster } from "./shared-instances.ts";
@@ -17,6 +19,8 @@ import { WorkstationServers } from "./workstations/workstation-servers.ts";
 /** MCP servers and the endpoints of projects. */
 export interface Mcp {
   endpoint: McpEndpoint;
+  /** The tools of projects, for personas. */
+  tools: ProjectTools;
   /** The logs of instances, on all hosts. */
   logs: InstanceLogs;
   /** The messages of projects that are kept in memory. */
@@ -45,7 +49,7 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
   const servers = new RoutedServers(shared.servers, new WorkstationServers(options.workstations));
   const traffic = new Traffic(options);
   const tap = (incoming: EndpointRequest) => traffic.tap(incoming);
-  const { endpoint, sweep, close } = openEndpoint({
+  const { endpoint, services, sweep, close } = openEndpoint({
     ...options,
     servers,
     admit,
@@ -68,7 +72,8 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
     async start() {
       await limiter.load();
       await instances.start();
-      return { endpoint, logs: shared.logs, traffic };
+      const tools = new PersonaTools(services, options.onError);
+      return { endpoint, tools, logs: shared.logs, traffic };
     },
     drain: () => instances.drain(),
     async close() {

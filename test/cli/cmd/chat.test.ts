@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { hello, prompt, withPersona } from "../../server/inference/personas/setup.ts";
+import { withTools } from "../../server/inference/personas/tools/setup.ts";
 import type { Keys } from "../../support/cli/fake-terminal.ts";
 import { type CliOptions, cli, newHome } from "../../support/cli/run-cli.ts";
 import { must, type TestServer } from "../../support/server.ts";
@@ -347,4 +348,44 @@ it("personas are created, shown and completed like every kind", async () => {
     1,
     expect.stringContaining('still used by agent "reviewer"'),
   ]);
+});
+
+describe("chat with a persona that has tools", () => {
+  const turns = [{ calls: [{ name: "greet", args: { name: "Ada" } }] }, { text: "Done." }];
+
+  it("shows calls and results on a terminal, allows what it is told, and sends them back", async () => {
+    const server = await withTools({ turns: [...turns, { text: "Again." }] });
+    const around = { answers: ["hi", "again", "/quit"] };
+    const { stdout, stderr, code } = await cli("chat helper --allow-tool greet", at(server, around));
+    expect([code, stdout]).toEqual([0, "Done.\nAgain.\n"]);
+    expect(stderr).toContain('calls greet {"name":"Ada"}\n');
+    expect(stderr).toContain("greet returned: hello Ada\n");
+    const { body } = server.provider.seen[2]!;
+    expect(body.tools.map((tool: { function: { name: string } }) => tool.function.name)).toEqual(["greet"]);
+    expect(body.messages.map(({ role }: { role: string }) => role)).toEqual([
+      "system",
+      "user",
+      "assistant",
+      "tool",
+      "assistant",
+      "user",
+    ]);
+  });
+
+  it("prints only the answer where there is no terminal, and all of it with -o json", async () => {
+    const server = await withTools({ turns: [...turns, ...turns, { text: "alone" }] });
+    const plain = await cli(["chat", "helper", "-m", "hi"], at(server));
+    expect([plain.code, plain.stdout, plain.stderr]).toEqual([0, "Done.\n", ""]);
+    const json = await cli("chat helper -m hi -o json", at(server));
+    expect(JSON.parse(json.stdout).message.executed_tools).toMatchObject([
+      { name: "greet", output: "hello Ada" },
+    ]);
+    await cli("chat helper -m hi --allow-tool none", at(server));
+    expect(server.provider.seen.at(-1)!.body).not.toHaveProperty("tools");
+    const wrong = await cli(["chat", "helper", "-m", "hi", "--allow-tool", "a,b"], at(server));
+    expect([wrong.code, wrong.stderr]).toEqual([
+      2,
+      expect.stringContaining("--allow-tool takes the name of a tool"),
+    ]);
+  });
 });

@@ -1,13 +1,17 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { SseParser } from "../../../wire/sse.ts";
+import { escapeLine, oneLine } from "../../../wire/text.ts";
 import { codeIn } from "../../client/answer-error.ts";
 import { parsedAnswer, unexpectedAnswer } from "../../client/answer-text.ts";
 import { fieldsOf } from "../../client/answers.ts";
 import type { AnswerShape } from "../../client/shape.ts";
 
 /** A piece of a streamed answer. */
-export type Piece = { kind: "text" | "reasoning"; text: string };
+export type Piece = { kind: "text" | "reasoning" | "tool"; text: string };
+
+/** A call of a tool that the server made for a persona, with its result when that is there. */
+export type ExecutedTool = Static<typeof ExecutedTool>;
 
 /** A message of the chat dialect. */
 export type Message = { role: string; content?: unknown; [more: string]: unknown };
@@ -26,11 +30,19 @@ const ToolCall = Type.Object({
   id: optional(Text),
   function: optional(Type.Object({ name: optional(Text), arguments: optional(Text) })),
 });
+const ExecutedTool = Type.Object({
+  id: Text,
+  name: Text,
+  arguments: optional(Text),
+  output: optional(Text),
+  is_error: optional(Type.Boolean()),
+});
 const Delta = Type.Object({
   content: optional(Text),
   reasoning_content: optional(Text),
   reasoning: Type.Optional(Type.Unknown()),
   tool_calls: optional(Type.Array(ToolCall)),
+  executed_tools: optional(Type.Array(ExecutedTool)),
 });
 const Usage = Type.Object({
   prompt_tokens: optional(Type.Number()),
@@ -82,6 +94,7 @@ export async function streamedAnswer(
   const parser = new SseParser();
   const calls: { id: string; type: "function"; function: { name: string; arguments: string } }[] = [];
   let text = "";
+  const executed = new Map<string, ExecutedTool>();
   let finishReason: string | null = null;
   let usage: Answer["usage"] = null;
   const read = (data: string): boolean => {
@@ -91,13 +104,20 @@ export async function streamedAnswer(
     usage = more.usage ?? usage;
     const [choice] = choices ?? [];
     finishReason = choice?.finish_reason ?? finishReason;
-    const { content, reasoning_content, reasoning, tool_calls } = choice?.delta ?? {};
+    const { content, reasoning_content, reasoning, tool_calls, executed_tools } = choice?.delta ?? {};
     const thought = reasoning_content ?? reasoning;
     if (thought && typeof thought === "string") onPiece({ kind: "reasoning", text: thought });
     if (content) {
       text += content;
       if (text.length > longestAnswer) throw unexpectedAnswer("it has no end");
       onPiece({ kind: "text", text: content });
+    }
+    for (const tool of executed_tools ?? []) {
+      const known = executed.get(tool.id);
+      if (!known && executed.size >= mostToolCalls) throw unexpectedAnswer("it has no end of calls");
+      executed.set(tool.id, tool);
+      // The last piece repeats them all.
+      if (!known || known.output !== tool.output) onPiece({ kind: "tool", text: toolLine(tool) });
     }
     for (const { index: at, id, function: called } of tool_calls ?? []) {
       const index = at ?? 0;
@@ -118,6 +138,7 @@ export async function streamedAnswer(
             role: "assistant",
             content: text,
             ...(called.length > 0 && { tool_calls: called }),
+            ...(executed.size > 0 && { executed_tools: [...executed.values()] }),
           };
           return { message, finishReason, usage };
         }
@@ -127,6 +148,18 @@ export async function streamedAnswer(
     throw cutOff(cause);
   }
   throw signal.aborted ? new AppError("interrupted", "interrupted") : cutOff();
+}
+
+/** The most characters of one line about a tool. */
+const longestLine = 200;
+
+/** Returns a line about a call that begins, or about its result. */
+function toolLine({ name, arguments: given, output, is_error: isError }: ExecutedTool): string {
+  const line =
+    output === undefined || output === null
+      ? `calls ${name} ${given ?? ""}`
+      : `${name} ${isError ? "failed" : "returned"}: ${output}`;
+  return `${escapeLine(oneLine(line, longestLine))}\n`;
 }
 
 function failure({ message, code }: { message?: string | null; code?: unknown }): AppError {

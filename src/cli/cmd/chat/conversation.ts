@@ -11,6 +11,8 @@ export interface Partner {
   path: string;
   /** The name in the request's body, if the path does not name it. */
   model?: string;
+  /** Names or patterns of the only tools that may be called; all if undefined. */
+  allowTools?: readonly string[];
 }
 
 const begunThread = fieldsOf({ id: Id });
@@ -68,7 +70,8 @@ export class Conversation {
   async stream(text: string, onPiece: (piece: Piece) => void, signal: AbortSignal): Promise<Answer> {
     const turn = await this.#turn(text, signal);
     const body = { ...this.#request(turn), stream: true, stream_options: { include_usage: true } };
-    const bytes = await this.#client.stream("POST", this.partner.path, { body, signal });
+    const options = { body, signal, headers: this.#headers };
+    const bytes = await this.#client.stream("POST", this.partner.path, options);
     const answer = await streamedAnswer(bytes, onPiece, signal);
     this.#keep(turn, answer);
     return answer;
@@ -78,7 +81,8 @@ export class Conversation {
   async ask(text: string, signal: AbortSignal): Promise<Answer> {
     const turn = await this.#turn(text, signal);
     const body = this.#request(turn);
-    const options = { body, signal, unlimited: true, answer: completion } as const;
+    const headers = this.#headers;
+    const options = { body, signal, headers, unlimited: true, answer: completion } as const;
     const answer = wholeAnswer(await this.#client.call("POST", this.partner.path, options));
     this.#keep(turn, answer);
     return answer;
@@ -103,6 +107,11 @@ export class Conversation {
   /** The system prompt if it has changed: a thread remembers the last one. */
   get #newSystem(): string | undefined {
     return this.system === this.#sentSystem ? undefined : this.system;
+  }
+
+  get #headers(): Record<string, string> {
+    const { allowTools } = this.partner;
+    return allowTools ? { "x-mcpctl-allow-tools": allowTools.join(",") } : {};
   }
 
   #request(turn: readonly Message[]): Record<string, unknown> {

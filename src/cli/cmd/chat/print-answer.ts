@@ -21,8 +21,8 @@ export async function printAnswer(
     if (last && !last.text.endsWith("\n")) (last.kind === "text" ? terminal.data : terminal.err)("\n");
   };
   const onPiece = (piece: Piece) => {
-    // Reasoning is shown on a terminal only.
-    if (piece.kind === "reasoning" && !terminal.errIsTerminal) return;
+    // Reasoning and calls of tools are shown on a terminal only.
+    if (piece.kind !== "text" && !terminal.errIsTerminal) return;
     if (last && last.kind !== piece.kind) endLine();
     last = piece;
     if (piece.kind === "text") terminal.data(piece.text);

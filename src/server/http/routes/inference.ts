@@ -9,6 +9,7 @@ import type { ParsedRequest } from "../../inference/request.ts";
 import { parseCall, readForm, readText } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
+import { CallWithTools } from "./call-with-tools.ts";
 import { toPersona } from "./persona.ts";
 
 const access = { verb: "run", resource: "llms" } as const;
@@ -84,18 +85,20 @@ function pathsOf(operation: Operation): string[] {
   return [path, ...aliases];
 }
 
-function infer(server: Server, call: Call, operation: Operation): Promise<Response> {
-  const { request, requestId, principal, params, peer } = call;
+async function infer(server: Server, call: Call, operation: Operation): Promise<Response> {
+  const { request, requestId, principal, params } = call;
   const { idOrName } = params;
-  return server.inference.call({
+  const tools = new CallWithTools(server, call, operation);
+  const response = await server.inference.call({
     operation,
     principal,
     requestId,
     httpRequest: request,
     name: idOrName === undefined ? undefined : nameOf(server, principal, idOrName),
-    onLastBytes: () => server.endQuiet(request, peer),
-    read: () => readRequest(server, call, operation),
+    onLastBytes: tools.onLastBytes,
+    read: async () => tools.begin(await readRequest(server, call, operation)),
   });
+  return tools.loop ? await tools.loop.run(response) : response;
 }
 
 const inflated = { inflate: true };

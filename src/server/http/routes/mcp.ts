@@ -1,9 +1,8 @@
 import { AppError } from "../../../errors.ts";
-import { token } from "../../../kinds/token.ts";
 import { isForeignPage } from "../../../wire/incoming-request.ts";
-import { decide, type Principal } from "../../core/access/policy.ts";
-import type { Snapshot } from "../../core/store/snapshot.ts";
-import { isOf, type ProjectRow } from "../../core/store/typed-rows.ts";
+import { decide } from "../../core/access/policy.ts";
+import type { ProjectRow } from "../../core/store/typed-rows.ts";
+import { opensProject } from "../../mcp/token-projects.ts";
 import { readText } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -91,17 +90,7 @@ function projectOf({ catalogue: { snapshot } }: Server, { principal, params }: C
   const project = snapshot.named("project", name);
   const decision = decide(principal, "run", "projects", name, project);
   if (decision === "forbidden") throw new AppError("forbidden", `you may not run project "${name}"`);
-  if (!project || decision === "hidden" || !opens(snapshot, principal, name))
+  if (!project || decision === "hidden" || !opensProject(snapshot, principal, name))
     throw new AppError("not_found", `project "${name}" not found`);
   return project;
-}
-
-/** True if a principal may open a project, as far as its token and those that made it belong to one (T166). */
-function opens(snapshot: Snapshot, { kind, id, makers = [] }: Principal, project: string): boolean {
-  if (kind !== "Token") return true;
-  return [id, ...makers].every((one) => {
-    const row = snapshot.byId.get(one);
-    const own = isOf(token, row) ? row.spec.project : undefined;
-    return own === undefined || own === project;
-  });
 }

@@ -12,6 +12,7 @@ import type { ChatMessage, ThreadTurn } from "../../inference/threads/threads.ts
 import { parseCall, readText } from "../body.ts";
 import { type Call, publicError, type Route } from "../route.ts";
 import type { Server } from "../server.ts";
+import { CallWithTools } from "./call-with-tools.ts";
 
 /** Calls of a persona by its own path, also in a thread. */
 export function personaRoutes(server: Server): Route[] {
@@ -44,33 +45,37 @@ export async function toPersona(
 }
 
 async function chat(server: Server, call: Call): Promise<Response> {
-  const { principal, request, requestId, params, peer } = call;
+  const { principal, request, requestId, params } = call;
+  const tools = new CallWithTools(server, call, "chat");
   const find = () => findPersona(server.catalogue.snapshot, principal, params["idOrName"]!);
   let turn: ThreadTurn | undefined;
   try {
-    const response = await server.inference.call({
+    const first = await server.inference.call({
       operation: "chat",
       principal,
       requestId,
       httpRequest: request,
-      onLastBytes: () => server.endQuiet(request, peer),
+      onLastBytes: tools.onLastBytes,
       read: async () => {
         find();
         const text = await readText(call, server.deadlines, { inflate: true });
         const parsed = await parseCall(text, "chat");
         const persona = find();
         checkModel(parsed, persona);
-        if (!Object.hasOwn(parsed.body, "thread")) return toPersona(parsed, "chat", persona);
+        if (!Object.hasOwn(parsed.body, "thread"))
+          return tools.begin(await toPersona(parsed, "chat", persona));
         const { thread, ...body } = parsed.body;
         turn = await server.threads.beginTurn(principal, persona, threadId(thread), messagesIn(body));
         const withoutThread = withoutTopLevel(text, parsed.scan, "thread");
-        return toPersona(await parseCall(withoutThread, "chat"), "chat", persona, turn.history);
+        const own = await parseCall(withoutThread, "chat");
+        return tools.begin(await toPersona(own, "chat", persona, turn.history));
       },
     });
+    const { loop } = tools;
+    const response = loop ? await loop.run(first) : first;
     if (!turn) return response;
-    return await recordResponse(response, turn, (error) =>
-      dialects.chat.errorFrames(publicError(error), requestId),
-    );
+    const errorFrames = (error: unknown) => dialects.chat.errorFrames(publicError(error), requestId);
+    return await recordResponse(response, turn, errorFrames, loop && (() => loop.messages));
   } catch (error) {
     turn?.end();
     throw error;

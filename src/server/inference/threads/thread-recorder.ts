@@ -17,6 +17,7 @@ type ErrorFrames = (error: unknown) => string;
  * Saves a response of the chat dialect in a thread when it is complete, before its last byte is sent to the caller. A
  * response that fails or is cancelled is not saved. Ends the turn.
  *
+ * @param messagesOf returns the messages to save, if they are more than the message of the response
  * @returns the same response
  * @throws AppError if a response that is not streamed cannot be saved; a streamed one ends with an error frame then
  */
@@ -24,24 +25,30 @@ export async function recordResponse(
   response: Response,
   turn: ThreadTurn,
   errorFrames: ErrorFrames,
+  messagesOf?: () => readonly ChatMessage[],
 ): Promise<Response> {
   const { headers, body } = response;
   if (body && headers.get("content-type") === "text/event-stream")
-    return new Response(recordedStream(body, turn, errorFrames), { headers });
+    return new Response(recordedStream(body, turn, errorFrames, messagesOf), { headers });
   try {
     const text = await response.text();
     const message = (parsedObject(text) as Completion | undefined)?.choices?.[0]?.message;
     if (!message) throw new AppError("provider_error", "the provider's response has no message");
     const collected = new MessageCollector();
     collected.add(message);
-    await turn.save(collected.message());
+    await turn.save(messagesOf?.() ?? [collected.message()]);
     return new Response(text, { headers });
   } finally {
     turn.end();
   }
 }
 
-function recordedStream(body: ReadableStream<Uint8Array>, turn: ThreadTurn, errorFrames: ErrorFrames) {
+function recordedStream(
+  body: ReadableStream<Uint8Array>,
+  turn: ThreadTurn,
+  errorFrames: ErrorFrames,
+  messagesOf: (() => readonly ChatMessage[]) | undefined,
+) {
   const reader = body.getReader();
   const parser = new SseParser();
   const collected = new MessageCollector();
@@ -55,7 +62,7 @@ function recordedStream(body: ReadableStream<Uint8Array>, turn: ThreadTurn, erro
             return controller.close();
           }
           if (parser.push(value).filter(({ data }) => collected.read(data)).length > 0) {
-            await turn.save(collected.message());
+            await turn.save(messagesOf?.() ?? [collected.message()]);
             turn.end();
           }
           controller.enqueue(value);

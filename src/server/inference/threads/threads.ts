@@ -29,8 +29,8 @@ export interface ThreadView {
 export interface ThreadTurn {
   /** The messages before this turn. */
   readonly history: readonly ChatMessage[];
-  /** Saves the caller's messages and the response, both or neither. Throws AppError. */
-  save(response: ChatMessage): Promise<void>;
+  /** Saves the caller's messages and those of the response, all or none. Throws AppError. */
+  save(response: readonly ChatMessage[]): Promise<void>;
   /** Ends the turn, so that the next one can begin. May be called again. */
   end(): void;
 }
@@ -118,9 +118,9 @@ export class Threads {
       const characters = JSON.stringify([...history, ...messages]).length;
       if (history.length + messages.length >= maxMessages || characters > maxCharacters)
         throw new AppError("conflict", "this thread is full", { hint: "begin another one" });
-      const save = async (response: ChatMessage) => {
+      const save = async (response: readonly ChatMessage[]) => {
         const { store, now } = this.#options;
-        if (!(await stored(store.appendToThread(id, [...messages, response], now())))) throw notFound(id);
+        if (!(await stored(store.appendToThread(id, [...messages, ...response], now())))) throw notFound(id);
       };
       return { history, save, end };
     } catch (error) {

@@ -11,7 +11,7 @@ import type { AskProjectLlm } from "../project-llm.ts";
 import type { McpServers } from "../types.ts";
 import { McpCalls } from "./calls.ts";
 import { McpEndpoint } from "./endpoint.ts";
-import type { EndpointOptions } from "./endpoint-types.ts";
+import type { EndpointOptions, EndpointServices } from "./endpoint-types.ts";
 import { McpMetrics } from "./mcp-metrics.ts";
 import { OfferChanges } from "./offer-changes.ts";
 import type { ClientSampler } from "./questions.ts";
@@ -42,6 +42,8 @@ export interface OpenEndpointOptions {
 /** The endpoints of all projects, with what has to be swept and closed. */
 export interface OpenEndpoint {
   endpoint: McpEndpoint;
+  /** The services of methods, for calls that come from within the server. */
+  services: EndpointServices;
   /** Ends sessions and calls that nobody uses any more. */
   sweep(): void;
   close(): void;
@@ -56,13 +58,14 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
   const relayed = new RelayedCalls({ servers, sealer, sample, elapsed });
   const changes = new OfferChanges(catalogue);
   const watches = new ResourceWatches(servers);
+  const services = {
+    snapshot: () => catalogue.snapshot,
+    calls: new McpCalls({ servers: relayed, audit, metrics, admit, now }),
+    watches,
+    sealer,
+  };
   const endpoint = new McpEndpoint({
-    services: {
-      snapshot: () => catalogue.snapshot,
-      calls: new McpCalls({ servers: relayed, audit, metrics, admit, now }),
-      watches,
-      sealer,
-    },
+    services,
     changes,
     servers,
     streams,
@@ -86,6 +89,7 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
   });
   return {
     endpoint,
+    services,
     sweep() {
       const isValid = (principal: Principal) => isStillValid(catalogue.snapshot, principal, now());
       endpoint.sessions.sweep(isValid);

@@ -11,6 +11,7 @@ export const agentHooks: Hooks<PersonaRow> = {
   prepare(draft) {
     draft.faults.push(...faultsInParams(draft.row.spec.defaultParams));
     checkRight(draft);
+    checkProject(draft);
     checkPublished(draft);
     if (!draft.before) draft.row.status = { origin: "static" };
   },
@@ -51,6 +52,21 @@ function checkRight({ principal, snapshot, before, row, sent }: Draft<PersonaRow
     "forbidden",
     chooses ? `you may not run llm "${name}"` : "making it public needs run on its llm",
   );
+}
+
+/**
+ * Checks the right to the project. The prompt of the persona leads calls of the project's tools, so that choosing the
+ * project, and changing the prompt, need `run` on it. A workstation agent publishes a persona for its principal, whose
+ * right is checked at each call.
+ */
+function checkProject({ principal, snapshot, before, row }: Draft<PersonaRow>): void {
+  const { project: name, systemPrompt } = row.spec;
+  const isSame = before?.spec.project === name && before?.spec.systemPrompt === systemPrompt;
+  if (name === undefined || isSame || row.status.origin === "virtual") return;
+  const project = snapshot.named("project", name);
+  // A missing one is refused later, when references are resolved.
+  if (!project || decide(principal, "run", "projects", name, project) === "allow") return;
+  throw new AppError("forbidden", `you may not run project "${name}", whose tools the agent uses`);
 }
 
 function seenLlm(row: PersonaRow, { principal, snapshot }: View): LlmRow | undefined {

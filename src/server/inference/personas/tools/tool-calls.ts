@@ -1,0 +1,138 @@
+import { randomUUID } from "node:crypto";
+import type { AppError } from "../../../../errors.ts";
+import { isDialect, type Operation, operations } from "../../../../wire/dialects/operations.ts";
+import type { Principal } from "../../../core/access/policy.ts";
+import { principalAt } from "../../../core/access/principals.ts";
+import { capabilitiesOf } from "../../../core/capabilities.ts";
+import type { PersonaRow } from "../../../core/store/typed-rows.ts";
+import { endReason } from "../../attempt.ts";
+import type { InferenceDeps } from "../../call.ts";
+import { transportFailure } from "../../failure.ts";
+import type { Inference } from "../../inference.ts";
+import { conversationOf } from "../../provider-state/placed-request.ts";
+import { changedRequest, type ParsedRequest } from "../../request.ts";
+import { findPersona, llmsOfPersona } from "../persona.ts";
+import { toolDialects } from "./dialects/index.ts";
+import { ModelTools } from "./model-tools.ts";
+import type { ProjectTools } from "./offered-tools.ts";
+import { ResultBudget } from "./result-budget.ts";
+import { ToolLoop } from "./tool-loop.ts";
+
+export interface ToolCallsDeps extends Pick<InferenceDeps, "catalogue" | "streams" | "deadlines" | "now"> {
+  inference: Inference;
+  tools: ProjectTools;
+}
+
+/** One call of a persona. */
+export interface PersonaCall {
+  operation: Operation;
+  principal: Principal;
+  requestId: string;
+  httpRequest: Request;
+  /** The number of personas that have asked each other so far: 0 if the caller is none. */
+  depth: number;
+  /** Names or patterns of the tools that the caller allows; all if undefined. */
+  allow: readonly string[] | undefined;
+  /** Called before the last bytes of a streamed answer are sent. */
+  onLastBytes(): void;
+}
+
+/** A request of a persona with the tools of its project. */
+export interface RequestWithTools {
+  request: ParsedRequest;
+  /** Answers the call; undefined if there are no tools, or the operation answers nothing. */
+  loop?: ToolLoop;
+}
+
+/** Lets personas use the tools of their projects. */
+export class ToolCalls {
+  readonly #deps: ToolCallsDeps;
+
+  constructor(deps: ToolCallsDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Returns the request of a persona with the tools of its project.
+   *
+   * @param sent the caller's request, with the prompt of the persona
+   * @throws AppError `forbidden` if the caller may not use the project, `invalid_request` if the request cannot have tools
+   */
+  begin(call: PersonaCall, sent: ParsedRequest): RequestWithTools {
+    const { persona } = sent;
+    if (!persona) return { request: sent };
+    const open = this.#deps.tools.open({ ...call, persona });
+    if (!open) return { request: sent };
+    const { dialect } = operations[call.operation];
+    const rules = toolDialects[dialect];
+    rules.checkRequest(sent.body);
+    const { inference, deadlines } = this.#deps;
+    const isResponses = call.operation === "responses";
+    const whole = isResponses ? inference.withEarlierAnswers(sent, call.principal.id) : sent;
+    const tools = new ModelTools(open, rules.ownNames(whole.body));
+    const request = changedRequest(whole, rules.prepared(whole.body, tools));
+    if (!isDialect(call.operation)) return { request };
+    // What the provider keeps goes on by the provider's own id.
+    const isKept = typeof request.body["previous_response_id"] === "string" || conversationOf(request.body);
+    const answerId = isResponses && !isKept ? `resp_${randomUUID().replaceAll("-", "")}` : undefined;
+    const gone = new AbortController();
+    call.httpRequest.signal.addEventListener("abort", () => gone.abort(), { once: true });
+    const loop = new ToolLoop({
+      dialect,
+      requestId: call.requestId,
+      request,
+      body: sent.body,
+      open,
+      tools,
+      budget: new ResultBudget(this.#contextTokens(persona)),
+      deadlines,
+      gone,
+      answerId,
+      infer: (next) => this.#infer(call, persona, next, gone.signal),
+      guard: (end) => this.#guard(call.principal, end),
+      onComplete: (answer) => {
+        if (answerId === undefined || sent.body["store"] === false) return;
+        const { output } = answer;
+        inference.rememberAnswer(call.principal.id, request, { id: answerId, output: output as unknown[] });
+      },
+      onLastBytes: call.onLastBytes,
+      publicError: transportFailure,
+    });
+    return { request, loop };
+  }
+
+  /** Calls the model again, with the rights as they are now. */
+  #infer(
+    { operation, principal, requestId, httpRequest }: PersonaCall,
+    { id }: PersonaRow,
+    request: ParsedRequest,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const { inference, catalogue } = this.#deps;
+    const { url, headers } = httpRequest;
+    return inference.call({
+      operation,
+      principal,
+      requestId,
+      httpRequest: new Request(url, { method: "POST", headers, signal }),
+      onLastBytes() {},
+      read: async () => {
+        const { snapshot } = catalogue;
+        return { ...request, persona: findPersona(snapshot, principalAt(snapshot, principal), id) };
+      },
+    });
+  }
+
+  #guard(principal: Principal, end: (error: AppError) => void): () => void {
+    return this.#deps.streams.add(principal, () => end(endReason(this.#deps, principal)));
+  }
+
+  /** Returns the smallest context of the llms of a persona, as far as it is known. */
+  #contextTokens(persona: PersonaRow): number | undefined {
+    const { snapshot } = this.#deps.catalogue;
+    const known = llmsOfPersona(snapshot, persona).flatMap(
+      (llm) => capabilitiesOf(snapshot, llm).contextTokens ?? [],
+    );
+    return known.length === 0 ? undefined : Math.min(...known);
+  }
+}

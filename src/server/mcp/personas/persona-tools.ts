@@ -1,0 +1,135 @@
+import { AppError } from "../../../errors.ts";
+import { isObject, type JsonObject } from "../../../mcp/messages.ts";
+import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import { decide, type Principal } from "../../core/access/policy.ts";
+import { principalAt, userPrincipal } from "../../core/access/principals.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
+import type { PersonaRow, ProjectRow } from "../../core/store/typed-rows.ts";
+import type {
+  OpenTools,
+  ProjectTools,
+  ToolResult,
+  ToolsRequest,
+} from "../../inference/personas/tools/offered-tools.ts";
+import type { EndpointServices } from "../endpoint/endpoint-types.ts";
+import type { ClientExchange } from "../endpoint/exchange.ts";
+import { WrittenResult } from "../endpoint/exchange.ts";
+import { methods } from "../endpoint/methods.ts";
+import { offerOf } from "../offers/offer.ts";
+import { isAllowed } from "../offers/tool-globs.ts";
+import { opensProject } from "../token-projects.ts";
+import { resultText } from "./result-text.ts";
+
+/**
+ * Gives personas the tools of their projects. Each call is one of the caller's: its rights, its limits, its line in the
+ * audit log, as if the caller were a client of the project's endpoint.
+ */
+export class PersonaTools implements ProjectTools {
+  readonly #services: EndpointServices;
+  readonly #onDefect: (error: unknown) => void;
+
+  constructor(services: EndpointServices, onDefect: (error: unknown) => void) {
+    this.#services = services;
+    this.#onDefect = onDefect;
+  }
+
+  open(request: ToolsRequest): OpenTools | undefined {
+    const snapshot = this.#services.snapshot();
+    const { persona, principal, allow } = request;
+    const name = persona.spec.project;
+    const project = name === undefined ? undefined : snapshot.named("project", name);
+    if (!project) return undefined;
+    const { tools } = offerOf(snapshot, project as ProjectRow);
+    if (tools.size === 0) return undefined;
+    checkRights(snapshot, principal, persona, project as ProjectRow);
+    const allowed = [...tools.values()].filter((tool) => isAllowed(tool.name, { allow }));
+    if (allowed.length === 0) return undefined;
+    return {
+      label: project.name,
+      tools: allowed.map(({ name, definition: { description, inputSchema } }) => ({
+        name,
+        ...(typeof description === "string" && { description }),
+        inputSchema: isObject(inputSchema) ? inputSchema : { type: "object" },
+      })),
+      call: (tool, args, signal) => this.#call(request, project.id, tool, args, signal),
+    };
+  }
+
+  async #call(
+    request: ToolsRequest,
+    projectId: string,
+    name: string,
+    args: JsonObject,
+    signal: AbortSignal,
+  ): Promise<ToolResult> {
+    try {
+      const snapshot = this.#services.snapshot();
+      const principal = principalAt(snapshot, request.principal);
+      const project = snapshot.byId.get(projectId) as ProjectRow | undefined;
+      const persona = snapshot.byId.get(request.persona.id) as PersonaRow | undefined;
+      if (!project || persona?.spec.project !== project.name)
+        return { text: "the agent has no such project any more", isError: true };
+      checkRights(snapshot, principal, persona, project);
+      const exchange = exchangeOf(request, principal, project, name, args, signal);
+      const result = resultOf(await methods["tools/call"]!.handle(exchange, this.#services));
+      return { text: resultText(result), isError: result["isError"] === true };
+    } catch (error) {
+      if (error instanceof RpcError || error instanceof AppError)
+        return { text: `the call failed: ${error.message}`, isError: true };
+      this.#onDefect(error);
+      return { text: "the call failed: something went wrong in the server", isError: true };
+    }
+  }
+}
+
+/**
+ * Checks that a persona gives nobody a right: its caller needs `run` on the project, and so does its owner, whose words
+ * lead the calls. Throws AppError `forbidden`.
+ */
+function checkRights(snapshot: Snapshot, caller: Principal, persona: PersonaRow, project: ProjectRow): void {
+  const mayRun = (principal: Principal) =>
+    decide(principal, "run", "projects", project.name, project) === "allow";
+  if (!mayRun(caller) || !opensProject(snapshot, caller, project.name))
+    throw new AppError(
+      "forbidden",
+      `agent "${persona.name}" uses the tools of a project that you may not run`,
+    );
+  const owner = userPrincipal(snapshot, persona.owner);
+  if (!owner || !mayRun(owner))
+    throw new AppError(
+      "forbidden",
+      `agent "${persona.name}" cannot be called: its owner may not run its project`,
+    );
+}
+
+/** Returns a call as the endpoint of the project has it from a client that cannot be asked anything. */
+function exchangeOf(
+  { requestId }: ToolsRequest,
+  principal: Principal,
+  project: ProjectRow,
+  name: string,
+  args: JsonObject,
+  signal: AbortSignal,
+): ClientExchange {
+  const params = { name, arguments: args };
+  return {
+    requestId,
+    era: "legacy",
+    project,
+    caller: { principal, session: principal.sessionId ?? principal.id, capabilities: {} },
+    method: "tools/call",
+    params,
+    headers: new Headers(),
+    bytesIn: Buffer.byteLength(JSON.stringify(params)),
+    logLevel: undefined,
+    signal,
+    send() {},
+    async ask() {
+      throw new RpcError(rpcCodes.methodNotFound, "an agent cannot be asked while it calls a tool");
+    },
+  };
+}
+
+function resultOf(result: JsonObject | WrittenResult): JsonObject {
+  return result instanceof WrittenResult ? (JSON.parse(result.text) as JsonObject) : result;
+}

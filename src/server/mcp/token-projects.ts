@@ -1,0 +1,18 @@
+import { token } from "../../kinds/token.ts";
+import type { Principal } from "../core/access/policy.ts";
+import type { Snapshot } from "../core/store/snapshot.ts";
+import { isOf } from "../core/store/typed-rows.ts";
+
+/** True if a principal may open a project, as far as its token and those that made it belong to one (T166). */
+export function opensProject(
+  snapshot: Snapshot,
+  { kind, id, makers = [] }: Principal,
+  project: string,
+): boolean {
+  if (kind !== "Token") return true;
+  return [id, ...makers].every((one) => {
+    const row = snapshot.byId.get(one);
+    const own = isOf(token, row) ? row.spec.project : undefined;
+    return own === undefined || own === project;
+  });
+}
