@@ -48,7 +48,7 @@ const pipes = {
   "messages to chat": [() => new MessagesFromChat("m"), chatStream],
   "responses to chat": [() => new ResponsesFromChat("m", {}, () => 0), chatStream],
   "messages to messages": [() => passthroughPipe("messages", { stripUsage: false }), messagesStream],
-  "chat to messages": [() => new ChatFromMessages("m", 0, true), messagesStream],
+  "chat to messages": [() => new ChatFromMessages("m", 0, { includeUsage: true }), messagesStream],
 } as const;
 
 describe("several reports of usage in one stream (case 116)", () => {

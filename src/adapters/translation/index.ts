@@ -18,7 +18,7 @@ const toChat: Readonly<Record<OtherDialect, (now: Clock, newId: NewId) => ToChat
 };
 
 /** The second halves, by the provider's dialect. */
-const fromChat: Readonly<Record<OtherDialect, (now: Clock, newId: NewId) => FromChat>> = {
+const fromChat: Readonly<Record<OtherDialect, (now: Clock, newId: NewId, isDirect: boolean) => FromChat>> = {
   messages: chatToMessages,
   responses: chatToResponses,
 };
@@ -39,6 +39,6 @@ export function translationFor(
   if (caller === provider) return undefined;
   const first = caller === "chat" ? undefined : toChat[caller](now, newId);
   if (provider === "chat") return first;
-  const second = fromChat[provider](now, newId);
+  const second = fromChat[provider](now, newId, first === undefined);
   return first ? compose(first, second) : second;
 }

@@ -184,6 +184,7 @@ export class ToolSlots {
     const hasNewId = this.#idTells && piece.id !== undefined && !this.#byId.has(piece.id);
     const hasNewIndex = this.#indexTells && piece.index !== undefined && !this.#byIndex.has(piece.index);
     const isSame = piece.name === slot.name;
+    if (hasNewId || hasNewIndex) slot.end();
     if (slot.isOver) {
       if (!isSame || hasNewId || hasNewIndex) return true;
       return piece.text.trim() !== "" && !isSameCall(piece, slot);

@@ -23,6 +23,7 @@ import {
   textBlocks,
 } from "./content.ts";
 import { HistoryCallIds } from "./history-call-ids.ts";
+import { returnedThinking } from "./signed-thinking.ts";
 
 export interface Turn {
   role: "user" | "assistant" | "system";
@@ -138,22 +139,7 @@ function assistantBlocks(message: Fields, path: string, ids: HistoryCallIds): Bl
       : []),
   ];
   // Signed thinking goes first and unchanged: otherwise Anthropic refuses the turn (case 40).
-  return [...thinkingBlocks(message.thinking_blocks, `${path}/thinking_blocks`), ...marked(blocks, message)];
-}
-
-function thinkingBlocks(blocks: unknown, path: string): Block[] {
-  if (!isGiven(blocks)) return [];
-  return listAt(blocks, path)
-    .map((block, index) => objectAt(block, `${path}/${index}`) as Block)
-    .filter(({ type, signature }) => type === "redacted_thinking" || (type === "thinking" && signature))
-    .map(withoutMark);
-}
-
-/** Removes the mark of the prompt cache, which Anthropic does not take on thinking (case 41). */
-function withoutMark(block: Block): Block {
-  if (!("cache_control" in block)) return block;
-  const { cache_control: _, ...rest } = block;
-  return rest as Block;
+  return [...returnedThinking(message, path), ...marked(blocks, message)];
 }
 
 /** Puts the mark of a whole message on its last block. */

@@ -6,8 +6,13 @@ import { messagesRequest } from "./request.ts";
 import { chatCompletion } from "./response.ts";
 import { ChatFromMessages } from "./stream.ts";
 
-/** Translates calls of chat to messages. `now` returns milliseconds since 1970. */
-export function chatToMessages(now: () => number, newId: NewId = randomId): FromChat {
+/**
+ * Translates calls of chat to messages.
+ *
+ * @param now Returns milliseconds since 1970.
+ * @param isDirect True if the caller speaks chat: signed thinking is then told in every form that chat clients know.
+ */
+export function chatToMessages(now: () => number, newId: NewId = randomId, isDirect = true): FromChat {
   const created = () => Math.floor(now() / 1_000);
   return {
     caller: "chat",
@@ -15,10 +20,15 @@ export function chatToMessages(now: () => number, newId: NewId = randomId): From
     takesThinking: true,
     request: messagesRequest,
     response: (body: unknown, model: string, request?: Fields) =>
-      converted(() => chatCompletion(body, model, created(), request, newId)),
+      converted(() => chatCompletion(body, model, created(), { request, newId, isDirect })),
     stream(model, request) {
       const options = request.stream_options as { include_usage?: unknown } | null | undefined;
-      return new ChatFromMessages(model, created(), options?.include_usage === true, request, newId);
+      return new ChatFromMessages(model, created(), {
+        includeUsage: options?.include_usage === true,
+        request,
+        newId,
+        isDirect,
+      });
     },
   };
 }

@@ -10,6 +10,7 @@ import type { Fields } from "../request-fields.ts";
 import { callerNames } from "../tool-names.ts";
 import { garbage } from "../translated-pipe.ts";
 import { answerToolName, toolNames } from "./response-format.ts";
+import { thinkingDetail } from "./signed-thinking.ts";
 
 /** The parts of a chat request that are needed to read its answer. */
 export interface ToolReading {
@@ -17,6 +18,15 @@ export interface ToolReading {
   nameOf(name: string): string;
   /** The name of the tool whose arguments are the answer (case 36). */
   answer: string | undefined;
+}
+
+/** Options of the translation of an answer. */
+export interface AnswerOptions {
+  /** The caller's request. */
+  request?: Fields | undefined;
+  newId?: NewId;
+  /** True if the caller speaks chat. */
+  isDirect?: boolean;
 }
 
 /** Returns the parts of the caller's request that are needed to read its answer. */
@@ -31,15 +41,13 @@ export function toolReading(request: Fields): ToolReading {
  *
  * @param model The name by which the caller called the model.
  * @param created Seconds since 1970.
- * @param request The caller's request.
  * @throws AppError `provider_error`
  */
 export function chatCompletion(
   body: unknown,
   model: string,
   created: number,
-  request: Fields = {},
-  newId: NewId = randomId,
+  { request = {}, newId = randomId, isDirect = true }: AnswerOptions = {},
 ): Record<string, unknown> {
   const answer = (body ?? {}) as MessagesAnswer;
   if (!Array.isArray(answer.content)) {
@@ -68,6 +76,7 @@ export function chatCompletion(
           refusal: answer.stop_details?.explanation ?? null,
           ...(reasoning !== "" && { reasoning_content: reasoning }),
           ...(thinking.length > 0 && { thinking_blocks: thinking }),
+          ...(thinking.length > 0 && isDirect && { reasoning_details: thinking.map(thinkingDetail) }),
           ...(tools.length > 0 && { tool_calls: tools.map((block) => toolCall(block, reading)) }),
         },
         logprobs: null,

@@ -11,10 +11,17 @@ import { parseExact } from "../../../wire/json.ts";
 import { type SseEvent, sseFrame } from "../../../wire/sse.ts";
 import { finishReasonOf } from "../../finish-reason.ts";
 import { reportedFault } from "../../provider-fault.ts";
-import { type NewId, randomId } from "../new-id.ts";
-import type { Fields } from "../request-fields.ts";
+import { randomId } from "../new-id.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
-import { chatUsageOf, finishReason, serviceTier, type ToolReading, toolReading } from "./response.ts";
+import {
+  type AnswerOptions,
+  chatUsageOf,
+  finishReason,
+  serviceTier,
+  type ToolReading,
+  toolReading,
+} from "./response.ts";
+import { thinkingDetail, thinkingPiece } from "./signed-thinking.ts";
 
 /** A block that is being streamed. */
 type OpenBlock =
@@ -23,7 +30,8 @@ type OpenBlock =
   | { type: "tool"; index: number; hasArguments: boolean }
   /** A tool whose arguments are the answer (case 36). */
   | { type: "answer"; hasArguments: boolean }
-  | { type: "thinking"; thinking: string; signature: string }
+  /** `place` counts the blocks of thinking. */
+  | { type: "thinking"; thinking: string; signature: string; place: number }
   /** A block of a tool that runs at the provider, or of an unknown type (cases 47, 48). */
   | { type: "ignored" };
 
@@ -40,7 +48,9 @@ export class ChatFromMessages extends TranslatedPipe {
   readonly #id: string;
   /** The provider's id of the message, once it has begun. */
   #messageId: string | undefined;
+  readonly #isDirect: boolean;
   #tools = 0;
+  #thoughts = 0;
   #hasAnswer = false;
   #tier: string | undefined;
   #counts: MessagesUsage = {};
@@ -50,17 +60,20 @@ export class ChatFromMessages extends TranslatedPipe {
   /**
    * @param model The name by which the caller called the model.
    * @param created Seconds since 1970.
-   * @param includeUsage True if the caller asks for a chunk of usage before `[DONE]`.
-   * @param request The caller's request.
+   * @param options.includeUsage True if the caller asks for a chunk of usage before `[DONE]`.
    */
   constructor(
     model: string,
     created: number,
-    includeUsage: boolean,
-    request: Fields = {},
-    newId: NewId = randomId,
+    {
+      includeUsage = false,
+      request = {},
+      newId = randomId,
+      isDirect = true,
+    }: AnswerOptions & { includeUsage?: boolean } = {},
   ) {
     super();
+    this.#isDirect = isDirect;
     this.#model = model;
     this.#created = created;
     this.#id = `chatcmpl-${newId()}`;
@@ -127,12 +140,13 @@ export class ChatFromMessages extends TranslatedPipe {
         return block.text ? this.#chunk({ content: block.text }) : "";
       case "thinking": {
         const { thinking = "", signature = "" } = block;
-        this.#blocks.set(at, { type: "thinking", thinking, signature });
-        return thinking ? this.#chunk({ reasoning_content: thinking }) : "";
+        const place = this.#thoughts++;
+        this.#blocks.set(at, { type: "thinking", thinking, signature, place });
+        return this.#thought(thinking, place);
       }
       case "redacted_thinking":
         this.#blocks.set(at, { type: "ignored" });
-        return this.#chunk({ thinking_blocks: [block] });
+        return this.#signed(block, block, this.#thoughts++);
       case "tool_use":
         return this.#startTool(at, block);
       default:
@@ -174,7 +188,19 @@ export class ChatFromMessages extends TranslatedPipe {
     if (signature) block.signature += signature;
     if (!thinking) return "";
     block.thinking += thinking;
-    return this.#chunk({ reasoning_content: thinking });
+    return this.#thought(thinking, block.place);
+  }
+
+  #thought(text: string, place: number): string {
+    if (text === "") return "";
+    const details = this.#isDirect && { reasoning_details: [thinkingPiece(text, place)] };
+    return this.#chunk({ reasoning_content: text, ...details });
+  }
+
+  /** Sends a whole block. Its text was sent before: the details get the end of it, which SDKs put together by its index. */
+  #signed(block: MessagesBlock, end: MessagesBlock, index: number): string {
+    const details = this.#isDirect && { reasoning_details: [thinkingDetail(end, index)] };
+    return this.#chunk({ thinking_blocks: [{ ...block, index }], ...details });
   }
 
   #stopBlock(at: number): string {
@@ -185,7 +211,8 @@ export class ChatFromMessages extends TranslatedPipe {
     if (isCall && !block.hasArguments) return this.#delta(block, jsonDelta("{}"));
     if (block?.type !== "thinking" || !block.signature) return "";
     // Whole and signed: the next request has to send it back so (case 54).
-    return this.#chunk({ thinking_blocks: [block] });
+    const { place, ...whole } = block;
+    return this.#signed(whole, { ...whole, thinking: "" }, place);
   }
 
   #stop(): string {

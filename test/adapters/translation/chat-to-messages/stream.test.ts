@@ -20,7 +20,7 @@ const messageDelta = event("message_delta", {
 const stop = event("message_stop");
 
 function translated(text: string, includeUsage = false) {
-  return through(new ChatFromMessages("mine", 1, includeUsage), [bytesOf(text)]);
+  return through(new ChatFromMessages("mine", 1, { includeUsage }), [bytesOf(text)]);
 }
 
 /** The deltas of all chunks with choices. */
@@ -32,7 +32,7 @@ function deltasOf(text: string): unknown[] {
 
 describe("a stream of Anthropic translated to chat chunks", () => {
   it("starts with the role, keeps id, created and model, ends in finish and [DONE] (cases 49, 56, 57)", () => {
-    const { text } = through(new ChatFromMessages("mine", 7, false), [recorded("anthropic/text.sse")]);
+    const { text } = through(new ChatFromMessages("mine", 7), [recorded("anthropic/text.sse")]);
     const payloads = payloadsOf(text);
     expect(payloads.at(-1)).toBe("[DONE]");
     const chunks = payloads.slice(0, -1);
@@ -106,15 +106,25 @@ describe("a stream of Anthropic translated to chat chunks", () => {
   it("has thinking as reasoning_content, and its signature apart (case 54)", () => {
     const { text } = translated(Buffer.from(recorded("anthropic/thinking.sse")).toString());
     const deltas = deltasOf(text);
+    const [signature, data] = ["EqQBCgIYAhIM1gbcDa9GJwZA2b3h", "EmwKAhgBEgy3va3pzix"];
+    const format = "anthropic-claude-v1";
     expect(deltas.slice(1, 5)).toEqual([
-      { reasoning_content: "The user asks" },
-      { reasoning_content: " for 2+2." },
       {
-        thinking_blocks: [
-          { type: "thinking", thinking: "The user asks for 2+2.", signature: "EqQBCgIYAhIM1gbcDa9GJwZA2b3h" },
-        ],
+        reasoning_content: "The user asks",
+        reasoning_details: [{ type: "reasoning.text", text: "The user asks", index: 0 }],
       },
-      { thinking_blocks: [{ type: "redacted_thinking", data: "EmwKAhgBEgy3va3pzix" }] },
+      {
+        reasoning_content: " for 2+2.",
+        reasoning_details: [{ type: "reasoning.text", text: " for 2+2.", index: 0 }],
+      },
+      {
+        thinking_blocks: [{ type: "thinking", thinking: "The user asks for 2+2.", signature, index: 0 }],
+        reasoning_details: [{ type: "reasoning.text", text: "", signature, format, index: 0 }],
+      },
+      {
+        thinking_blocks: [{ type: "redacted_thinking", data, index: 1 }],
+        reasoning_details: [{ type: "reasoning.encrypted", data, format, index: 1 }],
+      },
     ]);
     expect(deltas[5]).toEqual({ content: "4." });
   });
@@ -173,7 +183,7 @@ describe("a stream of Anthropic translated to chat chunks", () => {
     ["a block that never started", delta(5, { type: "text_delta", text: "x" }), "had not started"],
     ["an event without end", `data: ${"x".repeat(9_000_000)}`, "exceeds"],
   ])("fails for %s, after sending the chunks before it", (_name, bad, message) => {
-    const { text, fault } = through(new ChatFromMessages("mine", 1, false), [bytesOf(start), bytesOf(bad)]);
+    const { text, fault } = through(new ChatFromMessages("mine", 1), [bytesOf(start), bytesOf(bad)]);
     expect(fault?.message).toContain(message);
     expect(deltasOf(text)).toHaveLength(1);
   });
