@@ -152,13 +152,13 @@ async function define(
 ): Promise<void> {
   await create(server, "servers", { name: "stdio", command: stdio, sandbox: "none" });
   await create(server, "servers", { name: "http", url: `http://127.0.0.1:${httpPort}/mcp` });
-  await create(server, "projects", { name: project, servers: ["stdio", "http"] });
+  await create(server, "projects", { name: project, proxyModel: "none", servers: ["stdio", "http"] });
   const names = Array.from({ length: many.servers }, (_, i) => `many-${i}`);
   for (const [i, name] of names.entries()) {
     const tools = Array.from({ length: many.tools }, (_, n) => `tool_${i}_${n}`);
     await create(server, "servers", { name, command: programCommand({ tools, mark }), sandbox: "none" });
   }
-  await create(server, "projects", { name: many.project, servers: names });
+  await create(server, "projects", { name: many.project, proxyModel: "none", servers: names });
   const late = performance.now() + 60_000;
   while (true) {
     const response = await fetch("http://localhost/api/v1/servers", { unix: server.socket });

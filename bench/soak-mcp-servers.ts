@@ -46,7 +46,7 @@ export class McpFarm {
         healthCheck: health,
       });
     }
-    await create(server, "projects", { name: project, servers: names });
+    await create(server, "projects", { name: project, proxyModel: "none", servers: names });
   }
 
   /** Returns when all have listed their tools. */

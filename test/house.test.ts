@@ -346,6 +346,8 @@ describe("a kind", () => {
 
   it("such as project is named nowhere else in the server but where MCP clients are served: routes, access and storage use its descriptor", () => {
     const hooks = [
+      // A token may belong to a project.
+      "src/server/core/access/token-projects.ts",
       // The MCP servers of a project are rows of their own.
       "src/server/core/catalogue/attachments.ts",
       // The prompt of a persona leads calls of its tools.

@@ -27,7 +27,7 @@ try {
 async function converse(conversation: Conversation): Promise<void> {
   const name = `c${process.pid}-${scenario.replaceAll(/[^a-z0-9]+/g, "-")}`.slice(0, 40).replace(/-$/, "");
   await create({ socket }, "servers", { name, url });
-  await create({ socket }, "projects", { name, servers: [name] });
+  await create({ socket }, "projects", { name, proxyModel: "none", servers: [name] });
   try {
     await untilListed({ socket }, name);
     await useProject(name, conversation);

@@ -68,7 +68,7 @@ async function serverTarget(revision: Revision): Promise<readonly [string, strin
   const command = [process.execPath, program, revision === "2026-07-28" ? "modern" : "legacy"];
   // Over stdio a log message does not say whose call it belongs to, so only a session of its own gets it.
   await create(server, "servers", { name, command, sandbox: "none", sharing: "session" });
-  await create(server, "projects", { name, servers: [name] });
+  await create(server, "projects", { name, proxyModel: "none", servers: [name] });
   await untilListed(server, name);
   return ["--url", startBearerProxy(`${address}/projects/${name}/mcp`, bearer)];
 }

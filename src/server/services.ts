@@ -139,6 +139,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
   const mcp = await lifecycle.start(
     mcpComponent({
       catalogue,
+      resources,
       audit,
       metrics,
       streams,

@@ -14,7 +14,7 @@ it("what the conformance suite calls works through the compiled server, whatever
     await must(
       server.run(["create", "server", upstream, ...command, "--sandbox", "none", "--sharing", "session"]),
     );
-    await must(server.run(["create", "project", upstream, "--server", upstream]));
+    await must(server.run(["create", "project", upstream, "--server", upstream, "--proxy-model", "none"]));
   }
   const token = (await must(server.run("create token t --bind role:run,resource:projects")))
     .trim()

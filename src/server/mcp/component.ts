@@ -21,6 +21,8 @@ export interface Mcp {
   endpoint: McpEndpoint;
   /** The tools of projects, for personas. */
   tools: ProjectTools;
+  /** Decides which prompts a model gets. */
+  gate: EndpointServices["gate"];
   /** The logs of instances, on all hosts. */
   logs: InstanceLogs;
   /** The messages of projects that are kept in memory. */
@@ -73,7 +75,7 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
       await limiter.load();
       await instances.start();
       const tools = new PersonaTools(services, options.onError);
-      return { endpoint, tools, logs: shared.logs, traffic };
+      return { endpoint, tools, gate: services.gate, logs: shared.logs, traffic };
     },
     drain: () => instances.drain(),
     async close() {

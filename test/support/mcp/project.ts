@@ -43,14 +43,14 @@ export interface PostOptions {
 
 const accept = "application/json, text/event-stream";
 
-/** Starts a server with the project `p`. */
+/** Starts a server with the project `p`, which passes everything on as it is. */
 export async function testProject(
   options: Partial<ServerOptions> = {},
   spec: object = {},
 ): Promise<TestProject> {
   const server = await testServer(options);
   const { admin } = server;
-  await must(admin("POST", "/api/v1/projects", { name: "p", ...spec }));
+  await must(admin("POST", "/api/v1/projects", { name: "p", proxyModel: "none", ...spec }));
   const { bearer } = await server.token("client", [{ role: "run", resource: "projects" }]);
   const endpoint = `${server.url}/projects/p/mcp`;
   const post: TestProject["post"] = (message, { headers, project = "p", ...rest } = {}) =>

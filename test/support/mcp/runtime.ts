@@ -71,7 +71,7 @@ export async function mcpTestServer(
     await must(admin("POST", "/api/v1/servers", { name, ...spec }));
     attached.push(name);
     const known = await admin("GET", "/api/v1/projects/p");
-    if (known.status === 404) await must(admin("POST", "/api/v1/projects", { name: "p", servers: attached }));
+    if (known.status === 404) await must(admin("POST", "/api/v1/projects", { name: "p", servers: attached, proxyModel: "none" }));
     else await must(admin("PUT", "/api/v1/projects/p", { ...known.body, servers: attached }));
   };
   const post = async (method: string, params: object, as: Client, headers: Record<string, string> = {}) => {
@@ -122,7 +122,7 @@ export async function defineScripted(admin: Client, folder: string, spec: object
   const journal = join(folder, "files.journal");
   const command = [process.execPath, program, journal];
   await must(admin("POST", "/api/v1/servers", { name: "files", command, sandbox: "none", ...spec }));
-  await must(admin("POST", "/api/v1/projects", { name: "p", servers: ["files"] }));
+  await must(admin("POST", "/api/v1/projects", { name: "p", servers: ["files"], proxyModel: "none" }));
   await until(
     async () => (await must(admin("GET", "/api/v1/servers/files"))).body,
     ({ toolCount }) => toolCount > 0,

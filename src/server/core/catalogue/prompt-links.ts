@@ -1,4 +1,5 @@
 import { decide, isVisible, type Principal, type Verb } from "../access/policy.ts";
+import { opensProject } from "../access/token-projects.ts";
 import type { LinkState, Snapshot } from "../store/snapshot.ts";
 import type { ProjectRow, PromptRow } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
@@ -30,6 +31,7 @@ export function decideLink(
   const project = snapshot.named("project", name);
   if (decide(principal, "run", "projects", name, project as Row | undefined) !== "allow" || !project)
     return "forbidden";
+  if (!opensProject(snapshot, principal, name)) return "forbidden";
   return attachmentsOf(snapshot, name).some((one) => one.name === server) ? { project } : "missing";
 }
 

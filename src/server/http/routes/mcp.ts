@@ -1,8 +1,8 @@
 import { AppError } from "../../../errors.ts";
 import { isForeignPage } from "../../../wire/incoming-request.ts";
 import { decide } from "../../core/access/policy.ts";
+import { opensProject } from "../../core/access/token-projects.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
-import { opensProject } from "../../mcp/token-projects.ts";
 import { readText } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";

@@ -16,6 +16,8 @@ export interface CallDetails extends ServerRequest {
   subject: CallSubject;
   /** Changes the result for the client: its names, and what its era needs. */
   adapt?(result: JsonObject): JsonObject;
+  /** Adds to the result, when all else is done with it. */
+  complete?(result: JsonObject): Promise<JsonObject>;
 }
 
 export interface McpCallsOptions {
@@ -40,25 +42,41 @@ export class McpCalls {
 
   /** @throws RpcError for the client */
   async call(exchange: ClientExchange, server: McpServerRow, details: CallDetails): Promise<WrittenResult> {
+    const { adapt = (result) => result, complete = async (result) => result, subject } = details;
+    return this.#recorded(exchange, server, subject, async () =>
+      complete(adapt(await this.#options.servers.call(exchange, server, details))),
+    );
+  }
+
+  /**
+   * Answers a call without a server: what it is about belongs to the project itself.
+   *
+   * @throws RpcError for the client
+   */
+  own(exchange: ClientExchange, subject: CallSubject, work: () => Promise<JsonObject>): Promise<WrittenResult> {
+    return this.#recorded(exchange, undefined, subject, async () => ({ resultType: "complete", ...(await work()) }));
+  }
+
+  async #recorded(
+    exchange: ClientExchange,
+    server: McpServerRow | undefined,
+    subject: CallSubject,
+    work: () => Promise<JsonObject>,
+  ): Promise<WrittenResult> {
     const start = performance.now();
-    const { adapt = (result) => result, subject } = details;
     let written: WrittenResult | undefined;
     let outcome: CallOutcome;
     try {
       this.#options.admit(exchange.caller.principal);
-      const result = forEra(adapt(await this.#options.servers.call(exchange, server, details)), exchange);
+      const result = forEra(await work(), exchange);
       written = new WrittenResult(JSON.stringify(result));
       outcome = { status: 200, ...outcomeOf(result) };
     } catch (error) {
-      outcome = failureOf(error, server.name, exchange.signal);
+      outcome = failureOf(error, server?.name ?? exchange.project.name, exchange.signal);
     }
     const durationMs = performance.now() - start;
-    this.#options.metrics.called(
-      server,
-      "tool" in subject ? subject.tool : undefined,
-      outcome.status,
-      durationMs,
-    );
+    const tool = "tool" in subject ? subject.tool : undefined;
+    if (server) this.#options.metrics.called(server, tool, outcome.status, durationMs);
     await this.#record(exchange, server, subject, durationMs, written, outcome);
     if (outcome.error) throw outcome.error;
     return written!;
@@ -66,7 +84,7 @@ export class McpCalls {
 
   async #record(
     { caller: { principal }, project, requestId, bytesIn }: ClientExchange,
-    server: McpServerRow,
+    server: McpServerRow | undefined,
     subject: CallSubject,
     durationMs: number,
     written: WrittenResult | undefined,
@@ -82,13 +100,13 @@ export class McpCalls {
       durationMs,
       detail: {
         project: project.name,
-        server: server.name,
+        ...(server && { server: server.name }),
         ...shortened(subject),
         bytesIn,
         bytesOut: written ? Buffer.byteLength(written.text) : 0,
         ...noted,
         ...(error && { error: error.code }),
-        ...ofPrivate(server.visibility === "private"),
+        ...ofPrivate(server?.visibility === "private"),
         ...impersonationOf(principal),
       },
     });

@@ -2,8 +2,11 @@ import type { Principal } from "../../core/access/policy.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
+import type { Gate } from "../gate/gate.ts";
+import type { GateCallServices } from "../gate/gate-calls.ts";
 import type { McpServers } from "../types.ts";
 import type { McpCalls } from "./calls.ts";
+import type { ClientExchange } from "./exchange.ts";
 import type { ReplyServices } from "./http-reply.ts";
 import type { MessageTap } from "./message-tap.ts";
 import type { OfferChanges } from "./offer-changes.ts";
@@ -16,6 +19,8 @@ export interface EndpointServices {
   calls: McpCalls;
   watches: ResourceWatches;
   sealer: Sealer;
+  gate: Gate<ClientExchange>;
+  gateCalls: GateCallServices<ClientExchange>;
 }
 
 /** One HTTP request to the endpoint of a project. */

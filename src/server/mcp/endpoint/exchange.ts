@@ -1,6 +1,7 @@
 import type { JsonObject, RpcNotification, RpcRequest } from "../../../mcp/messages.ts";
 import type { Era } from "../../../mcp/revisions.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
+import type { GateSession } from "../gate/gate-use.ts";
 import type { McpCaller } from "../types.ts";
 
 /** One request of a client to the endpoint of a project, in either era. */
@@ -22,7 +23,9 @@ export interface ClientExchange {
   /** Aborts when the client has gone or has cancelled the request. */
   signal: AbortSignal;
   /** The session of a legacy client. */
-  session?: ResourceSubscriber & { logLevel: string | undefined };
+  session?: ExchangeSession;
+  /** True for callers that the gate does not brief. */
+  isExempt?: boolean;
   /** Sends a notification that belongs to the request. */
   send(notification: RpcNotification): void;
   /**
@@ -31,6 +34,15 @@ export interface ClientExchange {
    * @throws RpcError if it refuses or cannot be asked
    */
   ask(request: RpcRequest, signal: AbortSignal): Promise<JsonObject>;
+}
+
+/** The session of a legacy client, as far as its requests change it. */
+export interface ExchangeSession extends ResourceSubscriber, GateSession {
+  logLevel: string | undefined;
+  /** True if the client holds a stream for messages that belong to no request. */
+  readonly hasStream: boolean;
+  /** Tells the client that lists have changed, on its stream. */
+  onChange(lists: ReadonlySet<"tools">): void;
 }
 
 /** Somebody who is told of changes of resources. */

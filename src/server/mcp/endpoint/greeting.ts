@@ -21,31 +21,35 @@ function serverInfo(title: string): JsonObject {
   return { name: "mcpctl", version: version.version, title };
 }
 
-function instructionsOf({ spec }: ProjectRow): JsonObject {
-  return spec.prompt === "" ? {} : { instructions: spec.prompt };
+/** @param first the sentence that tells what to call first, if there is something to call */
+function instructionsOf({ spec }: ProjectRow, first: string | undefined): JsonObject {
+  // The sentence stands first: some clients cut long instructions off.
+  const instructions = [first, spec.prompt].filter(Boolean).join("\n\n");
+  return instructions === "" ? {} : { instructions };
 }
 
 /** Returns the result of `initialize`: in the client's revision, or in the newest one if that is not known. */
 export function initialized(
   project: ProjectRow,
   requested: unknown,
+  first?: string,
 ): JsonObject & { protocolVersion: string } {
   const known = legacyRevisions.find((revision) => revision === requested);
   return {
     protocolVersion: known ?? legacyRevisions[0],
     capabilities,
     serverInfo: serverInfo(project.name),
-    ...instructionsOf(project),
+    ...instructionsOf(project, first),
   };
 }
 
 /** Returns the result of `server/discover`. */
-export function discovered(project: ProjectRow): JsonObject {
+export function discovered(project: ProjectRow, first?: string): JsonObject {
   return {
     resultType: "complete",
     supportedVersions: [...modernRevisions, ...legacyRevisions],
     capabilities: { ...capabilities, extensions: { [tasksExtension]: {} } },
-    ...instructionsOf(project),
+    ...instructionsOf(project, first),
     _meta: serverMeta(project),
     ttlMs: 60_000,
     cacheScope: "private",

@@ -3,7 +3,7 @@ import { McpFailure, RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import type { ClientStream } from "./client-stream.ts";
-import type { ResourceSubscriber } from "./exchange.ts";
+import type { ExchangeSession } from "./exchange.ts";
 import type { HttpReply } from "./http-reply.ts";
 import type { ChangedList, OfferListener } from "./offer-changes.ts";
 import { answerTime } from "./running-call.ts";
@@ -23,7 +23,7 @@ export interface SessionFacts {
 }
 
 /** The session of one client of a legacy revision with one project. */
-export class LegacySession implements ResourceSubscriber, OfferListener {
+export class LegacySession implements ExchangeSession, OfferListener {
   readonly id: string;
   readonly projectId: string;
   readonly principal: Principal;
@@ -33,6 +33,7 @@ export class LegacySession implements ResourceSubscriber, OfferListener {
   readonly begunAt: number;
   readonly subscriptions = new Map<string, () => void>();
   logLevel: string | undefined;
+  isGateOpen = false;
   usedAt: number;
   /** Ends the session, here and where it is known. */
   onEnd: () => void = () => undefined;
@@ -59,6 +60,10 @@ export class LegacySession implements ResourceSubscriber, OfferListener {
 
   /** True if the client holds a stream for messages that belong to no request. */
   get isListening(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  get hasStream(): boolean {
     return this.#stream !== undefined;
   }
 
@@ -146,11 +151,16 @@ export class LegacySession implements ResourceSubscriber, OfferListener {
     else asked?.resolve(result ?? {});
   }
 
+  /** Ends all that it follows. */
+  endSubscriptions(): void {
+    for (const end of [...this.subscriptions.values()]) end();
+  }
+
   /** Cancels all requests under way, and ends all that the client holds. */
   close(): void {
     for (const controller of this.#underWay.values()) controller.abort();
     for (const asked of this.#asked.values()) asked.reject(new McpFailure("closed", "the client has gone"));
-    for (const end of [...this.subscriptions.values()]) end();
+    this.endSubscriptions();
     this.#stream?.end();
     this.#stream = undefined;
   }

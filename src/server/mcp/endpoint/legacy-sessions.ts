@@ -45,6 +45,20 @@ export class LegacySessions {
     return session;
   }
 
+  /**
+   * Returns a session for one request that names none, because a proxy has taken the header away: with what the principal's
+   * latest session of the project agreed on. The client cannot be asked then. Undefined if it has begun none.
+   */
+  withoutId(principal: Principal, project: ProjectRow): LegacySession | undefined {
+    const latest = [...this.#sessions.values()].findLast(
+      (session) => session.principal.id === principal.id && session.projectId === project.id,
+    );
+    if (!latest) return undefined;
+    latest.usedAt = this.#elapsed();
+    const { id, revision, client } = latest;
+    return new LegacySession({ id, project, principal, revision, capabilities: {}, client }, latest.usedAt);
+  }
+
   begin(facts: SessionFacts): LegacySession {
     const { userId } = facts.principal;
     const own = [...this.#sessions.values()].filter((session) => session.principal.userId === userId);

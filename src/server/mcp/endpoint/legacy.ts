@@ -50,6 +50,7 @@ export class LegacyEndpoint {
     if (method === "GET") return this.#listen(incoming, session!);
     if (method === "DELETE") {
       session!.onEnd();
+      this.#options.services.gate.openings.endSession(principal, project, session!.id);
       return new Response(null, { status: 204 });
     }
     const messages = messagesIn(body);
@@ -61,14 +62,15 @@ export class LegacyEndpoint {
         return refusedAs(400, body, "initialize is the first message of a session, and stands alone");
       return this.#begin(incoming, first);
     }
-    if (!session) return refusedAs(400, body, `begin with initialize, or send the header ${sessionHeader}`);
-    return this.#receive(incoming, session, messages, Array.isArray(body));
+    const used = session ?? this.#sessions.withoutId(principal, project);
+    if (!used) return refusedAs(400, body, `begin with initialize, or send the header ${sessionHeader}`);
+    return this.#receive(incoming, used, messages, Array.isArray(body));
   }
 
   /** Begins a session, and answers `initialize`. */
   #begin({ principal, project }: EndpointRequest, { id, params = {} }: RpcRequest): Response {
     const { capabilities, protocolVersion, clientInfo } = params;
-    const result = initialized(project, protocolVersion);
+    const result = initialized(project, protocolVersion, this.#options.services.gate.firstCall(project));
     const session = this.#sessions.begin({
       id: this.#options.makeId(),
       project,
@@ -165,6 +167,8 @@ export class LegacyEndpoint {
     };
     const answer = await dispatch(message, exchange, services, onDefect);
     session.finish(message.id);
+    // Nothing tells the end of a client whose requests name no session.
+    if (this.#sessions.find(session.id, principal, project) !== session) session.endSubscriptions();
     // A cancelled request gets no answer.
     if (signal.aborted) reply.skip();
     else reply.answer(answer.text);

@@ -1,4 +1,5 @@
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import { closedListText } from "../gate/gate-tools.ts";
 import { type ListName, listText } from "../offers/list-text.ts";
 import { offerOf } from "../offers/offer.ts";
 import type { EndpointServices } from "./endpoint-types.ts";
@@ -12,11 +13,13 @@ const listTtl = 60_000;
 export function lister(
   name: ListName,
 ): (exchange: ClientExchange, services: EndpointServices) => WrittenResult {
-  return ({ params, era, project }, { snapshot }) => {
+  return (exchange, { snapshot, gate }) => {
+    const { params, era, project } = exchange;
     // There is one page, so no cursor was ever given.
     if (params["cursor"] !== undefined && params["cursor"] !== "")
       throw new RpcError(rpcCodes.invalidParams, "the cursor is not valid");
-    const text = listText(offerOf(snapshot(), project), name);
+    const isClosed = name === "tools" && gate.hidesTools(exchange);
+    const text = isClosed ? closedListText : listText(offerOf(snapshot(), project), name);
     if (era === "legacy") return new WrittenResult(`{"${name}":${text}}`);
     const facts = JSON.stringify({
       resultType: "complete",

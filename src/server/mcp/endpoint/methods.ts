@@ -2,10 +2,12 @@ import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { paramHeaderFault, paramHeaders } from "../../../mcp/param-headers.ts";
 import type { Era } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import { isGateTool } from "../gate/gate-tools.ts";
 import { type Offer, type Offered, offerOf } from "../offers/offer.ts";
 import { schemaFacts } from "../offers/schema-faults.ts";
 import type { EndpointServices } from "./endpoint-types.ts";
 import type { ClientExchange, WrittenResult } from "./exchange.ts";
+import { briefed, callOfGate, getOwnPrompt } from "./gated.ts";
 import { discovered } from "./greeting.ts";
 import { lister } from "./lists.ts";
 import { isLogLevel } from "./log-levels.ts";
@@ -26,7 +28,7 @@ const maxSubscriptions = 200;
 /** Handlers by method. */
 export const methods: Readonly<Record<string, Method>> = {
   ping: { era: "legacy", handle: () => ({}) },
-  "server/discover": { era: "modern", handle: ({ project }) => discovered(project) },
+  "server/discover": { era: "modern", handle: ({ project }, { gate }) => discovered(project, gate.firstCall(project)) },
   "tools/list": { handle: lister("tools") },
   "prompts/list": { handle: lister("prompts") },
   "resources/list": { handle: lister("resources") },
@@ -51,6 +53,7 @@ function callTool(exchange: ClientExchange, services: EndpointServices): Promise
   const { params, era, headers } = exchange;
   const offer = offered(exchange, services);
   const name = textIn(params, "name");
+  if (offer.hasGate && isGateTool(name)) return callOfGate(exchange, services, name);
   const tool = offer.tools.get(name);
   if (!tool) throw unknownTool(offer, name);
   const { definition, server } = tool;
@@ -60,20 +63,25 @@ function callTool(exchange: ClientExchange, services: EndpointServices): Promise
     if (fault !== undefined) throw new RpcError(rpcCodes.headerMismatch, fault);
   }
   const annotations = isObject(definition["annotations"]) ? definition["annotations"] : {};
-  return services.calls.call(exchange, server, {
+  return briefed(exchange, services, name, (complete) =>
+    services.calls.call(exchange, server, {
+    complete,
     // Some clients leave `arguments` out, and some servers refuse that.
     params: { ...params, name: tool.original, arguments: params["arguments"] ?? {} },
     ...(declared.length > 0 && { headers: paramHeaders(declared, params["arguments"]) }),
     subject: { tool: tool.name },
     mayRepeat: annotations["readOnlyHint"] === true || annotations["idempotentHint"] === true,
     adapt: (result) => withTaskId(withOfferedUris(result, offer, server), exchange, server, services.sealer),
-  });
+  }));
 }
 
 function getPrompt(exchange: ClientExchange, services: EndpointServices): Promise<Result> {
   const { params } = exchange;
   const offer = offered(exchange, services);
-  const prompt = promptOf(offer, textIn(params, "name"));
+  const name = textIn(params, "name");
+  const own = offer.ownPrompts.get(name);
+  if (own) return getOwnPrompt(exchange, services, name, own);
+  const prompt = promptOf(offer, name);
   return services.calls.call(exchange, prompt.server, {
     params: { ...params, name: prompt.original },
     subject: { prompt: prompt.name },
@@ -101,6 +109,7 @@ async function complete(exchange: ClientExchange, services: EndpointServices): P
   const ref = isObject(params["ref"]) ? params["ref"] : {};
   const isPrompt = ref["type"] === "ref/prompt";
   const name = textIn(ref, isPrompt ? "name" : "uri");
+  if (isPrompt && offer.ownPrompts.has(name)) return noSuggestions(exchange);
   const found = isPrompt
     ? promptOf(offer, name)
     : (offer.resourceTemplates.get(name) ?? resourceOf(offer, name));
@@ -113,11 +122,12 @@ async function complete(exchange: ClientExchange, services: EndpointServices): P
     });
   } catch (error) {
     if (!(error instanceof RpcError) || error.code !== rpcCodes.methodNotFound) throw error;
-    return {
-      ...(exchange.era === "modern" && { resultType: "complete" }),
-      completion: { values: [], hasMore: false },
-    };
+    return noSuggestions(exchange);
   }
+}
+
+function noSuggestions({ era }: ClientExchange): JsonObject {
+  return { ...(era === "modern" && { resultType: "complete" }), completion: { values: [], hasMore: false } };
 }
 
 function setLevel({ params, session }: ClientExchange): JsonObject {

@@ -1,17 +1,24 @@
 import { randomBytes } from "node:crypto";
+import { promptRequest } from "../../../kinds/prompt-request.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import { isStillValid } from "../../core/access/principals.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
+import type { Resources } from "../../core/catalogue/resources.ts";
 import type { Deadlines } from "../../core/deadlines.ts";
 import type { OpenStreams } from "../../core/open-streams.ts";
 import type { Audit } from "../../observability/audit.ts";
 import type { Metrics } from "../../observability/metrics.ts";
+import { Gate } from "../gate/gate.ts";
+import type { GateCallServices } from "../gate/gate-calls.ts";
+import { LinkReader } from "../gate/links.ts";
 import type { AskProjectLlm } from "../project-llm.ts";
 import type { McpServers } from "../types.ts";
 import { McpCalls } from "./calls.ts";
 import { McpEndpoint } from "./endpoint.ts";
 import type { EndpointOptions, EndpointServices } from "./endpoint-types.ts";
+import type { ClientExchange } from "./exchange.ts";
+import { linkedResources } from "./linked-resources.ts";
 import { McpMetrics } from "./mcp-metrics.ts";
 import { OfferChanges } from "./offer-changes.ts";
 import type { ClientSampler } from "./questions.ts";
@@ -21,6 +28,8 @@ import { Sealer } from "./sealer.ts";
 
 export interface OpenEndpointOptions {
   catalogue: Catalogue;
+  /** Writes proposals of models. */
+  resources: Resources;
   servers: McpServers;
   audit: Audit;
   metrics: Metrics;
@@ -51,19 +60,22 @@ export interface OpenEndpoint {
 
 /** Puts the endpoints of projects together. */
 export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
-  const { catalogue, servers, audit, streams, deadlines, quotas, sample, admit, tap, now, elapsed, onError } =
+  const { catalogue, resources, servers, audit, streams, deadlines, quotas, sample, admit, tap, now, elapsed, onError } =
     options;
   const metrics = new McpMetrics(options.metrics);
   const sealer = new Sealer(now);
   const relayed = new RelayedCalls({ servers, sealer, sample, elapsed });
   const changes = new OfferChanges(catalogue);
   const watches = new ResourceWatches(servers);
-  const services = {
-    snapshot: () => catalogue.snapshot,
-    calls: new McpCalls({ servers: relayed, audit, metrics, admit, now }),
-    watches,
-    sealer,
+  const snapshot = () => catalogue.snapshot;
+  const calls = new McpCalls({ servers: relayed, audit, metrics, admit, now });
+  const links = new LinkReader(snapshot, linkedResources(snapshot, calls));
+  const gate = new Gate({ snapshot, ask: options.askLlm, links, elapsed });
+  const propose: GateCallServices<ClientExchange>["propose"] = async (use, proposal) => {
+    const caller = { principal: use.caller.principal, requestId: use.requestId };
+    await resources.create(caller, promptRequest, { ...proposal, project: use.project.name });
   };
+  const services = { snapshot, calls, watches, sealer, gate, gateCalls: { gate, snapshot, propose } };
   const endpoint = new McpEndpoint({
     services,
     changes,
@@ -91,6 +103,7 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
     endpoint,
     services,
     sweep() {
+      gate.openings.sweep();
       const isValid = (principal: Principal) => isStillValid(catalogue.snapshot, principal, now());
       endpoint.sessions.sweep(isValid);
       relayed.parked.sweep(isValid);

@@ -1,7 +1,11 @@
 import { type AttachmentRow, attachmentsOf } from "../../core/catalogue/attachments.ts";
+import { inScope } from "../../core/catalogue/scopes.ts";
 import type { McpDefinition } from "../../core/store/mcp-status.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { McpServerRow, ProjectRow } from "../../core/store/typed-rows.ts";
+import { type GatePrompt, gateOf, gatePrompts } from "../gate/gate-prompts.ts";
+import { gateToolNames } from "../gate/gate-tools.ts";
+import { proxyModelOf } from "../proxy-model.ts";
 import { offeredName, offeredUri } from "./names.ts";
 import { schemaFacts } from "./schema-faults.ts";
 import { isAllowed } from "./tool-globs.ts";
@@ -39,6 +43,10 @@ export interface Offer {
   readonly servers: readonly McpServerRow[];
   readonly tools: ReadonlyMap<string, Offered>;
   readonly prompts: ReadonlyMap<string, Offered>;
+  /** The prompts of the project itself, by the names that clients use. */
+  readonly ownPrompts: ReadonlyMap<string, GatePrompt>;
+  /** True if the tools of the gate are among the tools. */
+  readonly hasGate: boolean;
   readonly resources: ReadonlyMap<string, Offered>;
   readonly resourceTemplates: ReadonlyMap<string, Offered>;
   readonly hidden: readonly HiddenTool[];
@@ -66,16 +74,26 @@ export function offerOf(snapshot: Snapshot, project: ProjectRow): Offer {
 
 function currentOffer(snapshot: Snapshot, project: ProjectRow): Offer {
   const attachments = attachmentsOf(snapshot, project.name);
-  const sources = attachments.flatMap((row) => [row, snapshot.named("server", row.name)]);
+  const prompts = inScope(snapshot, "prompt", project.name);
+  const sources = [
+    ...attachments.flatMap((row) => [row, snapshot.named("server", row.name)]),
+    ...prompts,
+    proxyModelOf(snapshot, project),
+  ];
   const known = newest.get(project);
   if (known?.sources.length === sources.length && known.sources.every((one, i) => one === sources[i]))
     return known.offer;
-  const offer = makeOffer(snapshot, attachments);
+  const offer = makeOffer(snapshot, project, attachments);
   newest.set(project, { sources, offer });
   return offer;
 }
 
-function makeOffer(snapshot: Snapshot, attachments: readonly AttachmentRow[]): Offer {
+function makeOffer(
+  snapshot: Snapshot,
+  project: ProjectRow,
+  attachments: readonly AttachmentRow[],
+): Offer {
+  const hasGate = gateOf(snapshot, project) !== "off";
   const tools = new Map<string, Offered>();
   const prompts = new Map<string, Offered>();
   const resources = new Map<string, Offered>();
@@ -83,12 +101,24 @@ function makeOffer(snapshot: Snapshot, attachments: readonly AttachmentRow[]): O
   const hidden: HiddenTool[] = [];
   const servers: McpServerRow[] = [];
   // Names that are held, also by what is hidden now.
-  const names = new Set<string>();
+  const names = new Set<string>(hasGate ? gateToolNames : []);
   const promptNames = new Set<string>();
+  const ownPrompts = new Map<string, GatePrompt>();
+  const waiting = gatePrompts(snapshot, project).sort((a, b) => a.row.createdAt - b.row.createdAt);
+  // A name belongs to who came first: a prompt of the project, or the server that was attached.
+  const addPrompts = (until: number) => {
+    while (waiting[0] && waiting[0].row.createdAt <= until) {
+      const prompt = waiting.shift()!;
+      const name = offeredName(prompt.name, project.name, promptNames);
+      promptNames.add(name);
+      ownPrompts.set(name, prompt);
+    }
+  };
   const resourceUris = new Set<string>();
   const templateUris = new Set<string>();
   const renamed = new Map<string, Map<string, string>>();
-  for (const { name, spec } of attachments) {
+  for (const { name, spec, createdAt } of attachments) {
+    addPrompts(createdAt);
     const server = snapshot.named("server", name) as McpServerRow | undefined;
     if (!server) continue;
     servers.push(server);
@@ -125,10 +155,13 @@ function makeOffer(snapshot: Snapshot, attachments: readonly AttachmentRow[]): O
       }
     }
   }
+  addPrompts(Number.POSITIVE_INFINITY);
   return {
     servers,
     tools: sorted(tools),
     prompts: sorted(prompts),
+    ownPrompts: sorted(ownPrompts),
+    hasGate,
     resources: sorted(resources),
     resourceTemplates: sorted(resourceTemplates),
     hidden,
@@ -171,6 +204,6 @@ function isChanged({ spec, status }: McpServerRow, key: string): boolean {
   return spec.toolChanges === "approve" && status.baseline?.[key]?.definition !== undefined;
 }
 
-function sorted(entries: Map<string, Offered>): Map<string, Offered> {
+function sorted<T>(entries: Map<string, T>): Map<string, T> {
   return new Map([...entries].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -72,9 +72,9 @@ describe("a session of a legacy client", () => {
 
   it("begins with initialize, and with nothing else", async () => {
     const p = await project();
+    expect((await p.post(request(1, "tools/list"))).status).toBe(400);
     const headers = await p.session();
     const initialize = request(1, "initialize", { protocolVersion: "2025-11-25", capabilities: {} });
-    expect((await p.post(request(1, "tools/list"))).status).toBe(400);
     expect((await p.post(initialize, { headers })).status).toBe(400);
     expect((await p.post([initialize, request(2, "ping")])).status).toBe(400);
     expect((await p.post([])).status).toBe(400);

@@ -1,7 +1,7 @@
-import { token } from "../../kinds/token.ts";
-import type { Principal } from "../core/access/policy.ts";
-import type { Snapshot } from "../core/store/snapshot.ts";
-import { isOf } from "../core/store/typed-rows.ts";
+import { token } from "../../../kinds/token.ts";
+import type { Snapshot } from "../store/snapshot.ts";
+import { isOf } from "../store/typed-rows.ts";
+import type { Principal } from "./policy.ts";
 
 /** True if a principal may open a project, as far as its token and those that made it belong to one (T166). */
 export function opensProject(

@@ -1,0 +1,78 @@
+import type { JsonObject } from "../../../mcp/messages.ts";
+import { callGateTool, taskOfCall } from "../gate/gate-calls.ts";
+import type { GatePrompt } from "../gate/gate-prompts.ts";
+import type { GateTool } from "../gate/gate-tools.ts";
+import type { EndpointServices } from "./endpoint-types.ts";
+import type { ClientExchange, WrittenResult } from "./exchange.ts";
+
+/** Calls a tool of the gate. */
+export async function callOfGate(
+  exchange: ClientExchange,
+  { calls, gate, gateCalls }: EndpointServices,
+  tool: GateTool,
+): Promise<WrittenResult> {
+  const wasHidden = gate.hidesTools(exchange);
+  const result = await calls.own(exchange, { tool }, async () => {
+    const { text, isError } = await callGateTool(gateCalls, exchange, tool, exchange.params["arguments"]);
+    return { content: [{ type: "text", text }], ...(isError && { isError }) };
+  });
+  if (wasHidden && !gate.hidesTools(exchange)) tellTools(exchange);
+  return result;
+}
+
+/**
+ * Makes a call of a server's tool. Where the gate is shut, its result has the briefing before it, and the gate is open
+ * then.
+ */
+export async function briefed(
+  exchange: ClientExchange,
+  { gate }: EndpointServices,
+  tool: string,
+  call: (complete: (result: JsonObject) => Promise<JsonObject>) => Promise<WrittenResult>,
+): Promise<WrittenResult> {
+  const wasHidden = gate.hidesTools(exchange);
+  const briefing = gate.onCall(exchange, taskOfCall(tool, exchange.params["arguments"]));
+  if (!briefing) return call(async (result) => result);
+  let isGiven = false;
+  try {
+    const result = await call(async (result) => {
+      const { resultType = "complete" } = result;
+      if (resultType !== "complete") return result;
+      const text = await briefing.text.catch(() => "");
+      isGiven = text !== "";
+      return isGiven ? withBriefing(result, text) : result;
+    });
+    if (isGiven && wasHidden) tellTools(exchange);
+    return result;
+  } finally {
+    if (!isGiven) briefing.undo();
+  }
+}
+
+function withBriefing(result: JsonObject, text: string): JsonObject {
+  const { content } = result;
+  return { ...result, content: [{ type: "text", text }, ...(Array.isArray(content) ? content : [])] };
+}
+
+/** Tells a client that there are more tools now: on its stream, or with the answer where it holds none. */
+function tellTools({ session, send }: ClientExchange): void {
+  if (session?.hasStream) session.onChange(new Set(["tools"]));
+  else send({ jsonrpc: "2.0", method: "notifications/tools/list_changed" });
+}
+
+/** Answers `prompts/get` for a prompt of the project. */
+export function getOwnPrompt(
+  exchange: ClientExchange,
+  { calls, gate }: EndpointServices,
+  name: string,
+  prompt: GatePrompt,
+): Promise<WrittenResult> {
+  return calls.own(exchange, { prompt: name }, async () => {
+    const linked = await gate.linked(exchange, prompt);
+    const text = [prompt.content, linked ?? ""].filter((one) => one !== "").join("\n\n");
+    return {
+      ...(prompt.description !== "" && { description: prompt.description }),
+      messages: [{ role: "user", content: { type: "text", text } }],
+    };
+  });
+}

@@ -1,0 +1,113 @@
+import type { Snapshot } from "../../core/store/snapshot.ts";
+import type { ProjectRow } from "../../core/store/typed-rows.ts";
+import type { AskProjectLlm } from "../project-llm.ts";
+import { briefingText, type ChosenPrompt } from "./briefing.ts";
+import { choosePrompts, type Task } from "./choose.ts";
+import { chooseWithLlm } from "./choose-with-llm.ts";
+import { type GatePrompt, gateOf, gatePrompts, hasRules } from "./gate-prompts.ts";
+import { firstCall } from "./gate-tools.ts";
+import type { GateUse } from "./gate-use.ts";
+import type { LinkReader } from "./links.ts";
+import { Openings } from "./openings.ts";
+
+export interface GateServices<Use extends GateUse> {
+  snapshot(): Snapshot;
+  ask: AskProjectLlm;
+  links: LinkReader<Use>;
+  /** A monotonic clock, in milliseconds. */
+  elapsed(): number;
+}
+
+/** The briefing of a first call. */
+export interface Briefing {
+  text: Promise<string>;
+  /** Shuts the gate again: the call has no result that could carry the briefing. */
+  undo(): void;
+}
+
+/** Lets models begin with the prompts that matter, and remembers who has begun. */
+export class Gate<Use extends GateUse> {
+  readonly openings: Openings;
+  readonly #services: GateServices<Use>;
+
+  constructor(services: GateServices<Use>) {
+    this.#services = services;
+    this.openings = new Openings(services.elapsed);
+  }
+
+  /** Returns the sentence that tells models to begin; undefined if there is nothing to begin with. */
+  firstCall(project: ProjectRow): string | undefined {
+    const snapshot = this.#services.snapshot();
+    return gateOf(snapshot, project) !== "off" && hasRules(snapshot, project) ? firstCall : undefined;
+  }
+
+  /** True if a list of tools shows `begin_session` alone. Lists of the modern revision never change by what a client does. */
+  hidesTools(use: Use): boolean {
+    const { session, project } = use;
+    if (!session || gateOf(this.#services.snapshot(), project) !== "session") return false;
+    return this.#isShut(use);
+  }
+
+  /** Answers `begin_session`, and opens the gate. */
+  async begin(use: Use, task: Task): Promise<string> {
+    const text = await this.#brief(use, task);
+    this.#open(use);
+    return text === "" ? `The project "${use.project.name}" has no rules. Use its tools.` : text;
+  }
+
+  /**
+   * Opens the gate for a call of a tool of a server.
+   *
+   * @returns the briefing that goes before its result; undefined if the gate is open
+   */
+  onCall(use: Use, task: Task): Briefing | undefined {
+    if (!this.#isShut(use)) return undefined;
+    // Further calls that come at the same time carry no second briefing.
+    this.#open(use);
+    const text = this.#brief(use, task);
+    text.catch(() => undefined);
+    return { text, undo: () => this.#shut(use) };
+  }
+
+  /** Chooses prompts of a project for a task. The texts of links are not read. */
+  async choose(use: Pick<Use, "project" | "requestId" | "caller" | "signal">, task: Task) {
+    const { snapshot, ask } = this.#services;
+    const prompts = gatePrompts(snapshot(), use.project);
+    const picked = await chooseWithLlm(snapshot(), ask, use, prompts, task);
+    return choosePrompts(prompts, task, picked);
+  }
+
+  async #brief(use: Use, task: Task): Promise<string> {
+    const choices = await this.choose(use, task);
+    const read = choices.map(async (choice): Promise<ChosenPrompt> => {
+      const linked = choice.isGiven ? await this.linked(use, choice.prompt) : undefined;
+      return { ...choice, linked };
+    });
+    return briefingText(use.project, await Promise.all(read));
+  }
+
+  /** Returns the text of a prompt's link as the caller may read it, or why there is none; undefined without a link. */
+  linked(use: Use, { row }: GatePrompt): Promise<string> | undefined {
+    return row.spec.link === undefined ? undefined : this.#services.links.read(use, row);
+  }
+
+  #isShut(use: Use): boolean {
+    const { project, session, caller, isExempt } = use;
+    const snapshot = this.#services.snapshot();
+    if (isExempt || session?.isGateOpen || gateOf(snapshot, project) === "off") return false;
+    const isOpen = !hasRules(snapshot, project) || this.openings.isOpen(caller.principal, project);
+    // A session does not fall back behind what it has seen.
+    if (isOpen && session) session.isGateOpen = true;
+    return !isOpen;
+  }
+
+  #open({ session, caller, project }: Use): void {
+    if (session) session.isGateOpen = true;
+    this.openings.open(caller.principal, project, session && caller.session);
+  }
+
+  #shut({ session, caller, project }: Use): void {
+    if (session) session.isGateOpen = false;
+    this.openings.close(caller.principal, project);
+  }
+}
