@@ -3,7 +3,7 @@ import type { Component } from "../core/lifecycle.ts";
 import type { ProjectTools } from "../inference/personas/tools/offered-tools.ts";
 import type { VirtualServers } from "../workstations/virtual-servers.ts";
 import type { McpEndpoint } from "./endpoint/endpoint.ts";
-import type { EndpointRequest } from "./endpoint/endpoint-types.ts";
+import type { EndpointRequest, EndpointServices } from "./endpoint/endpoint-types.ts";
 import { type OpenEndpointOptions, openEndpoint } from "./endpoint/open.ts";
 import { samplerOf } from "./endpoint/sampling.ts";
 import type { InstanceLogs } from "./instances/logs/logs.ts";

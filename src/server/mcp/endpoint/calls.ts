@@ -53,8 +53,15 @@ export class McpCalls {
    *
    * @throws RpcError for the client
    */
-  own(exchange: ClientExchange, subject: CallSubject, work: () => Promise<JsonObject>): Promise<WrittenResult> {
-    return this.#recorded(exchange, undefined, subject, async () => ({ resultType: "complete", ...(await work()) }));
+  own(
+    exchange: ClientExchange,
+    subject: CallSubject,
+    work: () => Promise<JsonObject>,
+  ): Promise<WrittenResult> {
+    return this.#recorded(exchange, undefined, subject, async () => ({
+      resultType: "complete",
+      ...(await work()),
+    }));
   }
 
   async #recorded(

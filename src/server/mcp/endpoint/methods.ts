@@ -28,7 +28,10 @@ const maxSubscriptions = 200;
 /** Handlers by method. */
 export const methods: Readonly<Record<string, Method>> = {
   ping: { era: "legacy", handle: () => ({}) },
-  "server/discover": { era: "modern", handle: ({ project }, { gate }) => discovered(project, gate.firstCall(project)) },
+  "server/discover": {
+    era: "modern",
+    handle: ({ project }, { gate }) => discovered(project, gate.firstCall(project)),
+  },
   "tools/list": { handle: lister("tools") },
   "prompts/list": { handle: lister("prompts") },
   "resources/list": { handle: lister("resources") },
@@ -65,14 +68,16 @@ function callTool(exchange: ClientExchange, services: EndpointServices): Promise
   const annotations = isObject(definition["annotations"]) ? definition["annotations"] : {};
   return briefed(exchange, services, name, (complete) =>
     services.calls.call(exchange, server, {
-    complete,
-    // Some clients leave `arguments` out, and some servers refuse that.
-    params: { ...params, name: tool.original, arguments: params["arguments"] ?? {} },
-    ...(declared.length > 0 && { headers: paramHeaders(declared, params["arguments"]) }),
-    subject: { tool: tool.name },
-    mayRepeat: annotations["readOnlyHint"] === true || annotations["idempotentHint"] === true,
-    adapt: (result) => withTaskId(withOfferedUris(result, offer, server), exchange, server, services.sealer),
-  }));
+      complete,
+      // Some clients leave `arguments` out, and some servers refuse that.
+      params: { ...params, name: tool.original, arguments: params["arguments"] ?? {} },
+      ...(declared.length > 0 && { headers: paramHeaders(declared, params["arguments"]) }),
+      subject: { tool: tool.name },
+      mayRepeat: annotations["readOnlyHint"] === true || annotations["idempotentHint"] === true,
+      adapt: (result) =>
+        withTaskId(withOfferedUris(result, offer, server), exchange, server, services.sealer),
+    }),
+  );
 }
 
 function getPrompt(exchange: ClientExchange, services: EndpointServices): Promise<Result> {

@@ -60,8 +60,21 @@ export interface OpenEndpoint {
 
 /** Puts the endpoints of projects together. */
 export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
-  const { catalogue, resources, servers, audit, streams, deadlines, quotas, sample, admit, tap, now, elapsed, onError } =
-    options;
+  const {
+    catalogue,
+    resources,
+    servers,
+    audit,
+    streams,
+    deadlines,
+    quotas,
+    sample,
+    admit,
+    tap,
+    now,
+    elapsed,
+    onError,
+  } = options;
   const metrics = new McpMetrics(options.metrics);
   const sealer = new Sealer(now);
   const relayed = new RelayedCalls({ servers, sealer, sample, elapsed });

@@ -47,7 +47,8 @@ export function briefingText(project: ProjectRow, choices: readonly ChosenPrompt
 
 function textOf({ prompt, linked }: ChosenPrompt): string {
   const more = linked === undefined ? "" : cutText(linked, maxLinked);
-  const cut = more.length < (linked?.length ?? 0) ? `\n[cut: read_prompts {"names": ["${prompt.name}"]} has all]` : "";
+  const cut =
+    more.length < (linked?.length ?? 0) ? `\n[cut: read_prompts {"names": ["${prompt.name}"]} has all]` : "";
   return [prompt.content, more + cut].filter((text) => text !== "").join("\n\n");
 }
 

@@ -3,7 +3,7 @@ import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import { type AskProjectLlm, llmOf } from "../project-llm.ts";
 import { indexLine } from "./briefing.ts";
-import { always, scorePrompts, type Task } from "./choose.ts";
+import { always, type GateTask, scorePrompts } from "./choose.ts";
 import type { GatePrompt } from "./gate-prompts.ts";
 
 /** The prompts that an llm may choose among: those of the highest scores. */
@@ -40,7 +40,7 @@ export async function chooseWithLlm(
   ask: AskProjectLlm,
   { project, requestId, caller, signal }: LlmChooser,
   prompts: readonly GatePrompt[],
-  task: Task,
+  task: GateTask,
 ): Promise<string[] | undefined> {
   const name = llmOf(project);
   const llm = name === undefined ? undefined : snapshot.named("llm", name);

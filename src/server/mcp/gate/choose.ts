@@ -12,7 +12,7 @@ export interface RatedPrompt {
 }
 
 /** What a model is about to do, in its own words. */
-export interface Task {
+export interface GateTask {
   task?: string;
   tags?: readonly string[];
 }
@@ -54,13 +54,15 @@ const maxShownWords = 6;
  */
 export function choosePrompts<C extends RatedPrompt>(
   prompts: readonly C[],
-  task: Task,
+  task: GateTask,
   picked?: readonly string[],
 ): Choice<C>[] {
   const scored = scorePrompts(prompts, task);
   const rank = new Map(picked?.map((name, i) => [name, i]));
   const ordered = picked
-    ? scored.toSorted((a, b) => (rank.get(a.prompt.name) ?? Infinity) - (rank.get(b.prompt.name) ?? Infinity) || 0)
+    ? scored.toSorted(
+        (a, b) => (rank.get(a.prompt.name) ?? Infinity) - (rank.get(b.prompt.name) ?? Infinity) || 0,
+      )
     : scored;
   const isAlways = ({ prompt }: { prompt: C }) => prompt.priority >= always;
   let left = budget;
@@ -75,7 +77,12 @@ export function choosePrompts<C extends RatedPrompt>(
     if (!isWanted) return { prompt, score, isGiven: false, why: picked ? "the llm did not choose it" : why };
     const reason = picked ? `the llm chose it as number ${rank.get(prompt.name)! + 1}` : why;
     if (prompt.bytes > left)
-      return { prompt, score, isGiven: false, why: `${reason}; there is no room for its ${prompt.bytes} bytes` };
+      return {
+        prompt,
+        score,
+        isGiven: false,
+        why: `${reason}; there is no room for its ${prompt.bytes} bytes`,
+      };
     left -= prompt.bytes;
     return { prompt, score, isGiven: true, why: reason };
   });
@@ -88,7 +95,10 @@ interface Scored<C extends RatedPrompt> {
 }
 
 /** Returns the prompts with their scores, the highest first. */
-export function scorePrompts<C extends RatedPrompt>(prompts: readonly C[], { task = "", tags = [] }: Task): Scored<C>[] {
+export function scorePrompts<C extends RatedPrompt>(
+  prompts: readonly C[],
+  { task = "", tags = [] }: GateTask,
+): Scored<C>[] {
   const tagWords = wordsOf(tags.join(" "));
   const words = new Set([...tagWords, ...wordsOf(task)]);
   return prompts
@@ -101,7 +111,11 @@ export function scorePrompts<C extends RatedPrompt>(prompts: readonly C[], { tas
     );
 }
 
-function scoreOf<C extends RatedPrompt>(prompt: C, words: ReadonlySet<string>, tags: ReadonlySet<string>): Scored<C> {
+function scoreOf<C extends RatedPrompt>(
+  prompt: C,
+  words: ReadonlySet<string>,
+  tags: ReadonlySet<string>,
+): Scored<C> {
   const { priority } = prompt;
   if (words.size === 0) return { prompt, score: priority, why: `priority ${priority}; no task was given` };
   const own = places.map(([place, weight, textOf]) => ({ place, weight, has: wordsOf(textOf(prompt)) }));

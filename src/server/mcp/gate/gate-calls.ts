@@ -3,7 +3,7 @@ import { isName } from "../../../kinds/names.ts";
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import { indexText } from "./briefing.ts";
-import type { Task } from "./choose.ts";
+import type { GateTask } from "./choose.ts";
 import { sliceText } from "./cut-text.ts";
 import type { Gate } from "./gate.ts";
 import { gatePrompts } from "./gate-prompts.ts";
@@ -53,8 +53,11 @@ export async function callGateTool<Use extends GateUse>(
 }
 
 /** Returns the task that arguments tell. Models sometimes give a text for a list, or a list for a text. */
-export function taskIn({ task, tags }: JsonObject): Task {
-  const words = [task].flat().filter((one) => typeof one === "string").join(" ");
+export function taskIn({ task, tags }: JsonObject): GateTask {
+  const words = [task]
+    .flat()
+    .filter((one) => typeof one === "string")
+    .join(" ");
   const list = (typeof tags === "string" ? tags.split(/[\s,]+/) : Array.isArray(tags) ? tags : [])
     .filter((one): one is string => typeof one === "string" && one !== "")
     .slice(0, maxTags);
@@ -62,7 +65,7 @@ export function taskIn({ task, tags }: JsonObject): Task {
 }
 
 /** Returns what the arguments of a call tell about the task: the name of the tool, and all texts in them. */
-export function taskOfCall(tool: string, args: unknown): Task {
+export function taskOfCall(tool: string, args: unknown): GateTask {
   const words: string[] = [tool];
   let left = maxTask;
   const collect = (value: unknown, depth: number): void => {
@@ -71,7 +74,8 @@ export function taskOfCall(tool: string, args: unknown): Task {
       words.push(value.slice(0, left));
       left -= value.length;
     } else if (Array.isArray(value)) for (const one of value.slice(0, maxNames)) collect(one, depth + 1);
-    else if (isObject(value)) for (const one of Object.values(value).slice(0, maxNames)) collect(one, depth + 1);
+    else if (isObject(value))
+      for (const one of Object.values(value).slice(0, maxNames)) collect(one, depth + 1);
   };
   collect(args, 0);
   return { task: words.join(" ") };
@@ -85,7 +89,8 @@ async function readPrompts<Use extends GateUse>(
   const prompts = gatePrompts(snapshot(), use.project);
   const from = Number.isSafeInteger(offset) && Number(offset) > 0 ? Number(offset) : 0;
   const wanted = [...new Set([names ?? []].flat().filter((one) => typeof one === "string"))];
-  if (wanted.length > maxNames) return { text: `Ask for at most ${maxNames} prompts at a time.`, isError: true };
+  if (wanted.length > maxNames)
+    return { text: `Ask for at most ${maxNames} prompts at a time.`, isError: true };
   if (wanted.length === 0) {
     if (prompts.length === 0) return { text: `The project "${use.project.name}" has no prompts.` };
     const { text, next } = indexText(prompts, from);
@@ -131,7 +136,8 @@ async function propose<Use extends GateUse>(
     await write(use, { name, content, description: text(description), reason: text(reason) });
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    const taken = error.code === "name_taken" ? `a proposal "${name}" waits already; choose another name` : undefined;
+    const taken =
+      error.code === "name_taken" ? `a proposal "${name}" waits already; choose another name` : undefined;
     return { text: `Not proposed: ${taken ?? error.message}`, isError: true };
   }
   const { name: project } = use.project;

@@ -1,5 +1,5 @@
-import type { JsonObject } from "../../../mcp/messages.ts";
 import { maxPromptContent } from "../../../kinds/prompt.ts";
+import type { JsonObject } from "../../../mcp/messages.ts";
 
 /** The tools of the gate itself, by name, in the order in which they are listed. */
 export const gateTools = {
@@ -45,7 +45,8 @@ export const gateTools = {
         name: {
           type: "string",
           pattern: "^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$",
-          description: "A short name in lower case with hyphens, such as test-database; that of a prompt proposes another text for it",
+          description:
+            "A short name in lower case with hyphens, such as test-database; that of a prompt proposes another text for it",
         },
         content: { type: "string", maxLength: maxPromptContent, description: "The text of the prompt" },
         description: { type: "string", description: "One line that tells when it is of use" },
@@ -53,7 +54,12 @@ export const gateTools = {
       },
       required: ["name", "content"],
     },
-    annotations: { title: "Propose a prompt", readOnlyHint: false, destructiveHint: false, openWorldHint: false },
+    annotations: {
+      title: "Propose a prompt",
+      readOnlyHint: false,
+      destructiveHint: false,
+      openWorldHint: false,
+    },
   },
 } as const satisfies Record<string, JsonObject>;
 

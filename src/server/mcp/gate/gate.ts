@@ -2,7 +2,7 @@ import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import type { AskProjectLlm } from "../project-llm.ts";
 import { briefingText, type ChosenPrompt } from "./briefing.ts";
-import { choosePrompts, type Task } from "./choose.ts";
+import { choosePrompts, type GateTask } from "./choose.ts";
 import { chooseWithLlm } from "./choose-with-llm.ts";
 import { type GatePrompt, gateOf, gatePrompts, hasRules } from "./gate-prompts.ts";
 import { firstCall } from "./gate-tools.ts";
@@ -49,7 +49,7 @@ export class Gate<Use extends GateUse> {
   }
 
   /** Answers `begin_session`, and opens the gate. */
-  async begin(use: Use, task: Task): Promise<string> {
+  async begin(use: Use, task: GateTask): Promise<string> {
     const text = await this.#brief(use, task);
     this.#open(use);
     return text === "" ? `The project "${use.project.name}" has no rules. Use its tools.` : text;
@@ -60,7 +60,7 @@ export class Gate<Use extends GateUse> {
    *
    * @returns the briefing that goes before its result; undefined if the gate is open
    */
-  onCall(use: Use, task: Task): Briefing | undefined {
+  onCall(use: Use, task: GateTask): Briefing | undefined {
     if (!this.#isShut(use)) return undefined;
     // Further calls that come at the same time carry no second briefing.
     this.#open(use);
@@ -70,14 +70,14 @@ export class Gate<Use extends GateUse> {
   }
 
   /** Chooses prompts of a project for a task. The texts of links are not read. */
-  async choose(use: Pick<Use, "project" | "requestId" | "caller" | "signal">, task: Task) {
+  async choose(use: Pick<Use, "project" | "requestId" | "caller" | "signal">, task: GateTask) {
     const { snapshot, ask } = this.#services;
     const prompts = gatePrompts(snapshot(), use.project);
     const picked = await chooseWithLlm(snapshot(), ask, use, prompts, task);
     return choosePrompts(prompts, task, picked);
   }
 
-  async #brief(use: Use, task: Task): Promise<string> {
+  async #brief(use: Use, task: GateTask): Promise<string> {
     const choices = await this.choose(use, task);
     const read = choices.map(async (choice): Promise<ChosenPrompt> => {
       const linked = choice.isGiven ? await this.linked(use, choice.prompt) : undefined;

@@ -8,7 +8,8 @@ export type ListName = "tools" | "prompts" | "resources" | "resourceTemplates";
 
 /** The lists of an offer as JSON. An offer does not change, so each is written once. */
 const textsOf = oncePerObject((offer: Offer) => {
-  const list = (name: ListName) => [...offer[name].values()].map(({ definition }) => JSON.stringify(definition));
+  const list = (name: ListName) =>
+    [...offer[name].values()].map(({ definition }) => JSON.stringify(definition));
   return {
     tools: joined(offer.hasGate ? [gateToolsText, ...list("tools")] : list("tools")),
     prompts: joined([...[...offer.ownPrompts].map(ownPrompt), ...list("prompts")]),

@@ -88,11 +88,7 @@ function currentOffer(snapshot: Snapshot, project: ProjectRow): Offer {
   return offer;
 }
 
-function makeOffer(
-  snapshot: Snapshot,
-  project: ProjectRow,
-  attachments: readonly AttachmentRow[],
-): Offer {
+function makeOffer(snapshot: Snapshot, project: ProjectRow, attachments: readonly AttachmentRow[]): Offer {
   const hasGate = gateOf(snapshot, project) !== "off";
   const tools = new Map<string, Offered>();
   const prompts = new Map<string, Offered>();

@@ -3,6 +3,7 @@ import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import { decide, type Principal } from "../../core/access/policy.ts";
 import { principalAt, userPrincipal } from "../../core/access/principals.ts";
+import { opensProject } from "../../core/access/token-projects.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { PersonaRow, ProjectRow } from "../../core/store/typed-rows.ts";
 import type {
@@ -17,7 +18,6 @@ import { WrittenResult } from "../endpoint/exchange.ts";
 import { methods } from "../endpoint/methods.ts";
 import { offerOf } from "../offers/offer.ts";
 import { isAllowed } from "../offers/tool-globs.ts";
-import { opensProject } from "../../core/access/token-projects.ts";
 import { resultText } from "./result-text.ts";
 
 /**
