@@ -51,10 +51,15 @@ export async function gatedProject(
     ...p,
     upstream,
     async prompt(name, fields) {
-      await must(p.admin("POST", "/api/v1/prompts", { name, project: "p", content: `${name}-text`, ...fields }));
+      await must(
+        p.admin("POST", "/api/v1/prompts", { name, project: "p", content: `${name}-text`, ...fields }),
+      );
     },
     async toolsOf(session) {
-      const { body } = await p.post({ jsonrpc: "2.0", id: next++, method: "tools/list" }, { headers: session });
+      const { body } = await p.post(
+        { jsonrpc: "2.0", id: next++, method: "tools/list" },
+        { headers: session },
+      );
       return body.result.tools.map((one: { name: string }) => one.name);
     },
     async tool(name, args = {}, session = undefined) {

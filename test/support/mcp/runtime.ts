@@ -71,7 +71,8 @@ export async function mcpTestServer(
     await must(admin("POST", "/api/v1/servers", { name, ...spec }));
     attached.push(name);
     const known = await admin("GET", "/api/v1/projects/p");
-    if (known.status === 404) await must(admin("POST", "/api/v1/projects", { name: "p", servers: attached, proxyModel: "none" }));
+    if (known.status === 404)
+      await must(admin("POST", "/api/v1/projects", { name: "p", servers: attached, proxyModel: "none" }));
     else await must(admin("PUT", "/api/v1/projects/p", { ...known.body, servers: attached }));
   };
   const post = async (method: string, params: object, as: Client, headers: Record<string, string> = {}) => {
