@@ -29,6 +29,7 @@ const table = {
   provider_rejected_credential: [502, 1],
   provider_error: [502, 1],
   unavailable: [503, 1],
+  server_busy: [503, 1],
   provider_timeout: [504, 1],
   storage_full: [507, 1],
   loop_detected: [508, 1],

@@ -68,6 +68,7 @@ export function decoderFor(encoding: string, first?: number): (() => Decoder) | 
  *
  * @param most the most bytes, compressed as well as decompressed
  * @param tooLarge makes the error for a body that is larger
+ * @param onLarge called while there is more than 1 MB: nothing is decompressed until it returns
  * @throws AppError `unsupported_media_type` for an encoding that is not known, or for several; `invalid_request` for
  *   bytes that are not in the encoding
  */
@@ -75,6 +76,7 @@ export async function inflatedBody(
   { headers, body }: Pick<Request, "headers" | "body">,
   most: number,
   tooLarge: () => AppError,
+  onLarge?: () => Promise<void> | undefined,
 ): Promise<Buffer> {
   const encoding = encodingOf(headers.get("content-encoding"))!;
   if (!decoderFor(encoding))
@@ -100,6 +102,7 @@ export async function inflatedBody(
         const { length } = inflated;
         if (length > most) throw tooLarge();
         if (length > freeBytes && length > maxRatio * received) throw tooDense();
+        if (length > freeBytes) await onLarge?.();
       }
     });
   } catch (error) {

@@ -12,6 +12,7 @@ import { proxyRule } from "../proxies.ts";
 import { serviceManager } from "../systemd.ts";
 import { systemDataFolder } from "../unix-socket.ts";
 import { version } from "../version.ts";
+import { leastBodyMemory } from "./core/body-budget.ts";
 import { prepareDataDirectory } from "./core/data-directory.ts";
 import { redact } from "./core/redact.ts";
 import { keepOf } from "./core/retention.ts";
@@ -87,6 +88,12 @@ export const server = defineVerb({
       valueHint: "FILE",
       description: "File of the master key for sealed secrets (MCPCTL_MASTER_KEY_FILE)",
     },
+    "memory-for-bodies": {
+      type: "string",
+      valueHint: "SIZE",
+      description:
+        "The most memory for requests over 1 MB, and as much for answers, for example 256mb (MCPCTL_MEMORY_FOR_BODIES; default 128mb)",
+    },
     quota: {
       type: "string",
       multiple: true,
@@ -129,6 +136,7 @@ export const server = defineVerb({
       args["audit-keep"] ?? env["MCPCTL_AUDIT_KEEP"],
       args["usage-keep"] ?? env["MCPCTL_USAGE_KEEP"],
     );
+    const bodyMemory = args["memory-for-bodies"] ?? env["MCPCTL_MEMORY_FOR_BODIES"];
     const databaseUrl = args["database-url"] ?? env["MCPCTL_DATABASE_URL"];
     // Files of the server are readable by its own user only (T86).
     process.umask(0o077);
@@ -159,6 +167,7 @@ export const server = defineVerb({
       keep,
       ...(!databaseUrl && { databaseFolder: dataDir }),
       quotas: Object.fromEntries(args.quota.map(parseQuota)),
+      ...(bodyMemory && { bodies: { most: parseMemory(bodyMemory) } }),
       ...(keyFile && { keyFile }),
       commands: {
         ...(env["MCPCTL_GEMINI_COMMAND"] && { command: env["MCPCTL_GEMINI_COMMAND"] }),
@@ -222,6 +231,15 @@ function parseListen(text: string): { hostname: string; port: number } {
 function parseCount(text: string): number {
   if (/^\d{1,7}$/.test(text)) return Number(text);
   throw new AppError("usage", `--max-connections-per-address: "${text}" is not a number`);
+}
+
+function parseMemory(text: string): number {
+  const [, digits, unit = ""] = /^(\d{1,7})(mb|gb)$/i.exec(text) ?? [];
+  const bytes = Number(digits) * (unit.toLowerCase() === "gb" ? 1024 : 1) * 1024 * 1024;
+  if (bytes >= leastBodyMemory) return bytes;
+  throw new AppError("usage", `--memory-for-bodies: "${text}" is not a size of 64mb or more`, {
+    hint: "for example 256mb or 1gb",
+  });
 }
 
 function parseLogFormat(text: string | undefined): LogFormat | undefined {

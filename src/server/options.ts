@@ -48,6 +48,8 @@ export interface ServerOptions {
   traces?: TraceSettings;
   /** Bounds on what one user can have, instead of the defaults, by the name of the quota. */
   quotas?: Readonly<Record<string, number>>;
+  /** The most bytes of large bodies in memory, and how long one waits for it in milliseconds, instead of the defaults. */
+  bodies?: { most?: number; wait?: number };
   /** The cost of a password's hash, instead of the default. */
   passwordCost?: PasswordCost;
   /** The proxy of each URL that the server calls. Without it, all are called directly. */

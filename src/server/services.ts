@@ -8,6 +8,7 @@ import { clusterComponent } from "./cluster/component.ts";
 import { clockOfLeases } from "./cluster/process-identity.ts";
 import { Passwords } from "./core/access/passwords.ts";
 import { Quotas } from "./core/access/quotas.ts";
+import { BodyBudget, registerBodyGauges } from "./core/body-budget.ts";
 import { catalogueComponent } from "./core/catalogue/component.ts";
 import { Resources } from "./core/catalogue/resources.ts";
 import { Deadlines } from "./core/deadlines.ts";
@@ -98,6 +99,9 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
   const audit = await lifecycle.start(auditComponent(store, accessLog, metrics));
 
   const deadlines = new Deadlines();
+  const bodies = new BodyBudget(deadlines, options.bodies);
+  const answers = new BodyBudget(deadlines, options.bodies);
+  registerBodyGauges(metrics, { request: bodies, answer: answers });
   const streams = new OpenStreams(catalogue, now);
   const workstations = new Workstations({ catalogue, sessions, deadlines, now, elapsed, random });
   const threads = new Threads({ store, snapshot: () => catalogue.snapshot, quotas, now, random });
@@ -111,6 +115,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     deadlines,
     outbound,
     virtualLlms: workstations,
+    answers,
     ...(tracer && { tracer }),
     ...(gemini && { gemini }),
     ...(pace && { pace }),
@@ -173,6 +178,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     limits,
     audit,
     deadlines,
+    bodies,
     streams,
     workstations,
     threads,

@@ -1,3 +1,4 @@
+import { largeText } from "../../wire/next-turn.ts";
 import { Pieces } from "../../wire/pieces.ts";
 import { HttpFailure } from "./http-failure.ts";
 
@@ -50,23 +51,41 @@ export abstract class ResponseBody {
    * Reads the whole body.
    *
    * @param limit bytes; a longer body is given up
+   * @param onLarge called once there is more than 1 MB: the sender is held back until it returns
    * @throws HttpFailure of kind `too-large` over the limit; whatever the body failed with
    */
-  bytes(limit: number): Promise<Buffer> {
+  bytes(limit: number, onLarge?: () => Promise<void> | undefined): Promise<Buffer> {
     const waiting = this.#waiting;
-    if (this.over && this.#failure === undefined && waiting !== undefined && waiting.length <= limit)
+    if (
+      !onLarge &&
+      this.over &&
+      this.#failure === undefined &&
+      waiting !== undefined &&
+      waiting.length <= limit
+    )
       return Promise.resolve(waiting.take());
     const pieces = new Pieces();
     return new Promise((resolve, reject) => {
+      const giveUp = (failure: Error) => {
+        reject(failure);
+        this.cancel();
+      };
+      let isAsked = onLarge === undefined;
+      let waits: Promise<void> | undefined;
       this.pipe({
         data: (bytes) => {
           pieces.add(bytes);
-          if (pieces.length <= limit) return;
-          const failure = new HttpFailure("too-large", `the response is over ${limit} bytes`);
-          reject(failure);
-          if (!this.over) this.giveUp(failure);
+          if (pieces.length > limit)
+            giveUp(new HttpFailure("too-large", `the response is over ${limit} bytes`));
+          else if (!isAsked && pieces.length > largeText) {
+            isAsked = true;
+            waits = onLarge?.();
+            if (!waits) return;
+            this.pause();
+            waits.then(() => this.resume(), giveUp);
+          }
         },
-        end: () => resolve(pieces.take()),
+        end: () => (waits ? waits.then(() => resolve(pieces.take()), reject) : resolve(pieces.take())),
         error: reject,
       });
     });

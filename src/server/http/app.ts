@@ -95,6 +95,7 @@ export function createApp(
     const options: RespondOptions = {
       authenticate,
       logUnexpected,
+      bodies: server.bodies,
       onResponse(response, { facts, requestId }) {
         count(response.status);
         if (!facts) return;

@@ -18,6 +18,7 @@ import {
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import { Pieces } from "../../wire/pieces.ts";
 import type { Deadlines } from "../core/deadlines.ts";
+import type { BodyMemory } from "./body-memory.ts";
 
 /** The most bytes of a body on a public route: callers without a bearer must not fill the memory (T59). */
 export const maxPublicBodyBytes = 8 * 1024;
@@ -36,6 +37,8 @@ export interface BodyOf {
   request: Request;
   /** The most bytes of the body. */
   maxBodyBytes: number;
+  /** The memory of a large body. */
+  body: Pick<BodyMemory, "hold" | "isWhole">;
 }
 
 /**
@@ -45,18 +48,18 @@ export interface BodyOf {
  * @throws AppError `unsupported_media_type`, `payload_too_large`, `timed_out` or `invalid_request`
  */
 export async function readText(
-  { request, maxBodyBytes: most }: BodyOf,
+  call: BodyOf,
   deadlines: Deadlines,
   { inflate = false } = {},
 ): Promise<string> {
-  const { headers } = request;
+  const { headers } = call.request;
   const type = headers.get("content-type");
   if (type !== "application/json" && !jsonType.test(type ?? "")) {
     throw new AppError("unsupported_media_type", "the body must be JSON", {
       hint: "send content-type: application/json",
     });
   }
-  const bytes = await inTime(bytesOf(request, most, inflate), deadlines);
+  const bytes = await bytesOf(call, inflate, deadlines);
   if (bytes.length > largeText) await nextTurn();
   try {
     return utf8.decode(bytes);
@@ -71,30 +74,45 @@ export async function readText(
  * @throws AppError `unsupported_media_type`, `payload_too_large`, `timed_out` or `invalid_request`
  */
 export async function readForm(
-  { request, maxBodyBytes: most }: BodyOf,
+  call: BodyOf,
   deadlines: Deadlines,
 ): Promise<ScannedJson & { form: ScannedForm }> {
-  const boundary = formBoundary(request.headers.get("content-type"));
-  const bytes = await inTime(bytesOf(request, most, false), deadlines);
+  const boundary = formBoundary(call.request.headers.get("content-type"));
+  const bytes = await bytesOf(call, false, deadlines);
   const form = scanForm(bytes, boundary);
   refuseOtherCase({ members: form.fields.map(({ name }) => ({ key: name, start: 0, end: 0 })) });
   return { text: "{}", scan: { members: [], inside: 1, items: 0 }, body: formBody(form), form };
 }
 
-/** Reads the bytes of a body, decompressed if `inflate` is true. Throws AppError if they exceed the limit. */
-function bytesOf(request: Request, most: number, inflate: boolean): Promise<Uint8Array> {
+/**
+ * Reads the bytes of a body, decompressed if `inflate` is true, once there is memory for a large one. Throws AppError if
+ * they exceed the limit.
+ */
+function bytesOf(call: BodyOf, inflate: boolean, deadlines: Deadlines): Promise<Uint8Array> {
+  const { request, maxBodyBytes: most, body } = call;
   const { headers } = request;
   const declared = headers.get("content-length");
   if (declared !== null && Number(declared) > most) throw tooLarge(most);
-  if (!isCompressed(headers)) return declared !== null ? request.bytes() : counted(request, most);
-  if (inflate) return inflatedBody(request, most, () => tooLarge(most));
-  throw new AppError(
-    "unsupported_media_type",
-    "compressed bodies are only accepted by calls of models whose body is JSON",
-    {
-      hint: "send it without content-encoding",
-    },
-  );
+  const isPlain = !isCompressed(headers);
+  if (isPlain && declared !== null) {
+    const read = () => inTime(request.bytes(), deadlines);
+    return body.hold(Number(declared))?.then(read) ?? read();
+  }
+  if (!isPlain && !inflate)
+    throw new AppError(
+      "unsupported_media_type",
+      "compressed bodies are only accepted by calls of models whose body is JSON",
+      { hint: "send it without content-encoding" },
+    );
+  // Nobody knows yet how many they become.
+  const onLarge = () => body.hold(most);
+  const read = isPlain
+    ? counted(request, most, onLarge)
+    : inflatedBody(request, most, () => tooLarge(most), onLarge);
+  return inTime(read, deadlines).then((bytes) => {
+    body.isWhole(bytes.length);
+    return bytes;
+  });
 }
 
 /**
@@ -201,11 +219,16 @@ function inTime<T>(arriving: Promise<T>, deadlines: Deadlines): Promise<T> {
 }
 
 /** Reads a body of unknown length. Its bytes are counted as they come, so that memory is limited (T59). */
-async function counted(request: Request, most: number): Promise<Uint8Array> {
+async function counted(
+  request: Request,
+  most: number,
+  onLarge: () => Promise<void> | undefined,
+): Promise<Uint8Array> {
   const pieces = new Pieces();
   for await (const chunk of request.body ?? []) {
     pieces.add(chunk);
     if (pieces.length > most) throw tooLarge(most);
+    if (pieces.length > largeText) await onLarge();
   }
   return pieces.take();
 }

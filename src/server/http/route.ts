@@ -4,10 +4,12 @@ import type { Action } from "../../kinds/grants.ts";
 import { operations } from "../../wire/dialects/operations.ts";
 import { mayHold, type Right } from "../core/access/parts.ts";
 import { mayRun, nobody, type Principal } from "../core/access/policy.ts";
+import type { BodyBudget } from "../core/body-budget.ts";
 import { storeFailure } from "../core/store/store-failure.ts";
 import { StoreError } from "../core/store/types.ts";
 import type { LoggedRequest } from "../observability/access-log.ts";
 import { maxBodyBytes, maxPublicBodyBytes } from "./body.ts";
+import { BodyMemory } from "./body-memory.ts";
 import { errorBodyAt } from "./error-shape.ts";
 
 /**
@@ -34,12 +36,16 @@ export class Call {
   readonly maxBodyBytes: number;
   /** The caller; on a public route `nobody`. */
   readonly principal: Principal;
+  /** The memory of a large body. */
+  readonly body: BodyMemory;
 
   constructor(
     { request, requestId, peer, params }: IncomingRequest,
     principal: Principal,
     maxBodyBytes: number,
+    bodies: BodyBudget,
   ) {
+    this.body = new BodyMemory(bodies, principal.userId, request.signal);
     this.request = request;
     this.requestId = requestId;
     this.peer = peer;
@@ -114,20 +120,24 @@ export interface RespondOptions {
   logUnexpected: LogUnexpected;
   /** Called with each response, before it is sent. */
   onResponse(response: Response, incoming: IncomingRequest): void;
+  /** The memory for large bodies. */
+  bodies: BodyBudget;
 }
 
 /** Handles one request: checks the bearer, then the right to the route, then calls its handler. Never throws. */
 export async function respond(
   route: Route,
   incoming: IncomingRequest,
-  { authenticate, logUnexpected, onResponse }: RespondOptions,
+  { authenticate, logUnexpected, onResponse, bodies }: RespondOptions,
 ): Promise<Response> {
   let response: Response;
+  let call: Call | undefined;
   try {
     const principal =
       route.access === "public" ? nobody : admit(route.access, authenticate(incoming.request));
     if (incoming.facts && principal !== nobody) incoming.facts.user = principal.userName;
-    response = await route.handle(new Call(incoming, principal, bodyLimit(route)));
+    call = new Call(incoming, principal, bodyLimit(route), bodies);
+    response = await route.handle(call);
     nameRequest(response, incoming.requestId, route.path);
   } catch (error) {
     response = errorResponse(error, incoming.requestId, route.path, logUnexpected);
@@ -136,6 +146,7 @@ export async function respond(
     if (route.challenge && response.status === 401)
       response.headers.set("www-authenticate", route.challenge(incoming.request, incoming.params));
   }
+  call?.body.answered();
   onResponse(response, incoming);
   return response;
 }

@@ -2,6 +2,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { Passwords } from "../core/access/passwords.ts";
 import type { Quotas } from "../core/access/quotas.ts";
 import type { Throttle } from "../core/access/throttle.ts";
+import type { BodyBudget } from "../core/body-budget.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Resources } from "../core/catalogue/resources.ts";
 import type { Deadlines } from "../core/deadlines.ts";
@@ -43,6 +44,8 @@ export interface Server extends SecretServices {
   streams: OpenStreams;
   threads: Threads;
   deadlines: Deadlines;
+  /** The memory for large bodies. */
+  bodies: BodyBudget;
   throttle: Throttle;
   quotas: Quotas;
   passwords: Passwords;

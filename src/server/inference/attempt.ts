@@ -24,6 +24,7 @@ import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import type { CallContext, InferenceDeps } from "./call.ts";
 import { sentForm, sentRequest } from "./estimated-usage.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
+import { heldBody } from "./held-body.ts";
 import { withOutputLimit } from "./known-limits.ts";
 import { isWholeJson, passedAnswer } from "./passed-answer.ts";
 import { findPersona, llmsOfPersona, personaModel } from "./personas/persona.ts";
@@ -107,7 +108,7 @@ export async function attempt(
     const isWhole = isPassed(operation)
       ? isWholeJson(response, record.facts.streaming)
       : !isDialect(operation) || !record.facts.streaming;
-    if (isWhole) return await wholeResponse(response, context, prepared, key, leaveQueue);
+    if (isWhole) return await wholeResponse(deps, response, context, prepared, key, leaveQueue);
     const common = {
       response,
       record,
@@ -321,6 +322,7 @@ function missingOperation(operation: Operation, taken: readonly Operation[]): Ap
 
 /** Returns a response that is not streamed, after its audit event is committed. */
 async function wholeResponse(
+  { answers }: InferenceDeps,
   response: ProviderResponse,
   context: CallContext,
   prepared: PreparedCall,
@@ -329,7 +331,8 @@ async function wholeResponse(
 ): Promise<Response> {
   const { request, operation, translation } = prepared;
   const { record, onAnswer } = context;
-  const bytes = await response.bytes(isDialect(operation) ? maxParsedBytes : maxResponseBytes);
+  const most = isDialect(operation) ? maxParsedBytes : maxResponseBytes;
+  const bytes = await heldBody(answers, context, response, most);
   leaveQueue();
   record.received.addWhole(bytes);
   const dialect = dialectOfAnswer(operation, prepared);

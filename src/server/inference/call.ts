@@ -4,6 +4,7 @@ import type { AppError } from "../../errors.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
 import type { Principal } from "../core/access/policy.ts";
+import type { BodyBudget } from "../core/body-budget.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 import type { OpenStreams } from "../core/open-streams.ts";
@@ -38,6 +39,8 @@ export interface InferenceDeps {
   virtualLlms?: VirtualLlms;
   /** Undefined if calls are not traced. */
   tracer?: Tracer;
+  /** The memory for large answers that are read whole. */
+  answers: BodyBudget;
   /** Milliseconds since 1970. */
   now(): number;
   /** Default: the time and randomness of the machine. */
@@ -54,6 +57,8 @@ export interface InferenceCall {
   onLastBytes(): void;
   /** The name of an llm, if the path has it. Otherwise the `model` of the body names an llm, a pool or a persona. */
   name?: string | undefined;
+  /** The memory of a large body, which is released when the call is over. */
+  body?: { keep(): void; release(): void };
   /** Reads the body. Throws AppError. */
   read(): Promise<ParsedRequest>;
 }

@@ -108,6 +108,9 @@ export class Inference {
     const { audit, metrics, now, tracer } = this.#deps;
     const span = tracer?.start({ ...facts, headers: call.httpRequest.headers });
     const record = new CallRecord(facts, audit, metrics, now, span);
+    const { body } = call;
+    body?.keep();
+    if (body) record.whenOver(() => body.release());
     const visibleError = (error: AppError) => {
       const { persona, llm } = record.facts;
       if (!persona) return error;

@@ -50,6 +50,7 @@ export class CallRecord {
   readonly #start = performance.now();
   #firstByte: number | undefined;
   #closed = false;
+  readonly #whenOver: (() => void)[] = [];
 
   constructor(facts: CallFacts, audit: Audit, metrics: CallMetrics, now: () => number, span?: Span) {
     this.facts = facts;
@@ -67,10 +68,17 @@ export class CallRecord {
     this.span?.firstByte();
   }
 
+  /** Calls a function when the call is over: at once if it is. */
+  whenOver(after: () => void): void {
+    if (this.#closed) after();
+    else this.#whenOver.push(after);
+  }
+
   /** Commits the audit event; a second call does nothing. The last byte is sent after this returns. Throws AppError. */
   close(status: number, reported = noUsage, error?: AppError): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#closed = true;
+    for (const after of this.#whenOver) after();
     const { facts } = this;
     const { llm, principal } = facts;
     const { usage, isEstimated, units } = settledUsage(reported, {

@@ -96,6 +96,7 @@ async function infer(server: Server, call: Call, operation: Operation): Promise<
     httpRequest: request,
     name: idOrName === undefined ? undefined : nameOf(server, principal, idOrName),
     onLastBytes: tools.onLastBytes,
+    body: call.body,
     read: async () => tools.begin(await readRequest(server, call, operation)),
   });
   return tools.loop ? await tools.loop.run(response) : response;

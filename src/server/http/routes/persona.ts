@@ -56,6 +56,7 @@ async function chat(server: Server, call: Call): Promise<Response> {
       requestId,
       httpRequest: request,
       onLastBytes: tools.onLastBytes,
+      body: call.body,
       read: async () => {
         find();
         const text = await readText(call, server.deadlines, { inflate: true });

@@ -3,6 +3,7 @@ import { onTestFinished } from "vitest";
 import { AppError } from "../../../../src/errors.ts";
 import { createOutbound } from "../../../../src/net/outbound.ts";
 import { principalOf } from "../../../../src/server/core/access/principals.ts";
+import { BodyBudget } from "../../../../src/server/core/body-budget.ts";
 import { Catalogue } from "../../../../src/server/core/catalogue/catalogue.ts";
 import { Deadlines } from "../../../../src/server/core/deadlines.ts";
 import { OpenStreams } from "../../../../src/server/core/open-streams.ts";
@@ -90,6 +91,7 @@ export async function pool(scripts: Record<string, Script>, options: PoolOptions
     metrics: new CallMetrics(metrics),
     streams,
     deadlines: new Deadlines(() => clock.now),
+    answers: new BodyBudget(new Deadlines(() => clock.now)),
     outbound,
     ...(options.virtualLlms && { virtualLlms: options.virtualLlms }),
     now: Date.now,

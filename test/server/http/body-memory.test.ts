@@ -1,0 +1,141 @@
+import { describe, expect, it } from "vitest";
+import { must, testServer } from "../../support/server.ts";
+import { chatAnswer, goodProvider, reply, type Script, upstream } from "../../support/upstream.ts";
+
+const megabyte = 1024 * 1024;
+const path = "/v1/chat/completions";
+const right = [{ role: "run", resource: "llms" }];
+const question = (size: number) => ({ model: "m", messages: [{ role: "user", content: "x".repeat(size) }] });
+const large = question(3 * megabyte);
+const small = question(10);
+
+/** A server with 8 MB for large bodies, 4 of which one user may have, and a provider. */
+async function serverWith(script: Script, wait: number) {
+  const server = await testServer({ bodies: { most: 8 * megabyte, wait } });
+  const provider = upstream(script);
+  await must(
+    server.admin("POST", "/api/v1/llms?probe=false", {
+      name: "m",
+      type: "openai",
+      model: "m",
+      url: provider.url,
+    }),
+  );
+  const metric = async (name: string) => {
+    const { text } = await server.admin("GET", "/metrics");
+    return Number(new RegExp(`^mcpctl_large_${name} (\\d+)$`, "m").exec(text)?.[1]);
+  };
+  const until = async (name: string, value: number) => {
+    while ((await metric(name)) !== value) await Bun.sleep(5);
+  };
+  const user = async (name: string) => (await server.user(name, right)).call;
+  return { server, provider, metric, until, user };
+}
+
+/** A provider that answers large requests when the test says so, and small ones at once. */
+function heldProvider() {
+  const answers: (() => void)[] = [];
+  const script: Script = async ({ bytes }, connection) => {
+    if (bytes.length > megabyte) await new Promise<void>((resolve) => answers.push(resolve));
+    connection.write(reply(200, chatAnswer("ok")));
+  };
+  return { script, answers };
+}
+
+describe("large requests (T173)", () => {
+  it("hold memory until their call is over; the next one waits, small ones do not", async () => {
+    const { script, answers } = heldProvider();
+    const { provider, metric, until, user } = await serverWith(script, 60_000);
+    const alice = await user("alice");
+    const first = alice("POST", path, large);
+    await until('body_bytes\\{body="request"\\}', JSON.stringify(large).length);
+    const second = alice("POST", path, large);
+    await until('bodies_waiting\\{body="request"\\}', 1);
+    expect((await alice("POST", path, small)).status).toBe(200);
+    while (answers.length === 0) await Bun.sleep(5);
+    answers[0]!();
+    expect((await first).status).toBe(200);
+    while (answers.length === 1) await Bun.sleep(5);
+    expect(provider.seen).toHaveLength(3);
+    answers[1]!();
+    expect((await second).status).toBe(200);
+    expect(await metric('body_bytes\\{body="request"\\}')).toBe(0);
+  });
+
+  it("are refused after a while: 429 for the user's own, 503 for those of others; no provider is asked", async () => {
+    const { script, answers } = heldProvider();
+    const { provider, metric, until, user } = await serverWith(script, 1);
+    const [alice, bob, carol] = [await user("alice"), await user("bob"), await user("carol")];
+    const calls = [alice("POST", path, large), bob("POST", path, large)];
+    await until('body_bytes\\{body="request"\\}', 2 * JSON.stringify(large).length);
+    const own = await alice("POST", path, large);
+    expect([own.status, own.headers.get("retry-after"), own.body.error.type]).toEqual([
+      429,
+      "5",
+      "rate_limit_error",
+    ]);
+    const busy = await carol("POST", path, large);
+    expect([busy.status, busy.headers.get("retry-after"), busy.body.error.code]).toEqual([
+      503,
+      "5",
+      "server_busy",
+    ]);
+    expect(await metric('bodies_refused_total\\{body="request"\\}')).toBe(2);
+    while (answers.length < 2) await Bun.sleep(5);
+    expect(provider.seen).toHaveLength(2);
+    for (const answer of answers) answer();
+    for (const call of calls) expect((await call).status).toBe(200);
+  });
+
+  it("give their memory back when they are refused, in every form and on every route", async () => {
+    const { server, metric, user } = await serverWith(goodProvider, 60_000);
+    const alice = await user("alice");
+    const text = JSON.stringify({ ...large, model: "other" });
+    const { bearer } = await server.user("bob", right);
+    const forms: [string, RequestInit][] = [
+      ["application/json", { body: text }],
+      ["application/json", { body: new Blob([text]).stream(), headers: { "x-form": "chunked" } }],
+      [
+        "application/json",
+        { body: Bun.gzipSync(text.slice(0, -9)), headers: { "content-encoding": "gzip" } },
+      ],
+    ];
+    for (const [type, { body, headers }] of forms)
+      for (const to of [path, "/v1/responses", "/api/v1/projects"]) {
+        const { status } = await fetch(`${server.url}${to}`, {
+          method: "POST",
+          body: body as string,
+          headers: { authorization: `Bearer ${bearer}`, "content-type": type, ...(headers as object) },
+        });
+        expect(status).toBeGreaterThanOrEqual(400);
+        expect(status).not.toBe(503);
+        if (body instanceof ReadableStream) break;
+      }
+    expect((await alice("POST", path, large)).status).toBe(200);
+    expect(await metric('body_bytes\\{body="request"\\}')).toBe(0);
+  });
+});
+
+describe("large answers that are read whole (T173)", () => {
+  it("hold memory while they come: the provider of the next one is held back, and it is refused in the end", async () => {
+    const body = JSON.stringify(chatAnswer("x".repeat(3 * megabyte)));
+    const first = Promise.withResolvers<void>();
+    let calls = 0;
+    const { metric, until, user } = await serverWith(async (_, connection) => {
+      const answer = reply(200, JSON.parse(body));
+      if (++calls > 1) return connection.write(answer);
+      connection.write(answer.slice(0, -1));
+      await first.promise;
+      connection.write(answer.slice(-1));
+    }, 1);
+    const alice = await user("alice");
+    const called = alice("POST", path, small);
+    while (!((await metric('body_bytes\\{body="answer"\\}')) > megabyte)) await Bun.sleep(5);
+    const refused = await alice("POST", path, small);
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "5"]);
+    first.resolve();
+    expect((await called).status).toBe(200);
+    await until('body_bytes\\{body="answer"\\}', 0);
+    expect((await alice("POST", path, small)).status).toBe(200);
+  });
+});
