@@ -111,3 +111,18 @@ it("keeps stdout pure JSON while warnings go to stderr", async () => {
   expect(shown.stderr).toMatch(/^GET \/api\/v1\/llms 200 req_\w+\n$/);
   expect(JSON.parse((await server.run("status -o json")).stdout)).toMatchObject({ llms: { total: 1 } });
 });
+
+it("refuses a memory for bodies that holds no body of the largest size for one user", async () => {
+  for (const size of ["63mb", "128", "1tb", "-1gb"]) {
+    const { code, stdout, stderr } = await mcpctl([
+      "server",
+      "--listen=127.0.0.1:0",
+      `--memory-for-bodies=${size}`,
+    ]);
+    expect([code, stdout, stderr.split("\n")[0]]).toEqual([
+      2,
+      "",
+      `error: --memory-for-bodies: "${size}" is not a size of 64mb or more`,
+    ]);
+  }
+});
