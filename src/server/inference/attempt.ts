@@ -5,7 +5,6 @@ import { responsesAnswer } from "../../adapters/passthrough/responses.ts";
 import { providerDialect } from "../../adapters/provider-dialect.ts";
 import type { Quirks } from "../../adapters/quirks/types.ts";
 import { answerShapes } from "../../adapters/shapes/index.ts";
-import { maxParsedBytes } from "../../adapters/shapes/parse-answer.ts";
 import { translationFor } from "../../adapters/translation/index.ts";
 import type { StreamPipe, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
@@ -47,9 +46,6 @@ import {
 } from "./request.ts";
 import { openStream, streamHeaders } from "./stream.ts";
 import { otherAnswer, wholeAnswer } from "./whole-answer.ts";
-
-/** The most bytes of an answer that passes through unread: embeddings. */
-const maxResponseBytes = 64 * 1024 * 1024;
 
 /** A call that is ready to be sent to one llm. */
 interface PreparedCall {
@@ -331,8 +327,7 @@ async function wholeResponse(
 ): Promise<Response> {
   const { request, operation, translation } = prepared;
   const { record, onAnswer } = context;
-  const most = isDialect(operation) ? maxParsedBytes : maxResponseBytes;
-  const bytes = await heldBody(answers, context, response, most);
+  const bytes = await heldBody(response, answers, context, isDialect(operation));
   leaveQueue();
   record.received.addWhole(bytes);
   const dialect = dialectOfAnswer(operation, prepared);
