@@ -132,6 +132,16 @@ export const commands: Commands = {
     summary: "Accept the changed tools of an MCP server",
     load: async () => (await import("./cli/cmd/approve.ts")).approve,
   },
+  authorize: {
+    group: "Access",
+    summary: "Give mcpctl access to an MCP server that wants a login",
+    load: async () => (await import("./cli/cmd/authorize.ts")).authorize,
+  },
+  deauthorize: {
+    group: "Access",
+    summary: "Take back the access that was given to an MCP server",
+    load: async () => (await import("./cli/cmd/deauthorize.ts")).deauthorize,
+  },
   passwd: {
     group: "Access",
     summary: "Set your password",

@@ -55,7 +55,7 @@ const mayImport: Record<string, readonly string[]> = {
   net: ["errors", "hosts", "proxies", "system-errors", "wire"],
   processes: ["errors", "kinds", "private-file", "time"],
   adapters: ["errors", "kinds", "wire", "net", "processes"],
-  mcp: ["errors", "system-errors", "time", "wire", "net", "processes"],
+  mcp: ["errors", "hosts", "system-errors", "time", "wire", "net", "processes"],
   backends: ["errors", "hosts", "proxies", "system-errors", "time", "kinds", "wire", "net"],
   server: [
     "errors",

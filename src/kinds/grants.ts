@@ -19,6 +19,7 @@ export type Action = (typeof actions)[number];
 export const grantable = [
   "servers",
   "instances",
+  "authorizations",
   "secrets",
   "secretbackends",
   "llms",

@@ -1,4 +1,5 @@
 import { agent } from "./agent.ts";
+import { authorization } from "./authorization.ts";
 import type { Kind } from "./define.ts";
 import { group } from "./group.ts";
 import { instance } from "./instance.ts";
@@ -24,6 +25,7 @@ const all = [
   template,
   mcpServer,
   instance,
+  authorization,
   user,
   group,
   proxyModel,

@@ -1,4 +1,5 @@
 import { Type } from "@sinclair/typebox";
+import { authorization } from "./authorization.ts";
 import { defineKind, nullable, Owner, oneOf } from "./define.ts";
 import {
   Environment,
@@ -6,11 +7,14 @@ import {
   HealthCheck,
   HostPaths,
   type NamedValue,
+  OAuth,
   Resources,
   Sandbox,
   ToolFilter,
   toolFlags,
 } from "./mcp-settings.ts";
+
+const access = authorization.readOnly.properties;
 
 /** A program and its arguments. They are never given to a shell. */
 const Argument = Type.String({ maxLength: 8192 });
@@ -76,6 +80,7 @@ export const mcpServer = defineKind({
       ),
       env: Type.Optional(Environment),
       headers: Type.Optional(Headers),
+      oauth: Type.Optional(OAuth),
       replicas: Type.Integer({
         default: 1,
         minimum: 0,
@@ -157,6 +162,26 @@ export const mcpServer = defineKind({
       { description: "What there is to know about it" },
     ),
     ready: Type.Integer({ description: "The number of instances that answer" }),
+    authorization: nullable(
+      Type.Object({
+        status: access["status"]!,
+        by: access["authorizedBy"]!,
+        isShared: Type.Boolean({
+          description: "True if it is for the calls of everybody, and not for yours alone",
+        }),
+        issuer: access["issuer"]!,
+        scopes: access["scopes"]!,
+        missingScopes: access["missingScopes"]!,
+        authorizedAt: access["authorizedAt"]!,
+        expiresAt: access["expiresAt"]!,
+        renews: access["renews"]!,
+        problem: access["problem"]!,
+      }),
+      {
+        description:
+          "The access that was given at its authorization server, for all callers or for you; null if it needs none",
+      },
+    ),
     isolation: nullable(Type.String(), {
       description: "The sandbox that its instances run in; null until one has started, and for a url",
     }),
@@ -171,8 +196,31 @@ export const mcpServer = defineKind({
     }),
     owner: Owner,
   }),
-  volatile: ["lastSeenAt", "status", "conditions", "ready", "isolation", "toolCount", "protocol", "listedAt"],
-  references: ({ env = [], headers = [] }) => [...secretsIn("env", env), ...secretsIn("headers", headers)],
+  volatile: [
+    "lastSeenAt",
+    "status",
+    "conditions",
+    "ready",
+    "authorization",
+    "isolation",
+    "toolCount",
+    "protocol",
+    "listedAt",
+  ],
+  references: ({ env = [], headers = [], oauth: { clientSecretRef } = {} }) => [
+    ...secretsIn("env", env),
+    ...secretsIn("headers", headers),
+    ...(clientSecretRef === undefined
+      ? []
+      : [
+          {
+            path: "/oauth/clientSecretRef",
+            kind: "secret",
+            name: clientSecretRef.name,
+            onDelete: "restrict" as const,
+          },
+        ]),
+  ],
   columns: [
     { header: "NAME", path: "name" },
     { header: "TRANSPORT", path: "transport" },
@@ -225,6 +273,15 @@ export const mcpServer = defineKind({
     cpus: { field: "resources.cpus" },
     pids: { field: "resources.pids" },
     "health-tool": { field: "healthCheck.tool" },
+    "oauth-grant": { field: "oauth.grant" },
+    "oauth-client-id": { field: "oauth.clientId" },
+    "oauth-client-secret": {
+      field: "oauth.clientSecretRef",
+      parse: "ref",
+      value: "SECRET/KEY",
+    },
+    "oauth-issuer": { field: "oauth.issuer" },
+    "oauth-scope": { field: "oauth.scopes", value: "SCOPE", description: "A scope to ask for" },
     ...toolFlags,
   },
   example: {

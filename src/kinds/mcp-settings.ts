@@ -58,6 +58,63 @@ export const Headers = Type.Array(
   },
 );
 
+/** The login at the authorization server of a server elsewhere. */
+export const OAuth = Type.Object(
+  {
+    grant: Type.Optional(
+      oneOf(["authorization_code", "client_credentials"], {
+        description:
+          "authorization_code (default): a person gives access, with mcpctl authorize server NAME; client_credentials: " +
+          "the client itself has access, and nobody is asked",
+      }),
+    ),
+    clientId: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 2000,
+        pattern: "^[\\x20-\\x7e]+$",
+        "x-message": "must be printable ASCII",
+        description: "The id of the client, where mcpctl was registered there by hand",
+      }),
+    ),
+    clientSecretRef: Type.Optional(
+      Type.Object(SecretKeyRef.properties, {
+        additionalProperties: false,
+        description: "The secret and the key in it that hold the client's secret",
+      }),
+    ),
+    issuer: Type.Optional(
+      Type.String({
+        pattern: "^https?://[^\\s?#]+$",
+        "x-message": "must be a URL without a query",
+        maxLength: 2000,
+        description: "The only authorization server that may be used; left out, the first one that was used",
+      }),
+    ),
+    scopes: Type.Optional(
+      Type.Array(
+        Type.String({
+          pattern: "^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$",
+          "x-message": 'must be printable ASCII without spaces, " and \\',
+          maxLength: 500,
+        }),
+        {
+          maxItems: 100,
+          uniqueItems: true,
+          description: "The scopes to ask for; left out, those that the server names",
+        },
+      ),
+    ),
+  },
+  {
+    additionalProperties: false,
+    minProperties: 1,
+    description:
+      "The login at the authorization server of a url: {grant, clientId, clientSecretRef, issuer, scopes}. Most servers " +
+      "need none of it",
+  },
+);
+
 /** A value of `env` or `headers`. */
 export type NamedValue = Static<typeof Headers>[number];
 

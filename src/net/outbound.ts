@@ -5,6 +5,7 @@ import { createHttpClient, type HttpClientOptions } from "./http1/client.ts";
 import type { Exchange, HttpTarget, Timeouts } from "./http1/exchange.ts";
 import { HttpFailure } from "./http1/http-failure.ts";
 import { TunnelRefused, throughProxy } from "./http1/tunnel.ts";
+import { isPrivateAddress } from "./private-address.ts";
 import { isForbiddenHost } from "./provider-url.ts";
 
 export { HttpFailure } from "./http1/http-failure.ts";
@@ -35,23 +36,26 @@ export type Outbound = (url: URL, options: OutboundOptions) => Promise<Exchange>
  * @param options.ca certificates in PEM; they replace the certificate authorities of the system
  * @param options.proxyFor the proxy of each URL; all are called directly if it is left out
  * @param options.isSelf true for a URL that leads to this program, which must not call itself (T105)
+ * @param options.isPublicOnly true to refuse addresses that are of no public network (T195)
  * @throws AppError `invalid_request` if `ca` is not one or more certificates in PEM
  */
 export function createOutbound(
   options: Pick<HttpClientOptions, "resolve"> & {
     ca?: string;
     isSelf?: (url: URL) => boolean;
+    isPublicOnly?: boolean;
     proxyFor?: ProxyRule | undefined;
   } = {},
 ): Outbound & { close(): void } {
-  const { ca, isSelf, proxyFor, ...rest } = options;
+  const { ca, isSelf, isPublicOnly = false, proxyFor, ...rest } = options;
   const client = createHttpClient({
     ...rest,
     // The server reads responses on their way, so they must not be compressed.
     headers: { "accept-encoding": "identity" },
     ...(ca !== undefined && { tls: { ca: certificatesIn(ca) } }),
     checkAddress(address, { port, protocol }) {
-      if (isForbiddenHost(address)) throw new AppError("provider_unreachable", "the address is not allowed");
+      if (isForbiddenHost(address) || (isPublicOnly && isPrivateAddress(address)))
+        throw new AppError("provider_unreachable", "the address is not allowed");
       const host = address.includes(":") ? `[${address.replace(/%.*/, "")}]` : address;
       if (isSelf?.(new URL(`${protocol}//${host}:${port}`)))
         throw new AppError("loop_detected", "the url leads to this server itself");

@@ -78,7 +78,12 @@ export function isForbiddenHost(hostname: string): boolean {
   if (family === 0) return metadataNames.has(host);
   const groups = groupsOf(host);
   if (groups === undefined) return true;
-  return isForbiddenIpv6(groups) || embeddedIpv4(groups).some(isForbiddenIpv4);
+  return isForbiddenIpv6(groups) || embeddedIn(groups).some(isForbiddenIpv4);
+}
+
+/** Returns the IPv4 addresses that an IPv6 address stands for. */
+export function embeddedIpv4(address: string): string[] {
+  return embeddedIn(groupsOf(address) ?? []);
 }
 
 /** Returns the eight 16-bit groups of an IPv6 address; undefined if it cannot be read. A zone is left out. */
@@ -107,7 +112,7 @@ function isForbiddenIpv6(groups: readonly number[]): boolean {
  * Returns the IPv4 addresses that an IPv6 address stands for: mapped and compatible ones (RFC 4291), NAT64 of both
  * prefixes (RFC 6052, RFC 8215), translated ones (RFC 2765), 6to4 (RFC 3056) and the server and client of Teredo (RFC 4380).
  */
-function embeddedIpv4(groups: readonly number[]): string[] {
+function embeddedIn(groups: readonly number[]): string[] {
   const dotted = (high = 0, low = 0) => [high >> 8, high & 255, low >> 8, low & 255].join(".");
   const startsWith = (...prefix: number[]) => prefix.every((group, index) => groups[index] === group);
   const last = dotted(groups[6], groups[7]);

@@ -78,6 +78,9 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     secretUpkeepComponent({ ...secretServices, catalogue, resources, now, requestId, log }),
   );
   const outbound = await lifecycle.start(closable("outbound", () => createOutbound({ isSelf, proxyFor })));
+  const publicOutbound = await lifecycle.start(
+    closable("public outbound", () => createOutbound({ isSelf, proxyFor, isPublicOnly: true })),
+  );
   const gemini =
     commands &&
     (await lifecycle.start(
@@ -151,6 +154,10 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
       deadlines,
       quotas,
       outbound,
+      publicOutbound,
+      backends: secretServices.backends,
+      secretWrites: secretServices.secretWrites,
+      publicUrls: options.publicUrls,
       workstations,
       infer: (call) => inference.call(call),
       readSecret: (secret) => secretServices.secrets.read(secret),

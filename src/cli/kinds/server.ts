@@ -35,7 +35,10 @@ export const server: KindExtension = {
     },
   },
   startFrom,
-  describe: ({ conditions, env, headers }) => ({
+  describe: ({ conditions, env, headers, authorization }) => ({
+    ...(isObject(authorization) && {
+      authorization: [{ title: "Authorization", lines: accessLines(authorization) }],
+    }),
     ...(Array.isArray(conditions) &&
       conditions.length > 0 && {
         conditions: [
@@ -49,6 +52,23 @@ export const server: KindExtension = {
     ...namedLines("headers", "Headers", headers),
   }),
 };
+
+/** The access that was given at the authorization server, as lines. */
+function accessLines(access: Readonly<Record<string, unknown>>): string[] {
+  const { status, by, isShared, issuer, scopes, missingScopes, expiresAt, renews, problem } = access;
+  const list = (value: unknown) => (Array.isArray(value) ? value.map(plain).join(", ") : "");
+  const end = typeof expiresAt === "string" ? plain(expiresAt) : "not said";
+  return [
+    `Status: ${plain(status)}`,
+    `For: ${isShared === true ? "the calls of everybody" : "your calls"}`,
+    ...(typeof by === "string" ? [`Authorized by: ${plain(by)}`] : []),
+    ...(typeof issuer === "string" ? [`Issuer: ${plain(issuer)}`] : []),
+    ...(list(scopes) === "" ? [] : [`Scopes: ${list(scopes)}`]),
+    ...(list(missingScopes) === "" ? [] : [`Missing scopes: ${list(missingScopes)}`]),
+    ...(status === "authorized" ? [`Expires: ${end}${renews === true ? ", renewed by itself" : ""}`] : []),
+    ...(typeof problem === "string" ? [`Problem: ${plain(problem)}`] : []),
+  ];
+}
 
 /** Variables or headers as lines: `TOKEN=secret://gh/token`. */
 function namedLines(field: string, title: string, values: unknown) {

@@ -38,9 +38,9 @@ export class Cluster implements McpCluster {
         await this.#joined.promise;
         try {
           const lease = await this.#membership.claim(serverId, slot, number);
-          return lease !== undefined && lease.nodeId === this.#membership.id;
+          return lease !== undefined && lease.nodeId === this.#membership.id ? lease.number : undefined;
         } catch (error) {
-          if (error instanceof StoreError) return false;
+          if (error instanceof StoreError) return undefined;
           throw error;
         }
       },

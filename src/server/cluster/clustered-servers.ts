@@ -81,7 +81,7 @@ export class ClusteredServers implements McpServers {
         if (error instanceof InstanceMoved) await this.#refresh();
         else if (!(error instanceof LinkLost)) throw error;
         else if (!error.isUnsent && (!call.mayRepeat || wasRepeated))
-          throw callFailure(new McpFailure("closed", error.message, { cause: error }), row, []);
+          throw callFailure(new McpFailure("closed", error.message, { cause: error }), row, noLog);
         else wasRepeated ||= !error.isUnsent;
         await this.#wait(call, row, until, lease);
       }
@@ -250,6 +250,9 @@ export class ClusteredServers implements McpServers {
     if (call.signal?.aborted) throw cancelled(row);
   }
 }
+
+/** The log of an instance on another server. */
+const noLog = { lastLines: [], redacted: (text: string) => text };
 
 function cancelled({ name }: McpServerRow): AppError {
   return new AppError("client_closed_request", `the call to MCP server ${name} was cancelled`);

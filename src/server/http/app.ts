@@ -23,6 +23,7 @@ import { inferenceRoutes } from "./routes/inference.ts";
 import { linkRoutes } from "./routes/link.ts";
 import { masterKeyRoutes } from "./routes/master-key.ts";
 import { mcpRoutes } from "./routes/mcp.ts";
+import { mcpLoginRoutes } from "./routes/mcp-login.ts";
 import { mcpLogRoutes } from "./routes/mcp-logs.ts";
 import { mcpTrafficRoutes } from "./routes/mcp-traffic.ts";
 import { personaRoutes } from "./routes/persona.ts";
@@ -55,6 +56,7 @@ export function allRoutes(server: Server): Route[] {
     ...mcpRoutes(server),
     ...mcpLogRoutes(server),
     ...mcpTrafficRoutes(server),
+    ...mcpLoginRoutes(server),
     ...clusterRoutes(server),
     ...personaRoutes(server),
     ...threadRoutes(server),

@@ -1,7 +1,13 @@
 import type { Principal } from "../core/access/policy.ts";
 import type { Component } from "../core/lifecycle.ts";
 import type { ProjectTools } from "../inference/personas/tools/offered-tools.ts";
+import type { Backends } from "../secrets/backends.ts";
+import type { SecretWrites } from "../secrets/secret-writes.ts";
 import type { VirtualServers } from "../workstations/virtual-servers.ts";
+import { AuthorizationStore } from "./authorization/authorization-store.ts";
+import { clientDocumentUrl } from "./authorization/client-document.ts";
+import { LoginNetwork, type LoginNetworkOptions } from "./authorization/login-network.ts";
+import { Logins } from "./authorization/logins.ts";
 import type { McpEndpoint } from "./endpoint/endpoint.ts";
 import type { EndpointRequest, EndpointServices } from "./endpoint/endpoint-types.ts";
 import { type OpenEndpointOptions, openEndpoint } from "./endpoint/open.ts";
@@ -23,6 +29,8 @@ export interface Mcp {
   tools: ProjectTools;
   /** Decides which prompts a model gets. */
   gate: EndpointServices["gate"];
+  /** The access to servers elsewhere. */
+  logins: Logins;
   /** The logs of instances, on all hosts. */
   logs: InstanceLogs;
   /** The messages of projects that are kept in memory. */
@@ -30,10 +38,14 @@ export interface Mcp {
 }
 
 export interface McpOptions
-  extends ServerInstancesOptions,
-    Omit<OpenEndpointOptions, "servers" | "admit" | "sample" | "askLlm" | "tap"> {
+  extends Omit<ServerInstancesOptions, "tokens">,
+    Omit<OpenEndpointOptions, "servers" | "admit" | "sample" | "askLlm" | "tap">,
+    LoginNetworkOptions {
   infer: Infer;
   workstations: VirtualServers;
+  backends: Backends;
+  secretWrites: SecretWrites;
+  publicUrls: readonly string[];
   /** Set if several servers of mcpctl share the database. */
   cluster?: McpCluster;
 }
@@ -43,8 +55,16 @@ const sweepInterval = 60_000;
 
 /** Starts what serves projects to MCP clients. It ends the processes of servers when it closes. */
 export function mcpComponent(options: McpOptions): Component<Mcp> {
-  const { cluster } = options;
-  const instances = new ServerInstances({ ...options, ...(cluster && { claims: cluster.claims }) });
+  const { cluster, catalogue, publicUrls } = options;
+  const logins = new Logins({
+    ...options,
+    store: new AuthorizationStore(options),
+    network: new LoginNetwork(options),
+    isShared: cluster !== undefined,
+    documentUrl: clientDocumentUrl(publicUrls),
+  });
+  const { tokens } = logins;
+  const instances = new ServerInstances({ ...options, tokens, ...(cluster && { claims: cluster.claims }) });
   const shared = cluster?.attach(instances) ?? { servers: instances, logs: instances.logs };
   const limiter = new McpCallLimiter(options.catalogue, options.now, options.elapsed);
   const admit = (principal: Principal) => limiter.admit(principal);
@@ -69,17 +89,20 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
     limiter.forgetDeleted();
   }, sweepInterval);
   timer.unref();
+  let unfollow: (() => void) | undefined;
   return {
     name: "mcp",
     async start() {
       await limiter.load();
+      unfollow = catalogue.subscribe((changes) => logins.follow(changes ?? []));
       await instances.start();
       const tools = new PersonaTools(services, options.onError);
-      return { endpoint, tools, gate: services.gate, logs: shared.logs, traffic };
+      return { endpoint, logins, tools, gate: services.gate, logs: shared.logs, traffic };
     },
     drain: () => instances.drain(),
     async close() {
       clearInterval(timer);
+      unfollow?.();
       close();
       traffic.close();
       await instances.close();

@@ -1,6 +1,7 @@
 import type { JsonObject, RpcNotification, RpcRequest } from "../../mcp/messages.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { McpServerRow } from "../core/store/typed-rows.ts";
+import type { Row } from "../core/store/types.ts";
 
 /** The client on whose behalf a server is called. */
 export interface McpCaller {
@@ -10,6 +11,9 @@ export interface McpCaller {
   /** The capabilities that the client declares. A server may ask it for these only. */
   capabilities: JsonObject;
 }
+
+/** Reads the values of a secret by their keys. */
+export type ReadSecret = (secret: Row) => Promise<Readonly<Record<string, string>>>;
 
 /** One call of a server. */
 export interface ServerCall {

@@ -22,7 +22,7 @@ async function expectNames(words: string[], options: CliOptions, names: readonly
 
 describe("completion", () => {
   it("offers verbs and the verbs of groups, but no hidden ones", async () => {
-    expect(await complete(["de"])).toEqual(["describe", "delete", "detach-server"]);
+    expect(await complete(["de"])).toEqual(["describe", "delete", "detach-server", "deauthorize"]);
     expect(await complete([""])).not.toContain("__complete");
     expect(await complete(["config", "use"])).toEqual(["use-context"]);
     expect(await complete(["--server", "http://x", "who"])).toEqual(["whoami"]);

@@ -71,6 +71,8 @@ it("the API description has every route and no other, and the routes that need n
     "/.well-known/oauth-protected-resource/projects/{name}/mcp",
     "/api/v1/auth/login",
     "/healthz",
+    "/mcp/oauth/callback",
+    "/mcp/oauth/client.json",
     "/readyz",
     "/v1",
   ]);

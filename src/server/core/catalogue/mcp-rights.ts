@@ -67,7 +67,11 @@ export function checkSecrets(draft: ServerDraft): void {
       if (!stood) checkReference(draft, `/${field}/${i}/valueFrom/secretRef`, valueFrom.secretRef);
     }
   }
+  const secret = row.spec.oauth?.clientSecretRef;
+  if (secret && !Bun.deepEquals(before?.spec.oauth?.clientSecretRef, secret))
+    checkReference(draft, "/oauth/clientSecretRef", secret);
   if (!before) return;
+  checkClientSecret(draft, before);
   if (programFields.some((field) => !Bun.deepEquals(before.spec[field], row.spec[field])))
     keepFromProgram(draft);
   if (before.spec.url !== row.spec.url && row.spec.headers) {
@@ -77,6 +81,19 @@ export function checkSecrets(draft: ServerDraft): void {
     if (kept.length > 0) row.spec.headers = kept;
     else delete row.spec.headers;
   }
+}
+
+/**
+ * Removes the secret of the client at an authorization server when it would go somewhere else: to the one that another url
+ * names, or to another issuer.
+ */
+function checkClientSecret(draft: ServerDraft, before: McpServerRow): void {
+  const { spec } = draft.row;
+  const secret = spec.oauth?.clientSecretRef;
+  const goesElsewhere = before.spec.url !== spec.url || before.spec.oauth?.issuer !== spec.oauth?.issuer;
+  if (!secret || !spec.oauth || !goesElsewhere || exposes(draft, secret.name)) return;
+  const { clientSecretRef: _, ...oauth } = spec.oauth;
+  spec.oauth = oauth;
 }
 
 function keepFromProgram(draft: ServerDraft): void {
@@ -117,6 +134,7 @@ const identity: readonly (keyof Spec)[] = [
   "path",
   "env",
   "headers",
+  "oauth",
 ];
 
 /** True if a change of the fields makes another server of it. */

@@ -14,9 +14,9 @@ type Source = (typeof sources)[number];
 
 /** The fields that each source cannot have. */
 const notFor: Readonly<Record<Source, readonly (keyof Spec)[]>> = {
-  command: ["port", "path"],
-  package: ["port", "path"],
-  image: [],
+  command: ["port", "path", "oauth"],
+  package: ["port", "path", "oauth"],
+  image: ["oauth"],
   url: ["args", "port", "path", "env", "hostPaths", "resources"],
 };
 
@@ -70,7 +70,10 @@ export function checkSource(
     fault("package", "must be npm:@scope/name@1.2.3 or pypi:name==1.2.3, with one exact version");
   if (source === "image" && !imageForm.test(spec.image!))
     fault("image", "must be the name of an image such as docker.io/mcp/fetch:1.2 or one with @sha256:…");
-  if (source === "url") checkUrl(spec, isSelf, faults);
+  if (source === "url") {
+    checkUrl(spec, isSelf, faults);
+    checkLogin(spec, fault);
+  }
   checkValues("env", spec.env ?? [], faults);
   checkValues("headers", spec.headers ?? [], faults);
   for (const [i, { name }] of (spec.headers ?? []).entries())
@@ -130,6 +133,16 @@ function checkUrl(spec: Spec, isSelf: Services["isSelf"], faults: Draft["faults"
     return;
   }
   if (isSelf(new URL(spec.url))) faults.push({ path: "/url", message: "leads to this server itself" });
+}
+
+function checkLogin({ oauth, headers = [] }: Spec, fault: Fault): void {
+  if (!oauth) return;
+  const { grant, clientId, clientSecretRef } = oauth;
+  if (clientId === undefined && clientSecretRef) fault("oauth/clientId", "is required with clientSecretRef");
+  if (grant === "client_credentials" && (clientId === undefined || !clientSecretRef))
+    fault("oauth/grant", "client_credentials needs clientId and clientSecretRef");
+  if (headers.some(({ name }) => name.toLowerCase() === "authorization"))
+    fault("oauth", "cannot be set with a header Authorization, which takes the place of its tokens");
 }
 
 /** Checks variables or headers: each name once, each with a value or a secret, and values that can be sent. */

@@ -1,6 +1,7 @@
 import type { Static, TObject } from "@sinclair/typebox";
 import type { Kind } from "../../../kinds/define.ts";
 import type { KindName, KindNamed } from "../../../kinds/index.ts";
+import type { AuthorizationStatus } from "./authorization-status.ts";
 import type { InstanceStatus, McpServerStatus } from "./mcp-status.ts";
 import type { Row } from "./types.ts";
 
@@ -43,6 +44,7 @@ interface StoredStatuses {
   };
   server: McpServerStatus;
   instance: InstanceStatus;
+  authorization: AuthorizationStatus;
   template: {
     /** It comes with mcpctl, and cannot be changed. */
     builtIn?: boolean;
@@ -110,6 +112,9 @@ export interface SecretRow extends RowOf<"secret"> {}
 export interface McpServerRow extends RowOf<"server"> {}
 
 export interface InstanceRow extends RowOf<"instance"> {}
+
+/** A row of the kind `authorization`. Its spec has the name of the backend of its tokens. */
+export interface AuthorizationRow extends RowOf<"authorization"> {}
 
 export interface ProjectRow extends RowOf<"project"> {}
 

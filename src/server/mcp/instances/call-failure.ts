@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { saysSessionIsLost } from "../../../mcp/lost-session.ts";
+import { AuthorizationNeeded } from "../../../mcp/oauth/authorized-outbound.ts";
 import { type McpFailure, type RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import { shown } from "./start-problem.ts";
@@ -12,13 +13,27 @@ export function isLostSession({ code, message }: RpcError): boolean {
   return sessionCodes.has(code) && saysSessionIsLost(message);
 }
 
+/** The log of an instance, as far as errors use it. */
+interface SafeLog {
+  readonly lastLines: readonly string[];
+  /** Returns a text without the values of secrets. */
+  redacted: (text: string) => string;
+}
+
 /** Returns the error of a call that got no answer: one, for people, that says if the call may have been carried out. */
 export function callFailure(
-  { kind, message, status }: McpFailure,
+  failure: McpFailure,
   { name, spec }: McpServerRow,
-  lastLines: readonly string[],
+  { lastLines, redacted }: SafeLog,
 ): AppError {
+  const { kind, status } = failure;
+  // A server can repeat what it was sent.
+  const message = redacted(failure.message);
   const server = `MCP server ${name}`;
+  if (failure instanceof AuthorizationNeeded)
+    return new AppError("provider_rejected_credential", `${server} is not authorized: ${shown(message)}`, {
+      hint: `mcpctl authorize server ${name}`,
+    });
   if (kind === "cancelled")
     return new AppError("client_closed_request", `the call to ${server} was cancelled`);
   if (kind === "timeout")

@@ -48,7 +48,7 @@ export async function callInstance(
       const isSession = error instanceof RpcError && isLostSession(error);
       if (error instanceof RpcError && !isSession) {
         instance.answered();
-        throw error;
+        throw new RpcError(error.code, instance.log.redacted(error.message), error.data);
       }
       if (!isSession && !(error instanceof McpFailure)) throw error;
       const failure = isSession
@@ -64,7 +64,11 @@ export async function callInstance(
       if (isSession) throw error;
       // What a program said last is read when it has ended.
       if (kind === "closed") await Promise.race([instance.settled(), Bun.sleep(settleTime)]);
-      throw callFailure(failure, row(), instance.log.lastLines);
+      const { log } = instance;
+      throw callFailure(failure, row(), {
+        lastLines: log.lastLines,
+        redacted: (text) => log.redacted(text),
+      });
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { RpcNotification } from "../../../mcp/messages.ts";
+import { type AccessTokenSource, authorizedOutbound } from "../../../mcp/oauth/authorized-outbound.ts";
 import { McpFailure } from "../../../mcp/rpc-error.ts";
 import { connectUrl } from "../../../mcp/upstream/connect-url.ts";
 import { greeted } from "../../../mcp/upstream/greeted.ts";
@@ -34,6 +35,8 @@ export interface ConnectOptions {
   values: ServerValues;
   programs: Programs | undefined;
   outbound: Outbound;
+  /** The access tokens of a server elsewhere; undefined if it gets none. */
+  source: AccessTokenSource | undefined;
   log: InstanceLog;
   /** The revision that this server spoke before, so that nothing has to be tried. */
   revision: string | undefined;
@@ -69,11 +72,13 @@ export async function connect(options: ConnectOptions): Promise<McpConnection> {
   const { spec } = options.server;
   if (spec.url === undefined) return startProgram(options);
   const { transport } = spec;
+  const { source, outbound } = options;
+  const url = new URL(spec.url);
   const target = {
-    url: new URL(spec.url),
+    url,
     transport,
     headers: options.values.headers,
-    outbound: options.outbound,
+    outbound: source ? authorizedOutbound(outbound, url, source) : outbound,
   };
   const upstream = await connectUrl(target, greetingOf(options), eventsOf(options));
   options.log.line(`connected, revision ${upstream.facts.revision}`);

@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import type { RpcNotification } from "../../../mcp/messages.ts";
+import { AuthorizationNeeded } from "../../../mcp/oauth/authorized-outbound.ts";
 import { McpFailure } from "../../../mcp/rpc-error.ts";
 import { backoffDelay, orAborted, type Time } from "../../../time.ts";
 import type { InstanceStatus } from "../../core/store/mcp-status.ts";
@@ -170,6 +171,8 @@ export class Instance {
     const { kind, status = 0 } = error;
     if (kind === "timeout") return this.#health.suspect();
     if (kind === "session") return this.#lose(connection, undefined);
+    // Its session was that of an access that is over.
+    if (error instanceof AuthorizationNeeded && status === 401) return this.#lose(connection, error);
     if (kind === "refused" && status >= 500 && ++this.#refusals < breakerAfter) return;
     if (kind === "closed" || (kind === "refused" && status >= 500)) this.#lose(connection, error);
   }

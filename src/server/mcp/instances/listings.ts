@@ -5,6 +5,7 @@ import { withLists } from "../../core/catalogue/mcp-pins.ts";
 import type { McpCondition, McpDefinition, McpServerStatus } from "../../core/store/mcp-status.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { RowStatuses } from "./row-statuses.ts";
+import type { StartFailure } from "./start-problem.ts";
 
 /** The most characters of the instructions of a server. */
 const maxInstructions = 64 * 1024;
@@ -56,6 +57,18 @@ export async function keepListing(rows: RowStatuses, serverId: string, listed: L
     const isSame = Bun.deepEquals({ ...status, listedAt: row.status.listedAt }, row.status);
     return isSame ? row.status : status;
   });
+}
+
+/** Returns the status of a server after a failed start. */
+export function withFailure(
+  { state: _, ...status }: McpServerStatus,
+  { type, message, isFinal }: StartFailure,
+): McpServerStatus {
+  return {
+    ...status,
+    ...(isFinal && { state: "failed" as const }),
+    conditions: [{ type, message }],
+  };
 }
 
 /** True if the tools that a server lists are not those that are kept. */

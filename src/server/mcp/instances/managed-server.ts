@@ -16,7 +16,8 @@ import { checkSettings } from "./health-check.ts";
 import { Instance, type InstanceOwner, type InstanceSettings } from "./instance.ts";
 import { InstanceGroups } from "./instance-groups.ts";
 import { costOf, instanceStatus, type NodeFacts } from "./instance-status.ts";
-import { hasOtherTools, keepListing } from "./listings.ts";
+import { lacksListing, listingGroup, userGroup } from "./listing-need.ts";
+import { hasOtherTools, keepListing, withFailure } from "./listings.ts";
 import { InstanceLog } from "./logs/instance-log.ts";
 import { openInstance, type StartServices } from "./open-instance.ts";
 import type { RowStatuses } from "./row-statuses.ts";
@@ -30,6 +31,8 @@ export interface ManagedServerOptions extends StartServices, NodeFacts {
   notify(notice: ServerNotice): void;
   onError(error: unknown): void;
 }
+
+type RetireTest = (instance: Instance, index: number, group: CallerGroup) => boolean;
 
 /** Milliseconds that a server has to list what it has. */
 const listTime = 30_000;
@@ -123,10 +126,14 @@ export class ManagedServer implements InstanceOwner {
     const { url, replicas } = this.#row.spec;
     // A server of mcpctl without a folder for programs leaves them alone.
     if (!this.#isMissing || replicas === 0 || (url === undefined && !this.#options.programs)) return;
-    const [any] = this.#groups.all;
-    if (any || !this.#isLeased) return this.#startToList(any ?? this.#instancesOf(everybody, 1)[0]!);
-    const list = (isOwn?: boolean) => isOwn && this.#isMissing && this.#startToList(this.#at(everybody, 1));
-    this.#options.claims?.claim(this.#row.id, "1", 1).then(list, this.#options.onError);
+    const group = listingGroup(this.#row, this.#options.catalogue.snapshot);
+    if (!group) return;
+    const any = this.#groups.all.find(({ key }) => key === group.key);
+    if (any || !this.#isLeased) return this.#startToList(any ?? this.#instancesOf(group, 1)[0]!);
+    const number = group === everybody ? 1 : undefined;
+    const list = (own?: number) =>
+      own !== undefined && this.#isMissing && this.#startToList(this.#at(group, own));
+    this.#options.claims?.claim(this.#row.id, slotOf(group, 1), number).then(list, this.#options.onError);
   }
 
   #startToList(instance: Instance): void {
@@ -157,10 +164,15 @@ export class ManagedServer implements InstanceOwner {
     this.listIfUnknown();
   }
 
-  /** Replaces all instances. Calls under way may finish on the old ones. */
-  renew(reason: string): void {
-    const followers = this.#groups.followers();
-    this.#retireAll(() => true, reason, this.settings().callTime);
+  /**
+   * Replaces all instances, or those whose access has changed. Calls under way may finish on the old ones.
+   *
+   * @param access that of a user, or of `""` for the instances that users share
+   */
+  renew(reason: string, access?: { userId: string; isGiven: boolean }): void {
+    const isOf = (group: CallerGroup) => access === undefined || group.userId === access.userId;
+    const followers = this.#groups.followers().filter(({ group }) => isOf(group));
+    this.#retireAll((_, __, group) => isOf(group), reason, this.settings().callTime);
     // Under another kind of sharing these callers have other instances.
     for (const { group, number, uris } of followers) {
       const isSame = (group.key === "") === (this.#row.spec.sharing === "shared");
@@ -169,6 +181,9 @@ export class ManagedServer implements InstanceOwner {
       for (const uri of uris) instance.followed.add(uri);
       instance.start().catch(() => undefined);
     }
+    // It is seen at once if the access works.
+    if (access?.isGiven && !this.#isLeased && this.#row.spec.replicas > 0)
+      this.#startAll(this.#instancesOf(userGroup(access.userId), 1));
     this.listIfUnknown();
   }
 
@@ -223,6 +238,7 @@ export class ManagedServer implements InstanceOwner {
       const { connection, listing } = await openInstance(this.#options, {
         server,
         instance,
+        userId: this.#groups.callersOf(instance)?.userId ?? "",
         folder: folderOf(instance),
         revision: server.status.protocol ?? (this.#isTakenForOld ? legacyRevisions[0] : undefined),
         signal,
@@ -274,24 +290,13 @@ export class ManagedServer implements InstanceOwner {
     });
     const { failure, state } = instance;
     if (!failure || (state !== "failed" && state !== "backoff")) return;
-    const { type, message, isFinal } = failure;
-    rows
-      .change(this.#row.id, ({ status: { state: _, ...rest } }) => ({
-        ...rest,
-        ...(isFinal && { state: "failed" as const }),
-        conditions: [{ type, message }],
-      }))
-      .catch(onError);
+    // Others may have given it access.
+    if (failure.type === "NeedsAuthorization" && instance.key !== "") return;
+    rows.change(this.#row.id, ({ status: before }) => withFailure(before, failure)).catch(onError);
   }
 
-  /** True if projects need the lists of the server, and they are not known or not offered. */
   get #isMissing(): boolean {
-    const { name, status } = this.#row;
-    const isKnown = status.listedAt !== undefined && status.baseline !== undefined;
-    if (isKnown && status.state !== "failed") return false;
-    return this.#options.catalogue.snapshot
-      .table("serverattachment")
-      .sorted.some((attachment) => attachment.name === name);
+    return lacksListing(this.#row, this.#options.catalogue.snapshot);
   }
 
   /** True if each instance belongs to one of several nodes. */
@@ -334,19 +339,16 @@ export class ManagedServer implements InstanceOwner {
       if (instance.state === "stopped" && !instance.connection) instance.start().catch(() => undefined);
   }
 
-  #make(key: string, number = this.#freeNumber()): Instance {
-    const { rows, programs, now } = this.#options;
+  #make(key: string, wanted?: number): Instance {
+    const { rows, programs, now, catalogue, node } = this.#options;
+    const taken = new Set(this.#groups.all.map(({ number }) => number));
+    const number = wanted ?? freeNumber(this.#row.name, taken, catalogue.snapshot, node);
     const path = programs && join(programs.logsOf(this.#row.id), `${number}.log`);
     return new Instance(this, { id: rows.newId(), number, key, log: new InstanceLog({ path, now }) });
   }
 
-  #freeNumber(): number {
-    const own = new Set(this.#groups.all.map(({ number }) => number));
-    return freeNumber(this.#row.name, own, this.#options.catalogue.snapshot, this.#options.node);
-  }
-
-  #retireAll(holds: (instance: Instance, index: number) => boolean, reason: string, longest: number): void {
-    for (const instance of this.#groups.take((_, one, i) => holds(one, i)))
+  #retireAll(holds: RetireTest, reason: string, longest: number): void {
+    for (const instance of this.#groups.take((group, one, i) => holds(one, i, group)))
       this.#end(instance, reason, longest);
   }
 

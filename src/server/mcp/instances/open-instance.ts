@@ -4,11 +4,13 @@ import { type ReadListing, readListing } from "../../../mcp/upstream/listing.ts"
 import type { Outbound } from "../../../net/outbound.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
+import type { AccessTokens } from "../authorization/access-tokens.ts";
+import type { ReadSecret } from "../types.ts";
 import { connect, type McpConnection } from "./connection.ts";
 import type { FairQueue } from "./fair-queue.ts";
 import type { InstanceLog } from "./logs/instance-log.ts";
 import type { Programs } from "./programs.ts";
-import { type ReadSecret, readValues } from "./server-values.ts";
+import { readValues } from "./server-values.ts";
 
 /** Programs that take longer to start do not hold up others. Milliseconds. */
 const longestSpawn = 10_000;
@@ -19,6 +21,8 @@ export interface StartServices {
   outbound: Outbound;
   readSecret: ReadSecret;
   programs: Programs | undefined;
+  /** The access tokens for servers elsewhere. */
+  tokens: AccessTokens;
   /** Lets few programs start at a time. */
   spawns: FairQueue;
 }
@@ -26,6 +30,8 @@ export interface StartServices {
 export interface InstanceStart {
   server: McpServerRow;
   instance: { id: string; log: InstanceLog };
+  /** The user whose calls it is for; "" for one that users share. */
+  userId: string;
   /** The name of the program's own folder among those of its server. */
   folder: string;
   /** The revision that it is taken to speak, so that nothing has to be tried. */
@@ -47,19 +53,27 @@ export async function openInstance(
 ): Promise<{ connection: McpConnection; listing: ReadListing }> {
   const { server, instance } = options;
   const values = await readValues(server, services.catalogue.snapshot, services.readSecret);
-  instance.log.hide(values.secret);
+  const { log } = instance;
+  log.hide(values.secret);
+  // A header of its own takes the place of a login.
+  const hasLogin = server.spec.url !== undefined && values.headers["authorization"] === undefined;
+  const { tokens } = services;
+  const source = hasLogin
+    ? tokens.sourceFor(server.id, options.userId, (token) => log.hide([...values.secret, token]))
+    : undefined;
   const isProgram = server.spec.url === undefined;
   const leave = isProgram ? await spawnTurn(services.spawns, server.id, options.signal) : () => {};
   const longest = server.spec.startSeconds * 1000;
   const late = AbortSignal.timeout(longest);
   const signal = AbortSignal.any([options.signal, late]);
   try {
-    const target = { ...services, ...options, instanceId: instance.id, log: instance.log, values, signal };
+    const target = { ...services, ...options, instanceId: instance.id, log, values, signal, source };
     const connection = await connect(target);
     try {
       connection.upstream.listen();
       const listing = await readListing(connection.upstream, longest, signal);
       services.programs?.noteStarted(server, options.folder);
+      if (source) await tokens.worked(server, options.userId);
       return { connection, listing };
     } catch (error) {
       await connection.close();

@@ -2,11 +2,8 @@ import type { NamedValue } from "../../../kinds/mcp-settings.ts";
 import { headerFault } from "../../../wire/header-value.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
-import type { Row } from "../../core/store/types.ts";
+import type { ReadSecret } from "../types.ts";
 import { StartProblem } from "./start-problem.ts";
-
-/** Reads the values of a secret by their keys. */
-export type ReadSecret = (secret: Row) => Promise<Readonly<Record<string, string>>>;
 
 /** The values of `env` and `headers` of a server, with those of secrets. */
 export interface ServerValues {

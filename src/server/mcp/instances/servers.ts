@@ -3,7 +3,13 @@ import { secret as secretKind } from "../../../kinds/secret.ts";
 import type { JsonObject } from "../../../mcp/messages.ts";
 import type { RowChange } from "../../core/catalogue/catalogue.ts";
 import type { Random } from "../../core/ids.ts";
-import { isOf, isVirtual, type McpServerRow, type SecretRow } from "../../core/store/typed-rows.ts";
+import {
+  type AuthorizationRow,
+  isOf,
+  isVirtual,
+  type McpServerRow,
+  type SecretRow,
+} from "../../core/store/typed-rows.ts";
 import type { McpServers, ServerCall, ServerNotice } from "../types.ts";
 import { FairQueue } from "./fair-queue.ts";
 import type { NodeFacts } from "./instance-status.ts";
@@ -175,10 +181,20 @@ export class ServerInstances implements McpServers {
       if (isOf(secretKind, before) && isOf(secretKind, after) && hasOtherValues(before, after))
         for (const { fromId } of snapshot.pointersTo.get(id) ?? [])
           this.#servers.get(fromId)?.renew("a secret that it uses has changed");
+      if (kind === "authorization")
+        this.#followAccess(before as AuthorizationRow | undefined, after as AuthorizationRow | undefined);
       if (kind === "instance" && !after && this.#rows.forget(id))
         for (const one of this.#servers.values()) if (one.restart(id)) break;
     }
     if (changes.some(({ kind }) => kind === "server" || kind === "serverattachment")) this.#listUnknown();
+  }
+
+  /** Replaces connections that belong to another account by now, or to nobody any more. */
+  #followAccess(before: AuthorizationRow | undefined, after: AuthorizationRow | undefined): void {
+    if (before?.status.authorizedAt === after?.status.authorizedAt) return;
+    const { serverId, userId = "" } = (after ?? before)!.status;
+    const reason = after ? "access was given to it" : "the access that was given was taken back";
+    this.#servers.get(serverId)?.renew(reason, { userId, isGiven: after !== undefined });
   }
 
   #take(id: string, row: unknown, server: ManagedServer): void {

@@ -8,9 +8,10 @@ export interface InstanceClaims {
   /**
    * Claims an instance for this node.
    *
-   * @returns true if it belongs to this node; false if it is another one's, or that cannot be found out now
+   * @param number that it is to have; a free one if left out
+   * @returns its number if it belongs to this node; undefined if it is another one's, or that cannot be found out now
    */
-  claim(serverId: string, slot: string, number: number): Promise<boolean>;
+  claim(serverId: string, slot: string, number?: number): Promise<number | undefined>;
 }
 
 /** True if an instance may run on one node only: it is a program, or has state for its callers. Others are connections to a URL that all share, of which each node has its own. */
@@ -59,6 +60,7 @@ export const restartFields = [
   "path",
   "env",
   "headers",
+  "oauth",
   "sandbox",
   "resources",
   "hostPaths",

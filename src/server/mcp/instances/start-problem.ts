@@ -1,4 +1,5 @@
 import { AppError } from "../../../errors.ts";
+import { AuthorizationNeeded } from "../../../mcp/oauth/authorized-outbound.ts";
 import { McpFailure, RpcError } from "../../../mcp/rpc-error.ts";
 import type { McpCondition } from "../../core/store/mcp-status.ts";
 import { lastWords } from "./last-words.ts";
@@ -33,6 +34,8 @@ export function startFailure(error: unknown, lastLines: readonly string[]): Star
     const message = error.hint === undefined ? error.message : `${error.message}; ${error.hint}`;
     return { type: isFinal ? "CannotStart" : "StartFailed", message, isFinal };
   }
+  if (error instanceof AuthorizationNeeded)
+    return { type: "NeedsAuthorization", message: shown(error.message), isFinal: true };
   if (error instanceof McpFailure && (error.status === 401 || error.status === 403))
     return {
       type: "Unauthorized",

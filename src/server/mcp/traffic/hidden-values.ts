@@ -3,7 +3,7 @@ import { within } from "../../core/lifecycle.ts";
 import { redact } from "../../core/redact.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
-import type { ReadSecret } from "../instances/server-values.ts";
+import type { ReadSecret } from "../types.ts";
 
 /** Shorter values are found everywhere. Characters. */
 const minLength = 4;

@@ -2,7 +2,7 @@ import { project as projectKind } from "../../../kinds/project.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { isOf, type ProjectRow } from "../../core/store/typed-rows.ts";
 import type { EndpointRequest } from "../endpoint/endpoint-types.ts";
-import type { ReadSecret } from "../instances/server-values.ts";
+import type { ReadSecret } from "../types.ts";
 import { HiddenValues } from "./hidden-values.ts";
 import { ProjectTraffic } from "./project-traffic.ts";
 import { TrafficTap } from "./traffic-tap.ts";

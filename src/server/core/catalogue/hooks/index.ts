@@ -1,5 +1,6 @@
 import type { Hooks } from "../hooks.ts";
 import { agentHooks } from "./agent.ts";
+import { authorizationHooks } from "./authorization.ts";
 import { groupHooks } from "./group.ts";
 import { instanceHooks } from "./instance.ts";
 import { llmHooks } from "./llm.ts";
@@ -19,6 +20,7 @@ import { userHooks } from "./user.ts";
 /** The hooks of the kinds that have some, by the kind's singular name. */
 export const hooks: Readonly<Record<string, Hooks>> = {
   agent: agentHooks,
+  authorization: authorizationHooks,
   group: groupHooks,
   instance: instanceHooks,
   llm: llmHooks,

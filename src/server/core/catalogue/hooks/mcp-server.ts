@@ -3,6 +3,12 @@ import type { McpCondition } from "../../store/mcp-status.ts";
 import type { Snapshot } from "../../store/snapshot.ts";
 import { type InstanceRow, isVirtual, type McpServerRow } from "../../store/typed-rows.ts";
 import type { Hooks } from "../hooks.ts";
+import {
+  authorizationCondition,
+  authorizationsOf,
+  dropAuthorizations,
+  shownAuthorization,
+} from "../mcp-authorizations.ts";
 import { changesIn, type DefinitionChange } from "../mcp-pins.ts";
 import { checkHealthTool, checkHostProcesses, checkSecrets, isAnotherServer } from "../mcp-rights.ts";
 import { checkSource, sourceOf, transportOf } from "../mcp-source.ts";
@@ -20,6 +26,9 @@ export const mcpServerHooks: Hooks<McpServerRow> = {
       const { baseline: _, ...status } = row.status;
       row.status = status;
     }
+    // Tokens belong to the url, and the client with which they were got.
+    if (before && loginFields.some((field) => !Bun.deepEquals(before.spec[field], row.spec[field])))
+      writeAfter.push(...dropAuthorizations(draft, services, authorizationsOf(snapshot, row.id)));
     if (!before || before.visibility === row.visibility) return;
     // Its instances are hidden from the same readers.
     for (const instance of instancesOf(snapshot, row.name)) {
@@ -28,12 +37,14 @@ export const mcpServerHooks: Hooks<McpServerRow> = {
       writeAfter.push({ op: "update", row: changed, refs: [] });
     }
   },
-  /** Deletes its instances, too, which ends them. */
-  remove({ row, snapshot, writeFirst }) {
+  /** Deletes its instances, too, which ends them, and its authorizations. */
+  remove(draft, services) {
+    const { row, snapshot, writeFirst } = draft;
     for (const { id, version } of instancesOf(snapshot, row.name))
       writeFirst.push({ op: "delete", id, version });
+    writeFirst.push(...dropAuthorizations(draft, services, authorizationsOf(snapshot, row.id)));
   },
-  status(row, { snapshot }) {
+  status(row, { snapshot, principal }) {
     const { spec, status, name } = row;
     const instances = instancesOf(snapshot, name);
     const states = instances.map(({ status: { state } }) => state);
@@ -43,6 +54,7 @@ export const mcpServerHooks: Hooks<McpServerRow> = {
     const changed = spec.toolChanges === "approve" ? changesIn(status) : [];
     const state = status.state ?? stateOf(states);
     const waits = changed.length > 0 && (state === "ready" || state === "stopped");
+    const login = authorizationCondition(row, snapshot, principal);
     return {
       ...(transport !== undefined && { transport }),
       source: sourceOf(spec),
@@ -50,10 +62,13 @@ export const mcpServerHooks: Hooks<McpServerRow> = {
       origin: status.origin ?? "static",
       status: isOffline(status) ? "offline" : waits ? "changed" : state,
       conditions: [
-        ...(status.conditions ?? []),
+        // The reader is told of the authorization that its own calls lack.
+        ...(status.conditions ?? []).filter(({ type }) => type !== "NeedsAuthorization"),
+        ...(login ? [login] : []),
         ...(changed.length > 0 ? [changedCondition(name, changed)] : []),
       ],
       ready: isVirtual(row) ? Number(state === "ready") : ready,
+      authorization: shownAuthorization(row, snapshot, principal),
       isolation: isolations.size > 0 ? [...isolations].join(", ") : null,
       toolCount: status.tools?.length ?? 0,
       protocol: status.protocol,
@@ -62,6 +77,9 @@ export const mcpServerHooks: Hooks<McpServerRow> = {
     };
   },
 };
+
+/** The fields of which a change ends the authorizations of a server. */
+const loginFields = ["url", "sharing", "oauth"] as const;
 
 function lastSeenAt({ session }: McpServerRow["status"], snapshot: Snapshot): string | null {
   const seen = session === undefined ? undefined : snapshot.volatile.seen.get(session);

@@ -7,6 +7,7 @@ import { adminName, groupsOf, userPolicy } from "../../access/principals.ts";
 import { isVirtual, type RowOf } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
 import type { Draft, Hooks } from "../hooks.ts";
+import { dropAuthorizations, type StoredAuthorization } from "../mcp-authorizations.ts";
 import { checkLimits, checkNewPassword, checkUserStays } from "./limits.ts";
 
 const quotaNames = quotas.map(({ name }) => name);
@@ -40,8 +41,8 @@ export const userHooks: Hooks<RowOf<"user">> = {
     draft.writeAfter.push({ op: "deleteThreadsOf", userId: draft.row.id });
     draft.noted = { deleted: ["sessions", "threads"] };
   },
-  /** Deletes the tokens that the user made, too (T55). */
-  remove(draft) {
+  /** Deletes the tokens that the user made, too (T55), and the access to MCP servers that is for its calls alone. */
+  remove(draft, services) {
     const { row, snapshot } = draft;
     if (row.name === adminName) throw new AppError("conflict", "the built-in user admin cannot be deleted");
     checkUserStays(draft);
@@ -52,6 +53,8 @@ export const userHooks: Hooks<RowOf<"user">> = {
       if (token.owner === row.id)
         draft.writeFirst.push({ op: "delete", id: token.id, version: token.version });
     }
+    const own = snapshot.table("authorization").sorted.filter(({ status }) => status.userId === row.id);
+    draft.writeFirst.push(...dropAuthorizations(draft, services, own as StoredAuthorization[]));
   },
   status(row, { snapshot }) {
     return { groups: groupsOf(snapshot, row.id), hasPassword: snapshot.withPassword.has(row.id) };

@@ -1,0 +1,38 @@
+import { jsonText } from "../../wire/text.ts";
+import { anything } from "../client/answers.ts";
+import { objectPath, withNearestName } from "../client/objects.ts";
+import { defineVerb } from "../core/command.ts";
+import { resultFormat } from "../manifest/write-result.ts";
+import { yamlText } from "../output/yaml.ts";
+import { serverIn } from "./authorize.ts";
+
+/** `mcpctl deauthorize server NAME` */
+export const deauthorize = defineVerb({
+  meta: {
+    name: "deauthorize",
+    description: "Take back the access that was given to an MCP server",
+    about: `Deletes the tokens that "mcpctl authorize server NAME" got, takes them back at the authorization server where it
+      offers that, and ends the connections that used them. For a server with "sharing: shared" that is the access of everybody, and needs
+      edit on the server; otherwise it is your own.`,
+    usage: "server NAME",
+    examples: [["mcpctl deauthorize server notion", "Forget the access to the server notion"]],
+  },
+  args: {
+    kind: { type: "positional", description: "server, or server/NAME", complete: ["server"] },
+    name: { type: "positional", required: false, description: "The name", complete: { kind: "server" } },
+  },
+  async run(args, context) {
+    const { terminal } = context;
+    const { kind, name } = serverIn(args.kind, args.name, "deauthorize");
+    const format = resultFormat(context.flags);
+    const client = await context.client();
+    const path = `${objectPath(kind, name)}/authorization`;
+    await client.call("DELETE", path, { answer: anything }).catch(async (error) => {
+      throw await withNearestName(error, kind, name, client);
+    });
+    if (format === "json") terminal.out(jsonText({ deauthorized: name }));
+    else if (format === "yaml") terminal.out(yamlText({ deauthorized: name }));
+    else if (format === "name") terminal.out(`server/${name}\n`);
+    else terminal.out(`server '${name}' deauthorized\n`);
+  },
+});

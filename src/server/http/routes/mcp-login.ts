@@ -1,0 +1,202 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { AppError } from "../../../errors.ts";
+import { mcpServer } from "../../../kinds/mcp-server.ts";
+import { decide, type Principal } from "../../core/access/policy.ts";
+import { isSharedAuthorization } from "../../core/catalogue/mcp-authorizations.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
+import type { McpServerRow } from "../../core/store/typed-rows.ts";
+import type { Row } from "../../core/store/types.ts";
+import {
+  callbackPath,
+  callbackUrl,
+  clientDocument,
+  clientDocumentPath,
+  isLoopbackRedirect,
+} from "../../mcp/authorization/client-document.ts";
+import { readBody } from "../body.ts";
+import type { Call, Route } from "../route.ts";
+import type { Server } from "../server.ts";
+
+const path = `/api/v1/${mcpServer.plural}/:idOrName/authorization`;
+
+const Start = Type.Object(
+  {
+    redirectUri: Type.Optional(
+      Type.String({
+        maxLength: 200,
+        description:
+          "An address of the caller's machine, http://127.0.0.1:PORT/callback; left out, one of this server",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+const text = (maxLength: number) => Type.Optional(Type.String({ maxLength }));
+const Answer = Type.Object(
+  { code: text(8192), state: Type.String({ maxLength: 200 }), iss: text(2000), error: text(500) },
+  { additionalProperties: false },
+);
+const Started = Type.Union([
+  Type.Object({
+    url: Type.String(),
+    state: Type.String(),
+    until: Type.String(),
+    issuer: Type.String(),
+    scopes: Type.Array(Type.String()),
+  }),
+  Type.Null(),
+]);
+
+/** The login at the authorization servers of MCP servers elsewhere. */
+export function mcpLoginRoutes(server: Server): Route[] {
+  return [
+    {
+      method: "POST",
+      path,
+      access: "authenticated",
+      summary:
+        "Begin a login at the authorization server of an MCP server, and return the page to open; null if none is needed",
+      body: Start,
+      response: Started,
+      handle: async (call) => start(server, call, await readBody(call, server.deadlines, Start)),
+    },
+    {
+      method: "POST",
+      path: `${path}/answer`,
+      access: "authenticated",
+      summary: "End a login with the parameters with which the browser was sent back",
+      body: Answer,
+      handle: async (call) => {
+        const { row } = loginOf(server, call);
+        const answer = await readBody(call, server.deadlines, Answer);
+        await server.mcp.logins.finish(answer, row, call);
+        return Response.json(server.resources.present(call.principal, mcpServer, now(server, row)));
+      },
+    },
+    {
+      method: "DELETE",
+      path,
+      access: "authenticated",
+      status: 204,
+      summary:
+        "Forget the access that was given at the authorization server of an MCP server, and take it back there",
+      handle: async (call) => {
+        const { row, userId } = loginOf(server, call);
+        if (await server.mcp.logins.forget(row, userId, call)) return new Response(null, { status: 204 });
+        throw new AppError("not_found", `nobody has given access to server "${row.name}"`);
+      },
+    },
+    {
+      method: "GET",
+      path: callbackPath,
+      access: "public",
+      summary: "Take the answer of an authorization server, which sends a browser here",
+      query: {
+        code: "the code that is exchanged for tokens",
+        state: "the login that it belongs to",
+        iss: "the authorization server",
+        error: "the reason why there is no code",
+      },
+      handle: (call) => callback(server, call),
+    },
+    {
+      method: "GET",
+      path: clientDocumentPath,
+      access: "public",
+      summary: "Describe this server to authorization servers, as a client of theirs",
+      handle: () => {
+        const document = clientDocument(server.publicUrls);
+        if (document) return Response.json(document, { headers: { "cache-control": "max-age=3600" } });
+        throw new AppError("not_found", "this server has no URL of the internet", {
+          hint: "start it with --public-url and an https URL",
+        });
+      },
+    },
+  ];
+}
+
+async function start(server: Server, call: Call, { redirectUri }: Static<typeof Start>): Promise<Response> {
+  const { row, userId } = loginOf(server, call);
+  // A code must reach nobody else than the person who logs in (T199).
+  if (redirectUri !== undefined && !isLoopbackRedirect(redirectUri))
+    throw new AppError("invalid_request", "redirectUri must be http://127.0.0.1:PORT/callback");
+  const target = redirectUri ?? callbackUrl(server.publicUrls);
+  if (target === undefined)
+    throw new AppError("conflict", "this server has no https URL to which a browser can be sent back", {
+      hint: "log in with mcpctl authorize server NAME, or start the server with --public-url and an https URL",
+    });
+  const started = await server.mcp.logins.start(row, userId, call, target);
+  return Response.json(started ?? null, { headers: { "cache-control": "no-store" } });
+}
+
+/** Returns the MCP server of a request, and the user for whose calls the caller may log in: "" for those of everybody. */
+function loginOf(server: Server, { principal, params }: Call): { row: McpServerRow; userId: string } {
+  const { catalogue, resources } = server;
+  const name = params["idOrName"]!;
+  const row = catalogue.snapshot.named("server", name);
+  const isShared = !row || isSharedAuthorization(row);
+  const found =
+    !isShared && mayCall(catalogue.snapshot, principal, name)
+      ? row
+      : resources.find(principal, isShared ? "update" : "view", mcpServer, name);
+  const { url, headers = [] } = found.spec;
+  if (url === undefined)
+    throw new AppError("invalid_request", `server "${found.name}" has no url, and so no login`);
+  if (headers.some((header) => header.name.toLowerCase() === "authorization"))
+    throw new AppError("conflict", `server "${found.name}" has a header Authorization of its own`, {
+      hint: "remove it to use a login instead",
+    });
+  return { row: found, userId: isSharedAuthorization(found) ? "" : principal.userId };
+}
+
+/** True for a user who calls an MCP server through a project. A token is bound to what it was made for. */
+function mayCall(snapshot: Snapshot, principal: Principal, name: string): boolean {
+  if (principal.kind !== "User") return false;
+  return snapshot.table("serverattachment").sorted.some((attachment) => {
+    const project = snapshot.named("project", attachment.scope);
+    return (
+      attachment.name === name &&
+      project !== undefined &&
+      decide(principal, "run", "projects", project.name, project as Row) === "allow"
+    );
+  });
+}
+
+function now({ catalogue }: Server, { id }: McpServerRow): Row {
+  return catalogue.snapshot.byId.get(id) as Row;
+}
+
+/** Ends a login whose answer a browser brings. The page repeats nothing of the answer. */
+async function callback(server: Server, { query }: Call): Promise<Response> {
+  const parameter = (name: string, longest: number) => {
+    const value = query.get(name);
+    return value === null || value.length > longest ? undefined : value;
+  };
+  try {
+    await server.mcp.logins.finish({
+      code: parameter("code", 8192),
+      state: parameter("state", 200),
+      iss: parameter("iss", 2000),
+      error: parameter("error", 500),
+    });
+    return page(200, "mcpctl has got access. You can close this page.");
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return page(error.status, "mcpctl has got no access. mcpctl describe server NAME says why.");
+  }
+}
+
+function page(status: number, sentence: string): Response {
+  return new Response(
+    `<!doctype html><html lang="en"><meta charset="utf-8"><title>mcpctl</title><p>${sentence}</p></html>\n`,
+    {
+      status,
+      headers: {
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+        "referrer-policy": "no-referrer",
+        "cache-control": "no-store",
+      },
+    },
+  );
+}

@@ -1,0 +1,371 @@
+import { describe, expect, it } from "vitest";
+import { agreed, isNeeded, isReady, logIn, loginPath, redirectUri } from "../../../support/mcp/log-in.ts";
+import { protectedServer, scriptedIssuer } from "../../../support/mcp/protected-server.ts";
+import { mcpTestServer, until } from "../../../support/mcp/runtime.ts";
+import { must } from "../../../support/server.ts";
+
+describe("an MCP server elsewhere that wants a login", () => {
+  it("says how to give it access, and is called with the token when somebody has", async () => {
+    const far = protectedServer();
+    const mcp = await mcpTestServer();
+    await mcp.attach("far", { url: far.url });
+    const before = await until(
+      () => mcp.row("far"),
+      (row) => isNeeded(row) && row.status === "failed",
+    );
+    expect(before.conditions).toEqual([
+      { type: "NeedsAuthorization", message: expect.stringContaining("mcpctl authorize server far") },
+    ]);
+    expect(await mcp.tools()).toEqual([]);
+    await logIn(far, mcp.admin);
+    const after = await until(() => mcp.row("far"), isReady);
+    expect(after).toMatchObject({
+      conditions: [],
+      authorization: {
+        status: "authorized",
+        by: "admin",
+        isShared: true,
+        issuer: far.issuer.issuer,
+        scopes: ["read"],
+        renews: true,
+        problem: null,
+      },
+    });
+    expect(await mcp.call("look")).toEqual({ text: "look done" });
+    const [asked] = far.issuer.of("/authorize");
+    expect(asked!.params).toMatchObject({
+      response_type: "code",
+      code_challenge_method: "S256",
+      redirect_uri: redirectUri,
+      resource: far.url,
+      scope: "read",
+    });
+    expect(far.issuer.of("/token")[0]!.params).toMatchObject({ resource: far.url });
+  });
+
+  it("keeps its tokens out of answers, exports, logs and the audit, and from its own log (T202)", async () => {
+    const far = protectedServer();
+    const mcp = await mcpTestServer();
+    await mcp.attach("far", { url: far.url });
+    await until(() => mcp.row("far"), isNeeded);
+    await logIn(far, mcp.admin);
+    await until(() => mcp.row("far"), isReady);
+    const [token] = far.issuer.good.keys();
+    const [refresh] = far.issuer.refreshTokens;
+    far.answer = (request) =>
+      Response.json(
+        { jsonrpc: "2.0", id: null, error: { code: -32_000, message: request.headers.get("authorization") } },
+        { status: 503 },
+      );
+    const failed = await mcp.call("look");
+    expect(failed.error?.message).toMatch(/far/);
+    const texts = [JSON.stringify(failed), ...mcp.logged];
+    for (const path of [
+      "servers/far",
+      "authorizations",
+      "secrets",
+      "instances",
+      "audit",
+      "servers/far/logs",
+      "kinds",
+    ]) {
+      const { status, text } = await mcp.admin("GET", `/api/v1/${path}`);
+      expect(status, path).toBeLessThan(500);
+      texts.push(text);
+    }
+    for (const text of texts) {
+      expect(text).not.toContain(token);
+      expect(text).not.toContain(refresh);
+    }
+  });
+
+  it("gets no token of another server, and no bearer of the caller (T198)", async () => {
+    const [far, other] = [protectedServer(), protectedServer()];
+    const mcp = await mcpTestServer();
+    await mcp.attach("far", { url: far.url });
+    await mcp.attach("other", { url: other.url });
+    await until(() => mcp.row("far"), isNeeded);
+    await logIn(far, mcp.admin);
+    await until(() => mcp.row("far"), isReady);
+    await until(
+      () => mcp.row("other"),
+      (row) => isNeeded(row) && row.status === "failed",
+    );
+    expect(other.seen.every((one) => one.endsWith(" -"))).toBe(true);
+    await must(mcp.admin("PUT", "/api/v1/servers/far", { url: other.url }));
+    const row = await until(() => mcp.row("far"), isNeeded);
+    expect(row.authorization).toMatchObject({ status: "needed", by: null });
+    expect(other.seen.every((one) => one.endsWith(" -"))).toBe(true);
+    // The tokens of the old url are taken back.
+    await until(
+      async () => far.issuer.of("/revoke"),
+      (list) => list.length === 1,
+    );
+    expect(far.issuer.refreshTokens.size).toBe(0);
+  });
+
+  it("is forgotten when somebody takes the access back, and when the server is deleted", async () => {
+    const far = protectedServer();
+    const mcp = await mcpTestServer();
+    await mcp.attach("far", { url: far.url });
+    await until(() => mcp.row("far"), isNeeded);
+    await logIn(far, mcp.admin);
+    await until(() => mcp.row("far"), isReady);
+    expect((await mcp.admin("DELETE", loginPath)).status).toBe(204);
+    expect((await mcp.admin("DELETE", loginPath)).status).toBe(404);
+    await until(
+      async () => far.issuer.of("/revoke"),
+      (list) => list.length === 1,
+    );
+    expect((await mcp.row("far")).authorization.status).toBe("needed");
+    expect((await mcp.call("look")).error?.message).toMatch(/mcpctl authorize server far/);
+    await logIn(far, mcp.admin);
+    await until(() => mcp.row("far"), isReady);
+    expect(await mcp.call("look")).toEqual({ text: "look done" });
+    await must(mcp.admin("DELETE", "/api/v1/projects/p"));
+    await must(mcp.admin("DELETE", "/api/v1/servers/far"));
+    await until(
+      async () => far.issuer.of("/revoke"),
+      (list) => list.length === 2,
+    );
+    expect((await must(mcp.admin("GET", "/api/v1/authorizations"))).body).toEqual([]);
+  });
+
+  it("asks for the scopes that calls lacked, together with those that it has", async () => {
+    const far = protectedServer();
+    far.needs = { change: "write" };
+    const mcp = await mcpTestServer();
+    await mcp.attach("far", { url: far.url });
+    await until(() => mcp.row("far"), isNeeded);
+    await logIn(far, mcp.admin);
+    await until(() => mcp.row("far"), isReady);
+    const { error } = await mcp.call("change");
+    expect(error?.message).toMatch(/needs more access: write; .*mcpctl authorize server far/);
+    expect(await mcp.call("look")).toEqual({ text: "look done" });
+    expect(await mcp.row("far")).toMatchObject({
+      status: "ready",
+      authorization: { missingScopes: ["write"] },
+      conditions: [{ type: "NeedsScopes", message: expect.stringContaining("write") }],
+    });
+    await logIn(far, mcp.admin);
+    expect(far.issuer.of("/authorize").at(-1)!.params["scope"]).toBe("read write");
+    await until(() => mcp.row("far"), isReady);
+    expect(await mcp.call("change")).toEqual({ text: "change done" });
+    expect((await mcp.row("far")).conditions).toEqual([]);
+  });
+
+  it("gets tokens by itself as a client of its own, whose secret goes to no other authorization server (T198)", async () => {
+    let time = Date.now();
+    const far = protectedServer();
+    const mcp = await mcpTestServer({ now: () => time });
+    await must(mcp.admin("POST", "/api/v1/secrets", { name: "client", data: { secret: "client-secret-1" } }));
+    const oauth = {
+      grant: "client_credentials",
+      clientId: "machine",
+      clientSecretRef: { name: "client", key: "secret" },
+    };
+    await mcp.attach("far", { url: far.url, oauth });
+    await until(() => mcp.row("far"), isReady);
+    const [asked] = far.issuer.of("/token");
+    expect(asked!.params).toMatchObject({ grant_type: "client_credentials", scope: "read" });
+    expect(atob(asked!.authorization!.slice(6))).toBe("machine:client-secret-1");
+    const evil = scriptedIssuer();
+    far.issuer.good.clear();
+    time += 20_000;
+    far.metadata = { authorization_servers: [evil.issuer] };
+    await must(mcp.admin("DELETE", `/api/v1/instances/far-1`));
+    const row = await until(
+      () => mcp.row("far"),
+      ({ authorization }) => authorization.status === "expired",
+    );
+    expect(row.authorization.problem).toContain("oauth.issuer");
+    expect(evil.of("/token")).toEqual([]);
+  });
+});
+
+describe("the login of a person", () => {
+  async function waiting() {
+    const far = protectedServer();
+    const mcp = await mcpTestServer();
+    await mcp.attach("far", { url: far.url });
+    await until(() => mcp.row("far"), isNeeded);
+    const answer = (as: typeof mcp.admin, parameters: object, name = "far") =>
+      as("POST", `/api/v1/servers/${name}/authorization/answer`, parameters);
+    return { far, mcp, answer };
+  }
+
+  it("ends once, and only for who began it, at the server that it was begun for (T200)", async () => {
+    const { far, mcp, answer } = await waiting();
+    await must(mcp.admin("POST", "/api/v1/servers", { name: "other", url: protectedServer().url }));
+    const { call: editor } = await mcp.user("eve", [{ role: "edit", resource: "servers" }]);
+    const parameters = await agreed(far, mcp.admin);
+    expect((await answer(editor, parameters)).status).toBe(404);
+    expect((await answer(mcp.admin, parameters, "other")).status).toBe(404);
+    expect((await answer(mcp.admin, { ...parameters, state: `${parameters["state"]}x` })).status).toBe(404);
+    expect((await answer(mcp.admin, { ...parameters, state: "aut_x.y" })).status).toBe(404);
+    expect(far.issuer.of("/token")).toEqual([]);
+    const both = await Promise.all([answer(mcp.admin, parameters), answer(mcp.admin, parameters)]);
+    expect(both.map(({ status }) => status).sort()).toEqual([200, 404]);
+    expect((await answer(mcp.admin, parameters)).status).toBe(404);
+    expect(far.issuer.of("/token")).toHaveLength(1);
+  });
+
+  it("that was begun again ends with the later answer only", async () => {
+    const { far, mcp, answer } = await waiting();
+    const first = await agreed(far, mcp.admin);
+    const second = await agreed(far, mcp.admin);
+    expect((await answer(mcp.admin, first)).status).toBe(404);
+    await must(answer(mcp.admin, second));
+  });
+
+  it("is over after ten minutes", async () => {
+    let time = Date.now();
+    const far = protectedServer();
+    const mcp = await mcpTestServer({ now: () => time });
+    await mcp.attach("far", { url: far.url });
+    await until(() => mcp.row("far"), isNeeded);
+    const parameters = await agreed(far, mcp.admin);
+    time += 11 * 60_000;
+    expect((await mcp.admin("POST", `${loginPath}/answer`, parameters)).status).toBe(404);
+  });
+
+  it.each([
+    ["another issuer", (params: URLSearchParams) => params.set("iss", "https://evil.example.com")],
+    ["an issuer with one more slash", (params: URLSearchParams) => params.append("iss", "")],
+    ["no issuer, where it always sends one", (params: URLSearchParams) => params.delete("iss")],
+  ])("fails for an answer with %s, and sends the code nowhere (T197)", async (what, change) => {
+    const { far, mcp, answer } = await waiting();
+    far.issuer.onRedirect = (params) =>
+      what.includes("slash") ? params.set("iss", `${far.issuer.issuer}/`) : change(params);
+    const { status, body } = await answer(mcp.admin, await agreed(far, mcp.admin));
+    expect([status, body.error]).toEqual([502, expect.stringContaining("another authorization server")]);
+    expect(far.issuer.of("/token")).toEqual([]);
+    expect((await mcp.row("far")).authorization).toMatchObject({
+      status: "needed",
+      problem: expect.any(String),
+    });
+  });
+
+  it("shows the reason of a refusal, and nothing that moves a cursor", async () => {
+    const { far, mcp, answer } = await waiting();
+    far.issuer.onRedirect = (params) => {
+      params.delete("code");
+      params.set("error", "access_denied\u001b[2J");
+    };
+    const { status, body } = await answer(mcp.admin, await agreed(far, mcp.admin));
+    expect(status).toBe(502);
+    expect(body.error).toMatch(/access_denied \[2J$/);
+  });
+
+  it("sends the browser to no other address than this machine's (T199)", async () => {
+    const { mcp } = await waiting();
+    for (const redirect of [
+      "https://evil.example.com/callback",
+      "http://127.0.0.1.evil.example.com:80/callback",
+      "http://127.0.0.1:80@evil.example.com/callback",
+      "http://127.0.0.1:80/other",
+      "javascript:alert(1)",
+    ])
+      expect((await mcp.admin("POST", loginPath, { redirectUri: redirect })).status, redirect).toBe(400);
+    const { status, body } = await mcp.admin("POST", loginPath, {});
+    expect([status, body.hint]).toEqual([409, expect.stringContaining("--public-url")]);
+  });
+
+  it("ends at the server's own address, where it has an https one", async () => {
+    const far = protectedServer();
+    const mcp = await mcpTestServer({ publicUrls: ["https://mcpctl.example.org"] });
+    await mcp.attach("far", { url: far.url });
+    await until(() => mcp.row("far"), isNeeded);
+    far.issuer.metadata = { client_id_metadata_document_supported: true };
+    const { body } = await must(mcp.admin("POST", loginPath, {}));
+    const back = await far.issuer.agree(body.url);
+    expect(back.origin + back.pathname).toBe("https://mcpctl.example.org/mcp/oauth/callback");
+    const document = await must(mcp.as()("GET", "/mcp/oauth/client.json"));
+    expect(far.issuer.of("/authorize")[0]!.params["client_id"]).toBe(document.body.client_id);
+    expect(document.body.redirect_uris).toContain(back.origin + back.pathname);
+    expect(far.issuer.of("/register")).toEqual([]);
+    const wrong = await mcp.as()("GET", `${back.pathname}?code=1&state=aut_0.x`);
+    expect([wrong.status, wrong.text]).toEqual([404, expect.stringContaining("no access")]);
+    const page = await must(mcp.as()("GET", back.pathname + back.search));
+    expect(page.text).not.toContain(back.searchParams.get("code"));
+    await until(() => mcp.row("far"), isReady);
+  });
+
+  it("needs edit on a server that all share, and hides a private one (T201)", async () => {
+    const { far, mcp, answer } = await waiting();
+    const { call: viewer } = await mcp.user("vera", [
+      { role: "view", resource: "servers" },
+      { role: "run", resource: "projects" },
+    ]);
+    const { call: nobody } = await mcp.user("nina");
+    const parameters = await agreed(far, mcp.admin);
+    for (const [as, status] of [
+      [viewer, 403],
+      [nobody, 403],
+      [mcp.as(), 401],
+    ] as const) {
+      expect((await as("POST", loginPath, { redirectUri })).status).toBe(status);
+      expect((await answer(as, parameters)).status).toBe(status);
+      expect((await as("DELETE", loginPath)).status).toBe(status);
+    }
+    const { call: editor } = await mcp.user("eddy", [{ role: "edit", resource: "servers" }]);
+    await logIn(far, editor);
+    expect((await mcp.row("far")).authorization.by).toBe("eddy");
+  });
+});
+
+describe("a server of which each user has their own access", () => {
+  it("is called with the token of the user, and of nobody else (T203)", async () => {
+    const far = protectedServer();
+    const mcp = await mcpTestServer();
+    await mcp.attach("far", { url: far.url, sharing: "principal" });
+    const grants = [
+      { role: "run", resource: "projects" },
+      { role: "view", resource: "projects" },
+    ];
+    const { call: alice } = await mcp.user("alice", grants);
+    const { call: bob } = await mcp.user("bob", grants);
+    await until(() => mcp.row("far"), isNeeded);
+    await logIn(far, alice);
+    const [ofAlice] = [...far.issuer.good.keys()];
+    await until(
+      () => mcp.row("far"),
+      ({ toolCount }) => toolCount > 0,
+    );
+    expect(await mcp.call("look", {}, { as: alice })).toEqual({ text: "look done" });
+    const before = far.seen.length;
+    const { error } = await mcp.call("look", {}, { as: bob });
+    expect(error?.message).toMatch(/mcpctl authorize server far/);
+    expect(far.seen.slice(before).some((one) => one.includes(ofAlice!))).toBe(false);
+    // What one user lacks does not stop the others.
+    expect(await mcp.call("look", {}, { as: alice })).toEqual({ text: "look done" });
+    await logIn(far, bob);
+    await until(
+      () => mcp.call("look", {}, { as: bob }),
+      ({ text }) => text === "look done",
+    );
+    const users = async () => {
+      const { body } = await must(mcp.admin("GET", "/api/v1/authorizations"));
+      return body
+        .filter(({ status }: { status: string }) => status === "authorized")
+        .map(({ user }: { user: string }) => user);
+    };
+    expect(await users()).toEqual(["alice", "bob"]);
+    expect((await bob("DELETE", loginPath)).status).toBe(204);
+    expect(await mcp.call("look", {}, { as: alice })).toEqual({ text: "look done" });
+    await must(mcp.admin("DELETE", "/api/v1/users/alice"));
+    expect(await users()).toEqual([]);
+    await until(
+      async () => far.issuer.of("/revoke"),
+      (list) => list.length === 2,
+    );
+  });
+
+  it("takes no login of a token that may only run a project (T201)", async () => {
+    const far = protectedServer();
+    const mcp = await mcpTestServer();
+    await mcp.attach("far", { url: far.url, sharing: "principal" });
+    const { call } = await mcp.token("client", [{ role: "run", resource: "projects" }]);
+    expect((await call("POST", loginPath, { redirectUri })).status).toBe(403);
+  });
+});
