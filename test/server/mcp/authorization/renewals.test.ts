@@ -51,15 +51,11 @@ describe("an access token", () => {
     pass(3600 - 30);
     far.issuer.onToken = () => new Response("down", { status: 503 });
     for (let i = 0; i < 3; i++) expect(await mcp.call("look")).toEqual({ text: "look done" });
-    await until(
-      async () => refreshes(),
-      (list) => list.length === 1,
-    );
-    far.issuer.onToken = () => undefined;
     const row = await until(
       () => mcp.row("far"),
       ({ authorization }) => authorization.problem !== null,
     );
+    expect(refreshes().length).toBeGreaterThan(0);
     expect(row.authorization).toMatchObject({ status: "authorized", renews: true });
   });
 
