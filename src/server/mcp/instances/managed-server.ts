@@ -130,10 +130,9 @@ export class ManagedServer implements InstanceOwner {
     if (!group) return;
     const any = this.#groups.all.find(({ key }) => key === group.key);
     if (any || !this.#isLeased) return this.#startToList(any ?? this.#instancesOf(group, 1)[0]!);
-    const number = group === everybody ? 1 : undefined;
-    const list = (own?: number) =>
-      own !== undefined && this.#isMissing && this.#startToList(this.#at(group, own));
-    this.#options.claims?.claim(this.#row.id, slotOf(group, 1), number).then(list, this.#options.onError);
+    const { claims, onError } = this.#options;
+    const list = (own = 0) => own > 0 && this.#isMissing && this.#startToList(this.#at(group, own));
+    claims?.claim(this.#row.id, slotOf(group, 1), group === everybody ? 1 : undefined).then(list, onError);
   }
 
   #startToList(instance: Instance): void {
