@@ -21,6 +21,7 @@ import { upkeepComponent } from "./core/upkeep.ts";
 import { CallMetrics } from "./inference/call-metrics.ts";
 import { Inference } from "./inference/inference.ts";
 import { Limiter } from "./inference/limits/limiter.ts";
+import { askPersonaOf } from "./inference/personas/tools/ask-persona.ts";
 import { ToolCalls } from "./inference/personas/tools/tool-calls.ts";
 import { Threads } from "./inference/threads/threads.ts";
 import { mcpComponent } from "./mcp/component.ts";
@@ -144,6 +145,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
         }),
       ),
     ));
+  const askPersona = askPersonaOf({ catalogue, inference, toolCalls: () => toolCalls });
   const mcp = await lifecycle.start(
     mcpComponent({
       catalogue,
@@ -160,6 +162,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
       publicUrls: options.publicUrls,
       workstations,
       infer: (call) => inference.call(call),
+      askPersona,
       readSecret: (secret) => secretServices.secrets.read(secret),
       programs: options.programs && new Programs(options.programs),
       node,
@@ -171,7 +174,14 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
       onError,
     }),
   );
-  const toolCalls = new ToolCalls({ inference, catalogue, streams, deadlines, tools: mcp.tools, now });
+  const toolCalls: ToolCalls = new ToolCalls({
+    inference,
+    catalogue,
+    streams,
+    deadlines,
+    tools: mcp.tools,
+    now,
+  });
   return {
     ...secretServices,
     secretUpkeep,

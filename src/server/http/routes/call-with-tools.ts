@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import type { Operation } from "../../../wire/dialects/operations.ts";
+import { AskChain } from "../../core/ask-chain.ts";
 import type { ToolLoop } from "../../inference/personas/tools/tool-loop.ts";
 import type { ParsedRequest } from "../../inference/request.ts";
 import type { Call } from "../route.ts";
@@ -40,7 +41,7 @@ export class CallWithTools {
         principal,
         requestId,
         httpRequest,
-        depth: 0,
+        chain: AskChain.begin(),
         allow: allowedTools(httpRequest.headers),
         onLastBytes: () => this.#end(),
       },

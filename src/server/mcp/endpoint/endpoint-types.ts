@@ -5,6 +5,7 @@ import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import type { Gate } from "../gate/gate.ts";
 import type { GateCallServices } from "../gate/gate-calls.ts";
 import type { McpServers } from "../types.ts";
+import type { AgentCalls } from "./agent-calls.ts";
 import type { McpCalls } from "./calls.ts";
 import type { ClientExchange } from "./exchange.ts";
 import type { ReplyServices } from "./http-reply.ts";
@@ -17,6 +18,7 @@ import type { Sealer } from "./sealer.ts";
 export interface EndpointServices {
   snapshot(): Snapshot;
   calls: McpCalls;
+  agentCalls: AgentCalls;
   watches: ResourceWatches;
   sealer: Sealer;
   gate: Gate<ClientExchange>;

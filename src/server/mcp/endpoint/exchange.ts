@@ -1,5 +1,6 @@
 import type { JsonObject, RpcNotification, RpcRequest } from "../../../mcp/messages.ts";
 import type { Era } from "../../../mcp/revisions.ts";
+import type { AskChain } from "../../core/ask-chain.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import type { GateSession } from "../gate/gate-use.ts";
 import type { McpCaller } from "../types.ts";
@@ -34,6 +35,8 @@ export interface ClientExchange {
    * @throws RpcError if it refuses or cannot be asked
    */
   ask(request: RpcRequest, signal: AbortSignal): Promise<JsonObject>;
+  /** The personas that have asked each other, for a call that a persona makes. */
+  chain?: AskChain;
 }
 
 /** The session of a legacy client, as far as its requests change it. */

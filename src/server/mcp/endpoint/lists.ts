@@ -1,5 +1,6 @@
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import { closedListText } from "../gate/gate-tools.ts";
+import { agentTools, askNames, withAgentTools } from "../offers/agent-tools.ts";
 import { type ListName, listText } from "../offers/list-text.ts";
 import { offerOf } from "../offers/offer.ts";
 import type { EndpointServices } from "./endpoint-types.ts";
@@ -19,7 +20,11 @@ export function lister(
     if (params["cursor"] !== undefined && params["cursor"] !== "")
       throw new RpcError(rpcCodes.invalidParams, "the cursor is not valid");
     const isClosed = name === "tools" && gate.hidesTools(exchange);
-    const text = isClosed ? closedListText : listText(offerOf(snapshot(), project), name);
+    const own = isClosed ? closedListText : listText(offerOf(snapshot(), project), name);
+    const hasAgents = name === "tools" && !isClosed && askNames(project).size > 0;
+    const text = hasAgents
+      ? withAgentTools(own, agentTools(snapshot(), project, exchange.caller.principal))
+      : own;
     if (era === "legacy") return new WrittenResult(`{"${name}":${text}}`);
     const facts = JSON.stringify({
       resultType: "complete",

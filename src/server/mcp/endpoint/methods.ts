@@ -3,6 +3,7 @@ import { paramHeaderFault, paramHeaders } from "../../../mcp/param-headers.ts";
 import type { Era } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import { isGateTool } from "../gate/gate-tools.ts";
+import { type AgentTool, agentTools, askNames } from "../offers/agent-tools.ts";
 import { type Offer, type Offered, offerOf } from "../offers/offer.ts";
 import { schemaFacts } from "../offers/schema-faults.ts";
 import type { EndpointServices } from "./endpoint-types.ts";
@@ -57,6 +58,11 @@ function callTool(exchange: ClientExchange, services: EndpointServices): Promise
   const offer = offered(exchange, services);
   const name = textIn(params, "name");
   if (offer.hasGate && isGateTool(name)) return callOfGate(exchange, services, name);
+  const agent = agentTool(exchange, services, name);
+  if (agent)
+    return briefed(exchange, services, name, (complete) =>
+      services.agentCalls.call(exchange, agent, complete),
+    );
   const tool = offer.tools.get(name);
   if (!tool) throw unknownTool(offer, name);
   const { definition, server } = tool;
@@ -78,6 +84,16 @@ function callTool(exchange: ClientExchange, services: EndpointServices): Promise
         withTaskId(withOfferedUris(result, offer, server), exchange, server, services.sealer),
     }),
   );
+}
+
+/** Returns the persona that a tool asks; undefined if it asks none, or none that the caller may run. */
+function agentTool(
+  { project, caller }: ClientExchange,
+  { snapshot }: EndpointServices,
+  name: string,
+): AgentTool | undefined {
+  if (!askNames(project).has(name)) return undefined;
+  return agentTools(snapshot(), project, caller.principal).find((tool) => tool.name === name);
 }
 
 function getPrompt(exchange: ClientExchange, services: EndpointServices): Promise<Result> {

@@ -1,7 +1,9 @@
 import { decide, type Principal } from "../../core/access/policy.ts";
 import { principalAt } from "../../core/access/principals.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
+import { agentTools, withAgentTools } from "../offers/agent-tools.ts";
 import { type ListName, listText } from "../offers/list-text.ts";
 import { offerOf } from "../offers/offer.ts";
 
@@ -25,6 +27,7 @@ const kinds: ReadonlySet<string> = new Set([
   "project",
   "server",
   "serverattachment",
+  "agent",
   "user",
   "group",
   "token",
@@ -48,6 +51,8 @@ interface Watched {
 export class OfferChanges {
   readonly #catalogue: Catalogue;
   readonly #byProject = new Map<string, Watched>();
+  /** The tools that ask personas, as each client was told of them: they depend on its rights. */
+  readonly #agents = new WeakMap<OfferListener, string>();
   readonly #unsubscribe: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -68,6 +73,7 @@ export class OfferChanges {
     };
     this.#byProject.set(project.id, watched);
     watched.listeners.add(listener);
+    this.#agents.set(listener, agentsText(this.#catalogue.snapshot, project, listener.principal));
     return () => {
       watched.listeners.delete(listener);
       if (watched.listeners.size === 0 && this.#byProject.get(project.id) === watched)
@@ -90,7 +96,13 @@ export class OfferChanges {
         const now = principalAt(snapshot, listener.principal);
         const mayRun = decide(now, "run", "projects", project?.name, project) === "allow";
         if (!project || !mayRun) listener.onEnd();
-        else if (changed.size > 0) listener.onChange(changed);
+        else {
+          const agents = agentsText(snapshot, project, now);
+          const isChanged = this.#agents.get(listener) !== agents;
+          this.#agents.set(listener, agents);
+          if (changed.size > 0 || isChanged)
+            listener.onChange(isChanged ? new Set([...changed, "tools"]) : changed);
+        }
       }
     }
   }
@@ -111,4 +123,8 @@ export class OfferChanges {
     const texts = lists.map(([name]) => [name, listText(offer, name)]);
     return Object.fromEntries(texts) as Record<ListName, string>;
   }
+}
+
+function agentsText(snapshot: Snapshot, project: ProjectRow, principal: Principal): string {
+  return withAgentTools("[]", agentTools(snapshot, project, principal));
 }

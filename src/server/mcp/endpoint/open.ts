@@ -7,6 +7,7 @@ import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import type { Resources } from "../../core/catalogue/resources.ts";
 import type { Deadlines } from "../../core/deadlines.ts";
 import type { OpenStreams } from "../../core/open-streams.ts";
+import type { AskPersona } from "../../inference/personas/tools/ask-persona.ts";
 import type { Audit } from "../../observability/audit.ts";
 import type { Metrics } from "../../observability/metrics.ts";
 import { Gate } from "../gate/gate.ts";
@@ -14,6 +15,7 @@ import type { GateCallServices } from "../gate/gate-calls.ts";
 import { LinkReader } from "../gate/links.ts";
 import type { AskProjectLlm } from "../project-llm.ts";
 import type { McpServers } from "../types.ts";
+import { AgentCalls } from "./agent-calls.ts";
 import { McpCalls } from "./calls.ts";
 import { McpEndpoint } from "./endpoint.ts";
 import type { EndpointOptions, EndpointServices } from "./endpoint-types.ts";
@@ -38,6 +40,7 @@ export interface OpenEndpointOptions {
   quotas: Quotas;
   sample: ClientSampler;
   askLlm: AskProjectLlm;
+  askPersona: AskPersona;
   /** Counts a call of a principal, or refuses it. Throws AppError `too_many_requests`. */
   admit(principal: Principal): void;
   /** Returns what sees the messages of a request; undefined if nobody wants to. */
@@ -82,13 +85,22 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
   const watches = new ResourceWatches(servers);
   const snapshot = () => catalogue.snapshot;
   const calls = new McpCalls({ servers: relayed, audit, metrics, admit, now });
+  const agentCalls = new AgentCalls({ admit, ask: options.askPersona, audit, now });
   const links = new LinkReader(snapshot, linkedResources(snapshot, calls));
   const gate = new Gate({ snapshot, ask: options.askLlm, links, elapsed });
   const propose: GateCallServices<ClientExchange>["propose"] = async (use, proposal) => {
     const caller = { principal: use.caller.principal, requestId: use.requestId };
     await resources.create(caller, promptRequest, { ...proposal, project: use.project.name });
   };
-  const services = { snapshot, calls, watches, sealer, gate, gateCalls: { gate, snapshot, propose } };
+  const services = {
+    snapshot,
+    calls,
+    agentCalls,
+    watches,
+    sealer,
+    gate,
+    gateCalls: { gate, snapshot, propose },
+  };
   const endpoint = new McpEndpoint({
     services,
     changes,

@@ -6,6 +6,7 @@ import type { McpServerRow, ProjectRow } from "../../core/store/typed-rows.ts";
 import { type GatePrompt, gateOf, gatePrompts } from "../gate/gate-prompts.ts";
 import { gateToolNames } from "../gate/gate-tools.ts";
 import { proxyModelOf } from "../proxy-model.ts";
+import { askNames } from "./agent-tools.ts";
 import { offeredName, offeredUri } from "./names.ts";
 import { schemaFacts } from "./schema-faults.ts";
 import { isAllowed } from "./tool-globs.ts";
@@ -97,7 +98,7 @@ function makeOffer(snapshot: Snapshot, project: ProjectRow, attachments: readonl
   const hidden: HiddenTool[] = [];
   const servers: McpServerRow[] = [];
   // Names that are held, also by what is hidden now.
-  const names = new Set<string>(hasGate ? gateToolNames : []);
+  const names = new Set<string>([...askNames(project), ...(hasGate ? gateToolNames : [])]);
   const promptNames = new Set<string>();
   const ownPrompts = new Map<string, GatePrompt>();
   const waiting = gatePrompts(snapshot, project).sort((a, b) => a.row.createdAt - b.row.createdAt);

@@ -2,13 +2,14 @@ import { estimateTokens } from "../../../adapters/tokens/token-estimate.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
+import { agentTools } from "./agent-tools.ts";
 import { type HiddenReason, type Offered, offerOf } from "./offer.ts";
 
 /** One tool of a project's servers, as `mcpctl get tools` shows it. */
 export interface ToolReport {
   /** The name that clients use, or would use. */
   name: string;
-  /** The MCP server; null if it is hidden from the reader. */
+  /** The MCP server; null if it is hidden from the reader, and of a tool that asks a persona. */
   server: string | null;
   /** The name that the server uses. */
   original: string;
@@ -44,7 +45,16 @@ export function reportTools(snapshot: Snapshot, project: ProjectRow, principal: 
   };
   const place = new Map(offer.servers.map(({ name }, i) => [name, i]));
   const at = ({ server }: ToolReport) => (server === null ? place.size : place.get(server)!);
+  const agents = agentTools(snapshot, project, principal).map(({ name, persona, definition }) => ({
+    name,
+    server: null,
+    original: persona.name,
+    tokens: estimateTokens(JSON.stringify(definition)),
+    offered: true,
+    reason: null,
+  }));
   return [
+    ...agents,
     ...[...offer.tools.values()].flatMap((tool) => report(tool, null)),
     ...offer.hidden.flatMap((tool) => report(tool, tool.reason)),
   ].sort((a, b) => at(a) - at(b) || (a.original < b.original ? -1 : 1));

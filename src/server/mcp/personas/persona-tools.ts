@@ -16,6 +16,7 @@ import type { EndpointServices } from "../endpoint/endpoint-types.ts";
 import type { ClientExchange } from "../endpoint/exchange.ts";
 import { WrittenResult } from "../endpoint/exchange.ts";
 import { methods } from "../endpoint/methods.ts";
+import { type AgentTool, agentTools } from "../offers/agent-tools.ts";
 import { offerOf } from "../offers/offer.ts";
 import { isAllowed } from "../offers/tool-globs.ts";
 import { resultText } from "./result-text.ts";
@@ -40,9 +41,10 @@ export class PersonaTools implements ProjectTools {
     const project = name === undefined ? undefined : snapshot.named("project", name);
     if (!project) return undefined;
     const { tools } = offerOf(snapshot, project as ProjectRow);
-    if (tools.size === 0) return undefined;
+    const agents = agentsFor(snapshot, project as ProjectRow, request);
+    if (tools.size + agents.length === 0) return undefined;
     checkRights(snapshot, principal, persona, project as ProjectRow);
-    const allowed = [...tools.values()].filter((tool) => isAllowed(tool.name, { allow }));
+    const allowed = [...tools.values(), ...agents].filter(({ name }) => isAllowed(name, { allow }));
     if (allowed.length === 0) return undefined;
     return {
       label: project.name,
@@ -82,6 +84,13 @@ export class PersonaTools implements ProjectTools {
   }
 }
 
+/** Returns the personas that a persona may ask: those that the caller may run, but not itself. */
+function agentsFor(snapshot: Snapshot, project: ProjectRow, request: ToolsRequest): AgentTool[] {
+  const { chain, persona, principal } = request;
+  if (!chain.isOpen) return [];
+  return agentTools(snapshot, project, principal).filter((tool) => tool.persona.id !== persona.id);
+}
+
 /**
  * Checks that a persona gives nobody a right: its caller needs `run` on the project, and so does its owner, whose words
  * lead the calls. Throws AppError `forbidden`.
@@ -104,7 +113,7 @@ function checkRights(snapshot: Snapshot, caller: Principal, persona: PersonaRow,
 
 /** Returns a call as the endpoint of the project has it from a client that cannot be asked anything. */
 function exchangeOf(
-  { requestId }: ToolsRequest,
+  { requestId, chain }: ToolsRequest,
   principal: Principal,
   project: ProjectRow,
   name: string,
@@ -125,6 +134,7 @@ function exchangeOf(
     // Its owner has told it what to know. The caller's own client has yet to begin.
     isExempt: true,
     signal,
+    chain,
     send() {},
     async ask() {
       throw new RpcError(rpcCodes.methodNotFound, "an agent cannot be asked while it calls a tool");

@@ -1,4 +1,5 @@
 import type { Principal } from "../../../core/access/policy.ts";
+import type { AskChain } from "../../../core/ask-chain.ts";
 import type { PersonaRow } from "../../../core/store/typed-rows.ts";
 
 /** A tool of a project, as its MCP clients see it. */
@@ -28,8 +29,8 @@ export interface ToolsRequest {
   principal: Principal;
   persona: PersonaRow;
   requestId: string;
-  /** The number of personas that have asked each other so far: 0 if the caller is none. */
-  depth: number;
+  /** The personas that have asked each other so far. */
+  chain: AskChain;
   /** Names or patterns of the tools that the caller allows; all if undefined. */
   allow: readonly string[] | undefined;
 }

@@ -3,6 +3,7 @@ import type { AppError } from "../../../../errors.ts";
 import { isDialect, type Operation, operations } from "../../../../wire/dialects/operations.ts";
 import type { Principal } from "../../../core/access/policy.ts";
 import { principalAt } from "../../../core/access/principals.ts";
+import type { AskChain } from "../../../core/ask-chain.ts";
 import { capabilitiesOf } from "../../../core/capabilities.ts";
 import type { PersonaRow } from "../../../core/store/typed-rows.ts";
 import { endReason } from "../../attempt.ts";
@@ -29,12 +30,14 @@ export interface PersonaCall {
   principal: Principal;
   requestId: string;
   httpRequest: Request;
-  /** The number of personas that have asked each other so far: 0 if the caller is none. */
-  depth: number;
+  /** The personas that have asked each other so far. */
+  chain: AskChain;
   /** Names or patterns of the tools that the caller allows; all if undefined. */
   allow: readonly string[] | undefined;
   /** Called before the last bytes of a streamed answer are sent. */
   onLastBytes(): void;
+  /** Called before each round of tools with their names. */
+  onTools?(names: readonly string[]): void;
 }
 
 /** A request of a persona with the tools of its project. */
@@ -96,6 +99,7 @@ export class ToolCalls {
         inference.rememberAnswer(call.principal.id, request, { id: answerId, output: output as unknown[] });
       },
       onLastBytes: call.onLastBytes,
+      ...(call.onTools && { onTools: call.onTools }),
       publicError: transportFailure,
     });
     return { request, loop };

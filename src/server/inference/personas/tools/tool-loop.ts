@@ -44,6 +44,8 @@ export interface ToolLoopOptions {
   onComplete(answer: Record<string, unknown>): void;
   /** Called before the last bytes of a streamed answer are sent. */
   onLastBytes(): void;
+  /** Called before each round of tools with their names. */
+  onTools?(names: readonly string[]): void;
   /** Returns any error as the caller may see it. */
   publicError(error: unknown): AppError;
 }
@@ -193,6 +195,7 @@ export class ToolLoop {
       end.abort();
     });
     try {
+      this.#options.onTools?.(calls.map(({ tool }) => tool.name));
       if (gone.signal.aborted) end.abort();
       await runTools(calls, open, budget, onResult, end.signal);
     } finally {
