@@ -25,9 +25,10 @@ export function runtimeFault(start: FailedStart): string | undefined {
   return parsePackage(start.packageName).registry === "npm" ? nodeFault(start) : pythonFault(start);
 }
 
-/** npm warns of a Node.js that is too old only while it installs, so the package itself is asked. */
-function nodeFault({ packageName, folder, nodeVersion }: FailedStart): string | undefined {
-  const wanted = wantedNode(join(folder, ".npm/_npx"), parsePackage(packageName).name);
+/** npm warns of a Node.js that is too old only while it installs, so the package itself is asked first. */
+function nodeFault({ packageName, folder, lines, nodeVersion }: FailedStart): string | undefined {
+  const { name } = parsePackage(packageName);
+  const wanted = wantedNode(join(folder, ".npm/_npx"), name) ?? warnedOf(lines.join("\n"), name);
   const version = wanted === undefined ? undefined : nodeVersion();
   if (version === undefined || Bun.semver.satisfies(version, wanted!)) return undefined;
   return `the package needs Node.js ${wanted}, and this host has ${version}`;
@@ -43,6 +44,14 @@ function wantedNode(installations: string, name: string): string | undefined {
     }
   } catch {}
   return undefined;
+}
+
+/** Returns the range in npm's warning about a package. */
+function warnedOf(text: string, name: string): string | undefined {
+  const warnings = text.matchAll(
+    /EBADENGINE +package: '([^']+)@[^'@]+',\n[^\n]*EBADENGINE +required: \{ node: '([^']+)'/g,
+  );
+  return [...warnings].find(([, found]) => found === name)?.[2]?.slice(0, 100);
 }
 
 /** The words of uv about a version of Python that it neither finds nor can download. */

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { engineEnvironment } from "../containers/engines.ts";
 import { findProgram } from "../find-program.ts";
 import { outsideName } from "../outside-processes.ts";
@@ -43,8 +44,9 @@ export function systemdLevel(own: Readonly<Record<string, string | undefined>>):
       // The program gets them back only where it declares them.
       const hidden = manager.flatMap(([variable]) => (env[variable] === undefined ? ["-u", variable] : []));
       const command = hidden.length === 0 ? argv : ["env", ...hidden, ...argv];
+      const options = [`--unit=${name}`, ...boundTo(ownService()), ...properties(limits)];
       return {
-        argv: ["systemd-run", ...scope, `--unit=${name}`, ...properties(limits), "--", ...command],
+        argv: ["systemd-run", ...scope, ...options, "--", ...command],
         env: { ...env, ...Object.fromEntries(manager) },
         cwd: folder,
         hasMonitor: false,
@@ -59,6 +61,23 @@ const missing = {
   reason: "systemd-run is not installed",
   hint: "the scope needs a machine that runs systemd, and for ordinary users a session of theirs: loginctl enable-linger",
 } as const;
+
+/** Returns the service of systemd that this process belongs to; undefined for a process of somebody's session. */
+function ownService(): string | undefined {
+  try {
+    const groups = readFileSync("/proc/self/cgroup", "utf8");
+    const path = /^\d+:name=systemd:(.*)$/m.exec(groups)?.[1] ?? /^0::(.*)$/m.exec(groups)?.[1];
+    return /\/([\w:.@\\-]+\.service)$/.exec(path ?? "")?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Has a scope end after the service of mcpctl, also when that was killed. Programs outlive the calls under way. */
+function boundTo(service: string | undefined): string[] {
+  if (service === undefined) return [];
+  return ["-p", `BindsTo=${service}`, "-p", `Before=${service}`, "-p", "TimeoutStopSec=5"];
+}
 
 function properties({ memoryMb, cpus, pids }: ResourceLimits): string[] {
   return [

@@ -26,6 +26,19 @@ describe("a package of npm that does not start", () => {
     );
   });
 
+  it("names it also when the installation did not come to its end, by the warning of npm", () => {
+    const warning = (name: string, range: string) => [
+      "npm warn EBADENGINE Unsupported engine {",
+      `npm warn EBADENGINE   package: '${name}',`,
+      `npm warn EBADENGINE   required: { node: '${range}' },`,
+      "npm warn EBADENGINE   current: { node: 'v20.20.2', npm: '11.19.1' }",
+    ];
+    const lines = [...warning("other@1.0.0", ">=24"), ...warning("@bytebase/dbhub@1.4.0", ">=22.5.0")];
+    const start = { packageName: "npm:@bytebase/dbhub@1.4.0", folder: "/none", lines };
+    expect(runtimeFault({ ...start, nodeVersion: () => "20.20.2" })).toContain("needs Node.js >=22.5.0, and");
+    expect(runtimeFault({ ...start, nodeVersion: () => "22.23.5" })).toBeUndefined();
+  });
+
   it("does not blame a Node.js that is new enough, is not there, or that nobody asks for", () => {
     expect(faultOf(installedPackage("@bytebase/dbhub", ">=22.5.0"), "22.23.5")).toBeUndefined();
     expect(faultOf(installedPackage("@bytebase/dbhub", ">=22.5.0"), undefined)).toBeUndefined();
