@@ -58,10 +58,13 @@ describe.skipIf(against !== undefined)("mcpctl agent install under a real system
     expect(shown("ActiveState")).toBe("active");
   });
 
-  it("is not started again when its login is gone", async () => {
+  it("goes on for the tools of its machine when its token is deleted, and its log says so", async () => {
+    const restarts = shown("NRestarts");
     machine.must("mcpctl delete token agent");
-    await expect.poll(() => shown("ActiveState")).toBe("failed");
-    expect(shown("ExecMainStatus")).toBe("4");
+    const log = () => machine.must(`journalctl _UID=${user} -o cat --no-pager`);
+    await expect.poll(log).toContain("the bearer is no longer valid");
+    expect(shown("ActiveState")).toBe("active");
+    expect(shown("NRestarts")).toBe(restarts);
   });
 
   it("is removed by uninstall", () => {
