@@ -72,6 +72,8 @@ export interface ProviderError {
   meaning?: ErrorMeaning;
   /** Every field that the provider sent, for callers of its own dialect. No keys are in it. */
   fields: Readonly<Record<string, unknown>>;
+  /** Headers of its response that tell the limits of its account. */
+  headers?: Readonly<Record<string, string>>;
 }
 
 /** The meaning of an error, which each dialect says in its own words. */

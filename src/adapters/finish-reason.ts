@@ -18,6 +18,8 @@ const known: Readonly<Record<string, FinishReason>> = {
   complete: "stop",
   completed: "stop",
   length: "length",
+  // A gateway that passes on the status of responses: https://github.com/theopenco/llmgateway/pull/1682
+  incomplete: "length",
   max_tokens: "length",
   max_output_tokens: "length",
   // Mistral: the context is full.

@@ -15,6 +15,7 @@ import { ToolSlots } from "../translation/tool-slots.ts";
 import type { AnswerShapes } from "./types.ts";
 
 export const chatShapes: AnswerShapes = {
+  dialect: "chat",
   faultIn(body) {
     const answer = (isObject(body) ? body : {}) as ChatCompletion & { object?: string };
     if (isChatError(answer)) return reportedFault(answer);

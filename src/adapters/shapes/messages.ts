@@ -13,6 +13,7 @@ import { toolInput } from "../translation/tool-arguments.ts";
 import type { AnswerShapes } from "./types.ts";
 
 export const messagesShapes: AnswerShapes = {
+  dialect: "messages",
   faultIn(body) {
     const answer = (isObject(body) ? body : {}) as MessagesAnswer & { type?: string; error?: unknown };
     if (answer.type === "error" || answer.error) return reportedFault(answer);

@@ -9,6 +9,7 @@ interface Item extends Record<string, unknown> {
 }
 
 export const responsesShapes: AnswerShapes = {
+  dialect: "responses",
   faultIn(body) {
     const answer = isObject(body) ? body : {};
     if (answer.error || answer.status === "failed") return reportedFault(answer);

@@ -5,6 +5,7 @@ import { isObject } from "../../wire/json.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
 import { Pieces } from "../../wire/pieces.ts";
 import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
+import { inDialect } from "./foreign-answer.ts";
 import { areJsonLines, JsonLines } from "./json-lines.ts";
 import { maxParsedBytes, parseAnswerInTurns } from "./parse-answer.ts";
 import type { AnswerShapes } from "./types.ts";
@@ -89,7 +90,7 @@ export class WholeAnswerPipe implements StreamPipe {
     if (!this.#lines) this.#keep(this.#passLines(true));
     if (this.#lines) return;
     const text = this.#bytes.take().toString();
-    const body = await parseAnswerInTurns(text, true);
+    const body = inDialect(await parseAnswerInTurns(text, true), this.#shapes.dialect);
     this.#fault = this.#shapes.faultIn(body);
     if (this.#fault || !isObject(body)) return;
     if (text.length > turnBytes) await nextTurn();

@@ -26,7 +26,15 @@ const hints: Readonly<Record<Dialect, readonly string[]>> = {
     ...["/prompt_cache_key", "/prompt_cache_retention", "/prompt_cache_options"],
     // Of OpenRouter, Groq, Mistral, vLLM and others: routing, and the form of reasoning.
     ...["/provider", "/route", "/transforms", "/models", "/usage", "/include_reasoning", "/reasoning_format"],
-    ...["/safe_prompt", "/cache_prompt", "/chat_template_kwargs", "/extra_body", "/client_metadata"],
+    ...[
+      "/safe_prompt",
+      "/cache_prompt",
+      "/chat_template_kwargs",
+      "/enable_thinking",
+      "/thinking_budget",
+      "/extra_body",
+      "/client_metadata",
+    ],
   ],
   messages: [...["/cache_control", "/context_management", "/diagnostics", "/betas", "/user_profile_id"]],
   responses: [

@@ -204,6 +204,8 @@ export function errorResponse(
     logUnexpected(defect, requestId);
     response = Response.json(errorBody(publicError(defect), requestId), { status: 500 });
   }
+  for (const [name, value] of Object.entries(error.provider?.headers ?? {}))
+    response.headers.set(name, value);
   nameRequest(response, requestId, path);
   if (error.retryAfter !== undefined)
     response.headers.set("retry-after", String(Math.ceil(error.retryAfter)));

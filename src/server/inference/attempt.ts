@@ -1,4 +1,5 @@
 import { nativePathFor } from "../../adapters/index.ts";
+import { inAskedFormat } from "../../adapters/passthrough/embedding-format.ts";
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
 import { passedUsage } from "../../adapters/passthrough/passed.ts";
 import { responsesAnswer } from "../../adapters/passthrough/responses.ts";
@@ -20,6 +21,7 @@ import { capabilitiesOf } from "../core/capabilities.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
 import type { Span } from "../observability/traces.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
+import { jsonHeaders, limitHeaders, noLimits, withAnswerHeaders } from "./answer-headers.ts";
 import type { CallContext, InferenceDeps } from "./call.ts";
 import { sentForm, sentRequest } from "./estimated-usage.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
@@ -134,10 +136,7 @@ export async function attempt(
         context.onAnswer(answer, prepared.llm);
       },
     });
-    const options =
-      prepared.providerRequest.dropped.length === 0
-        ? streamHeaders
-        : { headers: { ...streamHeaders.headers, ...droppedHeader(prepared) } };
+    const options = answerOptions(streamHeaders, prepared, response, key);
     return new Response(body instanceof Promise ? await body : body, options);
   } catch (error) {
     leaveQueue();
@@ -165,9 +164,13 @@ function learn(
   return refusal ? learned.learn(refusal, request) : learned.learnFromHead(response.headers, request);
 }
 
-/** Returns the header that names the fields that were left out; none where all were sent. */
-function droppedHeader({ providerRequest: { dropped } }: PreparedCall): Record<string, string> {
-  return dropped.length > 0 ? { "x-mcpctl-dropped": dropped.join(", ") } : {};
+function answerOptions(
+  options: { headers: Readonly<Record<string, string>> },
+  { request, providerRequest: { dropped } }: PreparedCall,
+  response: ProviderResponse,
+  key: string | undefined,
+) {
+  return withAnswerHeaders(options, dropped, request.persona ? noLimits : limitHeaders(response, key));
 }
 
 /** Sends a call, whose large request is completed before. Resolves with the head of the response. */
@@ -326,14 +329,13 @@ async function wholeResponse(
   leaveQueue: () => void,
 ): Promise<Response> {
   const { request, operation, translation } = prepared;
-  const { record, onAnswer } = context;
+  const { record } = context;
   const bytes = await heldBody(response, answers, context, isDialect(operation));
   leaveQueue();
   record.received.addWhole(bytes);
   const dialect = dialectOfAnswer(operation, prepared);
-  const read = isDialect(operation)
-    ? wholeAnswer(bytes, dialect, translation !== undefined)
-    : otherAnswer(bytes);
+  const isOther = !isDialect(operation);
+  const read = isOther ? otherAnswer(bytes) : wholeAnswer(bytes, dialect, translation !== undefined);
   const answer = read instanceof Promise ? await read : read;
   const { body, fault } = answer;
   if (fault) throw providerFailure(fault.status ?? 502, fault, dialects[dialect].family, key);
@@ -344,16 +346,17 @@ async function wholeResponse(
     await keepAnswer(context, prepared.llm, body);
   await record.close(200, isPassed(operation) ? passedUsage(body, operation) : dialects[dialect].usage(body));
   const remembered = responsesAnswer(operation === "responses" ? (translated ?? body) : body);
-  if (remembered) onAnswer(remembered, prepared.llm);
+  if (remembered) context.onAnswer(remembered, prepared.llm);
   if (isLarge) await nextTurn();
-  if (translated) return Response.json(translated, { headers: droppedHeader(prepared) });
+  const options = answerOptions(jsonHeaders, prepared, response, key);
+  if (translated) return Response.json(translated, options);
+  const vectors =
+    operation === "embeddings"
+      ? await inAskedFormat(answer.text, request.body["encoding_format"])
+      : undefined;
   const untranslated = request.persona ? withModel(answer.text, body, requestedName(prepared)) : answer.bytes;
-  if (prepared.providerRequest.dropped.length === 0) return new Response(untranslated, jsonHeaders);
-  const headers = { ...jsonHeaders.headers, ...droppedHeader(prepared) };
-  return new Response(untranslated, { headers });
+  return new Response(vectors ?? untranslated, options);
 }
-
-const jsonHeaders = { headers: { "content-type": "application/json" } };
 
 /** Returns the dialect in which the provider answers. */
 function dialectOfAnswer(operation: Operation, { translation }: PreparedCall): Dialect {

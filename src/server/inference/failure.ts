@@ -11,6 +11,7 @@ import { redact } from "../core/redact.ts";
  * becomes 502. So does a redirect, which is never followed (T06), and a status that HTTP does not have.
  *
  * @param family the family of the provider's dialect
+ * @param headers the headers of its response that the caller gets
  */
 export function providerFailure(
   status: number,
@@ -18,6 +19,7 @@ export function providerFailure(
   family: ProviderError["family"],
   key: string | undefined,
   retryAfter = fault.retryAfter,
+  headers: Readonly<Record<string, string>> = {},
 ): AppError {
   const { meaning } = fault;
   if (meaning?.is === "credential" || status === 401) {
@@ -41,6 +43,7 @@ export function providerFailure(
       family,
       ...(fault.type && { type: redact(fault.type, key) }),
       ...(meaning && { meaning }),
+      headers,
       fields: withoutKeys(fault.fields ?? {}, key) as Record<string, unknown>,
     },
   });

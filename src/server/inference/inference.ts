@@ -169,6 +169,12 @@ export class Inference {
         visibleError,
       };
       const response = this.#try(context);
+      if (call.operation === "count_tokens")
+        return await response.catch((error: AppError) => {
+          // Many relays of Anthropic have no such path.
+          if (![404, 405, 501].includes(error.status)) throw error;
+          return estimatedTokens(candidates[0]!, request, record);
+        });
       if (!record.facts.streaming || !candidates.some(isHibernating)) return await response;
       return await responseWhileWaking(response, context, this.#deps);
     } catch (thrown) {

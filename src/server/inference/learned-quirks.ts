@@ -117,10 +117,13 @@ function withInner(sent: Record<string, unknown>): Record<string, unknown> {
   return { ...sent, ...Object.fromEntries(inner) };
 }
 
-function wrongRequest(error: AppError, { text, isTranslated, stripUsage, quirks }: RefusedRequest) {
+function wrongRequest(
+  error: AppError,
+  { text, operation, isTranslated, stripUsage, quirks }: RefusedRequest,
+) {
   const sent = parsedObject(text);
   if (!isObject(sent)) return undefined;
-  const own = stripUsage ? ["stream_options"] : [];
+  const own = stripUsage ? ["stream_options"] : operation === "embeddings" ? ["encoding_format"] : [];
   const refusal = {
     status: error.status,
     message: error.message,

@@ -2,6 +2,7 @@ import type { Adapter } from "../../adapters/types.ts";
 import type { AppError } from "../../errors.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
+import { limitHeaders } from "./answer-headers.ts";
 import { providerFailure, retryAfterOf } from "./failure.ts";
 
 const maxErrorBytes = 64 * 1024;
@@ -26,6 +27,7 @@ export async function refusalOf(
     dialects[adapter.dialect].family,
     key,
     retryAfterOf(response.headers) ?? fault.retryAfter,
+    limitHeaders(response, key),
   );
 }
 

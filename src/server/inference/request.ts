@@ -1,4 +1,4 @@
-import { fittedFields, leftOutFields } from "../../adapters/passthrough/fitted-fields.ts";
+import { type FieldNames, fittedFields, leftOutFields } from "../../adapters/passthrough/fitted-fields.ts";
 import { passthroughs } from "../../adapters/passthrough/index.ts";
 import type { Quirks } from "../../adapters/quirks/types.ts";
 import { droppedFields } from "../../adapters/translation/dropped-fields.ts";
@@ -94,7 +94,8 @@ function convertedRequest(
       quirks,
     );
     if (isRenamed) changes["model"] = model;
-    return { path, text: spliceTopLevel(text, scan, changes), stripUsage: false, dropped: nothing };
+    const names = operation === "embeddings" ? withoutFormat(body, quirks) : undefined;
+    return { path, text: spliceTopLevel(text, scan, changes, names), stripUsage: false, dropped: nothing };
   }
   dialects[operation].checkRequest(body);
   if (translation) {
@@ -106,6 +107,15 @@ function convertedRequest(
   const names = fittedFields(operation, body, quirks);
   const sent = spliceTopLevel(text, scan, changes, names);
   return { path, text: sent, stripUsage, dropped: names ? leftOutFields(names, body) : nothing };
+}
+
+/** Leaves out a format that the provider refused: the answer gets it here. */
+function withoutFormat(
+  { encoding_format }: Record<string, unknown>,
+  { without }: Quirks,
+): FieldNames | undefined {
+  const isRefused = encoding_format !== undefined && without?.includes("encoding_format");
+  return isRefused ? new Map([["encoding_format", null]]) : undefined;
 }
 
 function translatedText(

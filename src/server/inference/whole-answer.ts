@@ -1,5 +1,6 @@
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
 import { faultOf } from "../../adapters/provider-fault.ts";
+import { inDialect } from "../../adapters/shapes/foreign-answer.ts";
 import { answerShapes, shapeOf } from "../../adapters/shapes/index.ts";
 import { areJsonLines, eventsOfLines } from "../../adapters/shapes/json-lines.ts";
 import { isOllamaLine } from "../../adapters/shapes/ollama-lines.ts";
@@ -49,15 +50,13 @@ export function wholeAnswer(
   if (hasTwoValues(bytes) && areJsonLines(bytes, true)) return collected(eventsOfLines(bytes), dialect);
   const plain = withoutMark(bytes);
   const text = plain.toString("utf8");
-  const read = (body: unknown): ReadAnswer | Promise<ReadAnswer> =>
-    isOllamaLine(body)
-      ? collected(eventsOfLines(plain), dialect)
-      : {
-          body,
-          text,
-          bytes: plain as Uint8Array<ArrayBuffer>,
-          fault: answerShapes[dialect].faultIn(body),
-        };
+  const read = (sent: unknown): ReadAnswer | Promise<ReadAnswer> => {
+    if (isOllamaLine(sent)) return collected(eventsOfLines(plain), dialect);
+    const body = inDialect(sent, dialect);
+    const fault = answerShapes[dialect].faultIn(body);
+    if (body === sent) return { body, text, bytes: plain as Uint8Array<ArrayBuffer>, fault };
+    return { ...written(body), fault };
+  };
   return isLargeAnswer(text) ? parseAnswerInTurns(text, exact).then(read) : read(parseAnswer(text, exact));
 }
 
@@ -101,6 +100,11 @@ async function collected(stream: Buffer, dialect: Dialect): Promise<ReadAnswer> 
   if (!watch.fault && !watch.finished)
     throw new AppError("provider_error", "the provider closed the stream before its response was complete");
   const body = answerShapes[dialect].toWhole([...events, ...parser.end()]);
+  return { ...written(body), fault: watch.fault };
+}
+
+/** Returns an answer that is not in the provider's own bytes. */
+function written(body: unknown): Omit<ReadAnswer, "fault"> {
   const text = JSON.stringify(body);
-  return { body, text, bytes: new TextEncoder().encode(text), fault: watch.fault };
+  return { body, text, bytes: new TextEncoder().encode(text) };
 }

@@ -1,4 +1,5 @@
 import type { Quirks } from "../../quirks/types.ts";
+import { withoutForeignBlocks } from "../foreign-blocks.ts";
 import { placedMessages } from "../halves.ts";
 import { pairedCalls } from "../paired-calls.ts";
 import {
@@ -53,7 +54,7 @@ export function conversation(
   const system: Block[] = [];
   const turns: Turn[] = [];
   const ids = new HistoryCallIds();
-  const paired = pairedCalls(placedMessages(messages));
+  const paired = pairedCalls(withoutForeignBlocks(placedMessages(messages)));
   const lastAnswer = paired.findLastIndex(({ message }) => message.role === "assistant");
   for (const [index, { message, path }] of paired.entries()) {
     switch (message.role) {

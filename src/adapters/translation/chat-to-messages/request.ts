@@ -12,6 +12,7 @@ import {
   refuseOthers,
   textAt,
 } from "../request-fields.ts";
+import { requestedEffort } from "../requested-effort.ts";
 import { keepFewMarks } from "./cache-marks.ts";
 import type { Block } from "./content.ts";
 import { callsWithoutThinking, conversation } from "./conversation.ts";
@@ -25,7 +26,7 @@ const usualMaxTokens = 4_096;
 const known = [
   ...["model", "messages", "max_tokens", "max_completion_tokens", "stop", "stream", "stream_options"],
   ...["temperature", "top_p", "tools", "tool_choice", "parallel_tool_calls"],
-  ...["response_format", "reasoning_effort", "service_tier", "user", "safety_identifier"],
+  ...["response_format", "reasoning_effort", "reasoning", "service_tier", "user", "safety_identifier"],
   // Anthropic's own fields, which some chat clients send.
   ...["top_k", "thinking", "cache_control"],
   ...hintsOf("chat"),
@@ -60,7 +61,7 @@ export function messagesRequest(body: Fields, model: string, quirks: Quirks): Fi
   const requestedTokens = maxTokensOf(body) ?? maxOutputTokens ?? usualMaxTokens;
   const maxTokens = Math.min(requestedTokens, maxOutputTokens ?? requestedTokens);
   const allowed = { thinking: !isToolForced, budget: !callsWithoutThinking(messages) };
-  const { effort, ...reasoning } = reasoningOf(body.reasoning_effort, quirks, maxTokens, allowed);
+  const { effort, ...reasoning } = reasoningOf(requestedEffort(body), quirks, maxTokens, allowed);
   const thinking = isGiven(body.thinking) ? objectAt(body.thinking, "/thinking") : reasoning.thinking;
   const outputConfig = { ...(effort && { effort }), ...(requested.format && { format: requested.format }) };
   const stop = stopSequences(body.stop);

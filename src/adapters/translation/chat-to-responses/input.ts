@@ -1,4 +1,5 @@
 import { isObject } from "../../../wire/json.ts";
+import { withoutForeignBlocks } from "../foreign-blocks.ts";
 import { placedMessages } from "../halves.ts";
 import { pairedCalls } from "../paired-calls.ts";
 import {
@@ -30,7 +31,7 @@ export function inputOf(messages: unknown, takesSealed: boolean): { instructions
   const instructions: string[] = [];
   const input: Fields[] = [];
   const customCalls = new Set<unknown>();
-  const paired = pairedCalls(placedMessages(messages));
+  const paired = pairedCalls(withoutForeignBlocks(placedMessages(messages)));
   const lastAnswer = paired.findLastIndex(({ message }) => message.role === "assistant");
   for (const [index, { message, path }] of paired.entries()) {
     const { role, content } = message;

@@ -11,6 +11,7 @@ import {
   refused,
   refuseOthers,
 } from "../request-fields.ts";
+import { requestedEffort } from "../requested-effort.ts";
 import { inputOf } from "./input.ts";
 import { toolsOf } from "./tools.ts";
 
@@ -26,7 +27,7 @@ const passed = [
 const known = [
   ...["model", "messages", "max_tokens", "max_completion_tokens", "stream", "stream_options"],
   ...["temperature", "top_p", "tools", "tool_choice", "parallel_tool_calls"],
-  ...["response_format", "reasoning_effort", ...passed, ...hintsOf("chat")],
+  ...["response_format", "reasoning_effort", "reasoning", ...passed, ...hintsOf("chat")],
 ];
 
 /** Fields without a counterpart, and the values with which they ask for nothing. */
@@ -72,7 +73,7 @@ export function responsesRequest(body: Fields, model: string, quirks: Quirks): F
     ...limitOf(body, quirks),
     ...samplingOf(body, quirks),
     ...toolsOf(body),
-    ...reasoningOf(body.reasoning_effort, quirks),
+    ...reasoningOf(requestedEffort(body), quirks),
     ...(!isEmpty(text) && { text }),
     store: false,
     ...(takesSealed && { include: ["reasoning.encrypted_content"] }),
