@@ -1,8 +1,9 @@
 import { nextTurn } from "../../../../wire/next-turn.ts";
 import { JsonOutlineReader, looksLikeJson } from "./json-outline.ts";
+import { LabelWriter } from "./labels.ts";
 import type { Outline, OutlineReader } from "./outline.ts";
 import { plainEnd } from "./plain-cut.ts";
-import { TextOutlineReader } from "./text-outline.ts";
+import { maxHeading, TextOutlineReader } from "./text-outline.ts";
 import { sizeBetween, sizeUpTo } from "./written-size.ts";
 
 /** A piece of one of the texts: from `start` up to `end`. */
@@ -18,16 +19,8 @@ export interface Part {
   pieces: TextPiece[];
   /** The written size, in bytes. */
   size: number;
-  /** The place of its first piece in the outline of its text, and that of its end; undefined if there is none. */
-  from?: Place | undefined;
-  to?: Place | undefined;
-}
-
-/** A place in an outline: the beginning of the block of this index. */
-export interface Place {
-  outline: Outline;
-  index: number;
-  isJson: boolean;
+  /** The place of the part in the texts, for people; empty if there is nothing to say. */
+  label: string;
 }
 
 export interface CutOptions {
@@ -103,7 +96,10 @@ class Packer {
   readonly #parts: Part[] = [];
   #pieces: TextPiece[] = [];
   #used = 0;
-  #from: Place | undefined;
+  /** The block at which the part begins. */
+  #from: number | undefined;
+  /** Writes the labels of the text at hand; undefined for one that stays whole. */
+  #labels: LabelWriter | undefined;
   /** Characters that were looked at without structure since the last turn of the event loop. */
   #looked = 0;
 
@@ -117,6 +113,7 @@ class Packer {
     const size = sizeUpTo(text, this.#size - textOverhead) + textOverhead;
     if (size > this.#size) return false;
     if (this.#used + size > this.#size) this.#flush(undefined);
+    this.#labels = undefined;
     this.#pieces.push({ text: index, start: 0, end: text.length });
     this.#used += size;
     return true;
@@ -134,16 +131,17 @@ class Packer {
     const { offsets, sizes, ranks, length } = outline;
     const offsetAt = (at: number) => (at < 0 ? 0 : at === length ? text.length : offsets[at]!);
     const sizeBefore = (at: number) => (at < 0 ? 0 : at === length ? size : sizes[at]!);
-    const place = (at: number): Place | undefined =>
-      at < 0 || at === length ? undefined : { outline, index: at, isJson };
-    const sectionRank = this.#bySection && !isJson ? sectionRankOf(ranks) : 0;
+    const sectionRank = this.#bySection && !isJson ? sectionRankOf(outline) : 0;
     let piece: TextPiece = this.#begin(index, 0, undefined);
+    const labels = new LabelWriter(text, outline, isJson);
     const cutAt = (offset: number, at: number | undefined) => {
       piece.end = offset;
-      const where = at === undefined ? undefined : place(at);
-      this.#flush(where);
-      piece = this.#begin(index, offset, where);
+      const block = at === undefined || at < 0 ? undefined : at;
+      this.#flush(block);
+      this.#labels = labels;
+      piece = this.#begin(index, offset, block);
     };
+    this.#labels = labels;
     // The ranges that are left, the next one last.
     const left = rangesIn(ranks, -1, length).reverse();
     for (let range = left.pop(); range; range = left.pop()) {
@@ -192,7 +190,7 @@ class Packer {
     }
   }
 
-  #begin(text: number, start: number, from: Place | undefined): TextPiece {
+  #begin(text: number, start: number, from: number | undefined): TextPiece {
     const piece = { text, start, end: start };
     if (this.#pieces.length === 0) this.#from = from;
     this.#pieces.push(piece);
@@ -200,12 +198,20 @@ class Packer {
     return piece;
   }
 
-  #flush(to: Place | undefined): void {
+  /** @param to the block before which the part ends; undefined if it ends inside one, or with a text */
+  #flush(to: number | undefined): void {
     const pieces = this.#pieces.filter(({ start, end }) => end > start);
-    if (pieces.length > 0) this.#parts.push({ pieces, size: this.#used, from: this.#from, to });
+    if (pieces.length > 0) this.#parts.push({ pieces, size: this.#used, label: this.#labelOf(pieces, to) });
     this.#pieces = [];
     this.#used = 0;
     this.#from = undefined;
+  }
+
+  #labelOf(pieces: readonly TextPiece[], to: number | undefined): string {
+    const { text, start } = pieces[0]!;
+    const last = pieces.at(-1)!.text;
+    if (last > text) return `texts ${text + 1}-${last + 1}`;
+    return this.#labels?.label(start, this.#from, to) ?? `text ${text + 1}`;
   }
 }
 
@@ -224,7 +230,11 @@ function rangesIn(ranks: readonly number[], from: number, to: number): Range[] {
 }
 
 /** Returns the rank of the largest headings of which there are several; 0 if there are none. */
-function sectionRankOf(ranks: readonly number[]): number {
-  for (let rank = 1; rank <= 6; rank++) if (ranks.filter((one) => one === rank).length > 1) return rank;
-  return 0;
+function sectionRankOf({ ranks, length }: Outline): number {
+  const counts = Array(maxHeading + 1).fill(0);
+  for (let at = 0; at < length; at++) if (ranks[at]! <= maxHeading) counts[ranks[at]!]++;
+  return Math.max(
+    0,
+    counts.findIndex((count) => count > 1),
+  );
 }

@@ -1,5 +1,5 @@
 import { maxRank, Outline, type OutlineReader } from "./outline.ts";
-import { sizeAt } from "./written-size.ts";
+import { asciiSizes, sizeAt } from "./written-size.ts";
 
 const quote = 34;
 const comma = 44;
@@ -39,7 +39,7 @@ export class JsonOutlineReader implements OutlineReader {
     let isString = this.#isString;
     for (; at < end; at++) {
       const code = text.charCodeAt(at);
-      size += sizeAt(text, at);
+      size += code < 128 ? asciiSizes[code]! : sizeAt(text, at);
       if (isString) {
         if (code === quote) isString = false;
         else if (code === backslash && at + 1 < text.length) size += sizeAt(text, ++at);

@@ -1,72 +1,98 @@
-import type { Part, Place } from "./cut.ts";
+import type { Outline } from "./outline.ts";
 import { headingAt, maxHeading } from "./text-outline.ts";
 
 /** The most characters of a key or heading in a label. */
 const maxName = 50;
 
 /**
- * Returns the place of a part in the texts: `.users[30:60]` as jq writes it, `Install, lines 120-240`, `texts 3-7`. Empty
- * if the part has no structure.
+ * Tells where parts of a text are: `.users[30:60]` as jq writes it, or `Install, lines 120-240`. The parts must come in
+ * their order, so that all of them cost one walk through the outline.
  */
-export function labelOf({ pieces, from, to }: Part, texts: readonly string[]): string {
-  const { text: index, start } = pieces[0]!;
-  const last = pieces.at(-1)!.text;
-  if (last > index) return `texts ${index + 1}-${last + 1}`;
-  const text = texts[index]!;
-  const known = from ?? to;
-  if (!known) return texts.length > 1 ? `text ${index + 1}` : "";
-  if (known.isJson) return from ? jsonLabel(text, from, to) : start === 0 ? firstItems(to!) : "";
-  return [headingOf(text, start, from), linesOf(start, from, to)].filter((one) => one !== "").join(", ");
-}
+export class LabelWriter {
+  readonly #text: string;
+  readonly #outline: Outline;
+  readonly #isJson: boolean;
+  /** The latest block of each rank up to the place at hand. */
+  readonly #latest: number[] = [];
+  #walked = 0;
 
-function linesOf(start: number, from: Place | undefined, to: Place | undefined): string {
-  const first = from ? from.outline.ordinals[from.index]! + 1 : start === 0 ? 1 : undefined;
-  if (first === undefined) return "";
-  return to ? `lines ${first}-${to.outline.ordinals[to.index]!}` : `from line ${first}`;
-}
-
-/** Returns the heading that a part begins with or continues; empty if there is none. */
-function headingOf(text: string, start: number, from: Place | undefined): string {
-  if (headingAt(text, start) > 0) return headingAtLine(text, start);
-  if (!from) return "";
-  const { ranks, offsets } = from.outline;
-  for (let at = from.index; at >= 0; at--)
-    if (ranks[at]! <= maxHeading) return headingAtLine(text, offsets[at]!);
-  return "";
-}
-
-function headingAtLine(text: string, offset: number): string {
-  const [line = ""] = text.slice(offset, offset + 4 * maxName).split("\n");
-  return shortName(line.replace(/^#+\s*/, ""));
-}
-
-/** Returns the label of a part at the beginning of JSON. */
-function firstItems({ outline, index }: Place): string {
-  const isList = outline.ranks[index] === 1 && !outline.keyed[index];
-  return isList ? `.[0:${outline.ordinals[index]}]` : "";
-}
-
-function jsonLabel(text: string, from: Place, to: Place | undefined): string {
-  const { outline, index } = from;
-  const { ranks, ordinals, keyed } = outline;
-  const rank = ranks[index]!;
-  let path = "";
-  let wanted = rank - 1;
-  for (let at = index; at >= 0 && wanted > 0; at--) {
-    if (ranks[at] !== wanted) continue;
-    path = `${stepTo(text, from.outline, at)}${path}`;
-    wanted--;
+  constructor(text: string, outline: Outline, isJson: boolean) {
+    this.#text = text;
+    this.#outline = outline;
+    this.#isJson = isJson;
   }
-  if (keyed[index]) return `${path}${stepTo(text, outline, index)}`;
-  const end = to && to.outline === outline && ranks[to.index] === rank ? ordinals[to.index]! : "";
-  return `${path === "" ? "." : path}[${ordinals[index]!}:${end}]`;
-}
 
-/** Returns the step of a path to a block: `.users` or `[3]`. */
-function stepTo(text: string, { keyed, offsets, ordinals }: Place["outline"], at: number): string {
-  if (!keyed[at]) return `[${ordinals[at]}]`;
-  const key = /^\s*"((?:[^"\\]|\\.)*)/.exec(text.slice(offsets[at]!, offsets[at]! + 4 * maxName));
-  return `.${shortName(key?.[1] ?? "")}`;
+  /**
+   * Returns the label of a part; empty if it has no structure.
+   *
+   * @param start where it begins in the text
+   * @param from the block that begins there; undefined if it begins inside one
+   * @param to the block before which it ends; undefined if it ends inside one, or with the text
+   */
+  label(start: number, from: number | undefined, to: number | undefined): string {
+    if (from !== undefined) this.#walk(from);
+    if (!this.#isJson) return this.#textLabel(start, from, to);
+    if (from !== undefined) return this.#jsonLabel(from, to);
+    return start === 0 && to !== undefined ? this.#firstItems(to) : "";
+  }
+
+  #walk(to: number): void {
+    const { ranks } = this.#outline;
+    for (; this.#walked <= to; this.#walked++) {
+      const rank = ranks[this.#walked]!;
+      this.#latest.length = Math.min(this.#latest.length, rank);
+      this.#latest[rank] = this.#walked;
+    }
+  }
+
+  #textLabel(start: number, from: number | undefined, to: number | undefined): string {
+    const { ordinals } = this.#outline;
+    const first = from !== undefined ? ordinals[from]! + 1 : start === 0 ? 1 : undefined;
+    const lines = to === undefined ? `from line ${first}` : `lines ${first}-${ordinals[to]!}`;
+    const heading = this.#headingAt(start, from);
+    return [heading, first === undefined ? "" : lines].filter((one) => one !== "").join(", ");
+  }
+
+  /** Returns the heading that a part begins with or continues; empty if there is none. */
+  #headingAt(start: number, from: number | undefined): string {
+    if (headingAt(this.#text, start) > 0) return this.#lineAt(start);
+    if (from === undefined) return "";
+    for (let rank = maxHeading; rank > 0; rank--) {
+      const index = this.#latest[rank];
+      if (index !== undefined) return this.#lineAt(this.#outline.offsets[index]!);
+    }
+    return "";
+  }
+
+  #lineAt(offset: number): string {
+    const [line = ""] = this.#text.slice(offset, offset + 4 * maxName).split("\n");
+    return shortName(line.replace(/^#+\s*/, ""));
+  }
+
+  #firstItems(to: number): string {
+    const { ranks, keyed, ordinals } = this.#outline;
+    return ranks[to] === 1 && !keyed[to] ? `.[0:${ordinals[to]}]` : "";
+  }
+
+  #jsonLabel(from: number, to: number | undefined): string {
+    const { ranks, ordinals, keyed } = this.#outline;
+    const rank = ranks[from]!;
+    let path = "";
+    for (let above = 1; above < rank; above++) path += this.#stepTo(this.#latest[above]);
+    if (keyed[from]) return path + this.#stepTo(from);
+    const end = to !== undefined && ranks[to] === rank ? ordinals[to]! : "";
+    return `${path === "" ? "." : path}[${ordinals[from]!}:${end}]`;
+  }
+
+  /** Returns the step of a path to a block: `.users` or `[3]`. */
+  #stepTo(index: number | undefined): string {
+    if (index === undefined) return "";
+    const { keyed, offsets, ordinals } = this.#outline;
+    if (!keyed[index]) return `[${ordinals[index]}]`;
+    const begin = offsets[index]!;
+    const key = /^\s*"((?:[^"\\]|\\.)*)/.exec(this.#text.slice(begin, begin + 4 * maxName));
+    return `.${shortName(key?.[1] ?? "")}`;
+  }
 }
 
 /** Returns a name out of a text as a short line. Texts are somebody else's (T211). */

@@ -9,6 +9,8 @@ const grains = 64;
  * blocks in these. Blocks that fit into a part have no places inside: they are not cut.
  */
 export class Outline {
+  /** The number of places. The lists may be longer: places that are not needed are overwritten. */
+  length = 0;
   /** The index in the text of each place. */
   readonly offsets: number[] = [];
   /** The written size of the text before each place. */
@@ -21,34 +23,35 @@ export class Outline {
   /** The highest rank of which each block is wanted by itself: headings. Its blocks are not put together. */
   readonly #kept: number;
   readonly #partSize: number;
-  readonly #latest = new Int32Array(maxRank + 1).fill(-1);
+  readonly #grain: number;
+  /** The latest place of each rank. */
+  readonly #latest: number[] = Array(maxRank + 1).fill(-1);
 
   /** @param partSize the most bytes of a part */
   constructor(partSize: number, kept: number) {
     this.#partSize = partSize;
+    this.#grain = partSize / grains;
     this.#kept = kept;
-  }
-
-  get length(): number {
-    return this.offsets.length;
   }
 
   /** Adds the place at which the next block begins. */
   add(rank: number, offset: number, size: number, ordinal: number, isKeyed: boolean): void {
     const { sizes, ranks } = this;
     const before = this.#latestUpTo(rank);
-    if (size - (before < 0 ? 0 : sizes[before]!) <= this.#partSize) this.#shorten(before + 1);
-    if (rank > this.#kept && before === this.length - 1 && before >= 0 && ranks[before] === rank) {
+    let at = this.length;
+    if (size - (before < 0 ? 0 : sizes[before]!) <= this.#partSize) at = before + 1;
+    if (rank > this.#kept && before >= 0 && before === at - 1 && ranks[before] === rank) {
       const group = before === 0 ? 0 : sizes[before - 1]!;
       const isInside = before === 0 || ranks[before - 1]! <= rank;
-      if (isInside && size - group <= this.#partSize / grains) this.#shorten(before);
+      if (isInside && size - group <= this.#grain) at = before;
     }
-    this.#latest[rank] = this.length;
-    this.offsets.push(offset);
-    sizes.push(size);
-    ranks.push(rank);
-    this.ordinals.push(ordinal);
-    this.keyed.push(isKeyed);
+    this.#latest[rank] = at;
+    this.offsets[at] = offset;
+    sizes[at] = size;
+    ranks[at] = rank;
+    this.ordinals[at] = ordinal;
+    this.keyed[at] = isKeyed;
+    this.length = at + 1;
   }
 
   /** Returns the latest place that begins a block of this rank or of a larger one; -1 if there is none. */
@@ -56,15 +59,9 @@ export class Outline {
     let latest = -1;
     for (let one = 1; one <= rank; one++) {
       const index = this.#latest[one]!;
-      if (index < this.length && this.ranks[index] === one) latest = Math.max(latest, index);
+      if (index > latest && index < this.length && this.ranks[index] === one) latest = index;
     }
     return latest;
-  }
-
-  #shorten(length: number): void {
-    if (length === this.length) return;
-    for (const list of [this.offsets, this.sizes, this.ranks, this.ordinals, this.keyed])
-      list.length = length;
   }
 }
 

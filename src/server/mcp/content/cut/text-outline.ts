@@ -1,5 +1,5 @@
 import { Outline, type OutlineReader } from "./outline.ts";
-import { sizeAt } from "./written-size.ts";
+import { asciiSizes, sizeAt } from "./written-size.ts";
 
 const lineFeed = 10;
 const carriageReturn = 13;
@@ -31,8 +31,9 @@ export class TextOutlineReader implements OutlineReader {
     const end = Math.min(text.length, this.#at + characters);
     let size = this.size;
     for (let at = this.#at; at < end; at++) {
-      size += sizeAt(text, at);
-      if (text.charCodeAt(at) !== lineFeed || at + 1 === text.length) continue;
+      const code = text.charCodeAt(at);
+      size += code < 128 ? asciiSizes[code]! : sizeAt(text, at);
+      if (code !== lineFeed || at + 1 === text.length) continue;
       this.size = size;
       this.#line++;
       this.#begin(at + 1);

@@ -7,7 +7,7 @@ const isFirstHalf = (code: number) => code >= 0xd8_00 && code <= 0xdb_ff;
 const isSecondHalf = (code: number) => code >= 0xdc_00 && code <= 0xdf_ff;
 
 /** The sizes of the characters of ASCII. */
-const asciiSizes = Uint8Array.from(
+export const asciiSizes = Uint8Array.from(
   { length: 128 },
   (_, code) => JSON.stringify(String.fromCharCode(code)).length - 2,
 );

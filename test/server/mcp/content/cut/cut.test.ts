@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cutTexts, fitTogether, type Part } from "../../../../../src/server/mcp/content/cut/cut.ts";
-import { labelOf } from "../../../../../src/server/mcp/content/cut/labels.ts";
 
 const partSize = 600;
 const cut = (texts: string[], bySection = false) => cutTexts(texts, { partSize, bySection });
@@ -127,11 +126,7 @@ describe("parts of texts", () => {
     const text = `# All\n\n${section("A", 6)}${section("B", 7)}\`\`\`\n# no heading\n\`\`\`\n${section("C", 8)}`;
     const parts = await cut([text]);
     expect(parts.map((part) => textsOf([text], part)[0]!.split("\n")[0])).toEqual(["# All", "## B", "## C"]);
-    expect(parts.map((part) => labelOf(part, [text]))).toEqual([
-      "All, lines 1-10",
-      "B, lines 11-22",
-      "C, from line 23",
-    ]);
+    expect(parts.map(({ label }) => label)).toEqual(["All, lines 1-10", "B, lines 11-22", "C, from line 23"]);
   });
 
   it("begin at each of the largest headings if sections are wanted", async () => {
@@ -146,15 +141,15 @@ describe("parts of texts", () => {
 
   it("have labels that tell where they are", async () => {
     const list = JSON.stringify(Array.from({ length: 60 }, (_, i) => ({ id: i, name: `name ${i}` })));
-    const labels = (await cut([list])).map((part) => labelOf(part, [list]));
+    const labels = (await cut([list])).map(({ label }) => label);
     expect(labels[0]).toMatch(/^\.\[0:\d+\]$/);
     expect(labels.at(-1)).toMatch(/^\.\[\d+:\]$/);
     const ends = labels.slice(0, -1).map((one) => one.match(/:(\d+)\]/)![1]);
     expect(labels.slice(1).map((one) => one.match(/\[(\d+):/)![1])).toEqual(ends);
     const nested = JSON.stringify({ ok: true, "us\u202eers": JSON.parse(list) });
-    expect((await cut([nested])).map((part) => labelOf(part, [nested]))[1]).toMatch(/^\.us ers\[\d+:\d+\]$/);
+    expect((await cut([nested])).map(({ label }) => label)[1]).toMatch(/^\.us ers\[\d+:\d+\]$/);
     const many = Array.from({ length: 40 }, (_, i) => `text ${i} ${"x".repeat(60)}`);
-    expect((await cut(many)).map((part) => labelOf(part, many))[0]).toMatch(/^texts 1-\d$/);
+    expect((await cut(many)).map(({ label }) => label)[0]).toMatch(/^texts 1-\d$/);
   });
 
   it("are not made of texts that are small together", () => {
