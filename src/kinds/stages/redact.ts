@@ -8,7 +8,9 @@ export const redact = defineStage({
     patterns: Type.Array(Type.String({ minLength: 1, maxLength: 500 }), {
       minItems: 1,
       maxItems: 50,
-      description: "Regular expressions",
+      description:
+        "Regular expressions, without back references and looking around; ^ and $ are those of lines, and (?i) at the " +
+        "beginning makes one match both cases",
     }),
   },
 });

@@ -165,6 +165,6 @@ export function tool(name: string, more: object = {}): object {
 }
 
 /** A result with one text. */
-export function said(text: string): object {
+export function said(text: string): { content: object[] } {
   return { content: [{ type: "text", text }] };
 }

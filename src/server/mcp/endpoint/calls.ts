@@ -5,15 +5,24 @@ import { impersonationOf, type Principal, tokenIdOf } from "../../core/access/po
 import { ofPrivate } from "../../core/caller.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { Audit } from "../../observability/audit.ts";
+import type { ContentPipeline } from "../content/pipeline.ts";
 import { type ClientExchange, WrittenResult } from "./exchange.ts";
 import type { McpMetrics } from "./mcp-metrics.ts";
 import type { RelayedCalls, ServerRequest } from "./relayed-calls.ts";
 
-/** The thing that a call is about, for the audit log. */
-export type CallSubject = { tool: string } | { prompt: string } | { uri: string } | { task: true };
+/** The thing that a call is about, for the audit log: with a part, if it is one of an earlier result. */
+export type CallSubject =
+  | { tool: string; part?: string }
+  | { prompt: string }
+  | { uri: string }
+  | { task: true };
 
 export interface CallDetails extends ServerRequest {
   subject: CallSubject;
+  /** The definition of the tool. */
+  definition?: JsonObject;
+  /** True if the result is not for a client: it is not cut. */
+  isWhole?: boolean;
   /** Changes the result for the client: its names, and what its era needs. */
   adapt?(result: JsonObject): JsonObject;
   /** Adds to the result, when all else is done with it. */
@@ -24,6 +33,7 @@ export interface McpCallsOptions {
   /** Counts a call of a principal, or refuses it. Throws AppError `too_many_requests`. */
   admit(principal: Principal): void;
   servers: RelayedCalls;
+  content: ContentPipeline;
   audit: Audit;
   metrics: McpMetrics;
   now(): number;
@@ -43,9 +53,12 @@ export class McpCalls {
   /** @throws RpcError for the client */
   async call(exchange: ClientExchange, server: McpServerRow, details: CallDetails): Promise<WrittenResult> {
     const { adapt = (result) => result, complete = async (result) => result, subject } = details;
-    return this.#recorded(exchange, server, subject, async () =>
-      complete(adapt(await this.#options.servers.call(exchange, server, details))),
-    );
+    const { definition, isWhole = false } = details;
+    const source = { server, subject: nameOf(subject), isWhole, ...(definition && { definition }) };
+    return this.answer(exchange, server, subject, async () => {
+      const result = adapt(await this.#options.servers.call(exchange, server, details));
+      return complete(await this.#options.content.apply(exchange, source, result));
+    });
   }
 
   /**
@@ -58,13 +71,19 @@ export class McpCalls {
     subject: CallSubject,
     work: () => Promise<JsonObject>,
   ): Promise<WrittenResult> {
-    return this.#recorded(exchange, undefined, subject, async () => ({
+    return this.answer(exchange, undefined, subject, async () => ({
       resultType: "complete",
       ...(await work()),
     }));
   }
 
-  async #recorded(
+  /**
+   * Answers a call in some way: it counts, and the audit log has it.
+   *
+   * @param server undefined if the call is about the project itself
+   * @throws RpcError for the client
+   */
+  async answer(
     exchange: ClientExchange,
     server: McpServerRow | undefined,
     subject: CallSubject,
@@ -169,6 +188,12 @@ function forEra(result: JsonObject, { era }: ClientExchange): JsonObject {
   if (era === "modern") return result;
   const { resultType, ttlMs, cacheScope, ...rest } = result;
   return rest;
+}
+
+/** Returns the name or URI that a call is about. */
+function nameOf(subject: CallSubject): string {
+  const { tool, prompt, uri } = subject as { tool?: string; prompt?: string; uri?: string };
+  return tool ?? prompt ?? uri ?? "";
 }
 
 function shortened(subject: CallSubject): CallSubject {

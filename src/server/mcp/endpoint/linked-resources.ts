@@ -27,7 +27,12 @@ export function linkedResources(snapshot: () => Snapshot, calls: McpCalls): Read
         throw new RpcError(rpcCodes.invalidRequest, "the client is not asked for a prompt");
       },
     };
-    const { text } = await calls.call(read, server, { params: { uri }, subject: { uri }, mayRepeat: true });
+    const { text } = await calls.call(read, server, {
+      params: { uri },
+      subject: { uri },
+      isWhole: true,
+      mayRepeat: true,
+    });
     const { contents }: { contents?: unknown } = JSON.parse(text);
     const texts = (Array.isArray(contents) ? contents : []).flatMap((one) =>
       isObject(one) && typeof one["text"] === "string" ? [one["text"]] : [],

@@ -2,6 +2,8 @@ import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { paramHeaderFault, paramHeaders } from "../../../mcp/param-headers.ts";
 import type { Era } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import { callForPart, readPartAsResource } from "../content/part-calls.ts";
+import { takePartRequest } from "../content/part-request.ts";
 import { isGateTool } from "../gate/gate-tools.ts";
 import { type AgentTool, agentTools, askNames } from "../offers/agent-tools.ts";
 import { type Offer, type Offered, offerOf } from "../offers/offer.ts";
@@ -71,14 +73,18 @@ function callTool(exchange: ClientExchange, services: EndpointServices): Promise
     const fault = paramHeaderFault(declared, params["arguments"], headers);
     if (fault !== undefined) throw new RpcError(rpcCodes.headerMismatch, fault);
   }
+  const given = params["arguments"];
+  const { request, rest } = offer.cuts ? takePartRequest(definition["inputSchema"], given) : { rest: given };
+  if (request) return callForPart(exchange, tool, request, services.calls, services.parts);
   const annotations = isObject(definition["annotations"]) ? definition["annotations"] : {};
   return briefed(exchange, services, name, (complete) =>
     services.calls.call(exchange, server, {
       complete,
       // Some clients leave `arguments` out, and some servers refuse that.
-      params: { ...params, name: tool.original, arguments: params["arguments"] ?? {} },
-      ...(declared.length > 0 && { headers: paramHeaders(declared, params["arguments"]) }),
+      params: { ...params, name: tool.original, arguments: rest ?? {} },
+      ...(declared.length > 0 && { headers: paramHeaders(declared, given) }),
       subject: { tool: tool.name },
+      definition,
       mayRepeat: annotations["readOnlyHint"] === true || annotations["idempotentHint"] === true,
       adapt: (result) =>
         withTaskId(withOfferedUris(result, offer, server), exchange, server, services.sealer),
@@ -110,12 +116,15 @@ function getPrompt(exchange: ClientExchange, services: EndpointServices): Promis
   });
 }
 
-function readResource(exchange: ClientExchange, services: EndpointServices): Promise<Result> {
+async function readResource(exchange: ClientExchange, services: EndpointServices): Promise<Result> {
   const { params } = exchange;
   const uri = textIn(params, "uri");
   const offer = offered(exchange, services);
+  const { calls, parts } = services;
+  const part = offer.cuts && (await readPartAsResource(exchange, uri, offer, calls, parts));
+  if (part) return part;
   const found = resourceOf(offer, uri);
-  return services.calls.call(exchange, found.server, {
+  return calls.call(exchange, found.server, {
     params: { ...params, uri: found.original },
     subject: { uri },
     mayRepeat: true,

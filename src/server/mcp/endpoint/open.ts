@@ -10,6 +10,7 @@ import type { OpenStreams } from "../../core/open-streams.ts";
 import type { AskPersona } from "../../inference/personas/tools/ask-persona.ts";
 import type { Audit } from "../../observability/audit.ts";
 import type { Metrics } from "../../observability/metrics.ts";
+import { openContent } from "../content/open-content.ts";
 import { Gate } from "../gate/gate.ts";
 import type { GateCallServices } from "../gate/gate-calls.ts";
 import { LinkReader } from "../gate/links.ts";
@@ -84,7 +85,8 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
   const changes = new OfferChanges(catalogue);
   const watches = new ResourceWatches(servers);
   const snapshot = () => catalogue.snapshot;
-  const calls = new McpCalls({ servers: relayed, audit, metrics, admit, now });
+  const { pipeline: content, parts, kept } = openContent({ ...options, snapshot });
+  const calls = new McpCalls({ servers: relayed, content, audit, metrics, admit, now });
   const agentCalls = new AgentCalls({ admit, ask: options.askPersona, audit, now });
   const links = new LinkReader(snapshot, linkedResources(snapshot, calls));
   const gate = new Gate({ snapshot, ask: options.askLlm, links, elapsed });
@@ -96,6 +98,7 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
     snapshot,
     calls,
     agentCalls,
+    parts,
     watches,
     sealer,
     gate,
@@ -132,6 +135,7 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
       const isValid = (principal: Principal) => isStillValid(catalogue.snapshot, principal, now());
       endpoint.sessions.sweep(isValid);
       relayed.parked.sweep(isValid);
+      kept.sweep();
     },
     close() {
       unsubscribe();

@@ -1,4 +1,6 @@
 import { oncePerObject } from "../../core/once-per-object.ts";
+import type { PartWord } from "../content/kept-results.ts";
+import { withPartArguments } from "../content/part-request.ts";
 import { aboutPrompt, type GatePrompt } from "../gate/gate-prompts.ts";
 import { gateToolsText } from "../gate/gate-tools.ts";
 import type { Offer } from "./offer.ts";
@@ -10,8 +12,9 @@ export type ListName = "tools" | "prompts" | "resources" | "resourceTemplates";
 const textsOf = oncePerObject((offer: Offer) => {
   const list = (name: ListName) =>
     [...offer[name].values()].map(({ definition }) => JSON.stringify(definition));
+  const tools = offer.cuts ? toolsWithParts(offer, offer.cuts) : list("tools");
   return {
-    tools: joined(offer.hasGate ? [gateToolsText, ...list("tools")] : list("tools")),
+    tools: joined(offer.hasGate ? [gateToolsText, ...tools] : tools),
     prompts: joined([...[...offer.ownPrompts].map(ownPrompt), ...list("prompts")]),
     resources: joined(list("resources")),
     resourceTemplates: joined(list("resourceTemplates")),
@@ -21,6 +24,13 @@ const textsOf = oncePerObject((offer: Offer) => {
 /** Returns the entries of a list of a project as JSON. */
 export function listText(offer: Offer, name: ListName): string {
   return textsOf(offer)[name];
+}
+
+/** Returns the tools with the arguments by which parts of their results are asked for. */
+function toolsWithParts({ tools }: Offer, word: PartWord): string[] {
+  return [...tools.values()].map(({ definition }) =>
+    JSON.stringify({ ...definition, inputSchema: withPartArguments(definition["inputSchema"], word) }),
+  );
 }
 
 function joined(entries: readonly string[]): string {

@@ -3,6 +3,8 @@ import { inScope } from "../../core/catalogue/scopes.ts";
 import type { McpDefinition } from "../../core/store/mcp-status.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { McpServerRow, ProjectRow } from "../../core/store/typed-rows.ts";
+import { cutsOf } from "../content/cuts-of.ts";
+import type { PartWord } from "../content/kept-results.ts";
 import { type GatePrompt, gateOf, gatePrompts } from "../gate/gate-prompts.ts";
 import { gateToolNames } from "../gate/gate-tools.ts";
 import { proxyModelOf } from "../proxy-model.ts";
@@ -48,6 +50,8 @@ export interface Offer {
   readonly ownPrompts: ReadonlyMap<string, GatePrompt>;
   /** True if the tools of the gate are among the tools. */
   readonly hasGate: boolean;
+  /** The word for the parts into which long results are cut; undefined if they are not. */
+  readonly cuts: PartWord | undefined;
   readonly resources: ReadonlyMap<string, Offered>;
   readonly resourceTemplates: ReadonlyMap<string, Offered>;
   readonly hidden: readonly HiddenTool[];
@@ -159,6 +163,7 @@ function makeOffer(snapshot: Snapshot, project: ProjectRow, attachments: readonl
     prompts: sorted(prompts),
     ownPrompts: sorted(ownPrompts),
     hasGate,
+    cuts: cutsOf(snapshot, project),
     resources: sorted(resources),
     resourceTemplates: sorted(resourceTemplates),
     hidden,

@@ -56,7 +56,7 @@ describe("parts of texts", () => {
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -68,7 +68,7 @@ describe("parts of texts", () => {
         const limits = new Set([...new Intl.Segmenter().segment(all)].map(({ index }) => index));
         for (const at of cutsIn(await cut([all]))) expect(limits.has(at)).toBe(true);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
@@ -101,7 +101,7 @@ describe("parts of texts", () => {
           }
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 30 },
     );
   });
 

@@ -1,0 +1,83 @@
+import type { JsonObject } from "../../../mcp/messages.ts";
+import type { McpCalls } from "../endpoint/calls.ts";
+import type { ClientExchange, WrittenResult } from "../endpoint/exchange.ts";
+import { serverMeta } from "../endpoint/greeting.ts";
+import type { Offer, Offered } from "../offers/offer.ts";
+import type { LlmUse } from "../project-llm.ts";
+import type { PartAnswer, PartQuery } from "./part-reader.ts";
+import { type PartRequest, partArguments, partRequestOf, partText } from "./part-request.ts";
+import { textEntry } from "./texts.ts";
+
+/** Reads parts of results, wherever they are kept. */
+export interface PartSource {
+  read(query: PartQuery, use: LlmUse): Promise<PartAnswer | undefined>;
+}
+
+/** Answers the call of a tool that asks for a part of an earlier result. No server is called. */
+export function callForPart(
+  exchange: ClientExchange,
+  { name, server, definition }: Offered,
+  request: PartRequest,
+  calls: McpCalls,
+  source: PartSource,
+): Promise<WrittenResult> {
+  const { project } = exchange;
+  return calls.answer(exchange, server, { tool: name, part: partText(request) }, async () => {
+    const names = partArguments(definition["inputSchema"]);
+    const found = await source.read(
+      { ...queryOf(exchange, request), tool: { name, names } },
+      useOf(exchange),
+    );
+    const own = { resultType: "complete", _meta: serverMeta(project) };
+    // The tool may belong to another server by now.
+    if (found?.serverId !== server.id) {
+      const text = `There is no such result, or it is not kept any more. Call ${name} again without ${names.resultId}.`;
+      return { content: [{ type: "text", text }], isError: true, ...own };
+    }
+    const content = [...found.texts, found.notice].map((text) => textEntry("tools/call", text, ""));
+    const structured: unknown = found.structured === undefined ? undefined : JSON.parse(found.structured);
+    return {
+      content,
+      ...(structured !== undefined && { structuredContent: structured }),
+      ...own,
+    } as JsonObject;
+  });
+}
+
+/**
+ * Answers the read of a part of a result as a resource. Returns undefined if there is none for this caller, or its tool,
+ * prompt or resource is not offered any more.
+ */
+export async function readPartAsResource(
+  exchange: ClientExchange,
+  uri: string,
+  offer: Offer,
+  calls: McpCalls,
+  source: PartSource,
+): Promise<WrittenResult | undefined> {
+  const request = partRequestOf(uri);
+  const found = request && (await source.read(queryOf(exchange, request), useOf(exchange)));
+  const server = found && offer.servers.find(({ id }) => id === found.serverId);
+  if (!found || !server || !isOffered(found, offer)) return undefined;
+  return calls.answer(exchange, server, { uri }, async () => ({
+    contents: [...found.texts, found.notice].map((text) => textEntry("resources/read", text, uri)),
+    resultType: "complete",
+    ttlMs: 0,
+    cacheScope: "private",
+    _meta: serverMeta(exchange.project),
+  }));
+}
+
+function isOffered({ method, subject, serverId }: PartAnswer, { tools, prompts }: Offer): boolean {
+  if (method === "resources/read") return true;
+  const named = method === "tools/call" ? tools : prompts;
+  return named.get(subject)?.server.id === serverId;
+}
+
+function queryOf({ caller, project }: ClientExchange, request: PartRequest): PartQuery {
+  return { owner: { principalId: caller.principal.id, projectId: project.id }, request };
+}
+
+function useOf({ caller: { principal }, project, requestId }: ClientExchange): LlmUse {
+  return { project, principal, requestId };
+}
