@@ -2,8 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { AskProjectLlm } from "../project-llm.ts";
 import { KeptResults } from "./kept-results.ts";
-import type { PartSource } from "./part-calls.ts";
-import { readPart } from "./part-reader.ts";
+import { type PartLookup, readPart } from "./part-reader.ts";
 import { PartTitles } from "./part-titles.ts";
 import { ContentPipeline } from "./pipeline.ts";
 import { stageWorks } from "./stages/index.ts";
@@ -20,7 +19,7 @@ export interface OpenContentOptions {
 export interface OpenContent {
   pipeline: ContentPipeline;
   kept: KeptResults;
-  parts: PartSource;
+  parts: PartLookup;
 }
 
 /** Puts the content pipeline together. */

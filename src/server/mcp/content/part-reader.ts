@@ -23,6 +23,12 @@ export interface PartAnswer {
   structured?: string;
 }
 
+/** Reads parts of results, wherever they are kept. */
+export interface PartLookup {
+  /** Returns undefined if this principal has no such result. */
+  read(query: PartQuery, use: LlmUse): Promise<PartAnswer | undefined>;
+}
+
 /** Returns the words with which a client is told to ask for a part. */
 export function askForOf({ id, word }: Pick<KeptResult, "id" | "word">, tool: PartQuery["tool"]): AskFor {
   if (!tool) return (part) => `read the resource ${partUri(id, part)}`;

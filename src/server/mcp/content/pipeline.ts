@@ -1,9 +1,10 @@
 import type { JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import type { Principal } from "../../core/access/policy.ts";
 import { oncePerObject } from "../../core/once-per-object.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { McpServerRow, ProjectRow } from "../../core/store/typed-rows.ts";
-import type { ClientExchange } from "../endpoint/exchange.ts";
+import type { LlmUse } from "../project-llm.ts";
 import { proxyModelOf } from "../proxy-model.ts";
 import type { KeptResult, KeptResults } from "./kept-results.ts";
 import { entriesOf, firstNotice, plainSummary } from "./part-index.ts";
@@ -20,6 +21,12 @@ export interface ContentOptions {
   kept: KeptResults;
   titles: PartTitles;
   onError(error: unknown): void;
+}
+
+/** The call that a result belongs to. */
+export interface ContentUse extends Pick<LlmUse, "project" | "requestId"> {
+  method: string;
+  caller: { principal: Principal };
 }
 
 /** The thing that gave a result. */
@@ -44,8 +51,8 @@ export class ContentPipeline {
   }
 
   /** Returns a result as the client gets it. It is the same object if nothing has to be changed. */
-  async apply(exchange: ClientExchange, source: ContentSource, result: JsonObject): Promise<JsonObject> {
-    const { project, method } = exchange;
+  async apply(use: ContentUse, source: ContentSource, result: JsonObject): Promise<JsonObject> {
+    const { project, method } = use;
     const { hiding, others: all } = this.#plan(project);
     const others = source.isWhole ? [] : all;
     if (hiding.length + others.length === 0 || !isContentMethod(method)) return result;
@@ -56,7 +63,7 @@ export class ContentPipeline {
     const texts = textsIn(method, shown).map(({ text }) => text);
     if (texts.length === 0 || others.length === 0) return shown;
     const output = await runStages(others, texts, (stage, error) => this.#failed(project, stage, error));
-    if (output.cut) return this.#cut(exchange, source, method, shown, output);
+    if (output.cut) return this.#cut(use, source, method, shown, output);
     const isSame = output.notes.length === 0 && output.texts.every((text, i) => text === texts[i]);
     if (isSame) return shown;
     const note = { text: `[${output.notes.join(" ")}]`, uri: source.subject };
@@ -97,13 +104,13 @@ export class ContentPipeline {
 
   /** Keeps a result that was cut, and returns its beginning. */
   async #cut(
-    exchange: ClientExchange,
+    use: ContentUse,
     { server, subject, definition }: ContentSource,
     method: ContentMethod,
     result: JsonObject,
     { texts, cut, notes, hasSummaries }: StageInput,
   ): Promise<JsonObject> {
-    const { project, caller, requestId } = exchange;
+    const { project, caller, requestId } = use;
     const { principal } = caller;
     const { parts, word } = cut!;
     const promised = definition?.["outputSchema"] === undefined ? undefined : result["structuredContent"];

@@ -2,7 +2,7 @@ import type { Principal } from "../../core/access/policy.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
-import type { PartSource } from "../content/part-calls.ts";
+import type { PartLookup } from "../content/part-reader.ts";
 import type { Gate } from "../gate/gate.ts";
 import type { GateCallServices } from "../gate/gate-calls.ts";
 import type { McpServers } from "../types.ts";
@@ -20,7 +20,7 @@ export interface EndpointServices {
   snapshot(): Snapshot;
   calls: McpCalls;
   agentCalls: AgentCalls;
-  parts: PartSource;
+  parts: PartLookup;
   watches: ResourceWatches;
   sealer: Sealer;
   gate: Gate<ClientExchange>;

@@ -2,7 +2,6 @@ import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { paramHeaderFault, paramHeaders } from "../../../mcp/param-headers.ts";
 import type { Era } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
-import { callForPart, readPartAsResource } from "../content/part-calls.ts";
 import { takePartRequest } from "../content/part-request.ts";
 import { isGateTool } from "../gate/gate-tools.ts";
 import { type AgentTool, agentTools, askNames } from "../offers/agent-tools.ts";
@@ -14,6 +13,7 @@ import { briefed, callOfGate, getOwnPrompt } from "./gated.ts";
 import { discovered } from "./greeting.ts";
 import { lister } from "./lists.ts";
 import { isLogLevel } from "./log-levels.ts";
+import { callForPart, readPartAsResource } from "./part-calls.ts";
 import { readResult, resourceAt, withOfferedUris } from "./resources.ts";
 import { callTask, withTaskId } from "./tasks.ts";
 

@@ -12,6 +12,7 @@ import type {
   ToolResult,
   ToolsRequest,
 } from "../../inference/personas/tools/offered-tools.ts";
+import { withPartArguments } from "../content/part-request.ts";
 import type { EndpointServices } from "../endpoint/endpoint-types.ts";
 import type { ClientExchange } from "../endpoint/exchange.ts";
 import { WrittenResult } from "../endpoint/exchange.ts";
@@ -40,7 +41,7 @@ export class PersonaTools implements ProjectTools {
     const name = persona.spec.project;
     const project = name === undefined ? undefined : snapshot.named("project", name);
     if (!project) return undefined;
-    const { tools } = offerOf(snapshot, project as ProjectRow);
+    const { tools, cuts } = offerOf(snapshot, project as ProjectRow);
     const agents = agentsFor(snapshot, project as ProjectRow, request);
     if (tools.size + agents.length === 0) return undefined;
     checkRights(snapshot, principal, persona, project as ProjectRow);
@@ -51,7 +52,12 @@ export class PersonaTools implements ProjectTools {
       tools: allowed.map(({ name, definition: { description, inputSchema } }) => ({
         name,
         ...(typeof description === "string" && { description }),
-        inputSchema: isObject(inputSchema) ? inputSchema : { type: "object" },
+        // The answers of personas are not cut.
+        inputSchema: cuts && tools.has(name)
+          ? withPartArguments(inputSchema, cuts)
+          : isObject(inputSchema)
+            ? inputSchema
+            : { type: "object" },
       })),
       call: (tool, args, signal) => this.#call(request, project.id, tool, args, signal),
     };

@@ -1,17 +1,12 @@
 import type { JsonObject } from "../../../mcp/messages.ts";
-import type { McpCalls } from "../endpoint/calls.ts";
-import type { ClientExchange, WrittenResult } from "../endpoint/exchange.ts";
-import { serverMeta } from "../endpoint/greeting.ts";
+import type { PartAnswer, PartLookup, PartQuery } from "../content/part-reader.ts";
+import { type PartRequest, partArguments, partRequestOf, partText } from "../content/part-request.ts";
+import { textEntry } from "../content/texts.ts";
 import type { Offer, Offered } from "../offers/offer.ts";
 import type { LlmUse } from "../project-llm.ts";
-import type { PartAnswer, PartQuery } from "./part-reader.ts";
-import { type PartRequest, partArguments, partRequestOf, partText } from "./part-request.ts";
-import { textEntry } from "./texts.ts";
-
-/** Reads parts of results, wherever they are kept. */
-export interface PartSource {
-  read(query: PartQuery, use: LlmUse): Promise<PartAnswer | undefined>;
-}
+import type { McpCalls } from "./calls.ts";
+import type { ClientExchange, WrittenResult } from "./exchange.ts";
+import { serverMeta } from "./greeting.ts";
 
 /** Answers the call of a tool that asks for a part of an earlier result. No server is called. */
 export function callForPart(
@@ -19,7 +14,7 @@ export function callForPart(
   { name, server, definition }: Offered,
   request: PartRequest,
   calls: McpCalls,
-  source: PartSource,
+  source: PartLookup,
 ): Promise<WrittenResult> {
   const { project } = exchange;
   return calls.answer(exchange, server, { tool: name, part: partText(request) }, async () => {
@@ -53,7 +48,7 @@ export async function readPartAsResource(
   uri: string,
   offer: Offer,
   calls: McpCalls,
-  source: PartSource,
+  source: PartLookup,
 ): Promise<WrittenResult | undefined> {
   const request = partRequestOf(uri);
   const found = request && (await source.read(queryOf(exchange, request), useOf(exchange)));
