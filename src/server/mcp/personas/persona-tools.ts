@@ -53,11 +53,12 @@ export class PersonaTools implements ProjectTools {
         name,
         ...(typeof description === "string" && { description }),
         // The answers of personas are not cut.
-        inputSchema: cuts && tools.has(name)
-          ? withPartArguments(inputSchema, cuts)
-          : isObject(inputSchema)
-            ? inputSchema
-            : { type: "object" },
+        inputSchema:
+          cuts && tools.has(name)
+            ? withPartArguments(inputSchema, cuts)
+            : isObject(inputSchema)
+              ? inputSchema
+              : { type: "object" },
       })),
       call: (tool, args, signal) => this.#call(request, project.id, tool, args, signal),
     };
