@@ -7,8 +7,8 @@ import { AppError } from "../../errors.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, type Operation, operations } from "../../wire/dialects/operations.ts";
 import { type ScannedForm, withModelInForm } from "../../wire/form.ts";
-import { type ScannedJson, scanJson } from "../../wire/json.ts";
-import { spliceTopLevel } from "../../wire/json-splice.ts";
+import { type ScannedJson, scanJson, scanJsonInTurns } from "../../wire/json.ts";
+import { spliceTexts, spliceTopLevel } from "../../wire/json-splice.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import { wellFormedJson, wellFormedJsonInTurns } from "../../wire/well-formed.ts";
 import type { LlmRow, PersonaRow } from "../core/store/typed-rows.ts";
@@ -132,12 +132,40 @@ function translatedText(
 /** Returns a request with other values of top-level fields. */
 export function changedRequest(request: ParsedRequest, changes: Record<string, unknown>): ParsedRequest {
   const text = spliceTopLevel(request.text, request.scan, changes);
-  const scan = scanJson(text, { maxDepth: most, maxItems: most, maxStructure: most });
+  const scan = scanJson(text, unlimited);
   return { ...request, body: { ...request.body, ...changes }, text, scan };
+}
+
+/**
+ * Returns a request with elements behind those of a top-level list, and with other values of other fields. The rest of the
+ * text stays as it is; a large one is scanned in several turns of the event loop.
+ */
+export async function extendedRequest(
+  request: ParsedRequest,
+  field: string,
+  elements: readonly unknown[],
+  changes: Record<string, unknown>,
+): Promise<ParsedRequest> {
+  const { text: before, scan, body } = request;
+  const member = scan.members.findLast(({ key }) => key === field);
+  const own = member ? before.slice(member.start + 1, member.end - 1).trim() : "";
+  const added = elements.map((element) => JSON.stringify(element));
+  const texts = new Map(Object.entries(changes).map(([key, value]) => [key, JSON.stringify(value)]));
+  texts.set(field, `[${(own === "" ? added : [own, ...added]).join(",")}]`);
+  const text = spliceTexts(before, scan, texts);
+  const isLarge = text.length > largeText;
+  if (isLarge) await nextTurn();
+  return {
+    ...request,
+    text,
+    scan: isLarge ? await scanJsonInTurns(text, unlimited) : scanJson(text, unlimited),
+    body: { ...body, ...changes, [field]: [...((body[field] as unknown[] | undefined) ?? []), ...elements] },
+  };
 }
 
 /** The text was within the limits before it was changed. */
 const most = Number.POSITIVE_INFINITY;
+const unlimited = { maxDepth: most, maxItems: most, maxStructure: most };
 
 /** Bytes of audio and images that count as one character of text, where the provider does not report its usage. */
 const bytesPerCharacter = 250;

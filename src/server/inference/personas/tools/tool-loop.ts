@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { answerShapes } from "../../../../adapters/shapes/index.ts";
-import { parseAnswerInTurns } from "../../../../adapters/shapes/parse-answer.ts";
+import { maxParsedBytes, parseAnswerInTurns } from "../../../../adapters/shapes/parse-answer.ts";
 import { AppError } from "../../../../errors.ts";
 import { dialects } from "../../../../wire/dialects/index.ts";
 import type { Dialect } from "../../../../wire/dialects/types.ts";
 import { isObject } from "../../../../wire/json.ts";
 import { type SseEvent, SseParser } from "../../../../wire/sse.ts";
 import type { Deadlines } from "../../../core/deadlines.ts";
-import { changedRequest, type ParsedRequest } from "../../request.ts";
+import { changedRequest, extendedRequest, type ParsedRequest } from "../../request.ts";
 import { chatMessages } from "./dialects/chat-answer.ts";
 import { toolDialects } from "./dialects/index.ts";
 import type { AnswerContext, AnswerStream, ToolDialect } from "./dialects/tool-dialect.ts";
@@ -111,7 +111,10 @@ export class ToolLoop {
     try {
       for (let response = first; ; ) {
         const events = await this.#forward(response, stream, writer);
-        if (stream.hasFailed) break;
+        if (stream.hasFailed) {
+          onLastBytes();
+          break;
+        }
         const { round, calls } = this.#begin(answerShapes[dialect].toWhole(events));
         for (const call of calls) await writer.write(stream.called(call));
         if (calls.length > 0) await this.#run(calls, (call) => void writer.write(stream.returned(call)));
@@ -139,12 +142,18 @@ export class ToolLoop {
     const { gone } = this.#options;
     const parser = new SseParser();
     const events: SseEvent[] = [];
+    let bytes = 0;
     const reader = body!.getReader();
     const onGone = () => void reader.cancel().catch(() => {});
     gone.signal.addEventListener("abort", onGone, { once: true });
     try {
       if (gone.signal.aborted) onGone();
       for (let read = await reader.read(); !read.done; read = await reader.read()) {
+        bytes += read.value.length;
+        if (bytes > maxParsedBytes) {
+          onGone();
+          throw new AppError("provider_error", `an answer with tools exceeds ${maxParsedBytes} bytes`);
+        }
         const some = parser.push(read.value);
         events.push(...some);
         await writer.write(some.map((event) => stream.event(event)).join(""));
@@ -206,13 +215,16 @@ export class ToolLoop {
     this.#checkPresent();
   }
 
-  #next(round: Round): Promise<Response> {
+  async #next(round: Round): Promise<Response> {
     const { body } = this.request;
-    this.request = changedRequest(this.request, {
-      ...this.#dialect.next(body, round),
+    const { field, elements, isWhole } = this.#dialect.next(body, round);
+    const changes = {
       ...(round.number === 0 && this.#dialect.freed(body)),
       ...(round.number + 1 >= mostRounds && this.#dialect.withoutCalls),
-    });
+    };
+    this.request = isWhole
+      ? changedRequest(this.request, { ...changes, [field]: elements })
+      : await extendedRequest(this.request, field, elements, changes);
     return this.#options.infer(this.request);
   }
 

@@ -132,6 +132,16 @@ describe("calls of tools by a persona", () => {
     expect(names).toEqual([["add"], ["add", "greet"], undefined]);
   });
 
+  it("leave the words of the caller as they are, with numbers that have many digits", async () => {
+    const server = await withTools({ turns: [{ calls: [add] }, { text: "3" }] });
+    const own = '{"role":"user",  "content":"hi","seed":12345678901234567890}';
+    await must(
+      server.as(server.caller)("POST", "/v1/chat/completions", `{"model":"${model}","messages":[${own}]}`),
+    );
+    for (const { text } of server.provider.seen) expect(text).toContain(own);
+    expect(server.provider.seen).toHaveLength(2);
+  });
+
   it("get ids of their own where the model numbers the calls of each answer from 0", async () => {
     const again = { calls: [{ ...add, id: "call_0" }] };
     const server = await withTools({ turns: [again, again, { text: "3" }] });

@@ -51,9 +51,7 @@ export const chat: ToolDialect = {
       };
     }),
   isCut: (answer) => /^(?:length|content_filter)$/.test(textIn(choiceIn(answer)["finish_reason"])),
-  next: ({ messages }, round) => ({
-    messages: [...(Array.isArray(messages) ? messages : []), ...chatMessages(round)],
-  }),
+  next: (_, round) => ({ field: "messages", elements: chatMessages(round) }),
   freed: ({ tool_choice: choice }) =>
     choice === undefined || choice === null || choice === "auto" || choice === "none"
       ? {}

@@ -37,7 +37,7 @@ export const messages: ToolDialect = {
       text: JSON.stringify(input ?? {}),
     })),
   isCut: ({ stop_reason: reason }) => cuts.has(reason),
-  next({ messages }, { answer, calls }) {
+  next(_, { answer, calls }) {
     let at = 0;
     const content = objectsIn(answer["content"]).flatMap((block) => {
       if (block["type"] === "tool_use") return [{ ...block, id: calls[at++]?.id ?? block["id"] }];
@@ -47,13 +47,11 @@ export const messages: ToolDialect = {
     const results = calls.flatMap(({ id, result }) =>
       result ? [toolResult(id, result.text, result.isError)] : [],
     );
-    return {
-      messages: [
-        ...(Array.isArray(messages) ? messages : []),
-        { role: "assistant", content },
-        { role: "user", content: results },
-      ],
-    };
+    const elements = [
+      { role: "assistant", content },
+      { role: "user", content: results },
+    ];
+    return { field: "messages", elements };
   },
   freed({ tool_choice: choice }) {
     if (!isObject(choice) || choice["type"] === "auto" || choice["type"] === "none") return {};

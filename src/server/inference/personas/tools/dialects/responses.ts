@@ -64,10 +64,11 @@ export const responses: ToolDialect = {
       result ? [{ type: "function_call_output", call_id: id, output: result.text }] : [],
     );
     // The provider has added the answer to its conversation itself.
-    if (body["conversation"]) return { input: results };
-    const earlier =
-      typeof input === "string" ? [{ type: "message", role: "user", content: input }] : objectsIn(input);
-    return { input: [...earlier, ...output, ...results] };
+    if (body["conversation"]) return { field: "input", elements: results, isWhole: true };
+    const elements = [...output, ...results];
+    if (typeof input !== "string") return { field: "input", elements };
+    const asked = { type: "message", role: "user", content: input };
+    return { field: "input", elements: [asked, ...elements], isWhole: true };
   },
   freed: ({ tool_choice: choice }) =>
     choice === undefined || choice === null || choice === "auto" || choice === "none"

@@ -16,6 +16,15 @@ export interface AnswerContext {
   answerId: string | undefined;
 }
 
+/** The elements that a request of the next round has besides those of the last one. */
+export interface NextMessages {
+  /** The list of the request that gets them. */
+  field: "messages" | "input";
+  elements: JsonFields[];
+  /** True if the elements are the whole list. */
+  isWhole?: boolean;
+}
+
 /** The rules of a dialect for calls of tools that the server makes itself. */
 export interface ToolDialect {
   /** Refuses a request that cannot have tools of a project. Throws AppError `invalid_request`. */
@@ -30,8 +39,8 @@ export interface ToolDialect {
   callsIn(answer: JsonFields): AnswerCall[];
   /** True if an answer was cut off, so that its calls may not be whole. */
   isCut(answer: JsonFields): boolean;
-  /** Returns the fields of the request for the next round: with the answer, and the results of its calls. */
-  next(body: JsonFields, round: Round): JsonFields;
+  /** Returns the answer and the results of its calls, for the request of the next round. */
+  next(body: JsonFields, round: Round): NextMessages;
   /** Returns the fields that stop a request from forcing a call: a forced one would be forced in each round. */
   freed(body: JsonFields): JsonFields;
   /** The fields that forbid calls. */
