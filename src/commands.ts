@@ -129,8 +129,13 @@ export const commands: Commands = {
   },
   approve: {
     group: "Access",
-    summary: "Accept the changed tools of an MCP server",
+    summary: "Accept the changed tools of an MCP server, or a proposed prompt",
     load: async () => (await import("./cli/cmd/approve.ts")).approve,
+  },
+  reject: {
+    group: "Access",
+    summary: "Reject a proposed prompt",
+    load: async () => (await import("./cli/cmd/reject.ts")).reject,
   },
   authorize: {
     group: "Access",

@@ -1,7 +1,13 @@
 import { join } from "node:path";
 import type { Client, Job } from "./client.ts";
 
-const bothWays = ["mcp-url", "mcp-program"] as const;
+const bothWays = [
+  "mcp-url",
+  "mcp-program",
+  "mcp-gated-url",
+  "mcp-gated-program",
+  "mcp-gated-lossy",
+] as const;
 const whole = ["text", "tools", "parallel", "thinking", "image", "cancel", "overflow", "switch"] as const;
 
 /** The query by which Claude Code and Qwen Code find tools by their names. */
@@ -22,7 +28,7 @@ export const codingAgents: readonly Client[] = [
       "--model",
       model,
       "--allowedTools",
-      "Read,mcp__orchard",
+      "Read,mcp__orchard,mcp__grove",
       ...(nth > 0 ? ["--continue"] : []),
     ],
     // It asks before it runs what a folder's files name. That was answered when the folder was first opened.

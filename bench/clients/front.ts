@@ -14,6 +14,8 @@ export interface Exchange {
 export interface Front {
   url: string;
   exchanges: Exchange[];
+  /** True to take the ids of MCP sessions out of responses, as some proxies do. */
+  dropsSessions: boolean;
   stop(): void;
 }
 
@@ -48,15 +50,23 @@ export function startFront(target: string): Front {
         timeout: false,
       } as RequestInit);
       exchange.status = response.status;
+      const responseHeaders = new Headers(response.headers);
+      if (front.dropsSessions) responseHeaders.delete("mcp-session-id");
       if (response.status < 400)
-        return new Response(response.body, { status: response.status, headers: response.headers });
+        return new Response(response.body, { status: response.status, headers: responseHeaders });
       const text = await response.text();
       exchange.error = text.slice(0, 300);
       return new Response(text, { status: response.status, headers: response.headers });
     },
     error: () => new Response(null, { status: 502 }),
   });
-  return { url: `http://127.0.0.1:${server.port}`, exchanges, stop: () => void server.stop(true) };
+  const front: Front = {
+    url: `http://127.0.0.1:${server.port}`,
+    exchanges,
+    dropsSessions: false,
+    stop: () => void server.stop(true),
+  };
+  return front;
 }
 
 /** Writes what a client sent into a folder, one file a request. */

@@ -2,10 +2,11 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createToken, type Installation, type Mcpctl } from "../mcpctl.ts";
 import type { Client } from "./client.ts";
-import { type McpScenarioName, mcpContents, type ToolCall } from "./model.ts";
+import { isGated, type McpScenarioName, mcpContents, type ToolCall } from "./model.ts";
 
-/** The project that every client uses. */
-const project = "orchard";
+/** The projects that every client uses: one passes everything on as it is, one has a gate and a rule. */
+const plain = "orchard";
+const gated = "grove";
 const tokenVariable = "ORCHARD_TOKEN";
 
 /** The start of the servers downloads their packages, in milliseconds. */
@@ -16,6 +17,8 @@ export interface McpSetup {
   env: Record<string, string>;
   calls: Omit<ToolCall, "id">[];
   search?: Omit<ToolCall, "id"> | undefined;
+  /** The call with which a model begins where its client shows nothing else. */
+  begin?: Omit<ToolCall, "id"> | undefined;
 }
 
 /** A project with two MCP servers: both are programs of npm, made from templates. */
@@ -44,11 +47,17 @@ export class McpProject {
     const run = (...args: string[]) => installation.run(...args);
     await run("create", "server", "everything", "--from-template", "everything");
     await run("create", "server", "files", "--from-template", "filesystem", "--set", `FOLDER=${folder}`);
-    await run("create", "project", project);
-    for (const name of ["everything", "files"]) await run("attach-server", name, "-p", project);
+    for (const [project, model] of [
+      [plain, "none"],
+      [gated, "gate"],
+    ] as const) {
+      await run("create", "project", project, "--proxy-model", model);
+      for (const name of ["everything", "files"]) await run("attach-server", name, "-p", project);
+    }
+    await run("create", "prompt", "rules", "-p", gated, "--priority", "10", "--content", mcpContents.rule);
     const timeout = `${startTimeout / 1000}s`;
     await run("wait", "server/everything", "server/files", "--for=status=ready", "--timeout", timeout);
-    const rights = [{ role: "run", resource: "projects", name: project }];
+    const rights = [plain, gated].map((name) => ({ role: "run", resource: "projects", name }));
     const token = await createToken(server, "orchard", rights);
     return new McpProject(installation, server, token, file);
   }
@@ -60,8 +69,9 @@ export class McpProject {
     { home, work, url }: { home: string; work: string; url: string },
   ): Promise<McpSetup> {
     if (!mcp) throw new Error("the client has no file that mcpctl config writes");
+    const project = isGated(scenario) ? gated : plain;
     const how =
-      scenario === "mcp-program" ? ["--program"] : mcp.readsFile ? [] : ["--token-env", tokenVariable];
+      scenario.endsWith("-program") ? ["--program"] : mcp.readsFile ? [] : ["--token-env", tokenVariable];
     const words = ["config", mcp.config, "-p", project, "--url", url, ...how];
     await this.#installation.runIn({ home, cwd: work }, ...words);
     const inputs = {
@@ -70,15 +80,25 @@ export class McpProject {
     };
     const calls = Object.entries(inputs).map(([tool, input]) => mcp.call(project, tool, input));
     const search = mcp.search?.(project, Object.keys(inputs));
-    return { env: { [tokenVariable]: this.#token }, calls, search };
+    const begin = isGated(scenario)
+      ? mcp.call(project, "begin_session", { task: "Look after the harvest" })
+      : undefined;
+    return { env: { [tokenVariable]: this.#token }, calls, search, begin };
   }
 
-  /** Returns a function that tells which calls the audit has from now on, and undefined if they are the two. */
-  async watchAudit(): Promise<() => Promise<string | undefined>> {
+  /**
+   * Returns a function that tells which calls the audit has from now on, and undefined if they are the two. With a gate, one
+   * call of begin_session may come before them.
+   */
+  async watchAudit(scenario: McpScenarioName): Promise<() => Promise<string | undefined>> {
     const before = (await this.#calls()).length;
     return async () => {
       const calls = (await this.#calls()).slice(before);
+      const ofGate = calls.filter(({ detail }) => detail.server === undefined);
+      if (ofGate.length > (isGated(scenario) ? 1 : 0))
+        return `the audit has ${ofGate.length} calls of the gate: ${ofGate.map(({ detail }) => detail.tool)}`;
       const found = calls
+        .filter(({ detail }) => detail.server !== undefined)
         .map(({ status, detail }) => `${detail.server} ${detail.tool} ${status}`)
         .toSorted()
         .join(", ");
@@ -109,7 +129,7 @@ export class McpProject {
 
 interface CallEvent {
   status: number;
-  detail: { server: string; tool: string };
+  detail: { server?: string; tool: string };
 }
 
 interface Program {

@@ -39,6 +39,8 @@ export class Play {
   readonly scenario: ScenarioName;
   readonly #calls: readonly Omit<ToolCall, "id">[];
   readonly #search: Omit<ToolCall, "id"> | undefined;
+  readonly #begin: Omit<ToolCall, "id"> | undefined;
+  #begun = false;
   #overflowed = false;
   #searched = false;
   #made = 0;
@@ -51,11 +53,20 @@ export class Play {
   /** Resolves when the caller has left an endless answer. */
   readonly left = Promise.withResolvers<void>();
 
-  /** @param search the call that loads the tools of the calls, for a client that does not offer all of them at once */
-  constructor(scenario: ScenarioName, calls: readonly Omit<ToolCall, "id">[], search?: Omit<ToolCall, "id">) {
+  /**
+   * @param search the call that loads the tools of the calls, for a client that does not offer all of them at once
+   * @param begin the call with which the model begins where its client offers nothing else
+   */
+  constructor(
+    scenario: ScenarioName,
+    calls: readonly Omit<ToolCall, "id">[],
+    search?: Omit<ToolCall, "id">,
+    begin?: Omit<ToolCall, "id">,
+  ) {
     this.scenario = scenario;
     this.#calls = calls;
     this.#search = search;
+    this.#begin = begin;
   }
 
   /** Returns the model's answer to a request. `thinks`: the dialect has a place for thinking. */
@@ -107,14 +118,20 @@ export class Play {
     }
     const calls = this.#calls.map((call) => withoutGroup(call, turn.tools));
     const missing = calls.map(offeredName).filter((name) => !turn.tools.includes(name));
+    const begin = this.#begin && withoutGroup(this.#begin, turn.tools);
+    if (missing.length > 0 && begin && !this.#begun && turn.tools.includes(offeredName(begin))) {
+      this.#begun = true;
+      return { calls: [this.#identified(begin)] };
+    }
     if (missing.length > 0) {
       this.faults.push(`the model is not offered ${missing.join(", ")}, but ${turn.tools.join(", ")}`);
       return { text: "The tools are missing." };
     }
-    if (turn.results.length < calls.length + Number(this.#searched))
+    if (turn.results.length < calls.length + Number(this.#searched) + Number(this.#begun))
       return { calls: calls.map((call) => this.#identified(call)) };
     const seen = turn.results.join(" and ");
-    for (const text of Object.values(mcpContents))
+    const { rule, ...texts } = mcpContents;
+    for (const text of [...Object.values(texts), ...(this.#begin ? [rule] : [])])
       if (!seen.includes(text)) this.faults.push(`the model does not see ${text}: ${seen}`);
     return { text: `The tools say: ${seen}` };
   }
@@ -138,6 +155,9 @@ export const scenarioNames = [
   "models",
   "mcp-url",
   "mcp-program",
+  "mcp-gated-url",
+  "mcp-gated-program",
+  "mcp-gated-lossy",
 ] as const;
 export type ScenarioName = (typeof scenarioNames)[number];
 
@@ -148,8 +168,20 @@ export function isMcp(scenario: ScenarioName): scenario is McpScenarioName {
   return scenario.startsWith("mcp-");
 }
 
-/** The texts that the two MCP servers answer with: one comes back with "Echo: " before it, one is in a file. */
-export const mcpContents = { message: "Echo: chestnut", file: "the-harvest-says-almond" } as const;
+/** True for the scenarios whose project has a gate. */
+export function isGated(scenario: McpScenarioName): boolean {
+  return scenario.startsWith("mcp-gated");
+}
+
+/**
+ * The texts that the two MCP servers answer with: one comes back with "Echo: " before it, one is in a file. The rule is
+ * the prompt of the project with a gate.
+ */
+export const mcpContents = {
+  message: "Echo: chestnut",
+  file: "the-harvest-says-almond",
+  rule: "the-rule-says-cherry",
+} as const;
 
 /** Returns a call by the name of the group and the tool, where the provider's dialect has no groups. */
 function withoutGroup(call: Omit<ToolCall, "id">, tools: readonly string[]): Omit<ToolCall, "id"> {
@@ -188,6 +220,6 @@ export function questionsOf(scenario: ScenarioName): string[] {
 export function expectedOf(scenario: ScenarioName): string[] {
   if (scenario === "tools" || scenario === "thinking") return [contents[0]];
   if (scenario === "parallel") return [...contents];
-  if (isMcp(scenario)) return Object.values(mcpContents);
+  if (isMcp(scenario)) return [mcpContents.message, mcpContents.file];
   return scenario === "cancel" ? [] : [answer];
 }

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { Client, Job } from "./client.ts";
 import type { Front } from "./front.ts";
 import type { McpProject } from "./mcp.ts";
-import { contents, expectedOf, isMcp, Play, questionsOf, type ScenarioName } from "./model.ts";
+import { contents, expectedOf, isMcp, type McpScenarioName, Play, questionsOf, type ScenarioName } from "./model.ts";
 import type { Provider } from "./provider.ts";
 
 /** The longest that one run of a program may take, in milliseconds. A loaded machine makes it slow, not wrong. */
@@ -47,11 +47,12 @@ export async function runScenario(setting: Setting): Promise<string | undefined>
   }
   const files = scenario === "image" ? ["picture.png"] : ["a.txt", "b.txt"];
   const mcp = isMcp(scenario) ? await setting.project!.setUp(client, scenario, first) : undefined;
-  const auditFault = mcp && (await setting.project!.watchAudit());
+  const auditFault = mcp && (await setting.project!.watchAudit(scenario as McpScenarioName));
   const calls = mcp?.calls ?? files.flatMap((file) => client.read?.(first, file) ?? []);
-  const play = new Play(scenario, calls, mcp?.search);
+  const play = new Play(scenario, calls, mcp?.search, mcp?.begin);
   for (const provider of providers) provider.play = play;
   front.exchanges.length = 0;
+  front.dropsSessions = scenario === "mcp-gated-lossy";
 
   let output = "";
   // A library keeps the conversation in one program.

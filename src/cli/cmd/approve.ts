@@ -1,104 +1,47 @@
-import { Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
-import { kindOf } from "../../kinds/index.ts";
-import { escapeBlock, escapeLine, jsonText } from "../../wire/text.ts";
-import { anything } from "../client/answers.ts";
-import { objectPath, withNearestName } from "../client/objects.ts";
-import { answerShape } from "../client/shape.ts";
 import { defineVerb } from "../core/command.ts";
 import { resolveObject } from "../kinds/resolve-kind.ts";
-import { resultFormat } from "../manifest/write-result.ts";
-import { yamlText } from "../output/yaml.ts";
-import { coloredDiff } from "./diff/colored-diff.ts";
-import { unifiedDiff } from "./diff/line-diff.ts";
 
-const Definition = Type.Record(Type.String(), Type.Unknown());
-/** The response of `GET /api/v1/servers/:name/changes`. */
-const changesAnswer = answerShape(
-  Type.Array(
-    Type.Object({
-      key: Type.String({ maxLength: 1000 }),
-      before: Definition,
-      after: Definition,
-      hash: Type.String({ pattern: "^[0-9a-f]{64}$", title: "hash" }),
-    }),
-  ),
-);
-
-/** `mcpctl approve server NAME` */
+/** `mcpctl approve server NAME`, `mcpctl approve promptrequest NAME` */
 export const approve = defineVerb({
   meta: {
     name: "approve",
-    description: "Accept the changed tools of an MCP server",
+    description: "Accept the changed tools of an MCP server, or a proposed prompt",
     about: `An MCP server can change the description of a tool from one day to the next, and with it what a model does. A
-      tool that was accepted once and is another one now is not offered until you accept the change. This prints the
-      difference between the accepted and the present definitions, and asks. Off a terminal it needs --yes.
-
+      tool that was accepted once and is another one now is not offered until you accept the change. "approve server"
+      prints the difference between the accepted and the present definitions, and asks. Off a terminal it needs --yes.
       Tools are accepted by themselves when a server lists them for the first time, and after a change of the server's
-      own fields.`,
-    usage: "server NAME [flags]",
+      own fields.
+
+      Models propose prompts for a project. "approve promptrequest" prints the text and asks; off a terminal it does not
+      ask. The project then has a prompt of that name with that text. You need edit on prompts. "mcpctl reject" is the
+      other decision.`,
+    usage: "(server|promptrequest) NAME [flags]",
     examples: [
       ["mcpctl approve server github", "Look at what has changed, and accept it"],
       ["mcpctl approve server github --dry-run", "Only look"],
+      ["mcpctl approve promptrequest test-database -p website", "Make a prompt of what a model has proposed"],
     ],
   },
   args: {
-    kind: { type: "positional", description: "server, or server/NAME", complete: ["server"] },
+    kind: {
+      type: "positional",
+      description: "server or promptrequest, or KIND/NAME",
+      complete: ["server", "promptrequest"],
+    },
     name: { type: "positional", required: false, description: "The name", complete: { kind: "server" } },
     yes: { type: "boolean", alias: "y", description: "Do not ask" },
-    "dry-run": { type: "boolean", description: "Show what has changed, and accept nothing" },
+    "dry-run": { type: "boolean", description: "Show what has changed or is proposed, and accept nothing" },
   },
   async run(args, context) {
-    const { terminal } = context;
     const words = args.name === undefined ? [args.kind] : [args.kind, args.name];
     const { kind, name } = resolveObject(words);
-    if (kind !== kindOf("server"))
-      throw new AppError("usage", `${kind.plural} are not approved`, {
-        hint: "write: mcpctl approve server NAME",
-      });
-    const format = resultFormat(context.flags);
-    const client = await context.client();
-    const path = objectPath(kind, name);
-    const changes = await client
-      .call("GET", `${path}/changes`, { answer: changesAnswer })
-      .catch(async (error) => {
-        throw await withNearestName(error, kind, name, client);
-      });
-    if (changes.length === 0) {
-      if (format === "json") terminal.out(jsonText({ approved: [] }));
-      else terminal.err(`server '${name}' has changed nothing that waits\n`);
-      return;
-    }
-    const show = (text: string) => (format === "text" ? terminal.out(text) : terminal.err(text));
-    for (const { key, before, after } of changes) {
-      const diff = unifiedDiff(yamlText(before), yamlText(after), [
-        `${escapeLine(key)} (accepted)`,
-        `${escapeLine(key)} (present)`,
-      ]);
-      show(coloredDiff(escapeBlock(diff), terminal.color && format === "text"));
-    }
-    if (args["dry-run"]) return;
-    if (!args.yes) {
-      if (!terminal.inIsTerminal) throw new AppError("usage", "to accept this without a terminal, add --yes");
-      const answer = await terminal.prompt(
-        `Accept ${changes.length === 1 ? "this change" : `these ${changes.length} changes`}? [y/N] `,
-      );
-      if (!/^y(es)?$/i.test(answer.trim())) {
-        terminal.err("Nothing was accepted.\n");
-        return 1;
-      }
-    }
-    // The hashes say what was shown: a server that has changed once more is not accepted unseen.
-    const accepted = changes.map(({ key, hash }) => ({ key, hash }));
-    await client.call("POST", `${path}/approve`, { body: { changes: accepted }, answer: anything });
-    const keys = changes.map(({ key }) => key);
-    if (format === "json") terminal.out(jsonText({ approved: keys }));
-    else if (format === "yaml") terminal.out(yamlText({ approved: keys }));
-    else if (format === "name") terminal.out(`server/${name}\n`);
-    else
-      terminal.out(
-        `server '${name}' approved: ${keys.map((key) => escapeLine(key.replace(/^tool\//, ""))).join(", ")}\n`,
-      );
-    return;
+    if (kind.kind === "server")
+      return (await import("./approve/server.ts")).approveServer(name, args, context);
+    if (kind.kind === "promptrequest")
+      return (await import("./approve/prompt-request.ts")).decidePromptRequest("approve", name, args, context);
+    throw new AppError("usage", `${kind.plural} are not approved`, {
+      hint: "write: mcpctl approve server NAME, or mcpctl approve promptrequest NAME",
+    });
   },
 });

@@ -23,7 +23,7 @@ export interface TestProject extends TestServer {
   modern(method: string, params?: Json, options?: PostOptions & { capabilities?: object }): Promise<Answer>;
   /** Begins a session and returns the headers of its requests. */
   session(
-    options?: PostOptions & { capabilities?: object; revision?: string },
+    options?: PostOptions & { capabilities?: object; revision?: string; clientInfo?: object },
   ): Promise<Record<string, string>>;
   /** The events of calls in the audit log, the newest first. */
   audited(): Promise<Json[]>;
@@ -104,8 +104,13 @@ export async function testProject(
         },
       );
     },
-    async session({ capabilities = {}, revision = "2025-11-25", ...rest } = {}) {
-      const params = { protocolVersion: revision, capabilities, clientInfo: { name: "test", version: "1" } };
+    async session({
+      capabilities = {},
+      revision = "2025-11-25",
+      clientInfo = { name: "test", version: "1" },
+      ...rest
+    } = {}) {
+      const params = { protocolVersion: revision, capabilities, clientInfo };
       const { headers } = await must(post({ jsonrpc: "2.0", id: 0, method: "initialize", params }, rest));
       const session = { "mcp-session-id": headers.get("mcp-session-id")!, "mcp-protocol-version": revision };
       await post({ jsonrpc: "2.0", method: "notifications/initialized" }, { ...rest, headers: session });

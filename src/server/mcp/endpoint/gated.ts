@@ -56,6 +56,7 @@ function withBriefing(result: JsonObject, text: string): JsonObject {
 
 /** Tells a client that there are more tools now: on its stream, or with the answer where it holds none. */
 function tellTools({ session, send }: ClientExchange): void {
+  if (session) session.isTold = true;
   if (session?.hasStream) session.onChange(new Set(["tools"]));
   else send({ jsonrpc: "2.0", method: "notifications/tools/list_changed" });
 }

@@ -34,6 +34,8 @@ export class LegacySession implements ExchangeSession, OfferListener {
   readonly subscriptions = new Map<string, () => void>();
   logLevel: string | undefined;
   isGateOpen = false;
+  isTold = false;
+  hasListedAgain = false;
   usedAt: number;
   /** Ends the session, here and where it is known. */
   onEnd: () => void = () => undefined;

@@ -50,7 +50,7 @@ export class LegacyEndpoint {
     if (method === "GET") return this.#listen(incoming, session!);
     if (method === "DELETE") {
       session!.onEnd();
-      this.#options.services.gate.openings.endSession(principal, project, session!.id);
+      this.#options.services.gate.onSessionEnd(principal, project, session!);
       return new Response(null, { status: 204 });
     }
     const messages = messagesIn(body);

@@ -19,6 +19,7 @@ export function lister(
     // There is one page, so no cursor was ever given.
     if (params["cursor"] !== undefined && params["cursor"] !== "")
       throw new RpcError(rpcCodes.invalidParams, "the cursor is not valid");
+    if (name === "tools" && exchange.session?.isTold) exchange.session.hasListedAgain = true;
     const isClosed = name === "tools" && gate.hidesTools(exchange);
     const own = isClosed ? closedListText : listText(offerOf(snapshot(), project), name);
     const hasAgents = name === "tools" && !isClosed && askNames(project).size > 0;

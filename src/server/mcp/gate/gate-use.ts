@@ -16,4 +16,9 @@ export interface GateUse {
 /** The part of a session that the gate keeps. */
 export interface GateSession {
   isGateOpen: boolean;
+  /** True if the client was told that there are more tools now, and if it has listed them since. */
+  isTold: boolean;
+  hasListedAgain: boolean;
+  /** The name and version that the client gives. */
+  readonly client: string | undefined;
 }

@@ -1,12 +1,14 @@
+import type { Principal } from "../../core/access/policy.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import type { AskProjectLlm } from "../project-llm.ts";
 import { briefingText, type ChosenPrompt } from "./briefing.ts";
 import { choosePrompts, type GateTask } from "./choose.ts";
 import { chooseWithLlm } from "./choose-with-llm.ts";
+import { DeafClients } from "./deaf-clients.ts";
 import { type GatePrompt, gateOf, gatePrompts, hasRules } from "./gate-prompts.ts";
 import { firstCall } from "./gate-tools.ts";
-import type { GateUse } from "./gate-use.ts";
+import type { GateSession, GateUse } from "./gate-use.ts";
 import type { LinkReader } from "./links.ts";
 import { Openings } from "./openings.ts";
 
@@ -28,6 +30,7 @@ export interface Briefing {
 /** Lets models begin with the prompts that matter, and remembers who has begun. */
 export class Gate<Use extends GateUse> {
   readonly openings: Openings;
+  readonly #deaf = new DeafClients();
   readonly #services: GateServices<Use>;
 
   constructor(services: GateServices<Use>) {
@@ -45,7 +48,14 @@ export class Gate<Use extends GateUse> {
   hidesTools(use: Use): boolean {
     const { session, project } = use;
     if (!session || gateOf(this.#services.snapshot(), project) !== "session") return false;
+    if (this.#deaf.has(session.client, use.caller.principal)) return false;
     return this.#isShut(use);
+  }
+
+  /** Takes note of the end of a session. Its client ended it in order, so the next one begins anew. */
+  onSessionEnd(principal: Principal, project: ProjectRow, session: GateSession & { id: string }): void {
+    if (session.isTold && !session.hasListedAgain) this.#deaf.learn(session.client, principal);
+    else this.openings.endSession(principal, project, session.id);
   }
 
   /** Answers `begin_session`, and opens the gate. */
@@ -70,11 +80,28 @@ export class Gate<Use extends GateUse> {
   }
 
   /** Chooses prompts of a project for a task. The texts of links are not read. */
-  async choose(use: Pick<Use, "project" | "requestId" | "caller" | "signal">, task: GateTask) {
+  async choose(use: Pick<GateUse, "project" | "requestId" | "caller" | "signal">, task: GateTask) {
     const { snapshot, ask } = this.#services;
     const prompts = gatePrompts(snapshot(), use.project);
     const picked = await chooseWithLlm(snapshot(), ask, use, prompts, task);
     return choosePrompts(prompts, task, picked);
+  }
+
+  /** Tells which prompts a model would get for a task, and why. Opens nothing, and reads no links. */
+  async report(use: Pick<GateUse, "project" | "requestId" | "caller" | "signal">, task: GateTask) {
+    const choices = await this.choose(use, task);
+    return {
+      gate: gateOf(this.#services.snapshot(), use.project),
+      prompts: choices.map(({ prompt: { name, priority, bytes }, isGiven, score, why }) => ({
+        name,
+        given: isGiven,
+        score,
+        priority,
+        bytes,
+        why,
+      })),
+      text: briefingText(use.project, choices),
+    };
   }
 
   async #brief(use: Use, task: GateTask): Promise<string> {

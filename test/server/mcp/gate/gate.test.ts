@@ -173,8 +173,25 @@ describe("an opened gate", () => {
     await p.prompt("style", { priority: 10 });
     const session = await p.session();
     await p.tool("begin_session", {}, session);
+    await p.toolsOf(session);
     await p.as(p.bearer)("DELETE", "/projects/p/mcp", undefined, session);
     expect(await p.toolsOf(await p.session())).toEqual(["begin_session"]);
+  });
+
+  it("hides nothing from clients that do not list tools again: known ones, and ones that showed it (failure mode 181)", async () => {
+    const p = await gatedProject();
+    await p.prompt("style", { priority: 10 });
+    const begin = (name: string) =>
+      p.session({ clientInfo: { name, version: "1" } });
+    const codex = await begin("codex-mcp-client");
+    expect(await p.toolsOf(codex)).toHaveLength(5);
+    expect(await p.tool("echo", {}, codex)).toEqual([expect.stringContaining("style-text"), "echo {}"]);
+    await p.as(p.bearer)("DELETE", "/projects/p/mcp", undefined, codex);
+    const first = await begin("deaf");
+    expect(await p.toolsOf(first)).toEqual(["begin_session"]);
+    await p.tool("begin_session", {}, first);
+    await p.as(p.bearer)("DELETE", "/projects/p/mcp", undefined, first);
+    expect(await p.toolsOf(await begin("deaf"))).toHaveLength(5);
   });
 
   it("works behind a proxy that takes the ids of sessions away: at most one call more, and no loop", async () => {

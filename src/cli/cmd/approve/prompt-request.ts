@@ -1,0 +1,51 @@
+import { AppError } from "../../../errors.ts";
+import { kindOf } from "../../../kinds/index.ts";
+import { escapeBlock, escapeLine, jsonText } from "../../../wire/text.ts";
+import { anything } from "../../client/answers.ts";
+import { getObject, objectPath } from "../../client/objects.ts";
+import type { Context } from "../../core/context.ts";
+import { resultFormat } from "../../manifest/write-result.ts";
+import { plain } from "../../output/cells.ts";
+import { yamlText } from "../../output/yaml.ts";
+
+/** Decides about a proposed prompt. On a terminal it is shown first, and you are asked. Returns the exit code. */
+export async function decidePromptRequest(
+  decision: "approve" | "reject",
+  name: string,
+  args: { yes: boolean; "dry-run": boolean },
+  context: Context,
+): Promise<number> {
+  const { terminal } = context;
+  const format = resultFormat(context.flags);
+  const kind = kindOf("promptrequest");
+  const request = await getObject(kind, name, context);
+  const asks = terminal.inIsTerminal && !args.yes;
+  if (asks || args["dry-run"]) {
+    const { project, proposedBy, reason, content } = request;
+    const facts = `Project:      ${plain(project)}\nProposed by:  ${plain(proposedBy)}\nReason:       ${plain(reason)}`;
+    const text = `${facts}\n\n${String(content)}`;
+    (format === "text" ? terminal.out : terminal.err).call(terminal, `${escapeBlock(text)}\n`);
+  }
+  if (args["dry-run"]) return 0;
+  if (asks) {
+    const answer = await terminal.prompt(`${decision === "approve" ? "Approve" : "Reject"} it? [y/N] `);
+    if (!/^y(es)?$/i.test(answer.trim())) {
+      terminal.err("Nothing was decided.\n");
+      return 1;
+    }
+  }
+  // The id is that of the text that was shown: one that is proposed anew has another one.
+  const client = await context.client();
+  await client.call("POST", `${objectPath(kind, request.id)}/${decision}`, { answer: anything }).catch((error) => {
+    if (error instanceof AppError && error.code === "not_found")
+      throw new AppError("not_found", `promptrequest "${name}" is no longer there`, { cause: error });
+    throw error;
+  });
+  const status = decision === "approve" ? "approved" : "rejected";
+  const result = { name: request.name, project: request["project"], status };
+  if (format === "json") terminal.out(jsonText(result));
+  else if (format === "yaml") terminal.out(yamlText(result));
+  else if (format === "name") terminal.out(`promptrequest/${escapeLine(request.name)}\n`);
+  else terminal.out(`promptrequest '${escapeLine(request.name)}' ${status}\n`);
+  return 0;
+}
