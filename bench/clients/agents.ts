@@ -1,13 +1,7 @@
 import { join } from "node:path";
 import type { Client, Job } from "./client.ts";
 
-const bothWays = [
-  "mcp-url",
-  "mcp-program",
-  "mcp-gated-url",
-  "mcp-gated-program",
-  "mcp-gated-lossy",
-] as const;
+const bothWays = ["mcp-url", "mcp-program", "mcp-gated-url", "mcp-gated-program", "mcp-gated-lossy"] as const;
 const whole = ["text", "tools", "parallel", "thinking", "image", "cancel", "overflow", "switch"] as const;
 
 /** The query by which Claude Code and Qwen Code find tools by their names. */

@@ -70,8 +70,11 @@ export class McpProject {
   ): Promise<McpSetup> {
     if (!mcp) throw new Error("the client has no file that mcpctl config writes");
     const project = isGated(scenario) ? gated : plain;
-    const how =
-      scenario.endsWith("-program") ? ["--program"] : mcp.readsFile ? [] : ["--token-env", tokenVariable];
+    const how = scenario.endsWith("-program")
+      ? ["--program"]
+      : mcp.readsFile
+        ? []
+        : ["--token-env", tokenVariable];
     const words = ["config", mcp.config, "-p", project, "--url", url, ...how];
     await this.#installation.runIn({ home, cwd: work }, ...words);
     const inputs = {

@@ -3,7 +3,15 @@ import { dirname, join } from "node:path";
 import type { Client, Job } from "./client.ts";
 import type { Front } from "./front.ts";
 import type { McpProject } from "./mcp.ts";
-import { contents, expectedOf, isMcp, type McpScenarioName, Play, questionsOf, type ScenarioName } from "./model.ts";
+import {
+  contents,
+  expectedOf,
+  isMcp,
+  type McpScenarioName,
+  Play,
+  questionsOf,
+  type ScenarioName,
+} from "./model.ts";
 import type { Provider } from "./provider.ts";
 
 /** The longest that one run of a program may take, in milliseconds. A loaded machine makes it slow, not wrong. */

@@ -39,7 +39,12 @@ export const approve = defineVerb({
     if (kind.kind === "server")
       return (await import("./approve/server.ts")).approveServer(name, args, context);
     if (kind.kind === "promptrequest")
-      return (await import("./approve/prompt-request.ts")).decidePromptRequest("approve", name, args, context);
+      return (await import("./approve/prompt-request.ts")).decidePromptRequest(
+        "approve",
+        name,
+        args,
+        context,
+      );
     throw new AppError("usage", `${kind.plural} are not approved`, {
       hint: "write: mcpctl approve server NAME, or mcpctl approve promptrequest NAME",
     });

@@ -18,7 +18,12 @@ export const reject = defineVerb({
       description: "promptrequest, or promptrequest/NAME",
       complete: ["promptrequest"],
     },
-    name: { type: "positional", required: false, description: "The name", complete: { kind: "promptrequest" } },
+    name: {
+      type: "positional",
+      required: false,
+      description: "The name",
+      complete: { kind: "promptrequest" },
+    },
     yes: { type: "boolean", alias: "y", description: "Do not ask" },
     "dry-run": { type: "boolean", description: "Show what is proposed, and reject nothing" },
   },

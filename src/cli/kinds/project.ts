@@ -14,9 +14,10 @@ export const project: KindExtension = {
     },
   },
   async startFrom(_, args) {
-    const words = ["gated", "no-gated", "proxy-model"].filter((name) => args[name] !== undefined && args[name] !== false);
-    if (words.length > 1)
-      throw new AppError("usage", `--${words[0]} and --${words[1]} exclude each other`);
+    const words = ["gated", "no-gated", "proxy-model"].filter(
+      (name) => args[name] !== undefined && args[name] !== false,
+    );
+    if (words.length > 1) throw new AppError("usage", `--${words[0]} and --${words[1]} exclude each other`);
     if (args["gated"] === true) return { fields: { proxyModel: "default" } };
     return args["no-gated"] === true ? { fields: { proxyModel: "content-pipeline" } } : undefined;
   },

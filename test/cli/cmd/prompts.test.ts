@@ -32,10 +32,7 @@ describe("approve promptrequest and reject", () => {
     const { cli } = await withProposal();
     expect((await cli("reject promptrequest database --dry-run")).code).toBe(0);
     const { code, stdout } = await cli("reject promptrequest database -p web -o json");
-    expect([code, JSON.parse(stdout)]).toEqual([
-      0,
-      { name: "database", project: "web", status: "rejected" },
-    ]);
+    expect([code, JSON.parse(stdout)]).toEqual([0, { name: "database", project: "web", status: "rejected" }]);
     expect((await cli("get pr database -o jsonpath={.status}")).stdout).toBe("rejected");
   });
 

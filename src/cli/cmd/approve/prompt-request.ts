@@ -36,11 +36,13 @@ export async function decidePromptRequest(
   }
   // The id is that of the text that was shown: one that is proposed anew has another one.
   const client = await context.client();
-  await client.call("POST", `${objectPath(kind, request.id)}/${decision}`, { answer: anything }).catch((error) => {
-    if (error instanceof AppError && error.code === "not_found")
-      throw new AppError("not_found", `promptrequest "${name}" is no longer there`, { cause: error });
-    throw error;
-  });
+  await client
+    .call("POST", `${objectPath(kind, request.id)}/${decision}`, { answer: anything })
+    .catch((error) => {
+      if (error instanceof AppError && error.code === "not_found")
+        throw new AppError("not_found", `promptrequest "${name}" is no longer there`, { cause: error });
+      throw error;
+    });
   const status = decision === "approve" ? "approved" : "rejected";
   const result = { name: request.name, project: request["project"], status };
   if (format === "json") terminal.out(jsonText(result));

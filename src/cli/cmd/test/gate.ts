@@ -36,7 +36,10 @@ export const testGate = defineVerb({
       project has an llm of tier fast, that chooses instead. You need to be able to run the project.`,
     usage: "-p PROJECT [--task TEXT] [--tag WORD] [--show] [-o json]",
     examples: [
-      ['mcpctl test gate -p website --task "Migrate the orders"', "See which prompts would be given, and why"],
+      [
+        'mcpctl test gate -p website --task "Migrate the orders"',
+        "See which prompts would be given, and why",
+      ],
       ["mcpctl test gate -p website --tag database --show", "Print the answer that the model would get"],
     ],
   },
@@ -76,7 +79,11 @@ export const testGate = defineVerb({
     ]);
     const { columns, color } = terminal;
     terminal.out(
-      table(["PROMPT", "GIVEN", "SCORE", "PRIORITY", "BYTES", "WHY"], rows, { columns, color, headers: true }),
+      table(["PROMPT", "GIVEN", "SCORE", "PRIORITY", "BYTES", "WHY"], rows, {
+        columns,
+        color,
+        headers: true,
+      }),
     );
   },
 });

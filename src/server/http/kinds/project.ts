@@ -67,10 +67,16 @@ export const projectRoutes: KindRoutes = {
       response: GateReport,
       handle: async (call) => {
         const row = server.resources.find(call.principal, "run", project, call.params["idOrName"]!);
-        if (!opensProject(server.catalogue.snapshot, call.principal, row.name)) throw notFound(project, row.name);
+        if (!opensProject(server.catalogue.snapshot, call.principal, row.name))
+          throw notFound(project, row.name);
         const task = await readBody(call, server.deadlines, GateQuestion);
         const { principal, requestId, request } = call;
-        const use = { project: row, requestId, caller: { principal, session: principal.id }, signal: request.signal };
+        const use = {
+          project: row,
+          requestId,
+          caller: { principal, session: principal.id },
+          signal: request.signal,
+        };
         return Response.json(await server.mcp.gate.report(use, task as GateTask));
       },
     },

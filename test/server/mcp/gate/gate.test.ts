@@ -181,8 +181,7 @@ describe("an opened gate", () => {
   it("hides nothing from clients that do not list tools again: known ones, and ones that showed it (failure mode 181)", async () => {
     const p = await gatedProject();
     await p.prompt("style", { priority: 10 });
-    const begin = (name: string) =>
-      p.session({ clientInfo: { name, version: "1" } });
+    const begin = (name: string) => p.session({ clientInfo: { name, version: "1" } });
     const codex = await begin("codex-mcp-client");
     expect(await p.toolsOf(codex)).toHaveLength(5);
     expect(await p.tool("echo", {}, codex)).toEqual([expect.stringContaining("style-text"), "echo {}"]);
