@@ -9,6 +9,7 @@ import { stdioWire } from "../../../mcp/upstream/stdio.ts";
 import type { GreetingOptions, Upstream } from "../../../mcp/upstream/upstream.ts";
 import type { WireEvents } from "../../../mcp/upstream/wire.ts";
 import type { Outbound } from "../../../net/outbound.ts";
+import type { Launch } from "../../../processes/launch/launch.ts";
 import type { RunningLaunch } from "../../../processes/launch/start.ts";
 import { LineSplitter } from "../../../processes/line-splitter.ts";
 import { describeExit } from "../../../processes/process-group.ts";
@@ -103,7 +104,7 @@ async function startProgram(options: ConnectOptions): Promise<McpConnection> {
   let ended: McpFailure | undefined;
   void child.closed.then((exit) => {
     log.endStderr();
-    const how = child.endReason ?? `ended with ${describeExit(exit)}`;
+    const how = child.endReason ?? `ended with ${describeExit(exit)}${containerEnd(launch, server, exit)}`;
     log.line(`process ${pid}: ${how}`);
     ended = new McpFailure("closed", `the program ${how}`);
   });
@@ -129,13 +130,27 @@ async function startProgram(options: ConnectOptions): Promise<McpConnection> {
     pid,
     ...(launch.outside?.kind === "container" && { container: launch.outside.name }),
     conditions: launch.isIsolated ? [] : [{ type: "Unsandboxed", message }],
-    memoryMb: () => child.usage.memoryMb,
+    // Of a container mcpctl sees only the engine's program.
+    ...(launch.outside?.kind !== "container" && { memoryMb: () => child.usage.memoryMb }),
     ending: () => ended,
     async close() {
       await upstream.close();
       await stop();
     },
   };
+}
+
+/** A container is killed by the kernel, and its engine tells only the code. */
+const killedCode = 137;
+
+function containerEnd(
+  { outside }: Launch,
+  { spec }: McpServerRow,
+  { code }: { code: number | null },
+): string {
+  const memoryMb = spec.resources?.memoryMb;
+  if (outside?.kind !== "container" || code !== killedCode || memoryMb === undefined) return "";
+  return `: it was killed, as with more memory than memoryMb (${memoryMb} MB)`;
 }
 
 /** Greets a program that serves HTTP on a port, as soon as it listens there. Its stdout goes to the log. */

@@ -14,6 +14,7 @@ const noise = [
   /^npm warn/i,
   /^npm error$/i,
   /^Node\.js v\d/,
+  /^time="[^"]*" level=(?:warning|info)/,
   /^throw err/,
   /^node:internal/,
 ];
