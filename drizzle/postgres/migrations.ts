@@ -222,4 +222,8 @@ CREATE INDEX "cluster_instances_node_id" ON "cluster_instances" USING btree ("no
 ALTER TABLE "sessions" ADD COLUMN "impersonator_session_id" text;--> statement-breakpoint
 ALTER TABLE "sessions" ADD CONSTRAINT "sessions_impersonator_id_resources_id_fk" FOREIGN KEY ("impersonator_id") REFERENCES "resources"("id") ON DELETE cascade ON UPDATE no action;`,
   },
+  {
+    name: "0008_background_answers",
+    sql: `ALTER TABLE "provider_objects" ADD COLUMN "pending" text;`,
+  },
 ];

@@ -206,4 +206,8 @@ CREATE UNIQUE INDEX "resources_names" ON "resources" ("kind","scope","name",(cas
     sql: `ALTER TABLE "sessions" ADD "impersonator_id" text REFERENCES resources(id) ON DELETE CASCADE;--> statement-breakpoint
 ALTER TABLE "sessions" ADD "impersonator_session_id" text;`,
   },
+  {
+    name: "0008_background_answers",
+    sql: `ALTER TABLE "provider_objects" ADD "pending" text;`,
+  },
 ];

@@ -131,6 +131,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await lifecycle.start(storeHealthComponent(health, Math.min(tick, healthInterval), metrics));
   await every("upkeep", tick, upkeep);
   await every("capabilities", capabilitiesInterval, () => services.inference.refreshCapabilities());
+  await lifecycle.start({ name: "background answers", start: () => services.inference.loadBackground() });
   await every("background usage", Math.min(tick, backgroundInterval), () =>
     services.inference.settleBackground(),
   );

@@ -20,6 +20,7 @@ export function linksContract(store: () => Store): void {
       place: "p",
       at: 1_700_000_000_000,
       expiresAt: 1_800_000_000_000,
+      pending: null,
       ...more,
     });
     const rows = async () => {
@@ -38,6 +39,27 @@ export function linksContract(store: () => Store): void {
       expect(await store().providerObject("usr_1", "resp_1")).toBeNull();
       expect(await store().providerObject("usr_2", "resp_1")).toMatchObject({ place: "q" });
       expect(await store().providerObject("usr_2", "resp_2")).toBeNull();
+    });
+
+    it("are booked once, where they were pending, and count as not booked where they are gone (failure mode 164)", async () => {
+      await rows();
+      const pending = '{"requestId":"req_1"}';
+      for (const [id, at] of [
+        ["r1", 1],
+        ["r2", 2],
+        ["r3", 3],
+      ] as const)
+        await store().putProviderObject(object(id, { at, pending }));
+      await store().putProviderObject(object("ended"));
+      expect(await store().pendingProviderObjects(2)).toEqual([
+        object("r3", { at: 3, pending }),
+        object("r2", { at: 2, pending }),
+      ]);
+      const booked = [1, 2].map(() => store().bookProviderObject("usr_1", "r3"));
+      expect((await Promise.all(booked)).sort()).toEqual([false, true]);
+      expect(await store().bookProviderObject("usr_1", "ended")).toBe(false);
+      expect(await store().bookProviderObject("usr_2", "r2")).toBe(true);
+      expect((await store().pendingProviderObjects(9)).map(({ id }) => id)).toEqual(["r2", "r1"]);
     });
 
     it("go with their owner and their llm, and need both", async () => {

@@ -76,7 +76,7 @@ export class Inference {
     this.#answers = new AnswerMemory(this.#pace.elapsed);
     this.#sealed = new SealedOrigins(this.#pace.elapsed);
     this.#objects = new ProviderObjects(deps.catalogue.store, deps.now);
-    this.#background = new BackgroundUsage(deps.audit, deps.now, this.#pace.elapsed);
+    this.#background = new BackgroundUsage(deps.audit, this.#objects, deps.now, this.#pace.elapsed);
     this.#stateCalls = new StateCalls(deps, this.#objects, this.#background, this.#learned);
     deps.metrics.waiting(() => this.#queues.waiting);
     const { catalogue, metrics } = deps;
@@ -257,6 +257,11 @@ export class Inference {
   /** Answers a call about what a provider keeps. Throws AppError after the audit event of the call is committed. */
   stateCall(call: StateCall): Promise<Response> {
     return this.#stateCalls.call(call);
+  }
+
+  /** Waits for the answers that ran in the background when the server was stopped. Throws AppError. */
+  loadBackground(): Promise<void> {
+    return this.#stateCalls.loadBackground();
   }
 
   /** Books the usage of answers that have ended in the background. The work of one run, for a timer. Never throws. */

@@ -102,6 +102,8 @@ export interface ProviderObject {
   place: string;
   at: number;
   expiresAt: number;
+  /** The call of an answer that runs in the background and is not booked yet, as JSON. */
+  pending: string | null;
 }
 
 /** One write of a transaction, of which all writes happen or none. */
@@ -367,6 +369,14 @@ export interface Store {
   putProviderObject(object: ProviderObject): Promise<void>;
   providerObject(ownerId: string, id: string): Promise<ProviderObject | null>;
   deleteProviderObject(ownerId: string, id: string): Promise<void>;
+  /** Returns the answers that run in the background and are not booked yet, the newest `most` of them. */
+  pendingProviderObjects(most: number): Promise<ProviderObject[]>;
+  /**
+   * Notes that an answer is booked.
+   *
+   * @returns false if that was noted before, maybe by another server; true also if the object is gone
+   */
+  bookProviderObject(ownerId: string, id: string): Promise<boolean>;
   /** Deletes objects that have expired, and of each owner all but the newest `most`. */
   pruneProviderObjects(now: number, most: number): Promise<void>;
   /** Stores the last use of tokens, by the id of the token. */

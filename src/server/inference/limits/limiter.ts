@@ -14,6 +14,8 @@ import { Account, type Amount, monthOf } from "./account.ts";
 
 /** The reservation of an admitted call. */
 export interface Admission {
+  /** What is reserved. */
+  readonly reserved: Readonly<Amount>;
   /** Replaces the reservation by the real usage, of the model that was called. A second call does nothing. */
   settle(llm: LlmRow | undefined, usage: Usage, model?: string): void;
 }
@@ -114,14 +116,23 @@ export class Limiter {
       for (const llm of llms) wanted.costMicros = Math.max(wanted.costMicros, costOf(llm, estimate) ?? 0);
     }
     for (const holder of holders) this.#check(holder, llms, wanted, today, elapsed);
+    for (const account of this.#accountsOf(principal)) account.requests.add(1, elapsed);
+    return this.reserve(principal, wanted);
+  }
+
+  /** Reserves an amount, whatever the limits are: for a call that is with its provider already. */
+  reserve(
+    principal: Pick<Principal, "kind" | "id" | "userId" | "makers">,
+    wanted: Readonly<Amount>,
+  ): Admission {
     const own = this.#accountsOf(principal);
     for (const account of own) {
-      account.requests.add(1, elapsed);
       account.reserved.tokens += wanted.tokens;
       account.reserved.costMicros += wanted.costMicros;
     }
     let settled = false;
     return {
+      reserved: wanted,
       settle: (answered, usage, model) => {
         if (settled) return;
         settled = true;
@@ -210,7 +221,12 @@ export class Limiter {
   }
 
   /** A call with a token counts for the token, for the tokens that made it, and for the user. */
-  #accountsOf({ kind, id, userId, makers = [] }: Principal): readonly Account[] {
+  #accountsOf({
+    kind,
+    id,
+    userId,
+    makers = [],
+  }: Pick<Principal, "kind" | "id" | "userId" | "makers">): readonly Account[] {
     const user = this.#account(userId);
     if (kind !== "Token") return [user];
     return [this.#account(id), ...makers.map((maker) => this.#account(maker)), user];

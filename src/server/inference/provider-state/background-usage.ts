@@ -7,6 +7,7 @@ import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { Audit } from "../../observability/audit.ts";
 import type { SentRequest } from "../estimated-usage.ts";
 import type { Admission } from "../limits/limiter.ts";
+import type { ProviderObjects } from "./provider-objects.ts";
 
 /** An answer that a provider makes in the background. */
 export interface BackgroundAnswer {
@@ -30,7 +31,7 @@ interface Pending extends BackgroundAnswer {
 }
 
 /** The most answers that are waited for. The oldest is settled first. */
-const mostPending = 1_000;
+export const mostPending = 1_000;
 /** The most answers that are looked at in one run. */
 const mostLooks = 20;
 /** Milliseconds. */
@@ -70,23 +71,39 @@ export function isReport({ promptTokens, completionTokens }: Usage): boolean {
  */
 export class BackgroundUsage {
   readonly #audit: Audit;
+  readonly #objects: Pick<ProviderObjects, "book">;
   readonly #now: () => number;
   readonly #elapsed: () => number;
   readonly #pending = new Map<string, Pending>();
 
   /** @param elapsed monotonic milliseconds */
-  constructor(audit: Audit, now: () => number, elapsed: () => number) {
+  constructor(
+    audit: Audit,
+    objects: Pick<ProviderObjects, "book">,
+    now: () => number,
+    elapsed: () => number,
+  ) {
     this.#audit = audit;
+    this.#objects = objects;
     this.#now = now;
     this.#elapsed = elapsed;
   }
 
-  /** Waits for the end of an answer. */
-  add(answer: BackgroundAnswer): void {
-    const since = this.#elapsed();
+  /**
+   * Waits for the end of an answer.
+   *
+   * @param age milliseconds since its call
+   */
+  add(answer: BackgroundAnswer, age = 0): void {
+    const now = this.#elapsed();
     // A provider that gives an id twice does not make the first answer free.
     this.settle(answer).catch(() => {});
-    this.#pending.set(keyOf(answer), { ...answer, since, nextLook: since + shortestWait, looks: 0 });
+    this.#pending.set(keyOf(answer), {
+      ...answer,
+      since: now - age,
+      nextLook: now + shortestWait,
+      looks: 0,
+    });
     if (this.#pending.size <= mostPending) return;
     const [oldest] = this.#pending.values();
     // Its usage is counted even where its event cannot be written.
@@ -118,8 +135,10 @@ export class BackgroundUsage {
 
   /** Counts the usage of an answer whose own call books it. One without a report is settled by an estimate. */
   count(answer: AnswerName, usage: Usage): void {
-    if (isReport(usage)) this.#take(answer, usage);
-    else this.settle(answer).catch(() => {});
+    if (isReport(usage)) {
+      this.#take(answer, usage);
+      this.#objects.book(answer.principal.id, answer.id).catch(() => {});
+    } else this.settle(answer).catch(() => {});
   }
 
   /**
@@ -134,6 +153,8 @@ export class BackgroundUsage {
     const counted = usage ?? this.#estimate(pending);
     this.#take(answer, counted);
     const { requestId, principal, llm, model, id } = pending;
+    // Another server on the database may have taken it over meanwhile.
+    if (!(await this.#objects.book(principal.id, id))) return;
     await this.#audit.record({
       at: this.#now(),
       action: "llm_inference_call",

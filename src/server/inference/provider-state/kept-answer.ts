@@ -3,6 +3,7 @@ import { isObject } from "../../../wire/json.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { CallContext } from "../call.ts";
 import { isRunning } from "./background-usage.ts";
+import { pendingText } from "./pending-call.ts";
 
 /** True if the provider keeps the answer to a call for its caller. Translated calls have `quirks` too, and no state. */
 export function isKept({ call, request }: CallContext, isTranslated: boolean, quirks: Quirks): boolean {
@@ -13,22 +14,27 @@ export function isKept({ call, request }: CallContext, isTranslated: boolean, qu
 /** Notes whose a whole answer is, before its caller gets it. Throws AppError if that cannot be stored. */
 export async function keepAnswer(context: CallContext, llm: LlmRow, body: unknown): Promise<void> {
   if (!isObject(body) || typeof body.id !== "string") return;
-  if (isRunning(body)) awaitUsage(context, llm, body.id);
-  await context.objects.keep(context.call.principal.id, body.id, llm, "response");
+  const pending = isRunning(body) ? awaitUsage(context, llm, body.id) : null;
+  await context.objects.keep(context.call.principal.id, body.id, llm, "response", pending);
 }
 
 /** Notes whose a streamed answer is, by its first frame. */
 export function keepStreamed(context: CallContext, llm: LlmRow, id: string): void {
-  if (context.request.body["background"] === true) awaitUsage(context, llm, id);
+  const pending = context.request.body["background"] === true ? awaitUsage(context, llm, id) : null;
   // It can be used at once. If the database fails, so does the audit event, and with it the call.
-  context.objects.keep(context.call.principal.id, id, llm, "response").catch(() => {});
+  context.objects.keep(context.call.principal.id, id, llm, "response", pending).catch(() => {});
 }
 
-/** The answer goes on when the caller has left: what it uses is known, and booked, when it has ended. */
-function awaitUsage({ call, record, background }: CallContext, llm: LlmRow, id: string): void {
+/**
+ * The answer goes on when the caller has left: what it uses is known, and booked, when it has ended. Returns what is stored
+ * of its call.
+ */
+function awaitUsage({ call, record, background }: CallContext, llm: LlmRow, id: string): string {
   const { principal, requestId } = call;
   const { admission, sent } = record;
-  background.add({ principal, requestId, llm, model: record.facts.model, id, admission, sent });
+  const answer = { principal, requestId, llm, model: record.facts.model, id, admission, sent };
+  background.add(answer);
   record.admission = undefined;
   record.sent = undefined;
+  return pendingText(answer);
 }

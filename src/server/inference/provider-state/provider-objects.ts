@@ -10,7 +10,14 @@ const lifetimes = { response: 30 * dayMilliseconds, conversation: 365 * dayMilli
 /** The objects that are remembered beside the database, and so found at once. */
 const mostRecent = 10_000;
 
-export type ObjectsStore = Pick<Store, "putProviderObject" | "providerObject" | "deleteProviderObject">;
+export type ObjectsStore = Pick<
+  Store,
+  | "putProviderObject"
+  | "providerObject"
+  | "deleteProviderObject"
+  | "pendingProviderObjects"
+  | "bookProviderObject"
+>;
 
 /** An id of a provider's object. Other texts are not sent to the database. */
 const objectId = /^[\w-]{1,200}$/;
@@ -34,12 +41,20 @@ export class ProviderObjects {
   /**
    * Stores an object. It is found at once, and after a restart once this has resolved.
    *
+   * @param pending the call of an answer that runs in the background, for `unbooked` after a restart
    * @throws AppError `storage_full` or `unavailable`
    */
-  async keep(ownerId: string, id: string, llm: LlmRow, type: keyof typeof lifetimes): Promise<void> {
+  async keep(
+    ownerId: string,
+    id: string,
+    llm: LlmRow,
+    type: keyof typeof lifetimes,
+    pending: string | null = null,
+  ): Promise<void> {
     if (!objectId.test(id)) return;
     const at = this.#now();
-    const object = { ownerId, id, llmId: llm.id, place: placeOf(llm), at, expiresAt: at + lifetimes[type] };
+    const expiresAt = at + lifetimes[type];
+    const object = { ownerId, id, llmId: llm.id, place: placeOf(llm), at, expiresAt, pending };
     const key = keyOfObject(ownerId, id);
     this.#recent.delete(key);
     this.#recent.set(key, object);
@@ -54,6 +69,16 @@ export class ProviderObjects {
       this.#recent.get(keyOfObject(ownerId, id)) ?? (await stored(this.#store.providerObject(ownerId, id)));
     if (!object || object.expiresAt <= this.#now()) return undefined;
     return llms.find((llm) => llm.id === object.llmId && placeOf(llm) === object.place && keepsState(llm));
+  }
+
+  /** Returns the answers of an earlier run that are not booked yet, the oldest first. Throws AppError. */
+  async unbooked(most: number): Promise<ProviderObject[]> {
+    return (await stored(this.#store.pendingProviderObjects(most))).reverse();
+  }
+
+  /** Notes that an answer is booked. Returns false if it was booked before. Throws AppError. */
+  book(ownerId: string, id: string): Promise<boolean> {
+    return stored(this.#store.bookProviderObject(ownerId, id));
   }
 
   /** Forgets an object that was deleted at the provider. Throws AppError. */

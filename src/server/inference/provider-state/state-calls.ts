@@ -22,8 +22,10 @@ import {
   type BackgroundUsage,
   isReport,
   isRunning,
+  mostPending,
   reportedUsage,
 } from "./background-usage.ts";
+import { answerOfEarlierRun } from "./pending-call.ts";
 import { unknownObject } from "./placed-request.ts";
 import { keepsState, type ProviderObjects } from "./provider-objects.ts";
 import { StateRecord } from "./state-record.ts";
@@ -60,6 +62,15 @@ export class StateCalls {
       // The caller gets the error even if the log cannot be written.
       await record.close(error.status, undefined, error).catch(() => {});
       throw error;
+    }
+  }
+
+  /** Waits for the answers of an earlier run of the server that are not booked yet. Throws AppError. */
+  async loadBackground(): Promise<void> {
+    const { catalogue, limits, now } = this.#deps;
+    for (const object of await this.#objects.unbooked(mostPending)) {
+      const answer = answerOfEarlierRun(object, catalogue.snapshot, limits);
+      if (answer) this.#background.add(answer, now() - object.at);
     }
   }
 

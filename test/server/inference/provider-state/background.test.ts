@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { systemPace } from "../../../../src/server/inference/pace.ts";
-import { must } from "../../../support/server.ts";
+import { must, testServer } from "../../../support/server.ts";
 import { events, withProvider } from "../setup.ts";
 import { keeper } from "./keeper.ts";
 
@@ -116,4 +116,58 @@ it("books a stream in the background once, where it comes to its end", async () 
   expect(text).toContain("response.completed");
   expect((await call("GET", `${path}/resp_1`)).status).toBe(200);
   expect(await events(server)).toMatchObject([{ promptTokens: 7, completionTokens: 5 }]);
+});
+
+it("books an answer after a restart of the server, once, and keeps what it has reserved (failure mode 164)", async () => {
+  let now = 0;
+  const pace = { ...systemPace, wait: async () => {}, elapsed: () => now };
+  const { server, end, provider } = await inBackground({ pace });
+  const { bearer, call } = await server.user("ann", [{ role: "run", resource: "llms" }]);
+  await must(server.admin("PUT", "/api/v1/users/ann", { limits: { tokensPerDay: 1500 } }));
+  expect((await call("POST", path, asked)).status).toBe(200);
+  const [{ requestId }] = await events(server);
+  await server.stop();
+
+  const { folder } = server;
+  const second = await testServer({ folder, pace, tick: 20 });
+  expect((await second.as(bearer)("POST", path, asked)).status).toBe(429);
+  end("resp_1");
+  now += 60_000;
+  await expect.poll(async () => (await events(second)).length).toBe(3);
+  const [settled] = await events(second);
+  expect(settled).toMatchObject({
+    requestId,
+    user: "ann",
+    promptTokens: 7,
+    completionTokens: 5,
+    detail: { settles: "resp_1" },
+  });
+  expect(settled.detail).not.toHaveProperty("estimated");
+  expect((await second.as(bearer)("POST", path, asked)).status).toBe(200);
+  end("resp_2");
+  expect((await second.as(bearer)("GET", `${path}/resp_2`)).body.status).toBe("completed");
+  await second.stop();
+
+  const asks = provider.seen.length;
+  const third = await testServer({ folder, pace, tick: 20 });
+  now += 60_000;
+  expect((await third.as(bearer)("GET", `${path}/resp_1`)).body.status).toBe("completed");
+  expect(await events(third)).toHaveLength(5);
+  expect(provider.seen).toHaveLength(asks + 1);
+});
+
+it("counts an answer that was deleted at its provider while the server stood still by its whole time (failure mode 164)", async () => {
+  let now = 0;
+  let today = Date.now();
+  const pace = { ...systemPace, wait: async () => {}, elapsed: () => now };
+  const { server, call, kept } = await inBackground({ pace, now: () => today });
+  await call("POST", path, { ...asked, max_output_tokens: 3000 });
+  await server.stop();
+  kept.clear();
+  today += 10_000;
+  const second = await testServer({ folder: server.folder, pace, tick: 20, now: () => today });
+  now += 5000;
+  await expect.poll(async () => (await events(second)).length).toBe(2);
+  const [estimated] = await events(second);
+  expect(estimated).toMatchObject({ completionTokens: 3000, detail: { settles: "resp_1", estimated: true } });
 });

@@ -1,4 +1,4 @@
-import { and, eq, lte, sql } from "drizzle-orm";
+import { and, desc, eq, isNotNull, lte, sql } from "drizzle-orm";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type { Store } from "../types.ts";
 import type { PostgresRun } from "./links.ts";
@@ -6,7 +6,12 @@ import { providerObjects } from "./schema.ts";
 
 type ObjectQueries = Pick<
   Store,
-  "putProviderObject" | "providerObject" | "deleteProviderObject" | "pruneProviderObjects"
+  | "putProviderObject"
+  | "providerObject"
+  | "deleteProviderObject"
+  | "pendingProviderObjects"
+  | "bookProviderObject"
+  | "pruneProviderObjects"
 >;
 
 /** The part of the store for what providers keep. */
@@ -28,6 +33,24 @@ export function providerObjectQueries(db: PostgresJsDatabase, guarded: PostgresR
 
     deleteProviderObject: (owner, gone) =>
       guarded(async () => void (await db.delete(providerObjects).where(one(owner, gone)))),
+
+    pendingProviderObjects: (most) =>
+      guarded(() =>
+        db
+          .select()
+          .from(providerObjects)
+          .where(isNotNull(providerObjects.pending))
+          .orderBy(desc(providerObjects.at))
+          .limit(most),
+      ),
+
+    bookProviderObject: (owner, ended) =>
+      guarded(async () => {
+        const mine = and(one(owner, ended), isNotNull(providerObjects.pending));
+        const booked = await db.update(providerObjects).set({ pending: null }).where(mine).returning({ id });
+        if (booked.length > 0) return true;
+        return (await db.select({ id }).from(providerObjects).where(one(owner, ended))).length === 0;
+      }),
 
     pruneProviderObjects: (now, most) =>
       guarded(async () => {

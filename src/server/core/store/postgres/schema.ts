@@ -210,6 +210,8 @@ export const providerObjects = pgTable(
     place: text("place").notNull(),
     at: whole("at").notNull(),
     expiresAt: whole("expires_at").notNull(),
+    /** The call of an answer that runs in the background and is not booked yet, as JSON. */
+    pending: text("pending"),
   },
   (table) => [
     primaryKey({ columns: [table.ownerId, table.id] }),

@@ -1,4 +1,4 @@
-import { and, eq, lte, sql } from "drizzle-orm";
+import { and, desc, eq, isNotNull, lte, sql } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import type { Store } from "../types.ts";
 import type { SqliteRun } from "./links.ts";
@@ -6,7 +6,12 @@ import { providerObjects } from "./schema.ts";
 
 type ObjectQueries = Pick<
   Store,
-  "putProviderObject" | "providerObject" | "deleteProviderObject" | "pruneProviderObjects"
+  | "putProviderObject"
+  | "providerObject"
+  | "deleteProviderObject"
+  | "pendingProviderObjects"
+  | "bookProviderObject"
+  | "pruneProviderObjects"
 >;
 
 /** The part of the store for what providers keep. */
@@ -29,6 +34,24 @@ export function providerObjectQueries(
 
     deleteProviderObject: (owner, gone) =>
       writing(() => void db.delete(providerObjects).where(one(owner, gone)).run()),
+
+    pendingProviderObjects: (most) =>
+      guarded(() =>
+        db
+          .select()
+          .from(providerObjects)
+          .where(isNotNull(providerObjects.pending))
+          .orderBy(desc(providerObjects.at))
+          .limit(most)
+          .all(),
+      ),
+
+    bookProviderObject: (owner, ended) =>
+      writing(() => {
+        const mine = and(one(owner, ended), isNotNull(providerObjects.pending));
+        const booked = db.update(providerObjects).set({ pending: null }).where(mine).returning({ id }).all();
+        return booked.length > 0 || !db.select({ id }).from(providerObjects).where(one(owner, ended)).get();
+      }),
 
     pruneProviderObjects: (now, most) =>
       writing(() => {

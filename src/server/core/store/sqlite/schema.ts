@@ -221,6 +221,8 @@ export const providerObjects = sqliteTable(
     place: text("place").notNull(),
     at: integer("at").notNull(),
     expiresAt: integer("expires_at").notNull(),
+    /** The call of an answer that runs in the background and is not booked yet, as JSON. */
+    pending: text("pending"),
   },
   (table) => [
     primaryKey({ columns: [table.ownerId, table.id] }),
