@@ -24,11 +24,22 @@ export function diskFault(folder: string, cause?: unknown): StoreError | undefin
     writeFileSync(probe, new Uint8Array(4096), { mode: 0o600 });
     return undefined;
   } catch (fault) {
-    const found = causes[systemCodeOf(fault) as keyof typeof causes];
-    return found && new StoreError(found.refusal, { cause: cause ?? fault, reason: found.reason });
+    return storeErrorOfDisk(fault, cause);
   } finally {
     removeQuietly(probe);
   }
+}
+
+/**
+ * Returns the StoreError for an error of the system while a file is written; undefined if the disk is not the reason.
+ *
+ * @param cause the error of SQLite, if there is one
+ */
+export function storeErrorOfDisk(fault: unknown, cause: unknown = fault): StoreError | undefined {
+  const code = systemCodeOf(fault) ?? "";
+  if (!Object.hasOwn(causes, code)) return undefined;
+  const { refusal, reason } = causes[code as keyof typeof causes];
+  return new StoreError(refusal, { cause, reason });
 }
 
 function removeQuietly(path: string): void {
