@@ -37,6 +37,11 @@ export const commands: Commands = {
     summary: "Show what the programs of an MCP server write",
     load: async () => (await import("./cli/cmd/logs.ts")).logs,
   },
+  cache: {
+    group: "See",
+    summary: "List or clear the long results of MCP servers that are kept",
+    load: async () => (await import("./cli/cmd/cache.ts")).cache,
+  },
   doctor: {
     group: "See",
     summary: "Measure the connection to the server, and print how to fix it",

@@ -15,10 +15,11 @@ import { startBearerProxy } from "./bearer-proxy.ts";
 import { judge, markdown } from "./report.ts";
 import { legs, type Revision, revisions, runSuite, suitePackage } from "./suite.ts";
 
-const usage = `bun run conformance [--era REVISION] [--leg LEG] [--keep]
+const usage = `bun run conformance [--era REVISION] [--leg LEG] [--proxy-model NAME] [--keep]
 
   --era REVISION   ${revisions.join(" or ")}; both if left out
   --leg LEG        ${legs.join(" or ")}; both if left out
+  --proxy-model NAME   the proxy model of the project; none if left out
   --keep           do not delete what the suite wrote
   --folder FOLDER  install the suite there (default ${join(tmpdir(), "mcpctl-conformance")})
   --binary FILE    another build than dist/mcpctl`;
@@ -27,6 +28,7 @@ const { values: options } = parseArgs({
   options: {
     era: { type: "string" },
     leg: { type: "string" },
+    "proxy-model": { type: "string", default: "none" },
     keep: { type: "boolean", default: false },
     folder: { type: "string", default: join(tmpdir(), "mcpctl-conformance") },
     binary: { type: "string" },
@@ -68,7 +70,7 @@ async function serverTarget(revision: Revision): Promise<readonly [string, strin
   const command = [process.execPath, program, revision === "2026-07-28" ? "modern" : "legacy"];
   // Over stdio a log message does not say whose call it belongs to, so only a session of its own gets it.
   await create(server, "servers", { name, command, sandbox: "none", sharing: "session" });
-  await create(server, "projects", { name, proxyModel: "none", servers: [name] });
+  await create(server, "projects", { name, proxyModel: options["proxy-model"], servers: [name] });
   await untilListed(server, name);
   return ["--url", startBearerProxy(`${address}/projects/${name}/mcp`, bearer)];
 }

@@ -2,9 +2,11 @@ import type { Time } from "../../time.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { isVirtual, type McpServerRow } from "../core/store/typed-rows.ts";
 import { StoreError } from "../core/store/types.ts";
+import type { OwnCache } from "../mcp/content/result-cache.ts";
 import type { ServerInstances } from "../mcp/instances/servers.ts";
 import { type InstanceClaims, needsLease } from "../mcp/instances/slots.ts";
 import type { McpCluster, SharedInstances } from "../mcp/shared-instances.ts";
+import { ClusterCache } from "./cluster-cache.ts";
 import { ClusterLogs } from "./cluster-logs.ts";
 import { ClusteredServers } from "./clustered-servers.ts";
 import { HostedLink } from "./link-host.ts";
@@ -47,10 +49,10 @@ export class Cluster implements McpCluster {
     };
   }
 
-  attach(instances: ServerInstances): SharedInstances {
+  attach(instances: ServerInstances, cache: OwnCache): SharedInstances {
     const { catalogue, onError } = this.#options;
     const membership = this.#membership;
-    const own = new OwnInstances({ catalogue, membership, instances });
+    const own = new OwnInstances({ catalogue, membership, instances, cache });
     const row = (id: string) => catalogue.snapshot.byId.get(id) as McpServerRow | undefined;
     const servers = new ClusteredServers({ ...this.#options, membership, instances, own, row });
     this.#own = own;
@@ -69,7 +71,11 @@ export class Cluster implements McpCluster {
       const server = row(notice.serverId);
       if (server && needsLease(server.spec)) for (const link of this.#hosted) link.notify(notice);
     });
-    return { servers, logs: new ClusterLogs(instances.logs, membership, servers.links) };
+    return {
+      servers,
+      logs: new ClusterLogs(instances.logs, membership, servers.links),
+      cache: new ClusterCache(cache, membership, servers.links),
+    };
   }
 
   /** Takes its place among the nodes. `url` is where other nodes reach this one. */

@@ -1,6 +1,8 @@
 import { AppError, isErrorCode } from "../../errors.ts";
 import type { JsonObject, RpcNotification, RpcRequest } from "../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../mcp/rpc-error.ts";
+import type { PartQuery } from "../mcp/content/part-reader.ts";
+import type { CacheFilter } from "../mcp/content/result-cache.ts";
 import type { NumberedLine } from "../mcp/instances/logs/logs.ts";
 import type { ReadLogOptions } from "../mcp/instances/logs/read-log.ts";
 import type { ServerNotice } from "../mcp/types.ts";
@@ -10,7 +12,9 @@ export type NodeRequest =
   | { is: "call"; call: ForwardedCall }
   | { is: "endSession"; principalId: string; session: string }
   | { is: "readLogs"; serverId: string; instance?: number; options: ReadLogOptions }
-  | { is: "followLogs"; serverId: string; instance?: number };
+  | { is: "followLogs"; serverId: string; instance?: number }
+  | { is: "readPart"; query: PartQuery }
+  | { is: "listCache" | "clearCache"; filter: CacheFilter };
 
 /** A call of an instance that belongs to the other node. */
 export interface ForwardedCall {

@@ -4,6 +4,7 @@ import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { InstanceLease } from "../core/store/cluster-store.ts";
 import type { McpServerRow } from "../core/store/typed-rows.ts";
 import { groupOf } from "../mcp/caller-group.ts";
+import type { OwnCache } from "../mcp/content/result-cache.ts";
 import type { ServerInstances } from "../mcp/instances/servers.ts";
 import { needsLease, slotOf } from "../mcp/instances/slots.ts";
 import type { ServerCall } from "../mcp/types.ts";
@@ -16,6 +17,7 @@ export interface OwnInstancesOptions {
   catalogue: Catalogue;
   membership: Membership;
   instances: ServerInstances;
+  cache: OwnCache;
 }
 
 /** The instances that belong to this node, as it and other nodes call them. */
@@ -46,7 +48,7 @@ export class OwnInstances {
 
   /** Carries out a request of another node. @throws InstanceMoved, or the error of the instance */
   async handle(request: NodeRequest, exchange: HostedExchange): Promise<JsonObject> {
-    const { instances } = this.#options;
+    const { instances, cache } = this.#options;
     switch (request.is) {
       case "call":
         return await this.#hosted(request.call, exchange);
@@ -55,6 +57,12 @@ export class OwnInstances {
         return {};
       case "readLogs":
         return { lines: await instances.logs.read(request.serverId, request.instance, request.options) };
+      case "readPart":
+        return { found: await cache.read(request.query) };
+      case "listCache":
+        return { list: await cache.list(request.filter) };
+      case "clearCache":
+        return { count: await cache.clear(request.filter) };
       case "followLogs": {
         const { serverId, instance } = request;
         const end = instances.logs.follow(serverId, instance, (line) => exchange.send({ line }));

@@ -23,6 +23,7 @@ import { inferenceRoutes } from "./routes/inference.ts";
 import { linkRoutes } from "./routes/link.ts";
 import { masterKeyRoutes } from "./routes/master-key.ts";
 import { mcpRoutes } from "./routes/mcp.ts";
+import { mcpCacheRoutes } from "./routes/mcp-cache.ts";
 import { mcpLoginRoutes } from "./routes/mcp-login.ts";
 import { mcpLogRoutes } from "./routes/mcp-logs.ts";
 import { mcpTrafficRoutes } from "./routes/mcp-traffic.ts";
@@ -56,6 +57,7 @@ export function allRoutes(server: Server): Route[] {
     ...mcpRoutes(server),
     ...mcpLogRoutes(server),
     ...mcpTrafficRoutes(server),
+    ...mcpCacheRoutes(server),
     ...mcpLoginRoutes(server),
     ...clusterRoutes(server),
     ...personaRoutes(server),

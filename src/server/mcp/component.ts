@@ -8,6 +8,8 @@ import { AuthorizationStore } from "./authorization/authorization-store.ts";
 import { clientDocumentUrl } from "./authorization/client-document.ts";
 import { LoginNetwork, type LoginNetworkOptions } from "./authorization/login-network.ts";
 import { Logins } from "./authorization/logins.ts";
+import { openContent } from "./content/open-content.ts";
+import type { ResultCache } from "./content/result-cache.ts";
 import type { McpEndpoint } from "./endpoint/endpoint.ts";
 import type { EndpointRequest, EndpointServices } from "./endpoint/endpoint-types.ts";
 import { type OpenEndpointOptions, openEndpoint } from "./endpoint/open.ts";
@@ -33,13 +35,15 @@ export interface Mcp {
   logins: Logins;
   /** The logs of instances, on all hosts. */
   logs: InstanceLogs;
+  /** The results that are kept for their clients, on all hosts. */
+  cache: ResultCache;
   /** The messages of projects that are kept in memory. */
   traffic: Traffic;
 }
 
 export interface McpOptions
   extends Omit<ServerInstancesOptions, "tokens">,
-    Omit<OpenEndpointOptions, "servers" | "admit" | "sample" | "askLlm" | "tap">,
+    Omit<OpenEndpointOptions, "servers" | "admit" | "sample" | "askLlm" | "tap" | "content" | "cache">,
     LoginNetworkOptions {
   infer: Infer;
   workstations: VirtualServers;
@@ -65,7 +69,13 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
   });
   const { tokens } = logins;
   const instances = new ServerInstances({ ...options, tokens, ...(cluster && { claims: cluster.claims }) });
-  const shared = cluster?.attach(instances) ?? { servers: instances, logs: instances.logs };
+  const askLlm = projectLlmOf(options.infer);
+  const content = openContent({ ...options, askLlm, snapshot: () => catalogue.snapshot });
+  const shared = cluster?.attach(instances, content.cache) ?? {
+    servers: instances,
+    logs: instances.logs,
+    cache: content.cache,
+  };
   const limiter = new McpCallLimiter(options.catalogue, options.now, options.elapsed);
   const admit = (principal: Principal) => limiter.admit(principal);
   const servers = new RoutedServers(shared.servers, new WorkstationServers(options.workstations));
@@ -76,7 +86,9 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
     servers,
     admit,
     sample: samplerOf(options.infer),
-    askLlm: projectLlmOf(options.infer),
+    askLlm,
+    content,
+    cache: shared.cache,
     tap,
   });
   options.metrics.gauge(
@@ -97,7 +109,15 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
       unfollow = catalogue.subscribe((changes) => logins.follow(changes ?? []));
       await instances.start();
       const tools = new PersonaTools(services, options.onError);
-      return { endpoint, logins, tools, gate: services.gate, logs: shared.logs, traffic };
+      return {
+        endpoint,
+        logins,
+        tools,
+        gate: services.gate,
+        logs: shared.logs,
+        cache: shared.cache,
+        traffic,
+      };
     },
     drain: () => instances.drain(),
     async close() {

@@ -1,3 +1,4 @@
+import type { OwnCache, ResultCache } from "./content/result-cache.ts";
 import type { InstanceLogs } from "./instances/logs/logs.ts";
 import type { ServerInstances } from "./instances/servers.ts";
 import type { InstanceClaims } from "./instances/slots.ts";
@@ -7,11 +8,13 @@ import type { McpServers } from "./types.ts";
 export interface SharedInstances {
   servers: McpServers;
   logs: InstanceLogs;
+  /** The results that are kept for their clients. */
+  cache: ResultCache;
 }
 
 /** Shares instances among several servers of mcpctl on one database. */
 export interface McpCluster {
   claims: InstanceClaims;
   /** Adds those of this host. */
-  attach(instances: ServerInstances): SharedInstances;
+  attach(instances: ServerInstances, cache: OwnCache): SharedInstances;
 }

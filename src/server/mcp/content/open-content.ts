@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { AskProjectLlm } from "../project-llm.ts";
 import { KeptResults } from "./kept-results.ts";
-import { type PartLookup, readPart } from "./part-reader.ts";
 import { PartTitles } from "./part-titles.ts";
 import { ContentPipeline } from "./pipeline.ts";
+import { OwnCache } from "./result-cache.ts";
 import { stageWorks } from "./stages/index.ts";
 
 export interface OpenContentOptions {
@@ -12,6 +12,8 @@ export interface OpenContentOptions {
   askLlm: AskProjectLlm;
   /** A monotonic clock, in milliseconds. */
   elapsed(): number;
+  /** The name of this server of mcpctl. */
+  node: string;
   onError(error: unknown): void;
 }
 
@@ -19,14 +21,15 @@ export interface OpenContentOptions {
 export interface OpenContent {
   pipeline: ContentPipeline;
   kept: KeptResults;
-  parts: PartLookup;
+  cache: OwnCache;
 }
 
 /** Puts the content pipeline together. */
-export function openContent({ snapshot, askLlm, elapsed, onError }: OpenContentOptions): OpenContent {
+export function openContent({ snapshot, askLlm, elapsed, node, onError }: OpenContentOptions): OpenContent {
   // 128 bits.
   const kept = new KeptResults({ elapsed, makeId: () => randomBytes(16).toString("hex") });
   const titles = new PartTitles({ ask: askLlm, elapsed });
   const pipeline = new ContentPipeline({ snapshot, works: stageWorks, kept, titles, onError });
-  return { pipeline, kept, parts: { read: (query, use) => readPart(kept, query, pipeline.describe, use) } };
+  const cache = new OwnCache({ kept, titles, describe: pipeline.describe, node });
+  return { pipeline, kept, cache };
 }

@@ -84,6 +84,12 @@ export class PartTitles {
     await settledWithin(running.then(takeKnown), waitTime);
   }
 
+  /** Forgets the titles of a project, and that its llm failed. */
+  forget(projectId: string): void {
+    for (const key of this.#known.keys()) if (key.startsWith(`${projectId} `)) this.#known.delete(key);
+    for (const key of this.#pauses.keys()) if (key.endsWith(` ${projectId}`)) this.#pauses.delete(key);
+  }
+
   #begin(
     question: string,
     result: CutResult,
@@ -153,9 +159,9 @@ function linesIn(answer: string): [number: number, line: string][] {
 function keyOf({ texts, parts }: CutResult, part: number, { project }: LlmUse, kind: string): string {
   const hash = createHash("sha256");
   const { llmModel } = project.spec;
-  hash.update(JSON.stringify([project.id, llmOf(project), llmModel, kind]));
+  hash.update(JSON.stringify([llmOf(project), llmModel, kind]));
   for (const { text, start, end } of parts[part - 1]!.pieces) hash.update(texts[text]!.slice(start, end));
-  return hash.digest("base64");
+  return `${project.id} ${hash.digest("base64")}`;
 }
 
 /** Returns when a promise is settled, or after some milliseconds. */

@@ -10,7 +10,8 @@ import type { OpenStreams } from "../../core/open-streams.ts";
 import type { AskPersona } from "../../inference/personas/tools/ask-persona.ts";
 import type { Audit } from "../../observability/audit.ts";
 import type { Metrics } from "../../observability/metrics.ts";
-import { openContent } from "../content/open-content.ts";
+import type { OpenContent } from "../content/open-content.ts";
+import type { PartLookup } from "../content/part-reader.ts";
 import { Gate } from "../gate/gate.ts";
 import type { GateCallServices } from "../gate/gate-calls.ts";
 import { LinkReader } from "../gate/links.ts";
@@ -41,6 +42,9 @@ export interface OpenEndpointOptions {
   quotas: Quotas;
   sample: ClientSampler;
   askLlm: AskProjectLlm;
+  content: Pick<OpenContent, "pipeline" | "kept">;
+  /** The results that were cut, of all servers of mcpctl on the database. */
+  cache: PartLookup;
   askPersona: AskPersona;
   /** Counts a call of a principal, or refuses it. Throws AppError `too_many_requests`. */
   admit(principal: Principal): void;
@@ -85,8 +89,8 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
   const changes = new OfferChanges(catalogue);
   const watches = new ResourceWatches(servers);
   const snapshot = () => catalogue.snapshot;
-  const { pipeline: content, parts, kept } = openContent({ ...options, snapshot });
-  const calls = new McpCalls({ servers: relayed, content, audit, metrics, admit, now });
+  const { pipeline, kept } = options.content;
+  const calls = new McpCalls({ servers: relayed, content: pipeline, audit, metrics, admit, now });
   const agentCalls = new AgentCalls({ admit, ask: options.askPersona, audit, now });
   const links = new LinkReader(snapshot, linkedResources(snapshot, calls));
   const gate = new Gate({ snapshot, ask: options.askLlm, links, elapsed });
@@ -98,7 +102,7 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
     snapshot,
     calls,
     agentCalls,
-    parts,
+    parts: options.cache,
     watches,
     sealer,
     gate,
