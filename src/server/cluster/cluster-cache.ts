@@ -1,6 +1,5 @@
 import type { PartAnswer, PartQuery } from "../mcp/content/part-reader.ts";
 import type { CachedResult, CacheFilter, OwnCache, ResultCache } from "../mcp/content/result-cache.ts";
-import type { LlmUse } from "../mcp/project-llm.ts";
 import type { NodeRequest } from "./link-messages.ts";
 import type { Membership } from "./membership.ts";
 import type { NodeLinks } from "./node-links.ts";
@@ -23,7 +22,7 @@ export class ClusterCache implements ResultCache {
     this.#links = links;
   }
 
-  async read(query: PartQuery, use: LlmUse): Promise<PartAnswer | undefined> {
+  async read(query: PartQuery, use: Parameters<ResultCache["read"]>[1]): Promise<PartAnswer | undefined> {
     const own = await this.#own.read(query, use);
     if (own) return own;
     const answers = this.#ask({ is: "readPart", query }).map(async (answer) => {
