@@ -40,6 +40,7 @@ function inRoom(room: string): File[] {
 /** Rooms that each room may import, besides itself. `version` and the root's package.json are plain data. */
 const mayImport: Record<string, readonly string[]> = {
   errors: [],
+  certificates: ["errors"],
   hosts: [],
   proxies: ["errors", "hosts"],
   version: [],
@@ -52,7 +53,7 @@ const mayImport: Record<string, readonly string[]> = {
   "yaml-offset": [],
   kinds: ["errors"],
   wire: ["errors"],
-  net: ["errors", "hosts", "proxies", "system-errors", "wire"],
+  net: ["certificates", "errors", "hosts", "proxies", "system-errors", "wire"],
   processes: ["errors", "kinds", "private-file", "time"],
   adapters: ["errors", "kinds", "wire", "net", "processes"],
   mcp: ["errors", "hosts", "system-errors", "time", "wire", "net", "processes"],
@@ -95,6 +96,7 @@ const mayImport: Record<string, readonly string[]> = {
     "mcp",
   ],
   cli: [
+    "certificates",
     "errors",
     "version",
     "private-file",
@@ -147,6 +149,7 @@ const graph = new Map(
 const mayUse: Record<string, RegExp> = {
   errors: /^$/,
   log: /^consola$/,
+  certificates: /^node:crypto$/,
   hosts: /^node:net$/,
   "private-file": /^node:.+$/,
   proxies: /^node:net$/,

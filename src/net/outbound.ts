@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { certificatesIn } from "../certificates.ts";
 import { AppError } from "../errors.ts";
 import type { HttpProxy, ProxyRule } from "../proxies.ts";
 import { createHttpClient, type HttpClientOptions } from "./http1/client.ts";
@@ -52,7 +52,7 @@ export function createOutbound(
     ...rest,
     // The server reads responses on their way, so they must not be compressed.
     headers: { "accept-encoding": "identity" },
-    ...(ca !== undefined && { tls: { ca: certificatesIn(ca) } }),
+    ...(ca !== undefined && { tls: { ca: certificatesIn(ca, "the CA") } }),
     checkAddress(address, { port, protocol }) {
       if (isForbiddenHost(address) || (isPublicOnly && isPrivateAddress(address)))
         throw new AppError("provider_unreachable", "the address is not allowed");
@@ -81,17 +81,6 @@ function refuseLogin(exchange: Exchange, proxy: HttpProxy): Exchange {
   exchange.cancel();
   const cause = new TunnelRefused("status: 407");
   throw throughProxy(new HttpFailure("connect", "the proxy requires a login", { cause }), proxy);
-}
-
-function certificatesIn(pem: string): string[] {
-  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  try {
-    for (const one of certificates) new X509Certificate(one);
-  } catch (cause) {
-    throw new AppError("invalid_request", "the CA is not a certificate in PEM", { cause });
-  }
-  if (certificates.length === 0) throw new AppError("invalid_request", "the CA has no certificate in PEM");
-  return certificates;
 }
 
 function targetOf({ protocol, hostname, port, pathname, search }: URL): HttpTarget {

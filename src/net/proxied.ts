@@ -1,5 +1,23 @@
 import type { HttpProxy, ProxyRule } from "../proxies.ts";
 
+/** Returns a `fetch` that trusts only some authorities. Their certificates are in PEM. */
+export function trustingFetch(ca: readonly string[], send: typeof fetch): typeof fetch {
+  const trusting = (input: string | URL | Request, init?: BunFetchRequestInit) =>
+    send(input, { ...init, tls: { ca: [...ca] } });
+  return Object.assign(trusting, { preconnect: send.preconnect });
+}
+
+/** Returns a class of WebSockets that trust only some authorities. Their certificates are in PEM. */
+export function trustingWebSocket<Options extends object, Socket extends object>(
+  ca: readonly string[],
+  WebSocket: SocketClass<Options, Socket>,
+): SocketClass<Options, Socket> {
+  return new Proxy(WebSocket, {
+    construct: (Base, [url, options]: [string, Options]) =>
+      new Base(url, { ...options, tls: { ca: [...ca] } }),
+  });
+}
+
 /** Returns a `fetch` that uses the proxy of each URL. A failure carries the name of the proxy in `proxy`. */
 export function proxiedFetch(rule: ProxyRule, send: typeof fetch): typeof fetch {
   const proxied = async (input: string | URL | Request, init?: BunFetchRequestInit) => {

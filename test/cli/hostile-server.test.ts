@@ -106,6 +106,8 @@ const lines: [line: string, options?: CliOptions][] = [
   ["approve server one --yes -o yaml"],
   ["auth can-i run llms/one"],
   ["config impersonate one"],
+  ["authorize server one"],
+  ["deauthorize server one"],
   ["config view"],
   ["config get-contexts"],
   ["provider"],

@@ -5,7 +5,7 @@ import type { Context } from "../../cli/core/context.ts";
 import { AppError } from "../../errors.ts";
 import { createLog, type Log, logFormats } from "../../log.ts";
 import { createOutbound } from "../../net/outbound.ts";
-import { proxiedFetch, proxiedWebSocket } from "../../net/proxied.ts";
+import { proxiedFetch, proxiedWebSocket, trustingFetch, trustingWebSocket } from "../../net/proxied.ts";
 import { homeFolder } from "../../processes/home-folder.ts";
 import { launchHost } from "../../processes/launch/prepare.ts";
 import { reapOrphans } from "../../processes/orphan-zombies.ts";
@@ -130,20 +130,26 @@ async function open({ context, endpoint, listen, listenIsAsked, log, closes }: O
     fetch,
   });
   closes.push(() => control.close());
+  const { ca } = endpoint;
+  const webSocket = WebSocket as unknown as SocketConstructor;
   agent = createAgent({
     endpoint,
     providers,
     mcpServers,
     sessionFile: openSessionFile(home, log),
-    fetch: proxiedFetch(proxyFor, fetch),
-    WebSocket: proxiedWebSocket(proxyFor, WebSocket as unknown as SocketConstructor),
+    fetch: proxiedFetch(proxyFor, ca ? trustingFetch(ca, fetch) : fetch),
+    WebSocket: proxiedWebSocket(proxyFor, ca ? trustingWebSocket(ca, webSocket) : webSocket),
     time,
     bootId: crypto.randomUUID(),
     log,
   });
   closes.push(agent.close);
   try {
-    local = listen && openLocalEndpoint({ listen, server: endpoint.url, providers, outbound, log: log.info });
+    const toServer = ca ? createOutbound({ proxyFor, ca: ca.join("\n") }) : outbound;
+    if (ca) closes.push(() => toServer.close());
+    local =
+      listen &&
+      openLocalEndpoint({ listen, server: endpoint.url, providers, outbound: toServer, log: log.info });
   } catch (error) {
     // Only one user of a machine can have the default address; agents of other users publish without it.
     if (listenIsAsked || !(error instanceof AppError)) throw error;

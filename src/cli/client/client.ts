@@ -15,6 +15,8 @@ export interface Endpoint {
   origin?: string;
   /** A sentence for the user, before anything is sent. */
   warning?: string;
+  /** The certificates of the authorities that are trusted, in PEM, instead of those of the system. */
+  ca?: readonly string[];
   /** The user that the token acts as, and who acts. */
   actingAs?: { user: string; by: string };
 }
@@ -231,6 +233,7 @@ export class ApiClient {
         redirect: "manual",
         ...(unix && { unix: this.endpoint.url.slice("unix://".length) }),
         ...(proxy && { proxy: proxy.url }),
+        ...(this.endpoint.ca && { tls: { ca: [...this.endpoint.ca] } }),
       });
     } catch (cause) {
       throw this.#connectionError(cause);
@@ -273,6 +276,10 @@ export class ApiClient {
     const { url } = this.endpoint;
     if (this.proxy && code !== "ERR_PROXY_TUNNEL" && isConnection(code))
       return `check HTTP_PROXY and HTTPS_PROXY, or add ${new URL(url).hostname} to NO_PROXY`;
+    if (
+      /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_.*|CERT_UNTRUSTED)$/.test(code ?? "")
+    )
+      return "if you trust it: mcpctl login --ca-cert /path/to/ca.pem, or the same flag of mcpctl config set-context";
     if (code === "ECONNREFUSED" || code === "ConnectionRefused" || code === "ENOENT") return chooseServer;
     const isCut = code === "ECONNRESET" || code === "Malformed_HTTP_Response";
     return isCut && url.startsWith("http:")

@@ -1,4 +1,3 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { readPrivateFile, writePrivateFile } from "../../private-file.ts";
@@ -10,6 +9,8 @@ export interface ContextEntry {
   server: string;
   /** A file with the token for it. Without one, `credentials.json` is used. */
   tokenFile?: string;
+  /** A file with the certificates of the authorities that are trusted for it, instead of those of the system. */
+  caCert?: string;
 }
 
 /** `~/.mcpctl/config.json`. The agent keeps its settings in the same file, so unknown keys are kept. */
@@ -27,8 +28,9 @@ export function readConfig(home: string): Config {
   for (const [name, entry] of Object.entries(contexts)) {
     if (!isObject(entry) || typeof entry["server"] !== "string")
       throw broken(path, `contexts.${name}.server is required`);
-    if (entry["tokenFile"] !== undefined && typeof entry["tokenFile"] !== "string")
-      throw broken(path, `contexts.${name}.tokenFile must be a string`);
+    for (const field of ["tokenFile", "caCert"])
+      if (entry[field] !== undefined && typeof entry[field] !== "string")
+        throw broken(path, `contexts.${name}.${field} must be a string`);
   }
   const current = config["currentContext"];
   if (current !== undefined && typeof current !== "string")
@@ -38,26 +40,6 @@ export function readConfig(home: string): Config {
 
 export function writeConfig(home: string, config: Config): void {
   writePrivateFile(join(home, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
-}
-
-/**
- * Reads the token that `login` has stored. Throws AppError if other users can read the file.
- *
- * @param server the address it will be sent to: a token of another server is not returned
- */
-export function readToken(home: string, server?: string): string | undefined {
-  const path = join(home, "credentials.json");
-  const { token, server: from } = readJson(path, true) ?? {};
-  if (token !== undefined && typeof token !== "string") throw broken(path, "token must be a string");
-  return server !== undefined && from !== undefined && from !== server ? undefined : token;
-}
-
-export function writeToken(home: string, token: string, server: string): void {
-  writePrivateFile(join(home, "credentials.json"), `${JSON.stringify({ token, server })}\n`);
-}
-
-export function removeToken(home: string): void {
-  rmSync(join(home, "credentials.json"), { force: true });
 }
 
 /** Reads a file of the command line; undefined if there is none. Throws AppError that names it. */

@@ -1,10 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { certificatesIn } from "../../certificates.ts";
 import { AppError } from "../../errors.ts";
 import { reasonText } from "../../system-errors.ts";
 import { acceptsConnections, systemDataFolder } from "../../unix-socket.ts";
 import type { Endpoint } from "./client.ts";
-import { type Config, type ContextEntry, readConfig, readToken } from "./config.ts";
+import { type Config, type ContextEntry, readConfig } from "./config.ts";
+import { readToken } from "./credentials.ts";
 import { type Impersonation, readImpersonation } from "./impersonation.ts";
 
 const fallback = "http://127.0.0.1:7777";
@@ -16,6 +18,8 @@ interface Surroundings {
   home: string;
   cwd: string;
   flags: { server: string | undefined; context: string | undefined; tokenFile: string | undefined };
+  /** A file with the certificates of the authorities that are trusted for the server. */
+  caCert?: string;
 }
 
 /**
@@ -34,9 +38,11 @@ export async function resolveEndpoint(surroundings: Surroundings): Promise<Endpo
     ? sendable(acting.token, "the token in impersonation.json")
     : findToken(surroundings, server);
   const warning = straySecret(surroundings, server);
+  const ca = findAuthorities(surroundings, server);
   return {
     url: server.url,
     ...(server.origin && { origin: server.origin }),
+    ...(ca && { ca }),
     ...(token && { token }),
     ...(acting && { actingAs: { user: acting.user, by: acting.by } }),
     ...(warning && { warning }),
@@ -67,7 +73,8 @@ export async function resolveForAgent(surroundings: Surroundings): Promise<Agent
       hint: `log in with: mcpctl login --server ${server.url}, or make a token: mcpctl create token my-agent --bind role:expose,resource:llms`,
     });
   };
-  return { url: server.url, ...(server.origin && { origin: server.origin }), token };
+  const ca = findAuthorities(surroundings, server);
+  return { url: server.url, ...(server.origin && { origin: server.origin }), ...(ca && { ca }), token };
 }
 
 /**
@@ -142,6 +149,35 @@ export function serverUrl(text: string, source: string): string {
   throw new AppError("usage", `${source}: "${text}" is not the address of a server`, {
     hint: "write http://host:7777, https://host or unix:///path/to/mcpctl.sock",
   });
+}
+
+/**
+ * Finds the authorities that are trusted for a server: those that were given, then those of its context, also where the
+ * server was named otherwise.
+ */
+function findAuthorities(surroundings: Surroundings, { url, context }: Server): string[] | undefined {
+  const { cwd, caCert } = surroundings;
+  if (!url.startsWith("https:")) return undefined;
+  const known = caCert ? undefined : (context ?? contextOf(surroundings, url))?.caCert;
+  const path = caCert ? resolve(cwd, caCert) : known && resolve(surroundings.home, known);
+  if (!path) return undefined;
+  try {
+    return certificatesIn(readFileSync(path, "utf8"), path);
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause;
+    throw new AppError("invalid_request", `cannot read the certificates in ${path}: ${reasonText(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** Returns the context of a server; undefined if there is none, or no config that can be read. */
+function contextOf(surroundings: Surroundings, url: string): ContextEntry | undefined {
+  try {
+    return Object.values(readConfig(surroundings.home).contexts).find(({ server }) => server === url);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Finds the user that commands to a server are made as. A token that the user gives has precedence. */

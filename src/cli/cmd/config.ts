@@ -1,7 +1,8 @@
 import { AppError } from "../../errors.ts";
 import { didYouMean } from "../../kinds/names.ts";
 import { jsonText } from "../../wire/text.ts";
-import { type Config, readConfig, readToken, writeConfig } from "../client/config.ts";
+import { type Config, readConfig, writeConfig } from "../client/config.ts";
+import { hasTokens } from "../client/credentials.ts";
 import { serverUrl } from "../client/endpoint.ts";
 import { type CommandEntry, defineGroup, defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
@@ -22,11 +23,10 @@ const view = defineVerb({
   async run(_, context) {
     const { home } = context;
     wantsJson(context.flags.output);
-    const token = readToken(home);
     context.terminal.out(
       jsonText({
         ...(mask(readConfig(home)) as object),
-        ...(token !== undefined && { credentials: { token: masked } }),
+        ...(hasTokens(home) && { credentials: { token: masked } }),
       }),
     );
   },
@@ -99,12 +99,19 @@ const setContext = defineVerb({
     description: "Add or change a context",
     about: `The first context that is added becomes the current one; later ones do when "mcpctl config use-context"
       selects them.`,
-    usage: "NAME --server URL [--token-file FILE]",
+    usage: "NAME --server URL [--token-file FILE] [--ca-cert FILE]",
     examples: [
       ["mcpctl config set-context home --server http://10.0.0.5:7777", "Give a server the name home"],
     ],
   },
-  args: { name },
+  args: {
+    name,
+    "ca-cert": {
+      type: "string",
+      valueHint: "FILE",
+      description: "Trust only the authorities in this file for the server, in PEM",
+    },
+  },
   async run(args, context) {
     const { home, flags, terminal } = context;
     const config = readConfig(home);
@@ -112,7 +119,14 @@ const setContext = defineVerb({
     const server = flags.server === undefined ? before?.server : serverUrl(flags.server, "--server");
     if (server === undefined) throw new AppError("usage", "--server is missing");
     const tokenFile = flags.tokenFile === undefined ? before?.tokenFile : absolute(flags.tokenFile, context);
-    const entry = { ...before, server, ...(tokenFile !== undefined && { tokenFile }) };
+    const given = args["ca-cert"];
+    const caCert = given === undefined ? before?.caCert : absolute(given, context);
+    const entry = {
+      ...before,
+      server,
+      ...(tokenFile !== undefined && { tokenFile }),
+      ...(caCert !== undefined && { caCert }),
+    };
     writeConfig(home, {
       ...config,
       contexts: { ...config.contexts, [args.name]: entry },

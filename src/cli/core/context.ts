@@ -26,6 +26,10 @@ export interface Context {
   now(): number;
   /** Fires on Ctrl-C. A verb that is waiting then throws AppError `interrupted`. */
   signal: AbortSignal;
-  /** Returns the client of the server that the flags, the environment and the config select. */
-  client(): Promise<ApiClient>;
+  /**
+   * Returns the client of the server that the flags, the environment and the config select.
+   *
+   * @param instead what is used instead: a server with a token, or a file with the authorities that are trusted
+   */
+  client(instead?: { server: string; token: string } | { caCert: string }): Promise<ApiClient>;
 }

@@ -131,9 +131,9 @@ function contextOf(world: SafeWorld, values: Values): Context {
   const { terminal, env, cwd, signal } = world;
   const flags = globalFlags(values);
   let client: Promise<ApiClient> | undefined;
-  const connect = async () => {
+  const connect = async (caCert?: string) => {
     const { resolveEndpoint } = await import("../client/endpoint.ts");
-    const endpoint = await resolveEndpoint(context);
+    const endpoint = await resolveEndpoint(caCert === undefined ? context : { ...context, caCert });
     if (endpoint.warning) warn(terminal, endpoint.warning);
     const { actingAs } = endpoint;
     if (actingAs) {
@@ -142,6 +142,12 @@ function contextOf(world: SafeWorld, values: Values): Context {
         terminal.err(`acting as ${escapeLine(actingAs.user)}; you are ${escapeLine(actingAs.by)}\n`);
     }
     return clientFor(endpoint, context, world.fetch);
+  };
+  const connectTo = async ({ server, token }: { server: string; token: string }) => {
+    const { resolveEndpoint } = await import("../client/endpoint.ts");
+    // What a context says of the server, such as its certificates, holds.
+    const { url, ca } = await resolveEndpoint({ ...context, env: {}, flags: { ...flags, server } });
+    return clientFor({ url, token, ...(ca && { ca }) }, context, world.fetch);
   };
   /** Finds out first who is acting, so that each question says it. */
   const prompt: Terminal["prompt"] = async (question, hidden) => {
@@ -160,7 +166,8 @@ function contextOf(world: SafeWorld, values: Values): Context {
     flags,
     now: world.now ?? Date.now,
     signal,
-    client() {
+    client(instead) {
+      if (instead) return "caCert" in instead ? connect(instead.caCert) : connectTo(instead);
       client ??= connect();
       return client;
     },

@@ -33,7 +33,7 @@ describe("a command line that cannot reach its server (failure mode 83)", () => 
     const faults = certificateFaults();
     for (const { url, words, code } of Object.values(faults)) await expectReason(url, `${words} (${code})`);
     const { stderr } = await run(faults["an unknown authority"]!.url);
-    expect(stderr).toContain("NODE_EXTRA_CA_CERTS=");
+    expect(stderr).toContain("mcpctl login --ca-cert ");
   });
 
   it.skipIf(!hasOpenssl)("advises https where a server with TLS was called without it", async () => {

@@ -19,7 +19,7 @@ describe("login", () => {
       stderr: "",
       prompts: ["User: ", "Password: (hidden)"],
     });
-    expect(stdout).toBe(`logged in to ${server.url} as alice\n`);
+    expect(stdout).toBe(`logged in to ${server.url} as alice\ncontext '127.0.0.1' is now current\n`);
     expect(server.bodies[0]).toEqual({ user: "alice", password: "hunter22 " });
     expect(readFileSync(join(home, "credentials.json"), "utf8")).toBe(
       `{"token":"${bearer}","server":"${server.url}"}\n`,
@@ -52,6 +52,29 @@ describe("login", () => {
     for (const server of ["https://far.example", "http://127.0.0.1:7777", "http://localhost:7777"])
       expect((await login(server)).stderr).not.toContain("plain HTTP");
     expect(new Set(sent.map((line) => line.split(" ")[1]))).toEqual(new Set(["null"]));
+  });
+
+  it("makes the server's context the current one, and keeps the sessions of other servers", async () => {
+    const home = newHome();
+    const routes = (name: string) => ({
+      "POST /api/v1/auth/login": { token: `mcpctl_ses_${name}`, expiresAt: "2026-12-21T12:00:00Z" },
+      "GET /api/v1/auth/whoami": alice,
+    });
+    const [a, b] = [fakeApi(routes("a")), fakeApi(routes("b"))];
+    const login = async (server: string) =>
+      (await cli(`login --server ${server} --user alice --password-stdin`, { home, stdin: "hunter22" }))
+        .stdout;
+    await login(a.url);
+    const port = new URL(b.url).port;
+    expect(await login(b.url)).toContain(`context '127.0.0.1-${port}' is now current\n`);
+    // A second login changes nothing more.
+    expect(await login(b.url)).toBe(`logged in to ${b.url} as alice\n`);
+    await cli("whoami", { home });
+    await cli("whoami --context 127.0.0.1", { home });
+    expect([a.tokens.at(-1), b.tokens.at(-1)]).toEqual(["mcpctl_ses_a", "mcpctl_ses_b"]);
+    expect(await login(a.url)).toContain("context '127.0.0.1' is now current\n");
+    await cli("whoami", { home });
+    expect(a.tokens.at(-1)).toBe("mcpctl_ses_a");
   });
 
   it("creates the folder with mode 0700 (T85)", async () => {

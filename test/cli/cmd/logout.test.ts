@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { failure, fakeApi } from "../../support/cli/fake-api.ts";
@@ -18,7 +18,7 @@ describe("logout", () => {
     const home = loggedIn();
     expect(await cli("logout", { server, home })).toMatchObject({
       code: 0,
-      stdout: "logged out\n",
+      stdout: `logged out of ${server.url}\n`,
       stderr: "",
     });
     expect(server.tokens).toEqual([bearer]);
@@ -43,5 +43,40 @@ describe("logout", () => {
     expect(outcome.code).toBe(0);
     expect(outcome.stderr.startsWith(warning)).toBe(true);
     expect(existsSync(join(home, "credentials.json"))).toBe(false);
+  });
+
+  it("ends the session at its own server, whatever context is current", async () => {
+    const home = newHome();
+    const routes = {
+      "POST /api/v1/auth/login": { token: bearer, expiresAt: "2026-12-21T12:00:00Z" },
+      "POST /api/v1/auth/logout": undefined,
+    };
+    const [first, second] = [fakeApi(routes), fakeApi(routes)];
+    const login = (server: string) =>
+      cli(`login --server ${server} --user alice --password-stdin`, { home, stdin: "hunter22" });
+    await login(first.url);
+    await login(second.url);
+    // The second one is current now.
+    expect((await cli("logout", { home })).stdout).toBe(`logged out of ${second.url}\n`);
+    expect([first.requests.length, second.requests.length]).toEqual([1, 2]);
+    // There is one other session, so it is meant.
+    expect((await cli("logout", { home })).stdout).toBe(`logged out of ${first.url}\n`);
+    expect(first.tokens.at(-1)).toBe(bearer);
+    expect(existsSync(join(home, "credentials.json"))).toBe(false);
+  });
+
+  it("asks which session is meant if there are several elsewhere, and touches none", async () => {
+    const home = newHome();
+    const [a, b] = ["https://a.example", "https://b.example"];
+    const text = JSON.stringify({ token: bearer, server: a, others: { [b]: "mcpctl_ses_other" } });
+    writeFileSync(join(home, "credentials.json"), text, { mode: 0o600 });
+    const server = fakeApi({});
+    const { code, stderr } = await cli("logout", { home, server });
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      `error: not logged in to ${server.url}\nhint: you are logged in to ${a}, ${b}; to end a session there: mcpctl logout --server ${a}\n`,
+    );
+    expect(readFileSync(join(home, "credentials.json"), "utf8")).toBe(text);
+    expect(server.requests).toEqual([]);
   });
 });
