@@ -103,6 +103,7 @@ const lines: [line: string, options?: CliOptions][] = [
   ["describe template one"],
   ["create server one --from-template one", { answers: ["a", "b", "c", "d"] }],
   ["approve server one", { answers: ["y"] }],
+  ["reject promptrequest one -p one"],
   ["approve server one --yes -o yaml"],
   ["auth can-i run llms/one"],
   ["config impersonate one"],

@@ -107,7 +107,7 @@ describe("apply", () => {
   it("continues after a failure and exits with 1", async () => {
     const details = [{ path: "/members/0", message: 'there is no user "bob"' }];
     server.refuse(
-      ({ method, path }) => method === "POST" && path.includes("groups"),
+      ({ method, body }) => method === "POST" && (body as { name?: string }).name === "a",
       new AppError("invalid_request", "invalid group", { details }),
     );
     const { code, stdout, stderr } = await apply(

@@ -24,6 +24,15 @@ const text = fc.oneof(
   fc.string({ unit: "binary", maxLength: 20 }),
 );
 
+/** Texts of which each pattern of a schema takes at least one. */
+const formal = ["a", "a-1", "A_1", "/a/b", "https://a.example/b", "npm:a@1.2.3", "p/s:a://b", "10.0.0.0/8"];
+
+function matching(pattern: RegExp): string[] {
+  const found = formal.filter((one) => pattern.test(one));
+  if (found.length === 0) throw new Error(`no text for ${pattern} is known here`);
+  return found;
+}
+
 /** Random values of a descriptor's schema. Optional fields are sometimes left out. */
 export function valuesOf(schema: TSchema): fc.Arbitrary<unknown> {
   if (schema.const !== undefined) return fc.constant(schema.const);
@@ -39,8 +48,8 @@ export function valuesOf(schema: TSchema): fc.Arbitrary<unknown> {
       noNaN: true,
     });
   if (schema.format === "date-time") return fc.constant("2027-01-31T12:00:00.000Z");
-  if (schema.pattern) return fc.constantFrom("a", "a-1");
-  if (schema.type === "string") return text;
+  if (schema.pattern) return fc.constantFrom(...matching(new RegExp(schema.pattern, "u")));
+  if (schema.type === "string") return text.filter(({ length }) => length >= (schema.minLength ?? 0));
   if (schema.type === "array")
     return fc.uniqueArray(valuesOf(schema.items), {
       maxLength: 3,
