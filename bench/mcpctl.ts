@@ -129,9 +129,33 @@ export async function untilListed({ socket }: Pick<Mcpctl, "socket">, name: stri
     const response = await fetch(`http://localhost/api/v1/servers/${name}`, { unix: socket });
     const { listedAt, status, conditions } = (await response.json()) as Record<string, unknown>;
     if (listedAt !== null) return;
-    if (status === "failed") throw new Error(`MCP server ${name}: ${JSON.stringify(conditions)}`);
+    if (status === "failed" || status === "backoff")
+      throw new Error(`MCP server ${name}: ${JSON.stringify(conditions)}`);
     await Bun.sleep(20);
   }
+}
+
+/** Returns when an MCP server that had failed was started again, after a login. */
+export async function untilTried(server: Pick<Mcpctl, "socket">, name: string): Promise<void> {
+  for (;;) {
+    const response = await fetch(`http://localhost/api/v1/servers/${name}`, { unix: server.socket });
+    const { status } = (await response.json()) as { status: string };
+    if (["ready", "backoff"].includes(status)) return;
+    if (status === "failed" && (await wantsLogin(server, name))) return;
+    await Bun.sleep(20);
+  }
+}
+
+/** True if an MCP server waits for a login, or if calls have needed more than the last one gave. */
+export async function wantsLogin({ socket }: Pick<Mcpctl, "socket">, name: string): Promise<boolean> {
+  const response = await fetch(`http://localhost/api/v1/servers/${name}`, { unix: socket });
+  const { authorization } = (await response.json()) as {
+    authorization: { status: string; missingScopes: string[] } | null;
+  };
+  return (
+    authorization !== null &&
+    (authorization.status !== "authorized" || authorization.missingScopes.length > 0)
+  );
 }
 
 /** Makes a token of the administrator's that holds some grants and nothing else. Returns its bearer. */

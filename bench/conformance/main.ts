@@ -56,7 +56,12 @@ for (const revision of eras)
     console.error(`${revision}, ${leg} leg …`);
     const target = leg === "server" ? await serverTarget(revision) : clientTarget;
     const folder = processes.folder(`${leg}-${revision}`);
-    const env = { CONFORMANCE_SOCKET: server.socket, CONFORMANCE_URL: address, CONFORMANCE_BEARER: bearer };
+    const env = {
+      CONFORMANCE_SOCKET: server.socket,
+      CONFORMANCE_URL: address,
+      CONFORMANCE_BEARER: bearer,
+      CONFORMANCE_COMMAND: mcpctlCommand(options.binary).join(" "),
+    };
     const results = await runSuite({ bin, revision, leg, target, folder, env });
     outcomes.push(judge(revision, leg, results, baseline));
   }

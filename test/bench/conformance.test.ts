@@ -1,25 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { baseline, type ExpectedFailure } from "../../bench/conformance/baseline.ts";
 import { judge, markdown } from "../../bench/conformance/report.ts";
-import { legs, revisions, type ScenarioResult, suitePackage } from "../../bench/conformance/suite.ts";
+import { type ScenarioResult, suitePackage } from "../../bench/conformance/suite.ts";
 
 describe("the baseline of the conformance suite", () => {
-  it("names known revisions and legs, each scenario once, with a reason", () => {
-    for (const { revision, leg, reason } of baseline) {
-      expect(revisions).toContain(revision);
-      expect(legs).toContain(leg);
-      expect(reason.trim().split(" ").length).toBeGreaterThan(5);
-    }
-    const keys = baseline.map(({ revision, leg, scenario, check }) =>
-      [revision, leg, scenario, check].join(" "),
-    );
-    expect(new Set(keys).size).toBe(keys.length);
-  });
-
-  it("excuses nothing but tokens by OAuth", () => {
-    expect(baseline.filter(({ leg, scenario }) => leg !== "client" || !scenario.startsWith("auth/"))).toEqual(
-      [],
-    );
+  it("excuses nothing", () => {
+    expect(baseline).toEqual([]);
   });
 
   it("is about one version of the suite", () => {
