@@ -27,21 +27,27 @@ const hints: Readonly<Record<Dialect, readonly string[]>> = {
     // Of OpenRouter, Groq, Mistral, vLLM and others: routing, and the form of reasoning.
     ...["/provider", "/route", "/transforms", "/models", "/usage", "/include_reasoning", "/reasoning_format"],
     ...[
+      "/session_id",
+      "/trace",
       "/safe_prompt",
       "/cache_prompt",
       "/chat_template_kwargs",
       "/enable_thinking",
-      "/thinking_budget",
-      "/extra_body",
-      "/client_metadata",
     ],
+    ...["/thinking_budget", "/extra_body", "/client_metadata"],
   ],
-  messages: [...["/cache_control", "/context_management", "/diagnostics", "/betas", "/user_profile_id"]],
+  messages: [
+    ...["/cache_control", "/context_management", "/diagnostics", "/betas", "/user_profile_id"],
+    // They change the price, the time and the end of an agent's work, not an answer.
+    ...["/speed", "/fallbacks", "/output_config/task_budget"],
+  ],
   responses: [
     ...["/truncation", "/client_metadata", "/max_tool_calls", "/metadata", "/context_management"],
     ...["/reasoning/summary", "/reasoning/generate_summary", "/reasoning/context", "/reasoning/mode"],
     ...["/prompt_cache_key", "/prompt_cache_retention", "/prompt_cache_options", "/safety_identifier"],
     ...["/text/verbosity", "/include"],
+    // Of OpenRouter.
+    ...["/provider", "/route", "/transforms", "/models", "/session_id", "/trace"],
   ],
 };
 
@@ -59,6 +65,7 @@ const silent: Readonly<Record<string, (value: unknown) => boolean>> = {
   "/client_metadata": () => true,
   "/metadata": () => true,
   "/diagnostics": () => true,
+  "/speed": (value) => value === "standard",
 };
 
 /** Returns the top-level hints of a dialect: a translation knows them and leaves them out. */

@@ -3,7 +3,8 @@ import { isObject } from "../../wire/json.ts";
 
 /** The tools of a dialect that run at its own provider, or are called in a form that only it has. */
 const hosted: Readonly<Record<Dialect, RegExp | undefined>> = {
-  chat: undefined,
+  // Of Kimi, Gemini and OpenRouter.
+  chat: /^(?:builtin_function|web_search|google_search|url_context|code_execution|code_interpreter|openrouter)(?:[_:]|$)/,
   messages: /^(?:web_search|web_fetch|code_execution|tool_search_tool|mcp_toolset|advisor)(?:_|$)/,
   responses:
     /^(?:web_search|image_generation|file_search|code_interpreter|computer|mcp|local_shell|shell|apply_patch|tool_search)(?:_|$)/,

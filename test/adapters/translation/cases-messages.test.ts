@@ -198,9 +198,8 @@ describe("fields of newer messages requests", () => {
 
   it.each([
     [{ output_config: { effort: "huge" } }, "/output_config/effort"],
-    [{ output_config: { task_budget: {} } }, "/output_config/task_budget"],
     [{ thinking: { type: "deep" } }, "/thinking/type"],
-    [{ speed: "fast" }, "/speed"],
+    [{ speed: 2, colour: "red" }, "/colour"],
     [{ inference_geo: "us" }, "/inference_geo"],
     [{ container: "c" }, "/container"],
     [{ mcp_servers: [{ url: "https://x.test" }] }, "/mcp_servers"],
@@ -214,7 +213,7 @@ describe("fields of newer messages requests", () => {
       { messages: [{ role: "user", content: [{ type: "text", text: "x", colour: 1 }] }] },
       "/messages/0/content/0/colour",
     ],
-    [{ messages: [{ role: "user", content: [{ type: "search_result" }] }] }, "/messages/0/content/0/type"],
+    [{ messages: [{ role: "user", content: [{ type: "search_result" }] }] }, "/messages/0/content/0/content"],
   ])("%j is refused by name", (body, path) => {
     expect(refusedAt(body)).toBe(path);
   });

@@ -257,12 +257,12 @@ describe("limits and sampling", () => {
     expect(refusedAt({ safety_identifier: 7 })).toBe("/safety_identifier");
   });
 
-  it("case 29: service_tier auto and priority are auto, default is standard_only, others are refused", () => {
-    const tiers = ["auto", "priority", "default", null].map(
+  it("case 29: service_tier auto and priority are auto, default and flex are standard_only, others are refused", () => {
+    const tiers = ["auto", "priority", "default", "flex", null].map(
       (service_tier) => sent({ service_tier }).service_tier,
     );
-    expect(tiers).toEqual(["auto", "auto", "standard_only", undefined]);
-    for (const service_tier of ["flex", "scale", "fast", 7])
+    expect(tiers).toEqual(["auto", "auto", "standard_only", "standard_only", undefined]);
+    for (const service_tier of ["scale", "fast", 7])
       expect(refusedAt({ service_tier })).toBe("/service_tier");
   });
 });

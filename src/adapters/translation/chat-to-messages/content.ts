@@ -3,6 +3,7 @@ import { isObject } from "../../../wire/json.ts";
 import { imageOf } from "../image-part.ts";
 import {
   type Fields,
+  isEmpty,
   isGiven,
   listAt,
   objectAt,
@@ -75,7 +76,7 @@ export function textBlocks(content: unknown, path: string): Block[] {
 function partBlocks(part: Fields, path: string): Block[] {
   switch (part.type) {
     case "text":
-      refuseOthers(part, path, known.text);
+      refuseOthers(part, path, known.text, { annotations: isEmpty, logprobs: isEmpty });
       return textBlock(textAt(part.text, `${path}/text`), part);
     case "refusal":
       refuseOthers(part, path, known.refusal);

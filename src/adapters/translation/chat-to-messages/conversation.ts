@@ -64,8 +64,9 @@ export function conversation(
         addSystem(system, turns, marked(textBlocks(message.content, `${path}/content`), message), quirks);
         break;
       case "user": {
-        refuseOthers(message, path, knownOfMessage);
-        const read = index < lastAnswer ? blocksOrWords : contentBlocks;
+        const isHistory = index < lastAnswer;
+        if (!isHistory) refuseOthers(message, path, knownOfMessage);
+        const read = isHistory ? blocksOrWords : contentBlocks;
         const blocks = named(read(message.content, `${path}/content`), message.name);
         addBlocks(turns, "user", marked(blocks, message));
         break;

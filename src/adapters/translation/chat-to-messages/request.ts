@@ -40,6 +40,9 @@ const neutral = {
   logit_bias: isEmpty,
   logprobs: isFalse,
   top_logprobs: isZero,
+  min_p: isZero,
+  top_a: isZero,
+  repetition_penalty: (value: unknown) => value === 1,
   functions: isEmpty,
   modalities: (value: unknown) => Array.isArray(value) && value.every((one) => one === "text"),
 };
@@ -117,6 +120,8 @@ function serviceTier(tier: unknown): Fields {
     case "priority":
       return { service_tier: "auto" };
     case "default":
+    // Anthropic has no cheaper one.
+    case "flex":
       return { service_tier: "standard_only" };
     default:
       throw refused("/service_tier", `service_tier ${quoted(tier)} has no counterpart at the llm's provider`);

@@ -56,7 +56,10 @@ export function answerToolName(body: Fields): string | undefined {
 /** Returns the names of a chat request's tools; undefined for a tool without one. */
 export function toolNames({ tools }: Fields): unknown[] {
   if (!Array.isArray(tools)) return [];
-  return tools.map((tool) => (tool as { function?: { name?: unknown } } | null)?.function?.name);
+  return tools.map((value) => {
+    const tool = value as { name?: unknown; function?: { name?: unknown } } | null;
+    return tool?.function?.name ?? tool?.name;
+  });
 }
 
 function answerTool(name: string, described: Fields, schema: Fields): Fields & { name: string } {

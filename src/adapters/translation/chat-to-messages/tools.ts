@@ -1,3 +1,4 @@
+import { isLeftOut } from "../hosted-tools.ts";
 import {
   type Fields,
   isGiven,
@@ -39,20 +40,35 @@ export function toolsOf(
 }
 
 function callerTools(body: Fields): { tools?: Fields[]; tool_choice?: Fields } {
-  const tools = isGiven(body.tools) ? listAt(body.tools, "/tools") : [];
-  const choice = toolChoice(body.tool_choice);
+  const given = isGiven(body.tools) ? listAt(body.tools, "/tools") : [];
+  const { choice, allowed } = toolChoice(body.tool_choice);
+  const tools = given
+    .map((value, index) => ({ value, path: `/tools/${index}` }))
+    .filter(({ value }) => !isLeftOut("chat", value, given));
   if (tools.length === 0) {
     if (choice && choice.type !== "auto" && choice.type !== "none") {
       throw refused("/tool_choice", "tool_choice needs tools");
     }
     return {};
   }
+  const translated = uniqueTools(
+    tools.map(({ value, path }) => toolOf(chatForm(objectAt(value, path)), path)),
+    ({ name }) => name,
+  );
   return {
-    tools: uniqueTools(
-      tools.map((value, index) => toolOf(objectAt(value, `/tools/${index}`), `/tools/${index}`)),
-      ({ name }) => name,
-    ),
+    tools: allowed ? translated.filter(({ name }) => allowed.includes(String(name))) : translated,
     ...withParallel(choice, body.parallel_tool_calls),
+  };
+}
+
+/** Returns a tool in the form of chat: some clients write that of responses or of Anthropic (case 169). */
+function chatForm(tool: Fields): Fields {
+  if (isGiven(tool.function) || typeof tool.name !== "string") return tool;
+  const { type, cache_control, input_schema, ...described } = tool;
+  return {
+    type: type === "custom" && isGiven(input_schema) ? "function" : type,
+    ...(isGiven(cache_control) && { cache_control }),
+    function: isGiven(input_schema) ? { parameters: input_schema, ...described } : described,
   };
 }
 
@@ -79,19 +95,32 @@ function toolOf(tool: Fields, path: string): Fields {
   };
 }
 
-function toolChoice(choice: unknown): Fields | undefined {
-  if (!isGiven(choice)) return undefined;
+/** Translates the choice. `allowed` are the names of the only tools that may be called. */
+function toolChoice(choice: unknown): { choice?: Fields; allowed?: string[] } {
+  if (!isGiven(choice)) return {};
   const word = choiceWord(choice);
-  if (word !== undefined) return { type: word === "required" ? "any" : word };
+  if (word !== undefined) return { choice: { type: word === "required" ? "any" : word } };
   const named = objectAt(choice, "/tool_choice");
-  if (named.type !== "function") {
+  if (named.type === "allowed_tools") {
+    const { mode, tools } = objectAt(named.allowed_tools ?? named, "/tool_choice/allowed_tools");
+    const names = listAt(tools, "/tool_choice/allowed_tools/tools").map((tool, index) =>
+      chosenName(objectAt(tool, `/tool_choice/allowed_tools/tools/${index}`)),
+    );
+    return { choice: { type: mode === "required" ? "any" : "auto" }, allowed: names };
+  }
+  if (named.type !== "function" && named.type !== "tool") {
     throw refused(
       "/tool_choice",
       `tool_choice of type ${quoted(named.type)} has no counterpart at the llm's provider`,
     );
   }
-  const described = objectAt(named.function, "/tool_choice/function");
-  return { type: "tool", name: fittingName(textAt(described.name, "/tool_choice/function/name")) };
+  return { choice: { type: "tool", name: chosenName(named) } };
+}
+
+/** Returns the name of a chosen tool, in the form of chat, or of responses and Anthropic. */
+function chosenName(named: Fields): string {
+  const described = isGiven(named.function) ? objectAt(named.function, "/tool_choice/function") : named;
+  return fittingName(textAt(described.name, "/tool_choice/function/name"));
 }
 
 /** Forbids parallel calls within the choice, as Anthropic does; adds a choice where there is none (case 33). */

@@ -1,6 +1,7 @@
 import { isObject } from "../../../wire/json.ts";
 import {
   type Fields,
+  isEmpty,
   isGiven,
   listAt,
   objectAt,
@@ -9,6 +10,7 @@ import {
   refuseOthers,
   textAt,
 } from "../request-fields.ts";
+import { wordsOf } from "./hosted-blocks.ts";
 
 /** A content part of OpenAI chat. */
 export type TranslatedPart = { type: string } & Fields;
@@ -17,13 +19,19 @@ const known = {
   text: ["type", "text", "cache_control", "citations"],
   image: ["type", "source", "cache_control"],
   document: ["type", "source", "title", "cache_control"],
+  searchResult: ["type", "source", "title", "content", "cache_control"],
 };
+
+/** Fields of texts of answers, which some clients copy. Empty they say nothing. */
+const ofAnswers = { annotations: isEmpty, logprobs: isEmpty };
 
 /** Returns the blocks of a message: a string is one block of text. */
 export function blocksOf(content: unknown, path: string): Fields[] {
   if (!isGiven(content)) return [];
   if (typeof content === "string") return content === "" ? [] : [{ type: "text", text: content }];
-  return listAt(content, path).map((block, index) => objectAt(block, `${path}/${index}`));
+  return listAt(content, path).map((block, index) =>
+    typeof block === "string" ? { type: "text", text: block } : objectAt(block, `${path}/${index}`),
+  );
 }
 
 /**
@@ -33,13 +41,15 @@ export function blocksOf(content: unknown, path: string): Fields[] {
 export function partOf(block: Fields, path: string): TranslatedPart {
   switch (block.type) {
     case "text":
-      refuseOthers(block, path, known.text);
+      refuseOthers(block, path, known.text, ofAnswers);
       return { type: "text", text: textAt(block.text, `${path}/text`) };
     case "image":
       refuseOthers(block, path, known.image);
       return imagePart(objectAt(block.source, `${path}/source`), `${path}/source`);
     case "document":
       return documentPart(block, path);
+    case "search_result":
+      return searchResult(block, path);
     default:
       throw refused(
         `${path}/type`,
@@ -66,6 +76,11 @@ function documentPart(block: Fields, path: string): TranslatedPart {
     const text = textAt(source.data, `${path}/source/data`);
     return { type: "text", text: title === undefined ? text : `${title}\n\n${text}` };
   }
+  if (source.type === "content") {
+    const parts = blocksOf(source.content, `${path}/source/content`);
+    const texts = parts.map((part, index) => textAt(part.text, `${path}/source/content/${index}/text`));
+    return { type: "text", text: [...(title === undefined ? [] : [title]), ...texts].join("\n\n") };
+  }
   if (source.type !== "base64") {
     throw refused(
       `${path}/source/type`,
@@ -76,6 +91,13 @@ function documentPart(block: Fields, path: string): TranslatedPart {
     type: "file",
     file: { filename: title ?? "document.pdf", file_data: sourceUrl(source, `${path}/source`) },
   };
+}
+
+/** Translates a result of a search that the caller made itself to its words, with the place where it was found. */
+function searchResult(block: Fields, path: string): TranslatedPart {
+  refuseOthers(block, path, known.searchResult, { citations: isOff });
+  listAt(block.content, `${path}/content`);
+  return { type: "text", text: wordsOf(block) };
 }
 
 function sourceUrl(source: Fields, path: string): string {

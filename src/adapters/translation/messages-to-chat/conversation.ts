@@ -166,7 +166,7 @@ function assistantMessages({ blocks, path }: Turn, own: OwnIds, model: unknown):
   const calls: Fields[] = [];
   const states: CarriedState[] = [];
   for (const { block, at } of blocks) {
-    if (block.type === "text") text += textAt(block.text, `${at}/text`);
+    if (block.type === "text") text += isGiven(block.text) ? textAt(block.text, `${at}/text`) : "";
     else if (block.type === "tool_use") calls.push(toolCall(block, at));
     else if (block.type === "thinking") {
       const state = carriedState(block.signature, model);

@@ -3,7 +3,16 @@ import { type Quirks, withinLimit } from "../../quirks/types.ts";
 import { fitHistory } from "../chat-history.ts";
 import { hintsOf } from "../dropped-fields.ts";
 import type { ChatRequest } from "../halves.ts";
-import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
+import {
+  type Fields,
+  isGiven,
+  isZero,
+  objectAt,
+  quoted,
+  refused,
+  refuseOthers,
+  textAt,
+} from "../request-fields.ts";
 import { takesStrict } from "../strict-schema.ts";
 import { conversationOf } from "./conversation.ts";
 import { reasoningEffort } from "./effort.ts";
@@ -19,7 +28,9 @@ const known = [
 
 const neutral = {
   mcp_servers: (value: unknown) => Array.isArray(value) && value.length === 0,
-  speed: (value: unknown) => value === "standard",
+  n: (value: unknown) => value === 1,
+  presence_penalty: isZero,
+  frequency_penalty: isZero,
 };
 
 /** The most characters of a user's name at OpenAI. */
@@ -38,7 +49,7 @@ export function chatRequest(body: Fields, model: string, quirks: Quirks): ChatRe
   refuseThread(body);
   refuseOthers(body, "", known, neutral);
   const config = outputConfig(body);
-  refuseOthers(config, "/output_config", ["effort", "format"]);
+  refuseOthers(config, "/output_config", ["effort", "format", "task_budget"]);
   const effort = reasoningEffort(body, config, quirks);
   const { messages, paths } = conversationOf(body, quirks);
   const request = {
@@ -112,11 +123,10 @@ function formatOf(value: unknown): Fields {
   };
 }
 
-/** Returns the end user. The first 64 characters of Claude Code's user id name the account. */
+/** Returns the end user: the first 64 characters of Claude Code's user id name the account. Other metadata only describe the call. */
 function userOf(value: unknown): Fields {
   if (!isGiven(value)) return {};
   const metadata = objectAt(value, "/metadata");
-  refuseOthers(metadata, "/metadata", ["user_id"]);
   if (!isGiven(metadata.user_id)) return {};
   return { user: textAt(metadata.user_id, "/metadata/user_id").slice(0, longestUser) };
 }

@@ -96,7 +96,10 @@ function toolOf(tool: Fields, path: string): ChatTool {
     function: {
       name: fittingName(textAt(tool.name, `${path}/name`)),
       ...(description !== undefined && { description }),
-      parameters: objectAt(tool.input_schema, `${path}/input_schema`),
+      // Bridges of MCP leave it out for tools without arguments.
+      parameters: isGiven(tool.input_schema)
+        ? objectAt(tool.input_schema, `${path}/input_schema`)
+        : { type: "object", properties: {} },
       ...(isGiven(tool.strict) && { strict: tool.strict }),
     },
   };

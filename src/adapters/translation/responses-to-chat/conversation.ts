@@ -59,6 +59,7 @@ export function conversationOf(
   }
   const items = itemsOf(body.input);
   const lastOutput = items.findLastIndex(({ item }) => isOutput(item));
+  const lastMessage = items.findLastIndex(({ item }) => item.role === "user");
   const answered = new Set(items.flatMap(({ item }) => (isHostedResult(item) ? [item.call_id] : [])));
   const addCall = (call: Fields & { id: string }, path: string) => {
     const turn = assistant(path);
@@ -102,13 +103,16 @@ export function conversationOf(
         break;
       case "function_call_output":
       case "custom_tool_call_output":
-        if (isHistory && !callers.has(String(item.call_id)))
+        if ((isHistory || index < lastMessage) && !callers.has(String(item.call_id)))
           turns.push({ message: { role: "user", content: orphan(wordsOf(item.output)) }, path });
         else addResult(callers, item, path);
         open = undefined;
         break;
       // Tools of the request: see tools.ts.
       case "additional_tools":
+      // Of Codex itself, and of a tool that ran elsewhere.
+      case "ghost_snapshot":
+      case "mcp_approval_response":
         break;
       case "compaction":
         turns.push({ message: { role: "user", content: unreadableCompaction }, path });
@@ -203,7 +207,9 @@ function callOf(item: Fields, path: string): Fields & { id: string } {
       name: functionName(textAt(item.name, `${path}/name`), item.namespace),
       arguments: isCustom
         ? JSON.stringify({ [customInputKey]: textAt(item.input, `${path}/input`) })
-        : textAt(item.arguments, `${path}/arguments`),
+        : isObject(item.arguments)
+          ? JSON.stringify(item.arguments)
+          : textAt(item.arguments, `${path}/arguments`),
     },
   };
 }

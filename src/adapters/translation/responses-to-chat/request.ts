@@ -2,7 +2,16 @@ import { type Quirks, withinLimit } from "../../quirks/types.ts";
 import { fitHistory } from "../chat-history.ts";
 import { hintsOf, openaiFields } from "../dropped-fields.ts";
 import type { ChatRequest } from "../halves.ts";
-import { type Fields, isGiven, listAt, objectAt, quoted, refused, refuseOthers } from "../request-fields.ts";
+import {
+  type Fields,
+  isGiven,
+  isZero,
+  listAt,
+  objectAt,
+  quoted,
+  refused,
+  refuseOthers,
+} from "../request-fields.ts";
 import { conversationOf } from "./conversation.ts";
 import { refuseState } from "./stateless.ts";
 import { toolsOf } from "./tools.ts";
@@ -19,7 +28,10 @@ const known = [
 
 /** Fields without a counterpart, and the values with which they ask for nothing. */
 const neutral = {
-  top_logprobs: (value: unknown) => value === 0,
+  top_logprobs: isZero,
+  n: (value: unknown) => value === 1,
+  presence_penalty: isZero,
+  frequency_penalty: isZero,
 };
 
 const passed = ["temperature", "top_p", "user", "service_tier"];
@@ -42,7 +54,7 @@ export function chatRequest(
   refuseOthers(body, "", known, neutral);
   refuseIncludes(body.include);
   const options = isGiven(body.stream_options) ? objectAt(body.stream_options, "/stream_options") : {};
-  refuseOthers(options, "/stream_options", [], { include_obfuscation: (value) => value === false });
+  refuseOthers(options, "/stream_options", [], { include_obfuscation: () => true });
   const { limitField = "max_tokens" } = quirks;
   const { messages, paths } = conversationOf(body, takesThinking, quirks);
   const request: Fields = {

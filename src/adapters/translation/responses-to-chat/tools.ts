@@ -11,13 +11,15 @@ import {
   textAt,
 } from "../request-fields.ts";
 import { choiceWord } from "../tool-choice-words.ts";
+import { uniqueTools } from "../unique-tools.ts";
 import { customInputKey } from "./custom-input.ts";
 import { functionName, type PlacedTool, placedTools, requestTools } from "./tool-namespaces.ts";
 
 /** Settings of tools, and the values with which they ask for nothing. */
 const neutral = {
   async: isFalse,
-  defer_loading: isFalse,
+  // All tools are sent, so that none has to be loaded.
+  defer_loading: () => true,
   allowed_callers: (value: unknown) => Array.isArray(value) && value.join() === "direct",
 };
 
@@ -33,7 +35,8 @@ export function toolsOf(body: Fields): Fields {
   const described = requestTools(body).flatMap(({ tools, path }) => placedTools(tools, path));
   const all = described.map(({ tool }) => tool);
   const ours = described.filter(({ tool }) => !isLeftOut("responses", tool, all));
-  const tools = ours.map(toolOf);
+  // Clients of several servers send the same tool twice.
+  const tools = uniqueTools(ours.map(toolOf), (tool) => JSON.stringify(tool));
   const { choice, allowed } = choiceOf(body.tool_choice);
   const isForced = choice !== undefined && choice !== "auto" && choice !== "none";
   if (tools.length === 0) {
@@ -41,9 +44,11 @@ export function toolsOf(body: Fields): Fields {
     return {};
   }
   const names = tools.map(({ function: { name } }) => name);
-  const twice = names.findIndex((name, index) => names.indexOf(name) !== index);
-  if (twice !== -1)
-    throw refused(`${ours[twice]!.path}/name`, `the tool name ${quoted(names[twice])} is used twice`);
+  const twice = tools.findIndex(({ function: { name } }, index) => names.indexOf(name) !== index);
+  if (twice !== -1) {
+    const at = ours.findLastIndex((placed) => toolOf(placed).function.name === names[twice]);
+    throw refused(`${ours[at]!.path}/name`, `the tool name ${quoted(names[twice])} is used twice`);
+  }
   const missing = allowed?.find((name) => !names.includes(name));
   if (missing !== undefined) throw refused("/tool_choice/tools", `there is no tool ${quoted(missing)}`);
   return {

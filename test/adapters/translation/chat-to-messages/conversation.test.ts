@@ -211,7 +211,7 @@ describe("the conversation of a chat request, translated to messages", () => {
     [{ type: "file", file: { file_id: "file-1" } }, "/messages/0/content/0/file/file_id"],
     [{ type: "text", text: "x", colour: "red" }, "/messages/0/content/0/colour"],
     [{ type: "text" }, "/messages/0/content/0/text"],
-    ["x", "/messages/0/content/0"],
+    [7, "/messages/0/content/0"],
   ])("is refused with the part %j, by its path (case 18)", (part, path) => {
     expect(refusal({ messages: [{ role: "user", content: [part] }] })).toMatchObject({
       code: "invalid_request",

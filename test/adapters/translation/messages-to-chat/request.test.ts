@@ -260,14 +260,18 @@ describe("parameters of a messages request, translated to chat", () => {
       cache_control: {},
       context_management: { edits: [] },
       service_tier: "auto",
-      speed: "standard",
+      speed: "fast",
+      fallbacks: [{ model: "x" }],
+      output_config: { task_budget: { type: "tokens", total: 20_000 } },
+      metadata: { tenant: "x" },
+      n: 1,
+      presence_penalty: 0,
       mcp_servers: [],
     };
     expect(translated(dropped)).toEqual(translated({}));
-    for (const name of ["container", "inference_geo", "mcp_servers", "speed", "service_tier", "colour"]) {
+    for (const name of ["container", "inference_geo", "mcp_servers", "service_tier", "colour"]) {
       expect(refusal({ [name]: "x" })).toEqual({ code: "invalid_request", path: `/${name}` });
     }
-    expect(refusal({ metadata: { tenant: "x" } })).toMatchObject({ path: "/metadata/tenant" });
   });
 });
 
@@ -299,7 +303,7 @@ describe("tools of a messages request, translated to chat", () => {
 
   it.each([
     [{ tools: [{ type: "web_search_20250305", name: "web_search" }] }, "/tools/0/type"],
-    [{ tools: [{ name: "f" }] }, "/tools/0/input_schema"],
+    [{ tools: [{ name: "f", input_schema: 5 }] }, "/tools/0/input_schema"],
     [{ tools: [{ name: "f", input_schema, colour: 1 }] }, "/tools/0/colour"],
     [{ tools: [{ name: "f", input_schema }], tool_choice: { type: "maybe" } }, "/tool_choice/type"],
   ])("are refused for %j, by the path", (body, path) => {

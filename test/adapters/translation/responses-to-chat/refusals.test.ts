@@ -81,7 +81,7 @@ describe("a responses request is refused for", () => {
       "/input/0/content/0/type",
     ],
     ["another include", { include: ["message.output_text.logprobs"] }, "/include/0"],
-    ["padding", { stream_options: { include_obfuscation: true } }, "/stream_options/include_obfuscation"],
+    ["another option", { stream_options: { include_usage: true } }, "/stream_options/include_usage"],
     ["a field of text", { text: { foo: 1 } }, "/text/foo"],
     ["another format", { text: { format: { type: "grammar" } } }, "/text/format/type"],
     ["a field of reasoning", { reasoning: { mode: "pro" } }, "/reasoning/mode"],
