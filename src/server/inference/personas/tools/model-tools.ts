@@ -8,10 +8,15 @@ export class ModelTools {
   /** The project's name. */
   readonly label: string;
   readonly #modelNames = new Map<string, string>();
+  readonly #hasOwn: boolean;
 
-  /** @param own the names of the caller's own tools, which keep their names */
-  constructor({ label, tools }: Pick<OpenTools, "label" | "tools">, own: readonly string[]) {
+  /**
+   * @param own the names of the caller's own tools, which keep their names
+   * @param hasOwn true if the caller has tools of its own, also some without a name
+   */
+  constructor({ label, tools }: Pick<OpenTools, "label" | "tools">, own: readonly string[], hasOwn: boolean) {
     this.label = label;
+    this.#hasOwn = hasOwn;
     const taken = new Set(own);
     for (const tool of tools) {
       let name = fittingName(tool.name);
@@ -21,6 +26,15 @@ export class ModelTools {
       this.tools.set(name, tool);
       this.#modelNames.set(tool.name, name);
     }
+  }
+
+  /**
+   * Returns the tool of the project that a model means; undefined for a tool of the caller. A name that nobody knows is
+   * taken for a tool of the project if the caller has none: the model is told that there is no such tool.
+   */
+  toolOf(modelName: string): ProjectTool | undefined {
+    const tool = this.tools.get(modelName);
+    return tool || this.#hasOwn ? tool : { name: modelName, inputSchema: {} };
   }
 
   /** Returns the name that the model uses, also for a tool that is not there any more. */

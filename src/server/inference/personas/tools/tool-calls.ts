@@ -72,7 +72,7 @@ export class ToolCalls {
     const { inference, deadlines } = this.#deps;
     const isResponses = call.operation === "responses";
     const whole = isResponses ? inference.withEarlierAnswers(sent, call.principal.id) : sent;
-    const tools = new ModelTools(open, rules.ownNames(whole.body));
+    const tools = new ModelTools(open, rules.ownNames(whole.body), hasTools(whole.body));
     const request = changedRequest(whole, rules.prepared(whole.body, tools));
     if (!isDialect(call.operation)) return { request };
     // What the provider keeps goes on by the provider's own id.
@@ -139,4 +139,9 @@ export class ToolCalls {
     );
     return known.length === 0 ? undefined : Math.min(...known);
   }
+}
+
+/** True if a request has tools, of whatever kind. */
+function hasTools({ tools, functions }: Record<string, unknown>): boolean {
+  return [tools, functions].some((list) => Array.isArray(list) && list.length > 0);
 }

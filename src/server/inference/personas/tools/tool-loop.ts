@@ -174,7 +174,7 @@ export class ToolLoop {
   #begin(answer: unknown): { round: Round; calls: ProjectCall[] } {
     const found = isObject(answer) ? answer : {};
     const calls = this.#dialect.callsIn(found).map((call): RoundCall => {
-      const tool = this.#context.tools.tools.get(call.name);
+      const tool = this.#context.tools.toolOf(call.name);
       if (!tool) return call;
       // Some servers of models number the calls of each answer from 0.
       const id =

@@ -67,6 +67,35 @@ describe("calls of tools by a persona", () => {
     expect(results[0]).toEqual({ role: "tool", tool_call_id: "call_0_0", content: "out of paper" });
   });
 
+  it.each(Object.values(llmOf))(
+    "of a name that nobody has are told to the model, if the caller has no tools ($type)",
+    async (llm) => {
+      const wrong = [{ calls: [{ name: "ad", args: { a: 1, b: 2 } }] }, { text: "sorry" }];
+      const server = await withTools({ turns: [...wrong, ...wrong, ...wrong, ...wrong], llm });
+      const output = 'the call failed: there is no tool "ad"';
+      const { choices } = await server.openai.chat.completions.create(ask);
+      expect(choices[0]!.message).toMatchObject({
+        content: "sorry",
+        executed_tools: [{ name: "ad", output, is_error: true }],
+      });
+      const { content } = await server.anthropic.messages.stream({ ...ask, max_tokens: 9 }).finalMessage();
+      expect(content).toMatchObject([
+        { type: "mcp_tool_use", name: "ad" },
+        { type: "mcp_tool_result", is_error: true },
+        { text: "sorry" },
+      ]);
+      const response = await server.openai.responses.stream({ model, input: "hi" }).finalResponse();
+      expect(response.output).toMatchObject([
+        { type: "mcp_call", name: "ad", status: "failed" },
+        { type: "message" },
+      ]);
+      const own = { type: "function" as const, function: { name: "look", parameters: {} } };
+      const other = await server.openai.chat.completions.create({ ...ask, tools: [own] });
+      expect(other.choices[0]!.message.tool_calls).toMatchObject([{ function: { name: "ad" } }]);
+      expect(server.mcp.of("tools/call")).toEqual([]);
+    },
+  );
+
   it("are at most 12 rounds, after which the model has to answer without", async () => {
     const endless = await withTools({
       turns: ({ body }) => (body.tool_choice === "none" ? { text: "enough" } : { calls: [add] }),

@@ -92,7 +92,8 @@ class MessagesStream implements AnswerStream {
   #block(event: JsonFields): string {
     const { index, type, content_block: block } = event;
     if (type === "content_block_start" && isObject(block)) {
-      const isCall = block["type"] === "tool_use" && this.#context.tools.tools.has(String(block["name"]));
+      const isCall =
+        block["type"] === "tool_use" && this.#context.tools.toolOf(String(block["name"])) !== undefined;
       if (isCall) this.#numbers.set(index, "hidden");
       else if (this.#context.isJson && block["type"] === "text") this.#numbers.set(index, "held");
     }

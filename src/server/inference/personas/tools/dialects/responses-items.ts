@@ -1,6 +1,9 @@
 import type { ProjectCall } from "../round.ts";
 import type { AnswerContext, JsonFields } from "./tool-dialect.ts";
 
+/** Items that are a call of a tool with a name. */
+export const callTypes: ReadonlySet<unknown> = new Set(["function_call", "custom_tool_call"]);
+
 /** The beginning of the ids of items, after which the id of the call follows. */
 const idStart = "mcp_";
 

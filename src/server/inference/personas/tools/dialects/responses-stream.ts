@@ -2,7 +2,7 @@ import type { StreamPosition } from "../../../../../wire/dialects/types.ts";
 import { isObject, parsedObject } from "../../../../../wire/json.ts";
 import { type SseEvent, typedFrame } from "../../../../../wire/sse.ts";
 import { type ProjectCall, type Round, usageOfAll } from "../round.ts";
-import { asCallersAnswer, callItem } from "./responses-items.ts";
+import { asCallersAnswer, callItem, callTypes } from "./responses-items.ts";
 import { type AnswerContext, type AnswerStream, type JsonFields, textIn } from "./tool-dialect.ts";
 
 export function responsesStream(context: AnswerContext): AnswerStream {
@@ -109,7 +109,8 @@ class ResponsesStream implements AnswerStream {
   #item(event: JsonFields): string {
     const { output_index: at, item, type } = event;
     if (type === "response.output_item.added" && isObject(item)) {
-      const isCall = item["type"] === "function_call" && this.#context.tools.tools.has(textIn(item["name"]));
+      const isCall =
+        callTypes.has(item["type"]) && this.#context.tools.toolOf(textIn(item["name"])) !== undefined;
       if (isCall) this.#places.set(at, "hidden");
       else if (this.#context.isJson && item["type"] === "message") this.#places.set(at, "held");
     }

@@ -2,7 +2,7 @@ import { AppError } from "../../../../../errors.ts";
 import { isObject } from "../../../../../wire/json.ts";
 import type { ModelTools } from "../model-tools.ts";
 import { type ProjectCall, type Round, usageOfAll } from "../round.ts";
-import { asCallersAnswer, callIdOf, callItem } from "./responses-items.ts";
+import { asCallersAnswer, callIdOf, callItem, callTypes } from "./responses-items.ts";
 import { responsesStream } from "./responses-stream.ts";
 import {
   type AnswerContext,
@@ -12,9 +12,6 @@ import {
   type ToolDialect,
   textIn,
 } from "./tool-dialect.ts";
-
-/** Items that are a call of a tool with a name. */
-const callTypes: ReadonlySet<unknown> = new Set(["function_call", "custom_tool_call"]);
 
 /** Calls and results have the items that OpenAI's MCP tool has: `mcp_call`. */
 export const responses: ToolDialect = {
