@@ -51,23 +51,12 @@ class MessagesStream implements AnswerStream {
   }
 
   called(call: ProjectCall): string {
-    const block = callBlock(call, this.#context);
-    const index = this.#next++;
-    // Some SDKs read the input of such a block from its pieces, some from its start.
-    const delta = { type: "input_json_delta", partial_json: JSON.stringify(block["input"]) };
-    return (
-      typedFrame("content_block_start", { index, content_block: block }) +
-      typedFrame("content_block_delta", { index, delta }) +
-      typedFrame("content_block_stop", { index })
-    );
+    // The input is whole at the start: Claude Code takes no pieces of it for such a block.
+    return this.#whole(callBlock(call, this.#context));
   }
 
   returned(call: ProjectCall): string {
-    const index = this.#next++;
-    return (
-      typedFrame("content_block_start", { index, content_block: resultBlock(call) }) +
-      typedFrame("content_block_stop", { index })
-    );
+    return this.#whole(resultBlock(call));
   }
 
   nextRound(): void {
@@ -86,6 +75,14 @@ class MessagesStream implements AnswerStream {
       held.map((one) => this.#numbered(one)).join("") +
       typedFrame("message_delta", { ...delta, ...(usage !== undefined && { usage }) }) +
       typedFrame("message_stop", {})
+    );
+  }
+
+  #whole(block: JsonFields): string {
+    const index = this.#next++;
+    return (
+      typedFrame("content_block_start", { index, content_block: block }) +
+      typedFrame("content_block_stop", { index })
     );
   }
 
