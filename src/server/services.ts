@@ -181,6 +181,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     deadlines,
     tools: mcp.tools,
     now,
+    elapsed,
   });
   return {
     ...secretServices,

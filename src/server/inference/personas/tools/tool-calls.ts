@@ -6,6 +6,7 @@ import { principalAt } from "../../../core/access/principals.ts";
 import type { AskChain } from "../../../core/ask-chain.ts";
 import { capabilitiesOf } from "../../../core/capabilities.ts";
 import type { PersonaRow } from "../../../core/store/typed-rows.ts";
+import { AnswerMemory } from "../../answers/answer-memory.ts";
 import { endReason } from "../../attempt.ts";
 import type { InferenceDeps } from "../../call.ts";
 import { transportFailure } from "../../failure.ts";
@@ -19,9 +20,17 @@ import type { ProjectTools } from "./offered-tools.ts";
 import { ResultBudget } from "./result-budget.ts";
 import { ToolLoop } from "./tool-loop.ts";
 
+/** Many clients send back only what they know: their own calls, without those that the server made before. */
+const keptLimits = { bytes: 32 * 1024 * 1024, ownerBytes: 2 * 1024 * 1024, ownerAnswers: 500 };
+
+/** The least characters of an id that no other answer has. Some servers of models number calls: `call_0`. */
+const uniqueId = 9;
+
 export interface ToolCallsDeps extends Pick<InferenceDeps, "catalogue" | "streams" | "deadlines" | "now"> {
   inference: Inference;
   tools: ProjectTools;
+  /** A monotonic clock, in milliseconds. */
+  elapsed(): number;
 }
 
 /** One call of a persona. */
@@ -51,8 +60,12 @@ export interface RequestWithTools {
 export class ToolCalls {
   readonly #deps: ToolCallsDeps;
 
+  /** Calls of answers that ended in a call of the caller's own tool, by the id of that call. */
+  readonly #kept: AnswerMemory;
+
   constructor(deps: ToolCallsDeps) {
     this.#deps = deps;
+    this.#kept = new AnswerMemory(deps.elapsed, keptLimits);
   }
 
   /**
@@ -73,7 +86,10 @@ export class ToolCalls {
     const isResponses = call.operation === "responses";
     const whole = isResponses ? inference.withEarlierAnswers(sent, call.principal.id) : sent;
     const tools = new ModelTools(open, rules.ownNames(whole.body), hasTools(whole.body));
-    const request = changedRequest(whole, rules.prepared(whole.body, tools));
+    const owner = `${call.principal.id} ${persona.id}`;
+    const restored = rules.restored(whole.body, (id) => this.#keptCalls(owner, id));
+    const body = { ...whole.body, ...restored };
+    const request = changedRequest(whole, { ...restored, ...rules.prepared(body, tools) });
     if (!isDialect(call.operation)) return { request };
     // What the provider keeps goes on by the provider's own id.
     const isKept = typeof request.body["previous_response_id"] === "string" || conversationOf(request.body);
@@ -93,7 +109,10 @@ export class ToolCalls {
       answerId,
       infer: (next) => this.#infer(call, persona, next, gone.signal),
       guard: (end) => this.#guard(call.principal, end),
-      onComplete: (answer) => {
+      onComplete: (answer, ownCalls) => {
+        const kept = rules.keptOf(answer);
+        if (kept.length > 0)
+          for (const id of ownCalls.filter(isUnique)) this.#kept.remember(owner, "[]", { id, output: kept });
         if (answerId === undefined || sent.body["store"] === false) return;
         const { output } = answer;
         inference.rememberAnswer(call.principal.id, request, { id: answerId, output: output as unknown[] });
@@ -127,6 +146,11 @@ export class ToolCalls {
     });
   }
 
+  #keptCalls(owner: string, id: unknown): readonly Record<string, unknown>[] | undefined {
+    const kept = typeof id === "string" && isUnique(id) ? this.#kept.answer(owner, id) : undefined;
+    return kept?.output as readonly Record<string, unknown>[] | undefined;
+  }
+
   #guard(principal: Principal, end: (error: AppError) => void): () => void {
     return this.#deps.streams.add(principal, () => end(endReason(this.#deps, principal)));
   }
@@ -144,4 +168,8 @@ export class ToolCalls {
 /** True if a request has tools, of whatever kind. */
 function hasTools({ tools, functions }: Record<string, unknown>): boolean {
   return [tools, functions].some((list) => Array.isArray(list) && list.length > 0);
+}
+
+function isUnique(id: string): boolean {
+  return id.length >= uniqueId;
 }

@@ -40,8 +40,8 @@ export interface ToolLoopOptions {
   guard(end: (error: AppError) => void): () => void;
   /** The id of the answer, in a dialect in which later requests can name it; undefined to keep the provider's. */
   answerId: string | undefined;
-  /** Called with the whole answer before the last bytes are sent. */
-  onComplete(answer: Record<string, unknown>): void;
+  /** Called with the whole answer, and the ids of the calls that the caller has to make, before the last bytes are sent. */
+  onComplete(answer: Record<string, unknown>, ownCalls: readonly string[]): void;
   /** Called before the last bytes of a streamed answer are sent. */
   onLastBytes(): void;
   /** Called before each round of tools with their names. */
@@ -235,7 +235,8 @@ export class ToolLoop {
 
   #complete(): Record<string, unknown> {
     const answer = this.#dialect.whole(this.#rounds, this.#context);
-    this.#options.onComplete(answer);
+    const own = this.#rounds.at(-1)!.calls.flatMap(({ id, tool }) => (tool ? [] : [id]));
+    this.#options.onComplete(answer, own);
     return answer;
   }
 }

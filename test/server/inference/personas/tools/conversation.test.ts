@@ -153,6 +153,81 @@ describe("the caller's own tools beside those of the project", () => {
   );
 });
 
+describe("a client that sends only its own calls back", () => {
+  const id = "call_of_the_caller";
+  const first = [
+    { calls: [{ name: "add", args: { a: 4, b: 4 } }] },
+    { text: "Both.", calls: [{ name: "look", args: {}, id }] },
+    { text: "Done." },
+  ];
+  const result = "a cat";
+
+  it("does not make the model forget calls that the server made (chat completions)", async () => {
+    const server = await withTools({ turns: first });
+    const request = { model, messages: [question], tools: [ownChat] };
+    const { choices } = await server.openai.chat.completions.create(request);
+    const { tool_calls, content } = choices[0]!.message;
+    const history = [
+      question,
+      { role: "assistant" as const, content, tool_calls: tool_calls! },
+      { role: "tool" as const, tool_call_id: id, content: result },
+    ];
+    await server.openai.chat.completions.create({ ...request, messages: history });
+    const { messages } = last(server);
+    expect(messages.map(({ role }: { role: string }) => role).join()).toBe(
+      "system,user,assistant,tool,assistant,tool",
+    );
+    expect(messages[3]).toEqual({ role: "tool", tool_call_id: "call_0_0", content: "8" });
+    // Nobody else gets what it was.
+    const { call } = await server.token(
+      "other",
+      ["agents", "projects"].map((resource) => ({ role: "run", resource })),
+    );
+    await call("POST", "/v1/chat/completions", { ...request, messages: history });
+    expect(JSON.stringify(last(server))).not.toContain('"8"');
+  });
+
+  it("does not make the model forget calls that the server made (messages)", async () => {
+    const server = await withTools({ turns: first, llm: llmOf.messages });
+    const tools = [{ name: "look", input_schema: parameters }];
+    const request = { model, max_tokens: 10, messages: [question], tools };
+    const { content } = await server.anthropic.messages.create(request);
+    const own = content.filter(({ type }) => type === "text" || type === "tool_use");
+    const messages = [
+      question,
+      { role: "assistant" as const, content: own },
+      {
+        role: "user" as const,
+        content: [{ type: "tool_result" as const, tool_use_id: id, content: result }],
+      },
+    ];
+    await server.anthropic.messages.create({ ...request, messages });
+    const sent = last(server).messages;
+    expect(sent).toHaveLength(5);
+    expect(sent[2].content).toMatchObject([{ type: "tool_result", tool_use_id: "call_0_0", content: "8" }]);
+    expect(JSON.stringify(sent)).not.toContain("mcp_");
+  });
+
+  it("does not make the model forget calls that the server made (responses)", async () => {
+    const server = await withTools({ turns: first, llm: llmOf.responses });
+    const tools = [{ type: "function" as const, name: "look", parameters, strict: false }];
+    const { output } = await server.openai.responses.create({ model, input: "1 + 2?", tools, store: false });
+    const own = output.filter(({ type }) => type === "function_call" || type === "message");
+    const done = { type: "function_call_output" as const, call_id: id, output: result };
+    // biome-ignore lint/suspicious/noExplicitAny: items of an answer are items of a request
+    const input = [{ role: "user", content: "1 + 2?" }, ...own, done] as any;
+    await server.openai.responses.create({ model, input, tools, store: false });
+    expect(last(server).input.map(({ type = "message" }) => type)).toEqual([
+      "message",
+      "message",
+      "function_call",
+      "function_call_output",
+      "function_call",
+      "function_call_output",
+    ]);
+  });
+});
+
 describe("a tool of the caller with the name of a tool of the project", () => {
   it("keeps its name, and the other one gets another", async () => {
     const server = await withTools({

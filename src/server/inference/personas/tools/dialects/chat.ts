@@ -7,6 +7,7 @@ import { chatStream } from "./chat-stream.ts";
 import {
   type AnswerContext,
   argumentsText,
+  changed,
   type JsonFields,
   objectsIn,
   type ToolDialect,
@@ -39,6 +40,16 @@ export const chat: ToolDialect = {
       ...(Array.isArray(messages) &&
         messages.some(hasExecuted) && { messages: messages.flatMap((one) => expanded(one, tools)) }),
     };
+  },
+  keptOf: (answer) => objectsIn(messageIn(answer)["executed_tools"]),
+  restored({ messages }, kept) {
+    const added = (message: unknown) => {
+      const { tool_calls } = isObject(message) ? message : {};
+      const [call] = hasExecuted(message) ? [] : objectsIn(tool_calls);
+      const executed_tools = call && kept(call["id"]);
+      return executed_tools ? { ...(message as JsonFields), executed_tools } : message;
+    };
+    return changed("messages", messages, Array.isArray(messages) ? messages.map(added) : []);
   },
   wantsJson: ({ response_format: format }) => isObject(format) && /^json/.test(textIn(format["type"])),
   callsIn: (answer) =>

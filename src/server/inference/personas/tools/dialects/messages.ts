@@ -3,7 +3,14 @@ import type { ModelTools } from "../model-tools.ts";
 import { type ProjectCall, type Round, usageOfAll } from "../round.ts";
 import { callBlock, resultBlock } from "./messages-blocks.ts";
 import { messagesStream } from "./messages-stream.ts";
-import { type AnswerContext, type JsonFields, objectsIn, type ToolDialect, textIn } from "./tool-dialect.ts";
+import {
+  type AnswerContext,
+  changed,
+  type JsonFields,
+  objectsIn,
+  type ToolDialect,
+  textIn,
+} from "./tool-dialect.ts";
 
 /** Reasons for an end in the middle of an answer. */
 const cuts: ReadonlySet<unknown> = new Set(["max_tokens", "model_context_window_exceeded", "refusal"]);
@@ -27,6 +34,16 @@ export const messages: ToolDialect = {
       ...(chosen !== undefined && { tool_choice: { ...(choice as JsonFields), name: chosen } }),
       ...(hasCalls && { messages: expanded(messages as unknown[], tools) }),
     };
+  },
+  keptOf: ({ content }) => objectsIn(content),
+  restored({ messages }, kept) {
+    const added = (message: unknown) => {
+      const blocks = objectsIn(isObject(message) ? message["content"] : undefined);
+      const [call] = blocks.some(({ type }) => type === "mcp_tool_use") ? [] : toolUses(blocks);
+      const content = call && kept(call["id"]);
+      return content ? { ...(message as JsonFields), content } : message;
+    };
+    return changed("messages", messages, Array.isArray(messages) ? messages.map(added) : []);
   },
   wantsJson: ({ output_config: config, output_format: format }) =>
     [isObject(config) ? config["format"] : undefined, format].some(isObject),

@@ -7,6 +7,7 @@ import { responsesStream } from "./responses-stream.ts";
 import {
   type AnswerContext,
   argumentsText,
+  changed,
   type JsonFields,
   objectsIn,
   type ToolDialect,
@@ -38,6 +39,18 @@ export const responses: ToolDialect = {
       ...(chosen !== undefined && { tool_choice: { ...(choice as JsonFields), name: chosen } }),
       ...(hasCalls && { input: (input as unknown[]).flatMap((item) => expanded(item, tools)) }),
     };
+  },
+  keptOf: ({ output }) => objectsIn(output).filter(({ type }) => type === "mcp_call"),
+  restored({ input }, kept) {
+    const known = new Set(objectsIn(input).map(({ id }) => id));
+    const elements = (Array.isArray(input) ? input : []).flatMap((item: unknown) => {
+      const isCall = isObject(item) && callTypes.has(item["type"]);
+      const all = isCall ? kept(item["call_id"]) : undefined;
+      const missing = (all ?? []).filter(({ id }) => !known.has(id));
+      for (const { id } of missing) known.add(id);
+      return [...missing, item];
+    });
+    return changed("input", input, elements);
   },
   wantsJson: ({ text }) =>
     isObject(text) && isObject(text["format"]) && /^json/.test(textIn(text["format"]["type"])),

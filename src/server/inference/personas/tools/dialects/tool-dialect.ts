@@ -25,6 +25,9 @@ export interface NextMessages {
   isWhole?: boolean;
 }
 
+/** Returns what an answer had besides a call of the caller's own tool, by the id of that call. */
+export type KeptCalls = (callId: unknown) => readonly JsonFields[] | undefined;
+
 /** The rules of a dialect for calls of tools that the server makes itself. */
 export interface ToolDialect {
   /** Refuses a request that cannot have tools of a project. Throws AppError `invalid_request`. */
@@ -33,6 +36,14 @@ export interface ToolDialect {
   ownNames(body: JsonFields): string[];
   /** Returns the fields of the request with the tools of the project, and with the calls of earlier answers in its history. */
   prepared(body: JsonFields, tools: ModelTools): JsonFields;
+  /** Returns what a client may leave out when it sends an answer back: calls that the server made, with their results. */
+  keptOf(answer: JsonFields): JsonFields[];
+  /**
+   * Returns the fields of the request with what its client has left out of earlier answers; none if nothing is missing.
+   *
+   * @param kept returns that of the answer with such a call of the caller's own tool, if it is known
+   */
+  restored(body: JsonFields, kept: KeptCalls): JsonFields;
   /** True if the request asks for JSON. */
   wantsJson(body: JsonFields): boolean;
   /** Returns the calls in a whole answer, in their order. */
@@ -84,4 +95,12 @@ export function textIn(value: unknown): string {
 export function argumentsText(value: unknown): string {
   if (typeof value === "string") return value;
   return value === undefined || value === null ? "" : JSON.stringify(value);
+}
+
+/** Returns a field if its elements are not those that it had. */
+export function changed(field: string, before: unknown, elements: readonly unknown[]): JsonFields {
+  const isSame =
+    !Array.isArray(before) ||
+    (before.length === elements.length && before.every((one, i) => one === elements[i]));
+  return isSame ? {} : { [field]: elements };
 }
