@@ -34,7 +34,11 @@ async function build(target: string | undefined, outfile: string, runtime?: stri
       __VERSION__: JSON.stringify(version),
       __COMMIT__: JSON.stringify(commit()),
       __DATE__: JSON.stringify(new Date().toISOString()),
+      // React and Ink, which draw the console: without their development tools.
+      "process.env.NODE_ENV": '"production"',
+      "process.env.DEV": '"false"',
     },
+    external: ["react-devtools-core"],
     compile: {
       ...(target !== undefined && { target: target as Bun.Build.CompileTarget }),
       ...(runtime !== undefined && { executablePath: runtime }),

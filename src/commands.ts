@@ -62,6 +62,11 @@ export const commands: Commands = {
     summary: "Serve a project to an MCP client that starts programs",
     load: async () => (await import("./cli/cmd/mcp.ts")).mcp,
   },
+  console: {
+    group: "Use models",
+    summary: "Show what a model sees of a project, and try its tools",
+    load: async () => (await import("./cli/cmd/console.ts")).consoleVerb,
+  },
   test: {
     group: "Use models",
     summary: "Test what a server offers, as a program would use it",

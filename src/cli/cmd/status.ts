@@ -77,7 +77,7 @@ function text(report: Report, context: Context): string {
   const lines = [
     { label: "Server", value: `${server.url}${origin}` },
     { label: "Version", value: `${server.version} (this program: ${client.version})` },
-    ...useLines(report),
+    ...linesOfUse(report),
     ...identityLines(identity, context),
     { label: "LLMs", value: `${llms.total}, ${llms.active} active` },
     { label: "Agents", value: agents.join("; ") || "none attached" },
@@ -89,7 +89,7 @@ function text(report: Report, context: Context): string {
   return `${aligned(lines, "").join("\n")}\n`;
 }
 
-function useLines({ database = {}, connections }: Partial<ServerUse>): { label: string; value: string }[] {
+function linesOfUse({ database = {}, connections }: Partial<ServerUse>): { label: string; value: string }[] {
   const { bytes, logBytes, freeBytes } = database;
   const sizes = [
     ...(bytes === undefined ? [] : [sizeText(bytes)]),

@@ -7,12 +7,12 @@ import {
   faultsOfTools,
   textOfContent,
 } from "../../../mcp/tool-contract.ts";
-import { FetchedResponse } from "../../../mcp/upstream/fetched-response.ts";
-import { type HttpServerOptions, HttpWire } from "../../../mcp/upstream/http-wire.ts";
+import { HttpWire } from "../../../mcp/upstream/http-wire.ts";
 import { readListing, type ServerListing } from "../../../mcp/upstream/listing.ts";
 import { greet, type Upstream } from "../../../mcp/upstream/upstream.ts";
 import { version } from "../../../version.ts";
 import type { ApiClient } from "../../client/client.ts";
+import { outboundOf, targetOf } from "../mcp/outbound.ts";
 import type { TestStep } from "./mcp-text.ts";
 
 /** Milliseconds to the greeting and to each page of a list, and to the answer of a call. */
@@ -43,12 +43,10 @@ export class McpTest {
   readonly #onStep: (step: TestStep) => void;
 
   constructor(client: ApiClient, path: string, signal: AbortSignal, onStep: (step: TestStep) => void) {
-    const { url } = client.endpoint;
-    this.report = { url: url + path, times: {}, faults: [] };
+    this.report = { url: client.endpoint.url + path, times: {}, faults: [] };
     this.#signal = signal;
     this.#onStep = onStep;
-    // Over a Unix socket the host does not matter.
-    const target = new URL(path, url.startsWith("unix:") ? "http://localhost" : url);
+    const target = targetOf(client, path);
     const events = { onNotification: () => undefined, onClose: () => undefined };
     this.#wire = new HttpWire({ url: target, headers: {}, outbound: outboundOf(client, path) }, events);
   }
@@ -164,20 +162,6 @@ export class McpTest {
     this.report.faults.push(...faults);
     for (const detail of faults) this.#onStep({ name, ok: false, detail });
   }
-}
-
-/** Sends the requests of a wire through the client of the command line: its token, its proxy, its Unix socket. */
-function outboundOf(client: ApiClient, path: string): HttpServerOptions["outbound"] {
-  return async (_, { method, headers, body, timeouts, signal }) => {
-    const limit = AbortSignal.timeout(timeouts.firstByte);
-    const bytes = typeof body === "string" ? new TextEncoder().encode(body) : undefined;
-    const response = await client.probe(method, path, {
-      headers,
-      ...(bytes && { body: bytes }),
-      signal: signal ? AbortSignal.any([signal, limit]) : limit,
-    });
-    return new FetchedResponse(response);
-  };
 }
 
 /** Returns the error with which a server answered. Rethrows any other. */
