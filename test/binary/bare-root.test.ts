@@ -1,25 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, copyFileSync, mkdirSync, realpathSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { binary, freshFolder, textOf } from "../support/binary.ts";
-
-const user = 65532;
-
-/** A root folder with nothing but the program, its libraries, and what every container runtime mounts. */
-function bareRoot(): string {
-  const root = freshFolder();
-  chmodSync(root, 0o755);
-  for (const name of ["proc", "dev", "data"]) mkdirSync(join(root, name));
-  chownSync(join(root, "data"), user, user);
-  copyFileSync(binary, join(root, "mcpctl"));
-  const libraries = execFileSync("ldd", [binary], { encoding: "utf8" }).match(/\/\S+/g) ?? [];
-  for (const library of libraries) {
-    mkdirSync(join(root, dirname(library)), { recursive: true });
-    copyFileSync(realpathSync(library), join(root, library));
-  }
-  return root;
-}
+import { bareRoot, bareRootUser as user } from "../support/bare-root.ts";
+import { textOf } from "../support/binary.ts";
 
 /**
  * Runs a command line in a root folder, as the first process, with namespaces and an environment of its own.

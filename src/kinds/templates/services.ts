@@ -5,14 +5,18 @@ function python(range: string) {
   return { name: "UV_PYTHON", value: range };
 }
 
+/** The first start downloads the drivers of many databases and compiles some of them. */
+const largePackage = { startSeconds: 300 };
+
 /** Servers for databases, machines and online services. */
 export const services: readonly BuiltInTemplate[] = [
   {
     name: "postgres",
-    description: "Ask a PostgreSQL database",
+    description: "Ask a PostgreSQL database; needs Node.js 22.5 or newer",
     parameters: [credential("URL", "The address: postgres://user:password@host:5432/database")],
     server: {
       package: "npm:@bytebase/dbhub@1.4.0",
+      ...largePackage,
       args: ["--transport", "stdio"],
       env: [variable("DSN", "URL")],
     },
@@ -26,6 +30,7 @@ export const services: readonly BuiltInTemplate[] = [
     ],
     server: {
       package: "npm:@bytebase/dbhub@1.4.0",
+      ...largePackage,
       args: ["--transport", "stdio", "--dsn", "sqlite://${FOLDER}/${FILE}"],
       hostPaths: { write: ["${FOLDER}"] },
     },
@@ -36,6 +41,7 @@ export const services: readonly BuiltInTemplate[] = [
     parameters: [credential("URL", "The address: mongodb://user:password@host:27017/database")],
     server: {
       package: "npm:mongodb-mcp-server@3.0.4",
+      ...largePackage,
       args: ["--readOnly"],
       env: [variable("MDB_MCP_CONNECTION_STRING", "URL")],
     },
