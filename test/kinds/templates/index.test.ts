@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { mcpServer } from "../../../src/kinds/mcp-server.ts";
 import { isName } from "../../../src/kinds/names.ts";
@@ -12,6 +14,14 @@ describe("the templates that come with mcpctl", () => {
     expect(names.length).toBeGreaterThanOrEqual(20);
     expect(new Set(names).size).toBe(names.length);
     expect(names.filter((name) => !isName(name))).toEqual([]);
+  });
+
+  it("stand in the documentation, each with its package", () => {
+    const page = readFileSync(join(import.meta.dirname, "../../../docs/mcp-templates.md"), "utf8");
+    const rows = page.split("\n").filter((line) => line.startsWith("| `"));
+    const told = rows.map((row) => row.split("|").slice(1, 3).map((cell) => cell.replaceAll("`", "").trim()));
+    const known = builtInTemplates.map(({ name, server }) => [name, server["package"] ?? server["url"]]);
+    expect(told.toSorted()).toEqual(known.toSorted());
   });
 
   it.each(builtInTemplates.map((one) => [one.name, one] as const))(
