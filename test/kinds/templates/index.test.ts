@@ -19,7 +19,12 @@ describe("the templates that come with mcpctl", () => {
   it("stand in the documentation, each with its package", () => {
     const page = readFileSync(join(import.meta.dirname, "../../../docs/mcp-templates.md"), "utf8");
     const rows = page.split("\n").filter((line) => line.startsWith("| `"));
-    const told = rows.map((row) => row.split("|").slice(1, 3).map((cell) => cell.replaceAll("`", "").trim()));
+    const told = rows.map((row) =>
+      row
+        .split("|")
+        .slice(1, 3)
+        .map((cell) => cell.replaceAll("`", "").trim()),
+    );
     const known = builtInTemplates.map(({ name, server }) => [name, server["package"] ?? server["url"]]);
     expect(told.toSorted()).toEqual(known.toSorted());
   });
