@@ -4,14 +4,16 @@
  */
 import { createMcpHandler, Server } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
+import { longText, longTool } from "./mcp-long-results.ts";
 
 export interface SdkProgramOptions {
-  /** The name of its tool, which returns its argument `nonce`. */
+  /** The name of its tool, which returns its argument `nonce`, or for `longTool` 5 MB. */
   tool: string;
   port?: number;
 }
 
 const { tool, port } = JSON.parse(process.argv[2]!) as SdkProgramOptions;
+const long = tool === longTool ? longText() : undefined;
 const inputSchema = { type: "object" as const, properties: { nonce: { type: "string" } } };
 
 function make(): Server {
@@ -20,7 +22,7 @@ function make(): Server {
     tools: [{ name: tool, description: "Return the nonce", inputSchema }],
   }));
   server.setRequestHandler("tools/call", ({ params }) => ({
-    content: [{ type: "text" as const, text: String(params.arguments?.["nonce"]) }],
+    content: [{ type: "text" as const, text: long ?? String(params.arguments?.["nonce"]) }],
   }));
   return server;
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { LoadJob, LoadResult } from "./load.ts";
+import { type LongResultFigures, longTool, measureLongResults } from "./mcp-long-results.ts";
 import { startMcpPeer } from "./mcp-peer.ts";
 import type { ProgramOptions } from "./mcp-program.ts";
 import { mcpRequest, nonce } from "./mcp-request.ts";
@@ -29,6 +30,7 @@ export interface McpReport {
   sessions: SessionsResult & { count: number };
   /** All tools of all servers in one answer. Milliseconds. */
   listing: { servers: number; tools: number; bytes: number; p50: number; p99: number };
+  longResults: LongResultFigures;
   /** Processes of servers that nobody has called, and after one call. */
   lazy: { servers: number; unused: number; used: number };
 }
@@ -43,6 +45,7 @@ interface McpSubject {
 const program = join(import.meta.dirname, "mcp-program.ts");
 const project = "bench";
 const path = `/projects/${project}/mcp`;
+const long = { whole: "bench-whole", cut: "bench-cut" };
 const many = { servers: 20, tools: 25, project: "bench-many" };
 
 /** Measures calls of MCP servers through the endpoint of a project and without it, and what sessions and servers cost. */
@@ -102,6 +105,16 @@ export async function measureMcp(
     ...overHttp(server, `/projects/${many.project}/mcp`, "tool_0_0", headers),
   });
   const used = processesWith(mark).length;
+  say("results of 5 MB");
+  const longCall = (name: string) => {
+    const path = `/projects/${name}/mcp`;
+    return () =>
+      sent(
+        server.port,
+        mcpRequest({ port: server.port, path, method: "tools/call", name: longTool, headers }),
+      );
+  };
+  const longResults = await measureLongResults(longCall(long.whole), longCall(long.cut));
   say(`${plan.sessions} idle sessions`);
   const sessions = await processes.ask<SessionsResult>("mcp-sessions.ts", {
     url: `http://127.0.0.1:${server.port}${path}`,
@@ -121,6 +134,7 @@ export async function measureMcp(
       p50: listing.latency.p50,
       p99: listing.latency.p99,
     },
+    longResults,
     lazy: { servers: many.servers, unused, used },
   };
 }
@@ -153,6 +167,16 @@ async function define(
   await create(server, "servers", { name: "stdio", command: stdio, sandbox: "none" });
   await create(server, "servers", { name: "http", url: `http://127.0.0.1:${httpPort}/mcp` });
   await create(server, "projects", { name: project, proxyModel: "none", servers: ["stdio", "http"] });
+  await create(server, "servers", {
+    name: longTool,
+    command: sdkCommand({ tool: longTool }),
+    sandbox: "none",
+  });
+  for (const [name, proxyModel] of [
+    [long.whole, "none"],
+    [long.cut, "content-pipeline"],
+  ])
+    await create(server, "projects", { name, proxyModel, servers: [longTool] });
   const names = Array.from({ length: many.servers }, (_, i) => `many-${i}`);
   for (const [i, name] of names.entries()) {
     const tools = Array.from({ length: many.tools }, (_, n) => `tool_${i}_${n}`);

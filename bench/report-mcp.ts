@@ -2,7 +2,7 @@ import type { McpCallRow, McpReport } from "./mcp.ts";
 import { type Columns, megabytes, table } from "./table.ts";
 
 /** The figures of MCP servers as parts of a report in Markdown. */
-export function mcpParts({ calls, sessions, listing, lazy }: McpReport): string[] {
+export function mcpParts({ calls, sessions, listing, longResults, lazy }: McpReport): string[] {
   const more = (bytes: number) => `${megabytes(bytes - sessions.before).toFixed(0)} MB more`;
   const figures: [string, string][] = [
     [`${sessions.count} idle sessions`, more(sessions.idle)],
@@ -10,6 +10,11 @@ export function mcpParts({ calls, sessions, listing, lazy }: McpReport): string[
     [
       `listing ${listing.tools} tools of ${listing.servers} servers, ${(listing.bytes / 1000).toFixed(0)} KB`,
       `p50 ${listing.p50.toFixed(2)} ms, p99 ${listing.p99.toFixed(2)} ms`,
+    ],
+    ["a result of 5 MB, whole", `p50 ${longResults.whole.p50.toFixed(0)} ms`],
+    [
+      "its first page",
+      `p50 ${longResults.page.p50.toFixed(0)} ms, at most ${longResults.page.most.toFixed(0)} ms, ${longResults.page.bytes} bytes`,
     ],
     [`processes of ${lazy.servers} servers after a start`, `${lazy.unused}, after one call ${lazy.used}`],
   ];

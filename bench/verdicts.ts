@@ -123,7 +123,7 @@ function linkVerdicts({ rows, many }: LinkReport): Verdict[] {
   ];
 }
 
-function mcpVerdicts({ calls, sessions, listing, lazy }: McpReport): Verdict[] {
+function mcpVerdicts({ calls, sessions, listing, longResults, lazy }: McpReport): Verdict[] {
   const own = calls.filter(({ subject }) => subject === ownName);
   const most = Math.max(...own.map(({ connections }) => connections));
   return [
@@ -145,6 +145,13 @@ function mcpVerdicts({ calls, sessions, listing, lazy }: McpReport): Verdict[] {
       target: 40,
       measured: megabytes(sessions.idle - sessions.before),
       unit: "MB",
+    },
+    { what: "p50 of the first page of 5 MB", target: 60, measured: longResults.page.p50, unit: "ms" },
+    {
+      what: "bytes of the first page of 5 MB",
+      target: 10_240,
+      measured: longResults.page.bytes,
+      unit: "bytes",
     },
     { what: `p50 of listing ${listing.tools} tools`, target: 5, measured: listing.p50, unit: "ms" },
     { what: "processes of servers that nobody has called", target: 0, measured: lazy.unused, unit: "" },
