@@ -25,13 +25,15 @@ export interface McpSetup {
 export class McpProject {
   readonly #installation: Installation;
   readonly #server: Mcpctl;
-  readonly #token: string;
+  readonly #rights: object[];
+  /** Number of the next token. An open gate is remembered for a token, so each run has one of its own. */
+  #nextToken = 1;
   readonly #file: string;
 
-  private constructor(installation: Installation, server: Mcpctl, token: string, file: string) {
+  private constructor(installation: Installation, server: Mcpctl, rights: object[], file: string) {
     this.#installation = installation;
     this.#server = server;
-    this.#token = token;
+    this.#rights = rights;
     this.#file = file;
   }
 
@@ -58,8 +60,7 @@ export class McpProject {
     const timeout = `${startTimeout / 1000}s`;
     await run("wait", "server/everything", "server/files", "--for=status=ready", "--timeout", timeout);
     const rights = [plain, gated].map((name) => ({ role: "run", resource: "projects", name }));
-    const token = await createToken(server, "orchard", rights);
-    return new McpProject(installation, server, token, file);
+    return new McpProject(installation, server, rights, file);
   }
 
   /** Lets `mcpctl config` write the client's file. */
@@ -86,7 +87,8 @@ export class McpProject {
     const begin = isGated(scenario)
       ? mcp.call(project, "begin_session", { task: "Look after the harvest" })
       : undefined;
-    return { env: { [tokenVariable]: this.#token }, calls, search, begin };
+    const token = await createToken(this.#server, `orchard-${this.#nextToken++}`, this.#rights);
+    return { env: { [tokenVariable]: token }, calls, search, begin };
   }
 
   /**

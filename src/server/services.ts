@@ -149,6 +149,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
   const mcp = await lifecycle.start(
     mcpComponent({
       catalogue,
+      requestId,
       resources,
       audit,
       metrics,

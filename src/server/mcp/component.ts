@@ -15,6 +15,7 @@ import type { EndpointRequest, EndpointServices } from "./endpoint/endpoint-type
 import { type OpenEndpointOptions, openEndpoint } from "./endpoint/open.ts";
 import { samplerOf } from "./endpoint/sampling.ts";
 import type { InstanceLogs } from "./instances/logs/logs.ts";
+import { Summaries } from "./gate/summaries.ts";
 import { ServerInstances, type ServerInstancesOptions } from "./instances/servers.ts";
 import { McpCallLimiter } from "./limits/call-limiter.ts";
 import { PersonaTools } from "./personas/persona-tools.ts";
@@ -46,6 +47,7 @@ export interface McpOptions
     Omit<OpenEndpointOptions, "servers" | "admit" | "sample" | "askLlm" | "tap" | "content" | "cache">,
     LoginNetworkOptions {
   infer: Infer;
+  requestId(): string;
   workstations: VirtualServers;
   backends: Backends;
   secretWrites: SecretWrites;
@@ -79,6 +81,7 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
   const limiter = new McpCallLimiter(options.catalogue, options.now, options.elapsed);
   const admit = (principal: Principal) => limiter.admit(principal);
   const servers = new RoutedServers(shared.servers, new WorkstationServers(options.workstations));
+  let summaries: Summaries | undefined;
   const traffic = new Traffic(options);
   const tap = (incoming: EndpointRequest) => traffic.tap(incoming);
   const { endpoint, services, sweep, close } = openEndpoint({
@@ -108,6 +111,7 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
       await limiter.load();
       unfollow = catalogue.subscribe((changes) => logins.follow(changes ?? []));
       await instances.start();
+      summaries = new Summaries({ ...options, ask: askLlm });
       const tools = new PersonaTools(services, options.onError);
       return {
         endpoint,
@@ -123,6 +127,7 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
     async close() {
       clearInterval(timer);
       unfollow?.();
+      summaries?.close();
       close();
       traffic.close();
       await instances.close();

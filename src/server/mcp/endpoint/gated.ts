@@ -54,10 +54,14 @@ function withBriefing(result: JsonObject, text: string): JsonObject {
   return { ...result, content: [{ type: "text", text }, ...(Array.isArray(content) ? content : [])] };
 }
 
+/** Milliseconds in which the answer of a call gets to its client. */
+const tellDelay = 50;
+
 /** Tells a client that there are more tools now: on its stream, or with the answer where it holds none. */
 function tellTools({ session, send }: ClientExchange): void {
   if (session) session.isTold = true;
-  if (session?.hasStream) session.onChange(new Set(["tools"]));
+  // Behind the answer: a client that lists its tools anew may give up the call that it waits for.
+  if (session?.hasStream) setTimeout(() => session.onChange(new Set(["tools"])), tellDelay).unref();
   else send({ jsonrpc: "2.0", method: "notifications/tools/list_changed" });
 }
 

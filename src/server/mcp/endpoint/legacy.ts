@@ -46,7 +46,11 @@ export class LegacyEndpoint {
     // Clients begin a new session after this.
     if (id !== null && !session)
       return refused(idIn(body), new RpcError(sessionGone, "Session not found"), 404);
-    if (method !== "POST" && !session) return refusedAs(400, body, `send the header ${sessionHeader}`);
+    if (method !== "POST" && !session) {
+      // To a client whose proxy takes the header away this says that there is no such stream.
+      const isLost = id === null && this.#sessions.withoutId(principal, project) !== undefined;
+      return refusedAs(isLost ? 405 : 400, body, `send the header ${sessionHeader}`);
+    }
     if (method === "GET") return this.#listen(incoming, session!);
     if (method === "DELETE") {
       session!.onEnd();

@@ -27,6 +27,8 @@ const kinds: ReadonlySet<string> = new Set([
   "project",
   "server",
   "serverattachment",
+  "prompt",
+  "proxymodel",
   "agent",
   "user",
   "group",

@@ -1,7 +1,8 @@
+import { plainText } from "../../core/catalogue/prompt-digest.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import { always, budget, type Choice } from "./choose.ts";
 import { cutText } from "./cut-text.ts";
-import { aboutPrompt, type GatePrompt, plainText } from "./gate-prompts.ts";
+import { aboutPrompt, type GatePrompt } from "./gate-prompts.ts";
 
 /** The most bytes of the project's own prompt in a briefing, and of the text of one link. */
 const maxProjectPrompt = 8 * 1024;

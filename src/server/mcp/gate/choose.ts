@@ -1,4 +1,4 @@
-import type { Digest } from "./digest.ts";
+import type { Digest } from "../../core/catalogue/prompt-digest.ts";
 import { wordsOf } from "./words.ts";
 
 /** A prompt as far as a choice looks at it. */

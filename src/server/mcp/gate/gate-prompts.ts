@@ -1,11 +1,10 @@
-import { replaceHidden } from "../../../wire/text.ts";
+import { digestOf, plainText } from "../../core/catalogue/prompt-digest.ts";
 import { inScope } from "../../core/catalogue/scopes.ts";
 import { oncePerObject } from "../../core/once-per-object.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow, PromptRow } from "../../core/store/typed-rows.ts";
 import { proxyModelOf } from "../proxy-model.ts";
 import type { RatedPrompt } from "./choose.ts";
-import { hashOf, plainDigest } from "./digest.ts";
 
 /** A prompt of a project as the gate knows it. */
 export interface GatePrompt extends RatedPrompt {
@@ -16,7 +15,6 @@ export interface GatePrompt extends RatedPrompt {
 
 const gatePrompt = oncePerObject((row: PromptRow): GatePrompt => {
   const { content, description, priority } = row.spec;
-  const { digest } = row.status;
   const shown = plainText(content).trim();
   return {
     row,
@@ -25,18 +23,13 @@ const gatePrompt = oncePerObject((row: PromptRow): GatePrompt => {
     description: plainText(description),
     content: shown,
     bytes: Buffer.byteLength(shown),
-    digest: digest?.hash === hashOf(content) ? digest : plainDigest(shown),
+    digest: digestOf(row),
   };
 });
 
 /** Returns the prompts of a project, sorted by name. */
 export function gatePrompts(snapshot: Snapshot, { name }: ProjectRow): GatePrompt[] {
   return inScope(snapshot, "prompt", name).map(gatePrompt);
-}
-
-/** Returns a text without characters that move a cursor or are not shown. */
-export function plainText(text: string): string {
-  return replaceHidden(text.replaceAll("\r\n", "\n"), () => "");
 }
 
 /** One line that says what a prompt is about. */

@@ -1,7 +1,7 @@
+import { plainText } from "../../core/catalogue/prompt-digest.ts";
 import { decideLink, parseLink } from "../../core/catalogue/prompt-links.ts";
 import type { LinkState, Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow, PromptRow } from "../../core/store/typed-rows.ts";
-import { plainText } from "./gate-prompts.ts";
 import type { GateUse } from "./gate-use.ts";
 
 /** Milliseconds that a read of a link may take. */

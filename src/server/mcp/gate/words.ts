@@ -4,6 +4,7 @@ const empty: ReadonlySet<string> = new Set(
     "the and for are but not you your our with this that these those from have has had was were will would can could " +
     "should shall may might must about into onto over under than then there here when where which what who why how " +
     "all any each every some more most other use used using make made does did done its his her their them they all " +
+    "of it is to in on at by or as be do if no so we us an my me up out off am go " +
     "please want need get set let new old also just only very much many how one two"
   ).split(" "),
 );

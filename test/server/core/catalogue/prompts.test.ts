@@ -37,7 +37,7 @@ describe("prompts", () => {
       project: "shop",
       priority: 5,
       status: "ready",
-      summary: null,
+      summary: "text",
       chapters: [],
     });
     for (const scope of [{}, { project: "web", agent: "reviewer" }])

@@ -203,6 +203,7 @@ describe("an opened gate", () => {
       expect(await p.toolsOf(without)).toHaveLength(5);
       expect(await p.tool("echo", {}, without)).toEqual(["echo {}"]);
     }
+    expect((await p.as(p.bearer)("GET", "/projects/p/mcp", undefined, without)).status).toBe(405);
     // Nobody else is let in by that.
     const { bearer } = await p.token("other", [{ role: "run", resource: "projects" }]);
     const request = { jsonrpc: "2.0", id: 1, method: "tools/list" };

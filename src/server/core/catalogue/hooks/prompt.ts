@@ -2,6 +2,7 @@ import { AppError } from "../../../../errors.ts";
 import { decide } from "../../access/policy.ts";
 import type { PromptRow } from "../../store/typed-rows.ts";
 import type { Draft, Hooks } from "../hooks.ts";
+import { digestOf } from "../prompt-digest.ts";
 import { isHiddenLink, linkStatus, mayLinkTo, parseLink, usesProject } from "../prompt-links.ts";
 
 export const promptHooks: Hooks<PromptRow> = {
@@ -21,8 +22,8 @@ export const promptHooks: Hooks<PromptRow> = {
     else if (project !== undefined) checkProject(draft, project);
   },
   status: (row, view) => {
-    const { summary = null, chapters = [] } = row.status.digest ?? {};
-    return { summary, chapters, status: linkStatus(row, view) };
+    const { summary, chapters } = digestOf(row);
+    return { summary: summary === "" ? null : summary, chapters, status: linkStatus(row, view) };
   },
   hidden: (row, view) => (isHiddenLink(row, view) ? ["link"] : []),
 };

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
-import { oneLine } from "../../../wire/text.ts";
+import { oneLine, replaceHidden } from "../../../wire/text.ts";
+import { oncePerObject } from "../once-per-object.ts";
+import type { PromptRow } from "../store/typed-rows.ts";
 
 /** What a prompt is about. */
 export interface Digest {
@@ -17,6 +19,16 @@ const maxChapters = 20;
 export function hashOf(content: string): string {
   return createHash("sha256").update(content).digest("hex").slice(0, 32);
 }
+
+/** Returns a text without characters that move a cursor or are not shown. */
+export function plainText(text: string): string {
+  return replaceHidden(text.replaceAll("\r\n", "\n"), () => "");
+}
+
+/** Returns the digest of a prompt: that of an llm, if it is about the present text, else one by plain rules. */
+export const digestOf = oncePerObject(({ spec: { content }, status: { digest } }: PromptRow): Digest =>
+  digest?.hash === hashOf(content) ? digest : plainDigest(plainText(content)),
+);
 
 /** Returns the digest of a text by plain rules: its first sentences, and its headings. */
 export function plainDigest(content: string): Digest {
