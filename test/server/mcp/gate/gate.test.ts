@@ -204,6 +204,17 @@ describe("an opened gate", () => {
       expect(await p.tool("echo", {}, without)).toEqual(["echo {}"]);
     }
     expect((await p.as(p.bearer)("GET", "/projects/p/mcp", undefined, without)).status).toBe(405);
+    // A client that never began gets its briefing with one of its first calls.
+    const late = await p.token("late", [{ role: "run", resource: "projects" }]);
+    await p.session({ bearer: late.bearer, clientInfo: { name: "codex-mcp-client", version: "1" } });
+    const calls = await Promise.all(
+      [1, 2].map((id) => {
+        const params = { name: "echo", arguments: {}, _meta: { progressToken: id } };
+        const request = { jsonrpc: "2.0", id, method: "tools/call", params };
+        return p.post(request, { bearer: late.bearer, headers: without });
+      }),
+    );
+    expect(calls.map(({ text }) => text.split("style-text").length - 1).sort()).toEqual([0, 1]);
     // Nobody else is let in by that.
     const { bearer } = await p.token("other", [{ role: "run", resource: "projects" }]);
     const request = { jsonrpc: "2.0", id: 1, method: "tools/list" };
