@@ -26,8 +26,9 @@ export function plainText(text: string): string {
 }
 
 /** Returns the digest of a prompt: that of an llm, if it is about the present text, else one by plain rules. */
-export const digestOf = oncePerObject(({ spec: { content }, status: { digest } }: PromptRow): Digest =>
-  digest?.hash === hashOf(content) ? digest : plainDigest(plainText(content)),
+export const digestOf = oncePerObject(
+  ({ spec: { content }, status: { digest } }: PromptRow): Digest =>
+    digest?.hash === hashOf(content) ? digest : plainDigest(plainText(content)),
 );
 
 /** Returns the digest of a text by plain rules: its first sentences, and its headings. */

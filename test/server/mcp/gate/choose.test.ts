@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { digestIn, plainDigest } from "../../../../src/server/core/catalogue/prompt-digest.ts";
 import { budget, choosePrompts, type RatedPrompt } from "../../../../src/server/mcp/gate/choose.ts";
 import { cutText, sliceText } from "../../../../src/server/mcp/gate/cut-text.ts";
-import { digestIn, plainDigest } from "../../../../src/server/core/catalogue/prompt-digest.ts";
 import { wordsOf } from "../../../../src/server/mcp/gate/words.ts";
 
 const prompt = (name: string, more: Partial<RatedPrompt> = {}): RatedPrompt => ({
@@ -75,16 +75,15 @@ describe("wordsOf", () => {
   it("finds the same words in all spellings, plurals and forms", () => {
     for (const text of ["createUsers", "create_user", "Creating Users", "created-user"])
       expect([...wordsOf(text)].sort()).toEqual([...wordsOf("create user")].sort());
-    expect([...wordsOf("the and für Größe 数据库")]).toEqual(
-      expect.arrayContaining(["für", "数据库"]),
-    );
+    expect([...wordsOf("the and für Größe 数据库")]).toEqual(expect.arrayContaining(["für", "数据库"]));
     expect(wordsOf("the and of it is").size).toBeLessThan(3);
   });
 });
 
 describe("plainDigest", () => {
   it("takes the first sentences and the headings, outside of code", () => {
-    const content = "# Style\n\nComponents are functions. More.\n\n```sh\n# no heading\n```\n\n## Colours ##\n\ntext";
+    const content =
+      "# Style\n\nComponents are functions. More.\n\n```sh\n# no heading\n```\n\n## Colours ##\n\ntext";
     expect(plainDigest(content)).toEqual({
       summary: "Components are functions. More.",
       chapters: ["Style", "Colours"],
