@@ -184,7 +184,6 @@ describe("prompts of a project", () => {
     expect(text).toContain("## always0");
     expect(text).toContain("[cut: read_prompts");
     expect(text).toMatch(/… and \d+ more/);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
     expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u202e]/);
   });
 });
