@@ -127,7 +127,11 @@ describe.skipIf(against !== undefined)("mcpctl.service under a real systemd", ()
     const clients = Bun.spawn(words, { stdout: "pipe" });
     // The first connection starts the server.
     await expect.poll(() => machine.shown("mcpctl", "ActiveState")).toBe("active");
-    for (let restart = 0; restart < 3; restart++) machine.must("systemctl restart mcpctl");
+    for (let restart = 0; restart < 3; restart++) {
+      // The starts of all these tests count for the limit of the unit, which is five in ten seconds.
+      machine.run("systemctl reset-failed mcpctl");
+      machine.must("systemctl restart mcpctl");
+    }
     const counts = JSON.parse(await new Response(clients.stdout).text());
     expect(Object.keys(counts)).toEqual(["200"]);
     expect(counts[200]).toBeGreaterThan(100);
