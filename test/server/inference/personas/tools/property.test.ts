@@ -131,6 +131,6 @@ it("calls each tool once, loses nothing and ends, whatever a model does: in all 
         expect(results.sort()).toEqual(expected.made.map((id) => `of ${id}`).sort());
       },
     ),
-    { numRuns: 40 },
+    { numRuns: 25 },
   );
 }, 60_000);
