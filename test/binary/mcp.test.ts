@@ -28,7 +28,7 @@ it("a server with a relative --data-dir tells the command that reaches it, and r
   expect(await run(words!)).toBe("");
   const source = `--command ${process.execPath} --command ${program} --read ${program}`;
   await run(`create server tools ${source}`);
-  await run("create project demo --server tools");
+  await run("create project demo --server tools --proxy-model none");
   await run("wait server/tools --for=status=ready --timeout 60s");
   const reached = await run('test mcp -p demo --tool echo --args {"text":"hi"}');
   expect(reached).toContain("hi");
@@ -59,7 +59,7 @@ async function open(): Promise<{
       "none",
     ]),
   );
-  await must(run("create project demo --server tools"));
+  await must(run("create project demo --server tools --proxy-model none"));
   const made = await must(run("create token narrow --bind role:run,resource:projects,name:demo"));
   const token = made.trim().split("\n").at(-1)!;
   const tokenFile = join(home, "narrow.token");

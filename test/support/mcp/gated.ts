@@ -14,13 +14,17 @@ export interface GatedProject extends TestProject {
   tool(name: string, args?: object, session?: Record<string, string>): Promise<string[]>;
 }
 
-/** Starts a server with the project `p`, whose server `s` has the tools `echo` and `fails`. */
+/** Starts a server with the project `p`, whose server `s` has the tools `echo`, `fails` and those of `tools`. */
 export async function gatedProject(
   proxyModel = "gate",
-  { options = {}, spec = {} }: { options?: Partial<ServerOptions>; spec?: object } = {},
+  {
+    options = {},
+    spec = {},
+    tools = [],
+  }: { options?: Partial<ServerOptions>; spec?: object; tools?: object[] } = {},
 ): Promise<GatedProject> {
   const upstream = scriptedMcp("modern", {
-    "tools/list": () => ({ tools: [tool("echo"), tool("fails")], ttlMs: 0, cacheScope: "public" }),
+    "tools/list": () => ({ tools: [tool("echo"), tool("fails"), ...tools], ttlMs: 0, cacheScope: "public" }),
     "resources/list": () => ({
       resources: [
         { uri: "doc://style", name: "style" },
@@ -40,6 +44,8 @@ export async function gatedProject(
     },
     "tools/call": ({ params }) => {
       if (params.name === "fails") throw { code: -32603, message: "it fails" };
+      if (params.name === "structured")
+        return { resultType: "complete", ...said("{}"), structuredContent: {} };
       return { resultType: "complete", ...said(`echo ${JSON.stringify(params.arguments)}`) };
     },
   });

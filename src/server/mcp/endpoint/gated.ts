@@ -23,15 +23,25 @@ export async function callOfGate(
 /**
  * Makes a call of a server's tool. Where the gate is shut, its result has the briefing before it, and the gate is open
  * then.
+ *
+ * @param isStructured the tool promises structured content
  */
 export async function briefed(
   exchange: ClientExchange,
   { gate }: EndpointServices,
   tool: string,
+  isStructured: boolean,
   call: (complete: (result: JsonObject) => Promise<JsonObject>) => Promise<WrittenResult>,
 ): Promise<WrittenResult> {
   const wasHidden = gate.hidesTools(exchange);
-  const briefing = gate.onCall(exchange, taskOfCall(tool, exchange.params["arguments"]));
+  const task = taskOfCall(tool, exchange.params["arguments"]);
+  if (isStructured)
+    return call(async (result) => {
+      const { resultType = "complete" } = result;
+      const text = resultType === "complete" ? await gate.besideStructured(exchange, task) : "";
+      return text === "" ? result : withBriefing(result, text);
+    });
+  const briefing = gate.onCall(exchange, task);
   if (!briefing) return call(async (result) => result);
   let isGiven = false;
   try {

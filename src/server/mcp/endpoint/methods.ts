@@ -62,7 +62,7 @@ function callTool(exchange: ClientExchange, services: EndpointServices): Promise
   if (offer.hasGate && isGateTool(name)) return callOfGate(exchange, services, name);
   const agent = agentTool(exchange, services, name);
   if (agent)
-    return briefed(exchange, services, name, (complete) =>
+    return briefed(exchange, services, name, false, (complete) =>
       services.agentCalls.call(exchange, agent, complete),
     );
   const tool = offer.tools.get(name);
@@ -77,7 +77,8 @@ function callTool(exchange: ClientExchange, services: EndpointServices): Promise
   const { request, rest } = offer.cuts ? takePartRequest(definition["inputSchema"], given) : { rest: given };
   if (request) return callForPart(exchange, tool, request, services.calls, services.parts);
   const annotations = isObject(definition["annotations"]) ? definition["annotations"] : {};
-  return briefed(exchange, services, name, (complete) =>
+  const isStructured = definition["outputSchema"] !== undefined;
+  return briefed(exchange, services, name, isStructured, (complete) =>
     services.calls.call(exchange, server, {
       complete,
       // Some clients leave `arguments` out, and some servers refuse that.

@@ -79,6 +79,16 @@ export class Gate<Use extends GateUse> {
     return { text, undo: () => this.#shut(use) };
   }
 
+  /**
+   * Returns the briefing for a result with structured content, beside which some clients, such as Codex, show no text. So
+   * the next result has it, too, and the gate opens with the second one. "" if the gate is open.
+   */
+  async besideStructured(use: Use, task: GateTask): Promise<string> {
+    if (!this.#isShut(use)) return "";
+    if (this.openings.hint(use.caller.principal, use.project)) this.#open(use);
+    return this.#brief(use, task);
+  }
+
   /** Chooses prompts of a project for a task. The texts of links are not read. */
   async choose(use: Pick<GateUse, "project" | "requestId" | "caller" | "signal">, task: GateTask) {
     const { snapshot, ask } = this.#services;

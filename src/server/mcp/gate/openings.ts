@@ -19,6 +19,7 @@ interface Opening {
  */
 export class Openings {
   readonly #openings = new Map<string, Opening>();
+  readonly #hinted = new Set<string>();
   readonly #elapsed: () => number;
 
   /** @param elapsed a monotonic clock, in milliseconds */
@@ -36,6 +37,15 @@ export class Openings {
     this.#openings.delete(key);
     this.#openings.set(key, { until: this.#elapsed() + lifetime, session });
     if (this.#openings.size > maxOpenings) this.#openings.delete(this.#openings.keys().next().value!);
+  }
+
+  /** Notes that somebody was told something that may not have been shown. True from the second time on. */
+  hint(principal: Principal, project: ProjectRow): boolean {
+    const key = keyOf(principal, project);
+    if (this.#hinted.delete(key)) return true;
+    this.#hinted.add(key);
+    if (this.#hinted.size > maxOpenings) this.#hinted.delete(this.#hinted.values().next().value!);
+    return false;
   }
 
   close(principal: Principal, project: ProjectRow): void {

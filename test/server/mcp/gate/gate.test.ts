@@ -133,6 +133,32 @@ describe("the gate of a project for a client of the modern revision", () => {
   });
 });
 
+describe("a result with structured content", () => {
+  const options = { tools: [{ name: "structured", inputSchema: { type: "object" }, outputSchema: { type: "object" } }] };
+
+  it("has the briefing beside it, which some clients do not show: the next result has it, too, and no third", async () => {
+    const p = await gatedProject("gate", options);
+    await p.prompt("style", { priority: 10 });
+    expect(await p.tool("structured")).toEqual([expect.stringContaining("style-text"), "{}"]);
+    expect(await p.tool("echo")).toEqual([expect.stringContaining("style-text"), "echo {}"]);
+    expect(await p.tool("echo")).toEqual(["echo {}"]);
+    const { bearer } = await p.token("other", [{ role: "run", resource: "projects" }]);
+    const call = async () => {
+      const { body } = await p.modern("tools/call", { name: "structured", arguments: {} }, { bearer });
+      expect(body.result.structuredContent).toEqual({});
+      return body.result.content.length;
+    };
+    expect([await call(), await call(), await call()]).toEqual([2, 2, 1]);
+  });
+
+  it("leaves the briefing to another call of the same time", async () => {
+    const p = await gatedProject("gate", options);
+    await p.prompt("style", { priority: 10 });
+    const [plain, structured] = await Promise.all([p.tool("echo"), p.tool("structured")]);
+    expect([plain.length, structured.length]).toEqual([2, 1]);
+  });
+});
+
 describe("an opened gate", () => {
   it("is remembered for an hour for the token, also by clients that lose their sessions", async () => {
     let elapsed = 0;
