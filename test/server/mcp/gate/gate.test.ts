@@ -134,7 +134,9 @@ describe("the gate of a project for a client of the modern revision", () => {
 });
 
 describe("a result with structured content", () => {
-  const options = { tools: [{ name: "structured", inputSchema: { type: "object" }, outputSchema: { type: "object" } }] };
+  const options = {
+    tools: [{ name: "structured", inputSchema: { type: "object" }, outputSchema: { type: "object" } }],
+  };
 
   it("has the briefing beside it, which some clients do not show: the next result has it, too, and no third", async () => {
     const p = await gatedProject("gate", options);
