@@ -51,6 +51,8 @@ export const audit = defineVerb({
         "update",
         "delete",
         "reveal",
+        "authorize",
+        "deauthorize",
       ],
     },
     status: {

@@ -36,9 +36,9 @@ export const server: KindExtension = {
   },
   startFrom,
   describe: ({ conditions, env, headers, authorization }) => ({
-    ...(isObject(authorization) && {
-      authorization: [{ title: "Authorization", lines: accessLines(authorization) }],
-    }),
+    authorization: isObject(authorization)
+      ? [{ title: "Authorization", lines: accessLines(authorization) }]
+      : [],
     ...(Array.isArray(conditions) &&
       conditions.length > 0 && {
         conditions: [

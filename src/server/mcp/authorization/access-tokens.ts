@@ -184,7 +184,9 @@ export class AccessTokens {
     if (tokens && tokens.accessToken !== token) return tokens.accessToken;
     const isFresh = tokens !== undefined && now() - tokens.issuedAt < fresh;
     if (!isFresh && spec.oauth?.grant === "client_credentials") return this.#obtained(server, refusal);
-    if (!isFresh && tokens?.refreshToken !== undefined)
+    // A server that refuses new tokens, too, must not have them renewed at each try.
+    const isRefused = row.status.state === "expired";
+    if (!isFresh && !isRefused && tokens?.refreshToken !== undefined)
       return (await this.renewals.renew(row, server, tokens.accessToken)).accessToken;
     await store.change(row.id, ({ status }, record) => {
       // It was given anew while the request was under way.

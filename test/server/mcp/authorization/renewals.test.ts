@@ -114,6 +114,16 @@ describe("an access token", () => {
     expect([after.authorization.status, after.conditions]).toEqual(["authorized", []]);
   });
 
+  it("that a server refuses again and again is not renewed again and again (failure mode 180)", async () => {
+    const { far, mcp, pass, refreshes } = await authorized();
+    far.answer = () => new Response(null, { status: 401 });
+    for (let i = 0; i < 6; i++) {
+      pass(60);
+      await mcp.call("look");
+    }
+    expect(refreshes()).toHaveLength(1);
+  });
+
   it("without a refresh token is used to its end, and then needs a person", async () => {
     const far = protectedServer();
     far.issuer.givesRefresh = false;
