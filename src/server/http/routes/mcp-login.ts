@@ -19,6 +19,13 @@ import type { Server } from "../server.ts";
 
 const path = `/api/v1/${mcpServer.plural}/:idOrName/authorization`;
 
+/** Who sees servers, or uses them through a project. The handlers ask for more. */
+const access = {
+  verb: "view",
+  resource: mcpServer.plural,
+  or: [{ verb: "run", resource: "projects" }],
+} as const;
+
 const Start = Type.Object(
   {
     redirectUri: Type.Optional(
@@ -53,7 +60,7 @@ export function mcpLoginRoutes(server: Server): Route[] {
     {
       method: "POST",
       path,
-      access: "authenticated",
+      access,
       summary:
         "Begin a login at the authorization server of an MCP server, and return the page to open; null if none is needed",
       body: Start,
@@ -63,7 +70,7 @@ export function mcpLoginRoutes(server: Server): Route[] {
     {
       method: "POST",
       path: `${path}/answer`,
-      access: "authenticated",
+      access,
       summary: "End a login with the parameters with which the browser was sent back",
       body: Answer,
       handle: async (call) => {
@@ -76,7 +83,7 @@ export function mcpLoginRoutes(server: Server): Route[] {
     {
       method: "DELETE",
       path,
-      access: "authenticated",
+      access,
       status: 204,
       summary:
         "Forget the access that was given at the authorization server of an MCP server, and take it back there",
