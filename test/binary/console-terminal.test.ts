@@ -67,6 +67,18 @@ describe("the terminal, after the console ended (failure mode 190)", () => {
     expect(await pty.modes(), "before it is connected").toEqual(before);
     silent.stop(true);
   });
+
+  it.each(["timer", "draw"])("is as it was after a defect (%s), which is told", async (where) => {
+    const pty = openPty();
+    const before = await pty.modes();
+    const fixture = join(import.meta.dirname, "../support/console-crash.ts");
+    const env = { PATH: process.env["PATH"]!, TERM: "xterm-256color", HOME: "/" };
+    const program = pty.start([process.execPath, fixture, where], env);
+    await pty.shows("all is well");
+    expect(await program.ended).toBe(1);
+    expect(await pty.modes()).toEqual(before);
+    expect(pty.output()).toContain("it is broken");
+  });
 });
 
 describe("a console that cannot run", () => {

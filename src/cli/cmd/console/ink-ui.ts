@@ -35,7 +35,7 @@ export class Redraws {
 export interface InkUi {
   /** Ends it, and leaves the terminal as it was. Resolves when all is written. */
   stop(): Promise<void>;
-  /** Rejects if drawing fails. */
+  /** Rejects if drawing fails, and for any other defect. */
   ended: Promise<unknown>;
   /** Puts a text into the clipboard of the terminal. */
   copy(text: string): void;
@@ -56,6 +56,10 @@ export function showConsole(app: ConsoleApp, redraws: Redraws, color: boolean): 
     }
   };
   process.once("exit", restore);
+  // Ink holds standard input open, so that a defect elsewhere would not end the process.
+  const defect = Promise.withResolvers<never>();
+  process.on("uncaughtException", defect.reject);
+  process.on("unhandledRejection", defect.reject);
   const onSignal = (signal: NodeJS.Signals) => {
     instance.unmount();
     restore();
@@ -73,12 +77,14 @@ export function showConsole(app: ConsoleApp, redraws: Redraws, color: boolean): 
   });
   stdout.write(wrapOff);
   return {
-    ended: instance.waitUntilExit(),
+    ended: Promise.race([instance.waitUntilExit(), defect.promise]),
     copy: (text) => void stdout.write(`\u001b]52;c;${Buffer.from(text).toString("base64")}\u0007`),
     async stop() {
       instance.unmount();
       await instance.waitUntilExit().catch(() => undefined);
       process.off("exit", restore);
+      process.off("uncaughtException", defect.reject);
+      process.off("unhandledRejection", defect.reject);
       for (const signal of deadly) process.off(signal, onSignal);
       restore();
     },
