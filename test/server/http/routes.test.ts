@@ -33,6 +33,8 @@ const openToUsers = [
   "GET /api/v1/kinds",
   "GET /api/v1/prices",
   "GET /api/v1/usage",
+  "GET /api/v1/cache",
+  "DELETE /api/v1/cache",
   "GET /api/v1/version",
   "GET /api/v1/_probe/stream",
   "POST /api/v1/_probe/upload",
