@@ -113,7 +113,8 @@ async function readRequest(server: Server, call: Call, operation: Operation): Pr
   const isByModel = call.params["idOrName"] === undefined;
   const persona = isByModel ? personaInModel(parsed.body["model"]) : undefined;
   if (persona === undefined) return parsed;
-  return toPersona(parsed, operation, findPersona(server.catalogue.snapshot, call.principal, persona));
+  const { snapshot } = server.catalogue;
+  return toPersona(parsed, operation, findPersona(snapshot, call.principal, persona), snapshot);
 }
 
 /** Returns the name of an llm, by which rights are decided; the id itself if the caller may not run the llm. */

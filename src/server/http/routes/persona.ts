@@ -3,6 +3,7 @@ import { dialects } from "../../../wire/dialects/index.ts";
 import type { Operation } from "../../../wire/dialects/operations.ts";
 import { isObject } from "../../../wire/json.ts";
 import { withoutTopLevel } from "../../../wire/json-splice.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { PersonaRow } from "../../core/store/typed-rows.ts";
 import { findPersona, personaModel } from "../../inference/personas/persona.ts";
 import { personaRequestText } from "../../inference/personas/persona-request.ts";
@@ -38,9 +39,10 @@ export async function toPersona(
   request: ParsedRequest,
   operation: Operation,
   persona: PersonaRow,
+  snapshot: Snapshot,
   history: readonly ChatMessage[] = [],
 ): Promise<ParsedRequest> {
-  const text = personaRequestText(request, operation, persona, history);
+  const text = personaRequestText(request, operation, persona, snapshot, history);
   return { ...(text === request.text ? request : await parseCall(text, operation)), persona };
 }
 
@@ -64,12 +66,12 @@ async function chat(server: Server, call: Call): Promise<Response> {
         const persona = find();
         checkModel(parsed, persona);
         if (!Object.hasOwn(parsed.body, "thread"))
-          return tools.begin(await toPersona(parsed, "chat", persona));
+          return tools.begin(await toPersona(parsed, "chat", persona, server.catalogue.snapshot));
         const { thread, ...body } = parsed.body;
         turn = await server.threads.beginTurn(principal, persona, threadId(thread), messagesIn(body));
         const withoutThread = withoutTopLevel(text, parsed.scan, "thread");
         const own = await parseCall(withoutThread, "chat");
-        return tools.begin(await toPersona(own, "chat", persona, turn.history));
+        return tools.begin(await toPersona(own, "chat", persona, server.catalogue.snapshot, turn.history));
       },
     });
     const { loop } = tools;

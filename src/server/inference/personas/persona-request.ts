@@ -2,15 +2,17 @@ import { AppError } from "../../../errors.ts";
 import type { Operation } from "../../../wire/dialects/operations.ts";
 import type { JsonScan, ScannedJson } from "../../../wire/json.ts";
 import { spliceTexts } from "../../../wire/json-splice.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { PersonaRow } from "../../core/store/typed-rows.ts";
 import { personaDialects } from "./dialects/index.ts";
 import { unsupported } from "./dialects/persona-dialect.ts";
+import { systemPromptOf } from "./persona-prompts.ts";
 
 type Fields = Record<string, unknown>;
 
 /**
- * Returns the text of a request with a persona's system prompt and default parameters. The order is: system prompt,
- * history, the messages of the caller. A default applies only if the caller does not set the parameter. Every other
+ * Returns the text of a request with a persona's system prompt and default parameters. The order is: system prompt, the
+ * persona's own prompts, history, the messages of the caller. A default applies only if the caller does not set the parameter. Every other
  * byte stays as it was.
  *
  * @param history earlier messages of the thread, in the chat dialect; only with `chat`
@@ -20,11 +22,13 @@ export function personaRequestText(
   { body, text, scan }: ScannedJson,
   operation: Operation,
   persona: PersonaRow,
+  snapshot: Snapshot,
   history: readonly Fields[] = [],
 ): string {
   const dialect = personaDialects[operation];
   if (!dialect) throw new AppError("invalid_request", `agents have no ${operation}: name an llm`);
-  const { defaultParams, systemPrompt } = persona.spec;
+  const { defaultParams } = persona.spec;
+  const systemPrompt = systemPromptOf(snapshot, persona);
   const texts = new Map(dialect.promptTexts(systemPrompt, history, (key) => valueText(text, scan, key)));
   const set: Fields = {};
   for (const [name, value] of Object.entries(defaultParams)) {

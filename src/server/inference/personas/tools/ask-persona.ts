@@ -3,6 +3,7 @@ import { isObject, scanJson } from "../../../../wire/json.ts";
 import type { Principal } from "../../../core/access/policy.ts";
 import type { AskChain } from "../../../core/ask-chain.ts";
 import type { Catalogue } from "../../../core/catalogue/catalogue.ts";
+import type { Snapshot } from "../../../core/store/snapshot.ts";
 import type { PersonaRow } from "../../../core/store/typed-rows.ts";
 import type { Inference } from "../../inference.ts";
 import type { ParsedRequest } from "../../request.ts";
@@ -54,7 +55,7 @@ export function askPersonaOf({ catalogue, inference, toolCalls }: AskPersonaDeps
         const current = findPersona(catalogue.snapshot, principal, persona.id);
         const begun = toolCalls().begin(
           { ...call, chain, allow: undefined, onTools },
-          requestOf(current, message),
+          requestOf(current, message, catalogue.snapshot),
         );
         loop = begun.loop;
         return begun.request;
@@ -69,11 +70,11 @@ export function askPersonaOf({ catalogue, inference, toolCalls }: AskPersonaDeps
 }
 
 /** Returns the request that asks a persona. */
-function requestOf(persona: PersonaRow, message: string): ParsedRequest {
+function requestOf(persona: PersonaRow, message: string, snapshot: Snapshot): ParsedRequest {
   const body = { model: personaModel(persona), messages: [{ role: "user", content: message }] };
   const plain = JSON.stringify(body);
   const scanned = { text: plain, body, scan: scanJson(plain, { maxDepth }) };
-  const text = personaRequestText(scanned, "chat", persona);
+  const text = personaRequestText(scanned, "chat", persona, snapshot);
   return {
     text,
     body: JSON.parse(text) as Record<string, unknown>,
