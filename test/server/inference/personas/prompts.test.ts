@@ -12,7 +12,9 @@ it("a persona gets its own prompts behind its system prompt, the highest priorit
   expect(await ask()).toEqual([own, hello]);
   await must(server.admin("POST", "/api/v1/agents", { name: "other", llm: "gpt" }));
   const write = (name: string, fields: object) =>
-    must(server.admin("POST", "/api/v1/prompts", { name, agent: "reviewer", content: `${name}.`, ...fields }));
+    must(
+      server.admin("POST", "/api/v1/prompts", { name, agent: "reviewer", content: `${name}.`, ...fields }),
+    );
   await write("last", { priority: 1 });
   await write("first", { priority: 9 });
   await write("foreign", { agent: "other" });
