@@ -127,12 +127,13 @@ export function openPty(columns = 80, rows = 24): Pty {
       const before = output.length;
       await start(["stty", "-a"], { PATH: process.env["PATH"] ?? "/usr/bin:/bin" }).ended;
       // The program has ended, and its output may still be on its way.
-      while (!/cmin|min = /.test(output.slice(before)) || !output.endsWith("\n")) await Bun.sleep(5);
+      while (!/speed [\s\S]*min = /.test(output.slice(before)) || !output.endsWith("\n")) await Bun.sleep(5);
       await new Promise<void>((resolve) => emulator.write("", resolve));
       const { wraparoundMode, bracketedPasteMode, mouseTrackingMode } = emulator.modes;
       const core = (emulator as unknown as { _core: { coreService: { isCursorHidden: boolean } } })._core;
       return {
-        stty: output.slice(before),
+        // Before it may be what an earlier program wrote at its end.
+        stty: output.slice(output.lastIndexOf("speed ")),
         screen: emulator.buffer.active.type,
         isCursorHidden: core.coreService.isCursorHidden,
         wraparoundMode,
