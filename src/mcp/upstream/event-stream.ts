@@ -5,6 +5,7 @@ import type { RpcMessage } from "../messages.ts";
 import { McpFailure } from "../rpc-error.ts";
 import { parseMessages } from "./pending.ts";
 import { maxMessageBytes } from "./stdio.ts";
+import { unreadAnswer } from "./unread-answer.ts";
 import type { WireResponse } from "./wire.ts";
 
 /** The end of an event stream of a server, with what is needed to open it again where it ended. */
@@ -34,10 +35,15 @@ export function readEvents(
     response.pipe({
       data(bytes) {
         try {
-          for (const { data } of parser.push(bytes))
-            for (const message of parseMessages(data) ?? []) take(message);
+          for (const { data } of parser.push(bytes)) {
+            const messages = parseMessages(data);
+            const unread = messages ? undefined : unreadAnswer(data);
+            if (unread) throw unread.failure;
+            for (const message of messages ?? []) take(message);
+          }
         } catch (cause) {
-          end(new McpFailure("malformed", "the server sent a message that is too large", { cause }));
+          const tooLarge = "the server sent a message that is too large";
+          end(cause instanceof McpFailure ? cause : new McpFailure("malformed", tooLarge, { cause }));
           response.cancel();
         }
       },

@@ -4,7 +4,6 @@ import type { RpcMessage } from "../messages.ts";
 import { McpFailure } from "../rpc-error.ts";
 import { unreachable } from "./event-stream.ts";
 import type { HttpServerOptions } from "./http-wire.ts";
-import { parseMessages } from "./pending.ts";
 import { maxMessageBytes } from "./stdio.ts";
 import { StreamWire } from "./stream-wire.ts";
 import type { WireEvents, WireResponse } from "./wire.ts";
@@ -84,7 +83,7 @@ export async function openSseWire(
       try {
         for (const { event, data } of parser.push(bytes)) {
           if (event === "endpoint") endpoint.resolve(endpointIn(data, url));
-          else for (const message of parseMessages(data) ?? []) wire.receive(message);
+          else wire.read(data);
         }
       } catch (error) {
         over(asFailure(error));

@@ -1,6 +1,5 @@
 import { ByteLines, LineTooLong } from "../../wire/byte-lines.ts";
 import type { RpcMessage } from "../messages.ts";
-import { parseMessages } from "./pending.ts";
 import { type MessageStream, StreamWire } from "./stream-wire.ts";
 import type { WireEvents } from "./wire.ts";
 
@@ -26,10 +25,7 @@ export function stdioWire(process: SpeakingProcess, events: WireEvents): StreamW
   };
   const wire = new StreamWire(stream, events);
   void readLines(process.stdout, (line) => {
-    if (line.trim() === "") return;
-    const messages = parseMessages(line);
-    if (messages) for (const message of messages) wire.receive(message);
-    else events.onNoise?.(line.slice(0, noiseLength));
+    if (line.trim() !== "" && !wire.read(line)) events.onNoise?.(line.slice(0, noiseLength));
   }).then(
     () => wire.end(new Error("the server ended")),
     (error: Error) => {

@@ -1,6 +1,7 @@
 import { isRequest, isResponse, type JsonObject, type RpcMessage, type RpcRequest } from "../messages.ts";
 import { McpFailure } from "../rpc-error.ts";
-import { answerByOnly, PendingRequest, relatedId } from "./pending.ts";
+import { answerByOnly, PendingRequest, parseMessages, relatedId } from "./pending.ts";
+import { unreadAnswer } from "./unread-answer.ts";
 import type { ExchangeOptions, UpstreamWire, WireEvents } from "./wire.ts";
 
 /** A way for messages in both directions, such as the pipes of a process. */
@@ -62,6 +63,21 @@ export class StreamWire implements UpstreamWire {
   async close(): Promise<void> {
     this.end(new McpFailure("closed", "the connection was closed"));
     await this.#stream.close();
+  }
+
+  /**
+   * Takes the next text of the server: a message, or a batch of them.
+   *
+   * @returns false if it is neither, and no response that cannot be read
+   */
+  read(text: string): boolean {
+    const messages = parseMessages(text);
+    if (messages) for (const message of messages) this.receive(message);
+    if (messages) return true;
+    const unread = unreadAnswer(text);
+    const pending = unread && this.#pending.get(unread.id);
+    pending?.fail(unread!.failure);
+    return pending !== undefined;
   }
 
   /** Takes the next message of the server. */

@@ -21,7 +21,7 @@ export function callForPart(
     const names = partArguments(definition["inputSchema"]);
     const found = await source.read(
       { ...queryOf(exchange, request), tool: { name, names } },
-      useOf(exchange),
+      rightsOf(exchange),
     );
     const own = { resultType: "complete", _meta: serverMeta(project) };
     // The tool may belong to another server by now.
@@ -51,7 +51,7 @@ export async function readPartAsResource(
   source: PartLookup,
 ): Promise<WrittenResult | undefined> {
   const request = partRequestOf(uri);
-  const found = request && (await source.read(queryOf(exchange, request), useOf(exchange)));
+  const found = request && (await source.read(queryOf(exchange, request), rightsOf(exchange)));
   const server = found && offer.servers.find(({ id }) => id === found.serverId);
   if (!found || !server || !isOffered(found, offer)) return undefined;
   return calls.answer(exchange, server, { uri }, async () => ({
@@ -73,6 +73,6 @@ function queryOf({ caller, project }: ClientExchange, request: PartRequest): Par
   return { owner: { principalId: caller.principal.id, projectId: project.id }, request };
 }
 
-function useOf({ caller: { principal }, project, requestId }: ClientExchange): LlmUse {
+function rightsOf({ caller: { principal }, project, requestId }: ClientExchange): LlmUse {
   return { project, principal, requestId };
 }
