@@ -142,6 +142,8 @@ it("takes no secret as an argument but in create secret --data, and repeats none
     "config gemini --token-env VARIABLE",
     "config opencode --token-env VARIABLE",
     "config qwen --token-env VARIABLE",
+    // Its description names authorities.
+    "config set-context --ca-cert FILE",
     "config vscode --token-env VARIABLE",
     // Of calls to the model: its description names max_tokens.
     "create agent --param k=v",
@@ -161,12 +163,20 @@ it("takes no secret as an argument but in create secret --data, and repeats none
     // Values that are secret are named by their secret here, as the descriptions say.
     "create server --env NAME=VALUE",
     "create server --header NAME=VALUE",
+    // Their descriptions name a login; the secret is named by its name.
+    "create server --oauth-client-id",
+    "create server --oauth-client-secret SECRET/KEY",
+    "create server --oauth-grant",
+    "create server --oauth-issuer",
+    "create server --oauth-scope SCOPE",
     "create server --set NAME=VALUE",
     "create template --parameters JSON",
     "create token --limit NAME=N",
     "create user --limit NAME=N",
     // Their descriptions name the kind of a token.
     "create user --quota NAME=N",
+    // Its description names authorities.
+    "login --ca-cert FILE",
     "migrate --from BACKEND",
     "migrate --names NAME,NAME",
     "migrate --to BACKEND",

@@ -229,6 +229,8 @@ async function fillCatalogue(
     const url = "http://127.0.0.1:1/mcp";
     await Promise.all([make("servers", "tools", { url }), make("templates", "kit", { server: { url } })]);
     await make("projects", "website", { servers: ["tools"] });
+    const text = { project: "website", content: "Colours come from theme.css." };
+    for (const kind of ["prompts", "promptrequests"]) await make(kind, "style", text);
   };
   const token = { name: "laptop", roleBindings: everything };
   const [made] = await Promise.all([
