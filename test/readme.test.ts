@@ -42,6 +42,7 @@ function substitutions(serverUrl: string, providerUrl: string, baoUrl = ""): Rec
     "https://bao.example.org:8200": baoUrl,
     "http://127.0.0.1:7777": serverUrl,
     "http://10.0.0.5:7777": serverUrl,
+    "10.0.0.5": "127.0.0.1",
     "--type openai": `--type openai --url ${providerUrl}`,
     "--type anthropic": `--type anthropic --url ${providerUrl}`,
     "node dist/": `${process.execPath} dist/`,

@@ -34,7 +34,16 @@ function recordComponents(): string[] {
 }
 
 const services = [
-  ...["store", "event loop", "catalogue", "secrets", "secret upkeep", "outbound", "gemini"],
+  ...[
+    "store",
+    "event loop",
+    "catalogue",
+    "secrets",
+    "secret upkeep",
+    "outbound",
+    "public outbound",
+    "gemini",
+  ],
   ...["upkeep", "sessions", "limits", "audit", "mcp"],
 ];
 const components = [
@@ -47,10 +56,12 @@ const components = [
     "database health timer",
     "upkeep timer",
     "capabilities timer",
+    "background answers",
     "background usage timer",
     "secret upkeep timer",
     "sessions timer",
     "limits timer",
+    "hand-over",
   ],
 ];
 const steps = (step: string, names: readonly string[]) => names.map((name) => `${step} ${name}`);

@@ -181,8 +181,9 @@ function contextOf(surroundings: Surroundings, url: string): ContextEntry | unde
 }
 
 /** Finds the user that commands to a server are made as. A token that the user gives has precedence. */
-function findImpersonation({ env, flags, home }: Surroundings, { url }: Server): Impersonation | undefined {
-  return flags.tokenFile || env["MCPCTL_TOKEN"] ? undefined : readImpersonation(home, url);
+function findImpersonation(surroundings: Surroundings, { url }: Server): Impersonation | undefined {
+  const { env, flags } = surroundings;
+  return flags.tokenFile || env["MCPCTL_TOKEN"] ? undefined : readImpersonation(surroundings.home, url);
 }
 
 /** Finds the token for a server. The home is read only if nothing else says the token. */
