@@ -135,7 +135,10 @@ describe.each(created.map((kind) => [kind.plural, kind] as const))("%s", (_, kin
     if (!changed) return;
     const [first, second] = [before.version, before.version + 1];
     const { body: after } = await must(call("PUT", oneOf(kind), { ...changed, version: first }));
-    expect(after).toEqual({ ...before, ...changed, version: second, updatedAt: expect.any(String) });
+    // The summary of a prompt is made from its content.
+    const made = kind.kind === "prompt" ? { summary: changed.content } : {};
+    const updated = { version: second, updatedAt: expect.any(String) };
+    expect(after).toEqual({ ...before, ...changed, ...made, ...updated });
     expect((await call("GET", oneOf(kind))).body).toEqual(after);
 
     for (const version of [first, second + 1, 0]) {
