@@ -56,13 +56,8 @@ export abstract class ResponseBody {
    */
   bytes(limit: number, onLarge?: () => Promise<void> | undefined): Promise<Buffer> {
     const waiting = this.#waiting;
-    if (
-      !onLarge &&
-      this.over &&
-      this.#failure === undefined &&
-      waiting !== undefined &&
-      waiting.length <= limit
-    )
+    const most = onLarge ? Math.min(limit, largeText) : limit;
+    if (this.over && this.#failure === undefined && waiting !== undefined && waiting.length <= most)
       return Promise.resolve(waiting.take());
     const pieces = new Pieces();
     return new Promise((resolve, reject) => {

@@ -25,8 +25,8 @@ export async function heldBody(
     memory = held;
     record.whenOver(() => held.release());
   };
-  const declared = Number(response.headers.get("content-length") ?? most);
   const bytes = await response.bytes(most, () => {
+    const declared = Number(response.headers.get("content-length") ?? most);
     const held = answers.hold(principal.userId, Math.min(most, declared), httpRequest.signal);
     if (held instanceof Promise) return held.then(keep);
     keep(held);
