@@ -47,6 +47,17 @@ function frames(...some: (readonly [id: number, data: object])[]): string {
 }
 
 describe("audit", () => {
+  it.each([
+    [{ project: "shop", server: "files", tool: "read_text_file" }, "files/read_text_file"],
+    [{ project: "shop", tool: "begin_session" }, "shop/begin_session"],
+    [{ project: "shop", server: "files", uri: "file:///a" }, "files/file:///a"],
+  ])("names what was called of an MCP server: %j", async (detail, target) => {
+    const { llm: _, poolMember: __, ...event } = call;
+    const events = [{ ...event, action: "mcp_call", detail }];
+    const { stdout } = await cli("audit", { server: fakeApi({ "GET /api/v1/audit": events }) });
+    expect(stdout).toContain(`   mcp_call   ${target}   `);
+  });
+
   it("names who acted as the user of an event", async () => {
     const events = [{ ...call, detail: { impersonatedBy: "admin" } }];
     const { stdout } = await cli("audit", { server: fakeApi({ "GET /api/v1/audit": events }) });

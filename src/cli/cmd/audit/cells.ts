@@ -87,10 +87,13 @@ function actor({ user, userId, detail }: ApiAuditEvent): string | null {
   return typeof by === "string" && name !== null ? `${name} (by ${by})` : name;
 }
 
-/** The object of an event: the llm, with the pool member that answered, or any object as `kind/name`. */
+/** The object of an event: the llm, with the pool member that answered, a server with its tool, or `kind/name`. */
 function target({ llm, poolMember, detail }: ApiAuditEvent): string | undefined {
   if (llm !== undefined) return poolMember === undefined ? llm : `${llm}/${poolMember}`;
-  const { kind, name } = detail ?? {};
+  const { kind, name, project, server, tool, prompt, uri } = detail ?? {};
+  const called = tool ?? prompt ?? uri;
+  // A tool of the gate belongs to the project itself.
+  if (typeof called === "string") return `${server ?? project}/${called}`;
   if (typeof name !== "string") return undefined;
   return typeof kind === "string" ? `${kind}/${name}` : name;
 }

@@ -174,7 +174,12 @@ async function add(client: McpClient, options: Options, toStdout: boolean, conte
   terminal.err(`next: ${client.next}\n`);
   if (llm !== undefined) {
     const words = "file" in token ? `"$(cat ${shellWord(token.file)})"` : `"$${token.variable}"`;
-    terminal.err(`with the llm: ${client.inference!(await addressOf(options, context), words, llm)}\n`);
+    const address = await addressOf(options, context);
+    terminal.err(
+      address.startsWith("unix:")
+        ? `for the llm, which the client cannot reach through a Unix socket, run this again with the server's address: --url http://127.0.0.1:7777\n`
+        : `with the llm: ${client.inference!(address, words, llm)}\n`,
+    );
   }
 }
 

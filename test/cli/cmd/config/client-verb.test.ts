@@ -244,6 +244,15 @@ describe("mcpctl config CLIENT", () => {
     expect(await tokenNames()).toEqual([]);
   });
 
+  it("asks for an address where --llm is used over a Unix socket, which no client reaches", async () => {
+    const { server, run } = await open();
+    const llm = { name: "gpt", type: "ollama", model: "m", url: "http://127.0.0.1:1" };
+    await must(server.admin("POST", "/api/v1/llms?probe=false", llm));
+    const { stderr } = await run(`claude -p demo --llm gpt --server unix://${server.socketPath}`);
+    expect(stderr).toContain("--url http://127.0.0.1:7777");
+    expect(stderr).not.toContain("ANTHROPIC_BASE_URL");
+  });
+
   it("lets the token run an llm with --llm, and says how to start the client with it", async () => {
     const { server, run, tokenNames } = await open();
     const llm = { name: "gpt", type: "ollama", model: "m", url: "http://127.0.0.1:1" };
