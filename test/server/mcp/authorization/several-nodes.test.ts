@@ -44,7 +44,7 @@ describe("the access to an MCP server of two servers of mcpctl", () => {
     }
     await must(b.admin("DELETE", loginPath));
     await until(
-      async () => (await a.row("far")).authorization.status,
+      async () => (await a.row("far")).authorization?.status,
       (status) => status === "needed",
     );
   });
