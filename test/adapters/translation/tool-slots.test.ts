@@ -264,6 +264,13 @@ describe("arguments that repeat all that came before with each piece (case 161)"
     again: fc.nat(2),
   });
 
+  const nestedKey = (value: string) => ({
+    name: "read",
+    args: `{"k":{"k":${value}}}`,
+    places: [4],
+    again: 0,
+  });
+
   it.each(["messages", "responses"] as const)("are one call each for callers of %s", (caller) => {
     fc.assert(
       fc.property(fc.array(cumulative, { minLength: 1, maxLength: 3 }), fc.boolean(), (calls, isNamed) => {
@@ -290,7 +297,11 @@ describe("arguments that repeat all that came before with each piece (case 161)"
         expect(outcome.fault).toBeUndefined();
         expect(callsIn(payloadsOf(outcome.text))).toEqual(calls.map(({ name, args }) => ({ name, args })));
       }),
-      { numRuns: 150 },
+      {
+        numRuns: 150,
+        // The last piece of the first call is told apart only by the begin of the second one.
+        examples: [[[nestedKey('" "'), nestedKey('""')], false]],
+      },
     );
   });
 

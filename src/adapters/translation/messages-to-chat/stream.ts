@@ -155,6 +155,8 @@ export class MessagesFromChat extends TranslatedPipe {
   }
 
   #openToolBlock(slot: ToolSlot): string {
+    // The begin of this call may have told how the last piece of the one before was meant.
+    const rest = this.#openTool ? this.#sendArguments(this.#openTool) : "";
     if (this.#openTool) this.#openTool.state = "closed";
     const { id, own } = this.#callIds.of(slot.id);
     const name = this.#nameOf(slot.name);
@@ -164,7 +166,7 @@ export class MessagesFromChat extends TranslatedPipe {
     const start = this.#sendState() + this.#openBlock("tool_use", { type: "tool_use", id, name, input: {} });
     slot.state = "open";
     this.#openTool = slot;
-    return start + this.#sendArguments(slot);
+    return rest + start + this.#sendArguments(slot);
   }
 
   #sendArguments(slot: ToolSlot): string {

@@ -18,6 +18,8 @@ const maxMarks = 3;
 
 // Terminals disagree about the width of characters that these join or change, so they are left out.
 const joiners = /\u200c|\u200d|[\ufe00-\ufe0f]|[\u{1f3fb}-\u{1f3ff}]/gu;
+// Nor do they agree about marks beyond the first plane, such as the stems of notes.
+const rareMarks = /(?=\p{M})[\u{10000}-\u{10ffff}]/gu;
 const regionalIndicator = /[\u{1f1e6}-\u{1f1ff}]/gu;
 const letterA = 0x41;
 const indicatorA = 0x1f1e6;
@@ -33,6 +35,7 @@ export function plainBlock(text: string): string {
   const joined = text
     .normalize("NFC")
     .replace(joiners, "")
+    .replace(rareMarks, "")
     .replace(regionalIndicator, (letter) =>
       String.fromCharCode(letterA + letter.codePointAt(0)! - indicatorA),
     );
