@@ -30,7 +30,7 @@ const IdentityAnswer = Type.Object({
   kind: Type.Union([Type.Literal("User"), Type.Literal("Token")]),
   user: Words,
   token: Type.Optional(Words),
-  /** Who acts as the user. */
+  /** The user or token that acts as the user. */
   impersonator: Type.Optional(Words),
   groups: Type.Array(Words),
   admin: Type.Boolean(),

@@ -80,7 +80,7 @@ export function auditCells(event: ApiAuditEvent, wide: boolean): string[] {
   return columns.filter((column) => wide || !column.wide).map((column) => plain(column.of(event)));
 }
 
-/** Who did it, with the one who acted as that user: `bob (by admin)`. */
+/** Returns the user, with the one who acted as that user: `bob (by admin)`. */
 function actor({ user, userId, detail }: ApiAuditEvent): string | null {
   const by = detail?.["impersonatedBy"];
   const name = user ?? userId;

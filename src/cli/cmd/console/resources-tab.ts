@@ -52,7 +52,7 @@ function plainName(variable: string): string {
   return variable.replace(/(\*|:\d+)$/, "");
 }
 
-/** What stands before the first variable and between others, by the operator of an expression (RFC 6570). */
+/** The texts before the first variable and between others, by the operator of an expression (RFC 6570). */
 const operators: Readonly<
   Record<string, { first: string; between: string; isNamed?: true; isReserved?: true }>
 > = {

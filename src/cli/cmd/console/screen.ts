@@ -4,7 +4,7 @@ import type { Key } from "./keys.ts";
 /** A key with what it does, for the last line of the screen. */
 export type Hint = readonly [key: string, what: string];
 
-/** What is shown between the tabs and the last lines: a list, a text, a form. */
+/** The part between the tabs and the last lines: a list, a text, a form. */
 export interface Screen {
   /** Shown after the name of the tab; "" for the first screen of a tab. */
   readonly title: string;

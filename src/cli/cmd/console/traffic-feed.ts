@@ -6,7 +6,7 @@ import { objectPath } from "../../client/objects.ts";
 import { backoffPause, eventsOf, isTransient, reconnecting } from "../../client/reconnect.ts";
 import { type TrafficItem, trafficItem, trafficState } from "./traffic-item.ts";
 
-/** What comes from the server: a message, what it keeps, or that some messages are missing. */
+/** An event of the server: a message, the state of the recording, or that some messages are missing. */
 export type TrafficEvent =
   | { kind: "message"; item: TrafficItem }
   | { kind: "state"; traffic: string; node: string; severalNodes: boolean }

@@ -87,7 +87,7 @@ export interface Principal {
   makers?: readonly string[];
   /** Plurals of the kinds of which the user has published something through a workstation agent. */
   publishes?: ReadonlySet<string>;
-  /** Who acts as the user, in an impersonation. It has the rights that both have. */
+  /** The user or token that acts as the user, in an impersonation. It has the rights that both have. */
   impersonator?: Impersonator;
 }
 

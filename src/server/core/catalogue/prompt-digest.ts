@@ -3,7 +3,7 @@ import { oneLine, replaceHidden } from "../../../wire/text.ts";
 import { oncePerObject } from "../once-per-object.ts";
 import type { PromptRow } from "../store/typed-rows.ts";
 
-/** What a prompt is about. */
+/** The subject of a prompt. */
 export interface Digest {
   summary: string;
   chapters: readonly string[];

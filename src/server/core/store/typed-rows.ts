@@ -50,7 +50,7 @@ interface StoredStatuses {
     builtIn?: boolean;
   };
   prompt: {
-    /** What was found out about its text, and the hash of the text that it is about. */
+    /** The summary of its text, and the hash of the text that it belongs to. */
     digest?: { hash: string; summary: string; chapters: string[] };
   };
   promptrequest: {
