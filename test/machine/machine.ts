@@ -5,7 +5,7 @@ import { binary } from "../support/binary.ts";
 /** Outcome of a command in the machine. */
 export interface MachineOutcome {
   code: number;
-  /** What it wrote to stdout and stderr. */
+  /** Its stdout and stderr. */
   text: string;
 }
 

@@ -260,7 +260,7 @@ describe("arguments that repeat all that came before with each piece (case 161)"
     name: fc.constantFrom("read", "write"),
     args: fc.oneof(json, nested),
     places: fc.array(fc.nat(200), { maxLength: 5 }),
-    /** How often the last piece comes again. */
+    /** The number of times that the last piece comes again. */
     again: fc.nat(2),
   });
 

@@ -19,7 +19,7 @@ import type { Server } from "../server.ts";
 
 const path = `/api/v1/${mcpServer.plural}/:idOrName/authorization`;
 
-/** Who sees servers, or uses them through a project. The handlers ask for more. */
+/** For those who see servers, or use them through a project. The handlers ask for more. */
 const access = {
   verb: "view",
   resource: mcpServer.plural,

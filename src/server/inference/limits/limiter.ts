@@ -14,7 +14,7 @@ import { Account, type Amount, monthOf } from "./account.ts";
 
 /** The reservation of an admitted call. */
 export interface Admission {
-  /** What is reserved. */
+  /** The amounts that are reserved. */
   readonly reserved: Readonly<Amount>;
   /** Replaces the reservation by the real usage, of the model that was called. A second call does nothing. */
   settle(llm: LlmRow | undefined, usage: Usage, model?: string): void;

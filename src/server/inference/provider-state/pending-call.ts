@@ -7,7 +7,7 @@ import type { Amount } from "../limits/account.ts";
 import type { Limiter } from "../limits/limiter.ts";
 import type { BackgroundAnswer } from "./background-usage.ts";
 
-/** What is kept of the call of a background answer, so that it is booked after a restart. It has no content. */
+/** The part of a background answer's call that is kept, so that it is booked after a restart. It has no content. */
 interface PendingCall {
   principal: Pick<
     BackgroundAnswer["principal"],

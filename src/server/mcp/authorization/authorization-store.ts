@@ -33,7 +33,7 @@ export interface LoginFlow {
   scope?: string;
 }
 
-/** What is kept with an authorization on its secret backend, all of it secret. */
+/** The values that are kept with an authorization on its secret backend, all of them secret. */
 export interface AuthorizationRecord {
   server?: TokenServer;
   client?: OAuthClient;

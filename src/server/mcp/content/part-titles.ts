@@ -52,7 +52,7 @@ export class PartTitles {
   /** Questions under way, by what they ask. */
   readonly #running = new Map<string, Promise<void>>();
   readonly #ofUser = new Map<string, number>();
-  /** When questions of a user about a project may be asked again. */
+  /** The time from which questions of a user about a project may be asked again. */
   readonly #pauses = new Map<string, number>();
 
   constructor(options: PartTitlesOptions) {

@@ -11,7 +11,7 @@ export interface RatedPrompt {
   bytes: number;
 }
 
-/** What a model is about to do, in its own words. */
+/** The task that a model is about to do, in its own words. */
 export interface GateTask {
   task?: string;
   tags?: readonly string[];

@@ -27,7 +27,7 @@ export class DeafClients {
   }
 }
 
-/** What one user's client did says nothing about those of others, which may only have the same name. */
+/** The key of a client: one user's says nothing about those of others, which may only have the same name. */
 function keyOf(client: string, { userId }: Principal): string {
   return `${userId} ${client}`;
 }

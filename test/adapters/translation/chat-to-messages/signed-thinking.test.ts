@@ -94,7 +94,7 @@ const lastWins = (before: Fields, { tool_calls, content, ...delta }: Fields): Fi
   ...delta,
 });
 
-/** What Anthropic gets when the client sends the message back with the result of its call. */
+/** The request that Anthropic gets when the client sends the message back with the result of its call. */
 function returned(message: Fields): Fields[] {
   const messages = [
     { role: "user", content: "hi" },

@@ -15,7 +15,7 @@ const turn = fc.record({
   calls: fc.array(call, { maxLength: 4 }),
 });
 
-/** What happens: the calls that are made, and the texts and own calls that the caller gets. */
+/** The outcome: the calls that are made, and the texts and own calls that the caller gets. */
 function expectedOf(turns: readonly Turn[]) {
   const made: string[] = [];
   const texts: string[] = [];
