@@ -27,7 +27,7 @@ export class DeafClients {
   }
 }
 
-/** The key of a client: one user's says nothing about those of others, which may only have the same name. */
+/** Returns the key of a client. It has the user: clients of others may have the same name and behave otherwise. */
 function keyOf(client: string, { userId }: Principal): string {
   return `${userId} ${client}`;
 }

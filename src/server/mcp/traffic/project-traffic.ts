@@ -3,7 +3,7 @@ import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import type { HiddenValues } from "./hidden-values.ts";
 import { MessageRing, type TrafficMessage } from "./message-ring.ts";
 
-/** The messages of a project that are kept, and those who follow them. */
+/** The part of a project's messages that is kept: none, their sizes, or their bodies, too. */
 export type TrafficMode = ProjectRow["spec"]["traffic"];
 
 /** The most bytes of a body that are kept. */
