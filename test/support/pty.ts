@@ -125,9 +125,10 @@ export function openPty(columns = 80, rows = 24): Pty {
     start,
     async modes() {
       const before = output.length;
-      await start(["stty", "-a"], { PATH: process.env["PATH"] ?? "/usr/bin:/bin" }).ended;
-      // The program has ended, and its output may still be on its way.
-      while (!/speed [\s\S]*min = /.test(output.slice(before)) || !output.endsWith("\n")) await Bun.sleep(5);
+      const script = "stty -a; echo end of modes";
+      await start(["sh", "-c", script], { PATH: process.env["PATH"] ?? "/usr/bin:/bin" }).ended;
+      // The program has ended, and its output may still be on its way, in parts.
+      while (!output.slice(before).includes("end of modes")) await Bun.sleep(5);
       await new Promise<void>((resolve) => emulator.write("", resolve));
       const { wraparoundMode, bracketedPasteMode, mouseTrackingMode } = emulator.modes;
       const core = (emulator as unknown as { _core: { coreService: { isCursorHidden: boolean } } })._core;
