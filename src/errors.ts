@@ -60,6 +60,8 @@ export interface ErrorOptions {
   status?: number;
   /** The error as the provider described it. */
   provider?: ProviderError;
+  /** The id of the request that a server refused: its audit log has more about it. */
+  requestId?: string;
 }
 
 /** A provider's description of an error. The clients of a dialect act on more of it than the message. */
@@ -106,6 +108,7 @@ export class AppError extends Error {
   readonly details?: Fault[];
   readonly retryAfter?: number;
   readonly provider?: ProviderError;
+  readonly requestId?: string;
   readonly status: number;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
@@ -116,6 +119,7 @@ export class AppError extends Error {
     if (options.details !== undefined) this.details = options.details;
     if (options.retryAfter !== undefined) this.retryAfter = options.retryAfter;
     if (options.provider !== undefined) this.provider = options.provider;
+    if (options.requestId !== undefined) this.requestId = options.requestId;
   }
 
   /** What the command line ends with when this error reaches its top. */

@@ -20,7 +20,12 @@ export async function answerError(response: Response): Promise<AppError> {
   // Under /v1 errors have the shape that SDKs expect.
   const error = isObject(body?.["error"]) ? body["error"] : body;
   const message = error === body ? body?.["error"] : error?.["message"];
-  const common = { status, ...(retryAfter !== undefined && { retryAfter }) };
+  const requestId = requestIdOf(response);
+  const common = {
+    status,
+    ...(retryAfter !== undefined && { retryAfter }),
+    ...(requestId !== undefined && { requestId }),
+  };
   if (typeof message === "string") {
     const hint = body?.["hint"];
     const details = faultsIn(body?.["details"]);
@@ -39,6 +44,12 @@ export async function answerError(response: Response): Promise<AppError> {
       hint: "the server speaks TLS there: write https:// instead of http://",
     }),
   });
+}
+
+/** The id that a server gave to a request; undefined for a response without one, such as the page of a proxy. */
+function requestIdOf({ headers }: Response): string | undefined {
+  const id = headers.get("x-request-id") ?? "";
+  return /^req_[a-z0-9]{1,60}$/.test(id) ? id : undefined;
 }
 
 /** The code that a server has sent, if it is one that servers send; otherwise another one. */

@@ -68,12 +68,13 @@ export async function withNearestName(
     .then((objects) => objects.map((object) => object.name))
     .catch((): string[] => []);
   // The object exists: something else was not found.
-  return names.includes(name) ? error : notFound(kind, name, nearest(name, names));
+  return names.includes(name) ? error : notFound(kind, name, nearest(name, names), error);
 }
 
-function notFound(kind: KindInfo, name: string, near?: string): AppError {
+function notFound(kind: KindInfo, name: string, near?: string, cause?: AppError): AppError {
   const list = `Run: mcpctl get ${kind.plural}`;
   return new AppError("not_found", `${kind.kind} "${name}" not found`, {
     hint: near === undefined ? list : `did you mean "${near}"? ${list}`,
+    ...(cause?.requestId !== undefined && { requestId: cause.requestId }),
   });
 }

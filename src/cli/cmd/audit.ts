@@ -16,9 +16,15 @@ export const audit = defineVerb({
     description: "Show recorded events: calls of llms, changes of objects, logins",
     about: `The server records who called which llm, with the duration and the tokens, and every login and change.
       Prompts, answers and secret values are not recorded. The newest event is the last line. It needs the role view
-      on audit.`,
-    usage: "[flags]",
+      on audit.
+
+      REQUEST-ID is in the header x-request-id of every response, and in the errors that this program prints.`,
+    usage: "[REQUEST-ID] [flags]",
     examples: [
+      [
+        "mcpctl audit req_4f1c02a91b3e7q",
+        "Tell the story of one request: who, by which rule, each attempt, why it ended",
+      ],
       ["mcpctl audit --since 1h", "Show the last hour"],
       ["mcpctl audit --status 5xx -o wide", "Show failed calls, with models and request ids"],
       ["mcpctl audit --user alice -w", "Follow the events of one user"],
@@ -26,6 +32,12 @@ export const audit = defineVerb({
     ],
   },
   args: {
+    "request-id": {
+      type: "positional",
+      required: false,
+      description: "Only the events of this request, in full",
+    },
+    request: { type: "string", valueHint: "ID", description: "Only the events of this request, in full" },
     since: {
       type: "string",
       valueHint: "TIME",
@@ -77,6 +89,7 @@ export const audit = defineVerb({
       user: args.user,
       action: args.action,
       status: statusOf(args.status),
+      request: args["request-id"] ?? args.request,
       limit: limitOf(args.limit),
     };
     if (args.watch) {
@@ -84,10 +97,22 @@ export const audit = defineVerb({
       return follow(query, format, !args["no-headers"], context);
     }
     const client = await context.client();
+    const { request } = query;
     const events = (await client.call("GET", "/api/v1/audit", { query, answer: auditEvents })).reverse();
+    if (request !== undefined && events.length === 0) throw noEvents(request);
+    if (request !== undefined && format.as === "table") {
+      const { storyText } = await import("./audit/story.ts");
+      return context.terminal.out(storyText(events));
+    }
     await printAll(events, format, !args["no-headers"], context);
   },
 });
+
+function noEvents(request: string): AppError {
+  return new AppError("not_found", `there is no event of the request "${request}"`, {
+    hint: "requests that only read are not recorded; old events may be deleted (--audit-keep of the server)",
+  });
+}
 
 type AuditFormat = Extract<Format, { as: "table" | "wide" | "json" | "yaml" }>;
 

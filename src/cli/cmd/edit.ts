@@ -166,10 +166,11 @@ function isBlank(text: string): boolean {
   return text.split("\n").every((line) => /^\s*(#|$)/.test(line));
 }
 
-function withTextKept({ code, message, details, hint, cause }: AppError, file: string): AppError {
+function withTextKept({ code, message, details, hint, cause, requestId }: AppError, file: string): AppError {
   return new AppError(code, message, {
     cause,
     ...(details && { details }),
+    ...(requestId !== undefined && { requestId }),
     hint: `${hint ? `${hint}; ` : ""}nothing was changed; your text is in ${file}`,
   });
 }

@@ -107,6 +107,7 @@ async function withDetail(error: unknown, name: string, agent: ApiClient): Promi
   const { detail = null } = report ?? {};
   if (detail === null || error.message.includes(detail)) return error;
   return new AppError(error.code, `${error.message}: ${detail}`, {
+    cause: error,
     ...(error.hint !== undefined && { hint: error.hint }),
   });
 }

@@ -28,9 +28,18 @@ export function reportFailure(error: unknown, terminal: Terminal, verbose: boole
     lines.push(`  ${escapeLine(path === "" ? message : `${path}: ${message}`)}`);
   if (error.hint !== undefined)
     lines.push(`${paint(terminal.errColor, "dim", "hint:")} ${escapeLine(error.hint)}`);
+  const requestId = requestIdOf(error);
+  if (requestId !== undefined)
+    lines.push(`${paint(terminal.errColor, "dim", "request:")} ${escapeLine(requestId)}`);
   if (verbose && error.cause instanceof Error) lines.push(`cause: ${escapeLine(String(error.cause))}`);
   terminal.err(`${lines.join("\n")}\n`);
   return error.exitCode;
+}
+
+/** Returns the id of the request that a server refused, from an error or the nearest of its causes that has one. */
+function requestIdOf(error: unknown, depth = 0): string | undefined {
+  if (!(error instanceof AppError) || depth > 4) return undefined;
+  return error.requestId ?? requestIdOf(error.cause, depth + 1);
 }
 
 /** Returns the words for an error of the operating system, such as a file that cannot be written. */

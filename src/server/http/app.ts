@@ -4,6 +4,7 @@ import { checkLength } from "../../wire/incoming-request.ts";
 import { adminPrincipal, principalOf } from "../core/access/principals.ts";
 import type { AccessLog } from "../observability/access-log.ts";
 import type { Series } from "../observability/metrics.ts";
+import { recordDenied } from "./denied.ts";
 import { hostGuard, isCanonicalPath, isDecodable, originGuard, pathOf, withPlainModel } from "./guard.ts";
 import {
   type Authenticate,
@@ -99,6 +100,7 @@ export function createApp(
     const options: RespondOptions = {
       authenticate,
       logUnexpected,
+      onDenied: (denied, incoming, principal) => recordDenied(server, denied, incoming, principal),
       bodies: server.bodies,
       onResponse(response, { facts, requestId }) {
         count(response.status);

@@ -1,5 +1,6 @@
 import { kindOf } from "../../kinds/index.ts";
-import { isAdministrator, isVisible, type Principal } from "../core/access/policy.ts";
+import { decide, isAdministrator, isVisible, type Principal } from "../core/access/policy.ts";
+import { rulesFor } from "../core/access/rules.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
 import type { AuditEvent, Row } from "../core/store/types.ts";
 import { billedUnits } from "../core/store/usage.ts";
@@ -13,8 +14,9 @@ export function visibleEvent(
   const hidden = subjects(snapshot, event).some((row) => !isVisible(principal, kindOf(row.kind).plural, row));
   if (hidden || (isOfGonePrivate(snapshot, event) && !isOwn(principal, event))) return undefined;
   const token = snapshot.nameOf(event.tokenId);
+  const shown = isAdministrator(principal) ? event : withoutProviders(event);
   return {
-    ...event,
+    ...shown,
     ...liftedDetail(event),
     at: new Date(event.at).toISOString(),
     user: snapshot.nameOf(event.userId),
@@ -48,12 +50,48 @@ function isOfGonePrivate(snapshot: Snapshot, { at, llm, poolMember, detail }: Au
   return called !== undefined && (row === undefined || row.createdAt > at);
 }
 
+/** Hosts of providers and their words are for administrators: they may be about internal services (T107, T246). */
+function withoutProviders({ detail, ...event }: AuditEvent): AuditEvent {
+  if (!detail) return event;
+  const { host: _, said: __, proxy: ___, attempts, ...rest } = detail;
+  const shown = Array.isArray(attempts)
+    ? attempts.map(({ host: _, said: __, proxy: ___, ...attempt }: Record<string, unknown>) => attempt)
+    : undefined;
+  return { ...event, detail: { ...rest, ...(shown && { attempts: shown }) } };
+}
+
 function isOwn(principal: Principal, { userId }: AuditEvent): boolean {
   return userId === principal.userId || isAdministrator(principal);
 }
 
 /** The rows that an event names and that still exist: others must not learn of a private one (T52). */
 function subjects(snapshot: Snapshot, { llm, poolMember, detail }: AuditEvent): Row[] {
-  const called = [llm, poolMember].map((name) => name && snapshot.named("llm", name));
+  const attempts: unknown = detail?.["attempts"];
+  const tried = Array.isArray(attempts) ? attempts.map((attempt: { llm: string }) => attempt.llm) : [];
+  const called = [llm, poolMember, ...tried].map((name) => name && snapshot.named("llm", name));
   return [...called, snapshot.byId.get(String(detail?.["id"]))].filter((row) => typeof row === "object");
+}
+
+/** An event of a call with the rules that allow it to its caller now, as far as the reader may see them. */
+export function withRules(snapshot: Snapshot, principal: Principal, event: AuditEvent): object {
+  const { action, llm, poolMember, detail, at } = event;
+  if (action !== "llm_inference_call" || llm === undefined) return {};
+  const persona = detail?.["agent"];
+  const kind = typeof persona === "string" ? "agent" : "llm";
+  const name = typeof persona === "string" ? persona : (poolMember ?? llm);
+  const access = {
+    verb: "run",
+    resource: kindOf(kind).plural,
+    name,
+    row: snapshot.named(kind, name),
+  } as const;
+  const seen = rulesFor(snapshot, event, access).filter(
+    ({ row }) => !row || decide(principal, "view", kindOf(row.kind).plural, row.name, row) === "allow",
+  );
+  return {
+    rules: seen.map(({ row, ...rule }) => ({
+      ...rule,
+      ...(row && row.updatedAt > at && { changedSince: true }),
+    })),
+  };
 }

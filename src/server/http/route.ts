@@ -89,6 +89,8 @@ export interface Route {
    * route is not in the API description.
    */
   allow?: string;
+  /** Set on a route whose handler records every call, also one that it refuses. */
+  recordsCalls?: true;
   /** Set on a route that is not in the API description: another spelling of one that is. */
   isUndocumented?: true;
   /** Returns the header `www-authenticate` of a 401; `Bearer` if not given. */
@@ -120,6 +122,8 @@ export interface RespondOptions {
   logUnexpected: LogUnexpected;
   /** Called with each response, before it is sent. */
   onResponse(response: Response, incoming: IncomingRequest): void;
+  /** Called for a request that the rights of its principal do not allow, unless its handler records it. */
+  onDenied(route: Route, incoming: IncomingRequest, principal: Principal): void;
   /** The memory for large bodies. */
   bodies: BodyBudget;
 }
@@ -128,19 +132,22 @@ export interface RespondOptions {
 export async function respond(
   route: Route,
   incoming: IncomingRequest,
-  { authenticate, logUnexpected, onResponse, bodies }: RespondOptions,
+  { authenticate, logUnexpected, onResponse, onDenied, bodies }: RespondOptions,
 ): Promise<Response> {
   let response: Response;
   let call: Call | undefined;
+  let principal: Principal | undefined;
   try {
-    const principal =
-      route.access === "public" ? nobody : admit(route.access, authenticate(incoming.request));
+    principal = route.access === "public" ? nobody : authenticated(authenticate(incoming.request));
     if (incoming.facts && principal !== nobody) incoming.facts.user = principal.userName;
+    admit(route.access, principal);
     call = new Call(incoming, principal, bodyLimit(route), bodies);
     response = await route.handle(call);
     nameRequest(response, incoming.requestId, route.path);
   } catch (error) {
     response = errorResponse(error, incoming.requestId, route.path, logUnexpected);
+    const isDenied = error instanceof AppError && error.code === "forbidden" && !(call && route.recordsCalls);
+    if (isDenied && principal && principal !== nobody) onDenied(route, incoming, principal);
     if (incoming.facts) incoming.facts.error = publicError(error).code;
     if (route.allow !== undefined) response.headers.set("allow", route.allow);
     if (route.challenge && response.status === 401)
@@ -155,12 +162,14 @@ function bodyLimit({ access, maxBodyBytes: own = maxBodyBytes }: Route): number 
   return access === "public" ? maxPublicBodyBytes : own;
 }
 
-/** Returns the principal if it may use a route. Throws AppError `unauthenticated` or `forbidden` otherwise. */
-function admit(access: Exclude<Access, "public">, principal: Principal | undefined): Principal {
-  if (!principal)
-    throw new AppError("unauthenticated", "log in, or send a valid token", { hint: "mcpctl login" });
-  if (access === "authenticated") return principal;
-  if (holds(principal, access)) return principal;
+function authenticated(principal: Principal | undefined): Principal {
+  if (principal) return principal;
+  throw new AppError("unauthenticated", "log in, or send a valid token", { hint: "mcpctl login" });
+}
+
+/** Throws AppError `forbidden` if a principal may not use a route. */
+function admit(access: Access, principal: Principal): void {
+  if (typeof access === "string" || holds(principal, access)) return;
   throw new AppError(
     "forbidden",
     `you may not ${"action" in access ? `run ${access.action}` : `${access.verb} ${access.resource}`}`,

@@ -59,8 +59,12 @@ export interface InferenceCall {
   name?: string | undefined;
   /** The memory of a large body, which is released when the call is over. */
   body?: { keep(): void; release(): void };
-  /** Reads the body. Throws AppError. */
-  read(): Promise<ParsedRequest>;
+  /**
+   * Reads the body. Throws AppError.
+   *
+   * @param onModel called with the model that the body names, before it is known if there is one
+   */
+  read(onModel: (model: string) => void): Promise<ParsedRequest>;
 }
 
 /** A call whose body has been read. */

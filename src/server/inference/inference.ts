@@ -119,7 +119,7 @@ export class Inference {
     try {
       const hops = nextHop(hopsIn(call.httpRequest.headers.get(hopsHeader)));
       const named = call.name === undefined ? undefined : this.#resolve(call, record, call.name);
-      const sent = await call.read();
+      const sent = await call.read((model) => record.asks(model));
       const able = named ?? this.#resolve(call, record, nameIn(sent), sent.persona);
       const { request, candidates } =
         call.operation === "responses"
@@ -305,12 +305,14 @@ export class Inference {
           llm = candidates[member] = currentLlm(this.#deps, context, llm);
         }
         if (error) this.#deps.metrics.retried(llm, context.call.operation);
+        context.record.attemptBegins();
         const response = await attempt(this.#deps, this.#queues.of(llm), context, llm, progress);
         this.#coolDown.succeeded(llm.id);
         return response;
       } catch (thrown) {
         const known = capabilitiesOf(context.snapshot, llm);
         const failure = withContextLimit(transportFailure(thrown), known, context.request.text);
+        context.record.attemptFailed(llm, progress.status, failure);
         const { retry, isHealthy, cannotConnect } = classifyFailure(thrown, progress.status);
         if (isHealthy === undefined) this.#coolDown.undecided(llm.id, requestId);
         else if (isHealthy) this.#coolDown.succeeded(llm.id);
@@ -354,6 +356,7 @@ export class Inference {
 
   #resolve({ principal }: InferenceCall, record: CallRecord, name: string, persona?: PersonaRow): LlmRow[] {
     const { snapshot } = this.#deps.catalogue;
+    record.asks(name);
     if (persona) record.facts.persona = persona;
     const llms = persona ? llmsOfPersona(snapshot, persona) : resolve(snapshot, principal, name);
     if (llms.length === 1 && llms[0]!.name === name) record.facts.llm = llms[0]!;

@@ -11,8 +11,8 @@ import type { Audit } from "../observability/audit.ts";
 import type { Span } from "../observability/traces.ts";
 import type { CallMetrics } from "./call-metrics.ts";
 import { CallPhases } from "./call-phases.ts";
+import { failureFacts, mostAttempts, type RecordedAttempt, scrubbed } from "./call-story.ts";
 import { ReceivedBytes, type SentRequest } from "./estimated-usage.ts";
-import { causeOf } from "./failure.ts";
 import type { Admission } from "./limits/limiter.ts";
 import { settledUsage } from "./settled-usage.ts";
 
@@ -51,6 +51,11 @@ export class CallRecord {
   #firstByte: number | undefined;
   #closed = false;
   readonly #whenOver: (() => void)[] = [];
+  /** The attempts that failed. */
+  readonly #failed: RecordedAttempt[] = [];
+  /** The begin of the attempt under way; undefined while there is none. */
+  #attemptAt: number | undefined;
+  #asked: string | undefined;
 
   constructor(facts: CallFacts, audit: Audit, metrics: CallMetrics, now: () => number, span?: Span) {
     this.facts = facts;
@@ -66,6 +71,26 @@ export class CallRecord {
     if (this.#firstByte !== undefined) return;
     this.#firstByte = performance.now();
     this.span?.firstByte();
+  }
+
+  /** Notes the name that is asked for. It is recorded if there is no such llm, or the caller may not call it. */
+  asks(name: string): void {
+    this.#asked = name;
+  }
+
+  /** Notes that an attempt begins. */
+  attemptBegins(): void {
+    this.#attemptAt = performance.now();
+  }
+
+  /**
+   * Notes that an attempt failed.
+   *
+   * @param status the status of the provider's response; undefined if there was none
+   */
+  attemptFailed(llm: LlmRow, status: number | undefined, error: AppError): void {
+    if (this.#failed.length < mostAttempts) this.#failed.push(this.#attempt(llm, status, error));
+    this.#attemptAt = undefined;
   }
 
   /** Calls a function when the call is over: at once if it is. */
@@ -132,10 +157,11 @@ export class CallRecord {
     status: number,
     error: AppError | undefined,
   ): Record<string, unknown> | undefined {
-    const { llm, persona, principal } = this.facts;
+    const { llm, persona, principal, pool } = this.facts;
     const isPrivate = llm?.visibility === "private" || persona?.visibility === "private";
     if (
       !error &&
+      this.#failed.length === 0 &&
       !persona &&
       !isPrivate &&
       !isEstimated &&
@@ -144,7 +170,7 @@ export class CallRecord {
       !principal.impersonator
     )
       return undefined;
-    const cause = error && causeOf(error);
+    const asked = error && llm === undefined && pool === undefined ? this.#asked : undefined;
     const detail = {
       ...(persona && { agent: persona.name, id: persona.id }),
       ...ofPrivate(isPrivate),
@@ -152,9 +178,31 @@ export class CallRecord {
       ...(isEstimated && { estimated: true }),
       ...units,
       ...(cacheWriteTokens && { cacheWriteTokens }),
-      ...(cause !== undefined && { cause }),
+      ...(asked !== undefined && { asked: scrubbed(asked) }),
+      ...(error && failureFacts(error, llm)),
+      ...(this.#failed.length > 0 && this.#attempts(error)),
       ...(error !== undefined && status >= 499 && { phases: this.phases.times() }),
     };
     return Object.keys(detail).length > 0 ? detail : undefined;
+  }
+
+  /** Returns the attempts of a call that needed several, with the last one. */
+  #attempts(error: AppError | undefined): { attempts?: RecordedAttempt[] } {
+    const { llm } = this.facts;
+    const isLast = this.#attemptAt !== undefined && llm !== undefined;
+    const attempts = isLast
+      ? [...this.#failed, this.#attempt(llm, error ? undefined : 200, error)]
+      : this.#failed;
+    return attempts.length > 1 ? { attempts } : {};
+  }
+
+  #attempt(llm: LlmRow, status: number | undefined, error: AppError | undefined): RecordedAttempt {
+    return {
+      llm: llm.name,
+      ...(status !== undefined && { status }),
+      ...(error && { error: error.code }),
+      durationMs: Math.round(performance.now() - (this.#attemptAt ?? this.#start)),
+      ...(error && failureFacts(error, llm)),
+    };
   }
 }

@@ -34,6 +34,17 @@ const ApiAuditEvent = Type.Object({
   cost: some(Type.Number()),
   error: some(Words),
   detail: some(Type.Record(Type.String(), Type.Unknown())),
+  type: some(Words),
+  rules: some(
+    Type.Array(
+      Type.Object({
+        rule: Words,
+        subject: some(Words),
+        grant: Words,
+        changedSince: some(Type.Boolean()),
+      }),
+    ),
+  ),
 });
 
 /** An event of `GET /api/v1/audit`. Members without a value are left out. */
@@ -81,20 +92,20 @@ export function auditCells(event: ApiAuditEvent, wide: boolean): string[] {
 }
 
 /** Returns the user, with the one who acted as that user: `bob (by admin)`. */
-function actor({ user, userId, detail }: ApiAuditEvent): string | null {
+export function actor({ user, userId, detail }: ApiAuditEvent): string | null {
   const by = detail?.["impersonatedBy"];
   const name = user ?? userId;
   return typeof by === "string" && name !== null ? `${name} (by ${by})` : name;
 }
 
 /** The object of an event: the llm, with the pool member that answered, a server with its tool, or `kind/name`. */
-function target({ llm, poolMember, detail }: ApiAuditEvent): string | undefined {
+export function target({ llm, poolMember, detail }: ApiAuditEvent): string | undefined {
   if (llm !== undefined) return poolMember === undefined ? llm : `${llm}/${poolMember}`;
-  const { kind, name, project, server, tool, prompt, uri } = detail ?? {};
+  const { kind, name, project, server, tool, prompt, uri, asked } = detail ?? {};
   const called = tool ?? prompt ?? uri;
   // A tool of the gate belongs to the project itself.
   if (typeof called === "string") return `${server ?? project}/${called}`;
-  if (typeof name !== "string") return undefined;
+  if (typeof name !== "string") return typeof asked === "string" ? asked : undefined;
   return typeof kind === "string" ? `${kind}/${name}` : name;
 }
 
@@ -105,20 +116,20 @@ function tokens({ promptTokens, completionTokens, estimated }: ApiAuditEvent): s
 }
 
 /** Dollars; a call with tokens and without a price did not cost nothing. */
-function cost(event: ApiAuditEvent): string | undefined {
+export function cost(event: ApiAuditEvent): string | undefined {
   if (event.cost !== undefined) return `$${event.cost.toFixed(4)}`;
   return event.promptTokens || event.completionTokens || units(event) ? "unpriced" : undefined;
 }
 
 /** Formats the units that a call used besides tokens: `12 characters`. */
-function units(event: ApiAuditEvent): string | undefined {
+export function units(event: ApiAuditEvent): string | undefined {
   const names = ["images", "seconds", "characters", "searches"] as const;
   const used = names.filter((name) => event[name]).map((name) => `${Math.ceil(event[name]!)} ${name}`);
   return used.length > 0 ? used.join(", ") : undefined;
 }
 
 /** Milliseconds as `85ms` or `3.2s`. */
-function span(milliseconds: number | undefined): string | undefined {
+export function span(milliseconds: number | undefined): string | undefined {
   if (milliseconds === undefined) return undefined;
   return milliseconds < 1000 ? `${Math.round(milliseconds)}ms` : `${(milliseconds / 1000).toFixed(1)}s`;
 }

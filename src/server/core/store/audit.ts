@@ -63,8 +63,8 @@ export function auditEvent(row: Record<string, unknown>): AuditEvent {
 
 /** Returns the condition of a filter, for either dialect. */
 export function auditWhere(
-  table: Record<"at" | "llm" | "userId" | "action" | "status", Column>,
-  { since, until, llm, user, action, status }: AuditFilter,
+  table: Record<"at" | "llm" | "userId" | "action" | "requestId" | "status", Column>,
+  { since, until, llm, user, action, requestId, status }: AuditFilter,
 ): SQL | undefined {
   return and(
     since === undefined ? undefined : gte(table.at, since),
@@ -72,6 +72,7 @@ export function auditWhere(
     llm === undefined ? undefined : eq(table.llm, llm),
     user === undefined ? undefined : eq(table.userId, user),
     action === undefined ? undefined : eq(table.action, action),
+    requestId === undefined ? undefined : eq(table.requestId, requestId),
     status && gte(table.status, status.from),
     status && lte(table.status, status.to),
   );

@@ -212,6 +212,8 @@ export interface AuditFilter {
   /** A user's id. */
   user?: string;
   action?: string;
+  /** The id of a request. */
+  requestId?: string;
   /** A range of statuses, both ends inclusive. */
   status?: { from: number; to: number };
   /** At most 1000. */

@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { AuditFilter } from "../../core/store/types.ts";
-import { visibleEvent } from "../audit-events.ts";
+import { visibleEvent, withRules } from "../audit-events.ts";
 import { followAudit } from "../audit-follow.ts";
 import { wholeNumberIn } from "../query.ts";
 import type { Route } from "../route.ts";
@@ -23,6 +23,8 @@ export function auditRoutes(server: Server): Route[] {
         user: "Only events of this user",
         action: "Only events of this action: llm_inference_call, login, create, …",
         status: "Only events with this status: 429, or 5xx",
+        request:
+          "Only events of the request with this id; those of calls have the rules that allow them now, as `rules`",
         limit: "The most events to return; 100 if not given, at most 1000",
         watch: "1: return the newest events, then stream new ones",
         after: "With watch: only events after the one with this id",
@@ -32,7 +34,15 @@ export function auditRoutes(server: Server): Route[] {
         if (call.query.get("watch") === "1") return followAudit(server, call, filter);
         const events = await server.catalogue.store.queryAudit(filter);
         const { snapshot } = server.catalogue;
-        return Response.json(events.flatMap((event) => visibleEvent(snapshot, call.principal, event) ?? []));
+        const { principal } = call;
+        const shown = events.flatMap((event) => {
+          const visible = visibleEvent(snapshot, principal, event);
+          if (!visible) return [];
+          return filter.requestId === undefined
+            ? visible
+            : { ...visible, ...withRules(snapshot, principal, event) };
+        });
+        return Response.json(shown);
       },
     },
   ];
@@ -52,6 +62,8 @@ function filterOf(query: URLSearchParams, snapshot: Snapshot): AuditFilter {
     const text = query.get(name);
     if (text !== null) filter[name] = text;
   }
+  const request = query.get("request");
+  if (request !== null) filter.requestId = request;
   const status = query.get("status");
   if (status !== null) filter.status = statusRange(status);
   const user = query.get("user");

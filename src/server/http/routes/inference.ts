@@ -40,6 +40,7 @@ export function inferenceRoutes(server: Server): Route[] {
       method: "POST",
       path: "/api/v1/llms/:idOrName/infer",
       access,
+      recordsCalls: true,
       summary: "Call an llm in the dialect of OpenAI chat completions",
       handle: (call) => infer(server, call, "chat"),
     },
@@ -49,6 +50,7 @@ export function inferenceRoutes(server: Server): Route[] {
           method: "POST",
           path,
           access: accessByModel,
+          recordsCalls: true,
           summary: summaries[operation],
           handle: (call) => infer(server, call, operation),
         }),
@@ -97,7 +99,7 @@ async function infer(server: Server, call: Call, operation: Operation): Promise<
     name: idOrName === undefined ? undefined : nameOf(server, principal, idOrName),
     onLastBytes: tools.onLastBytes,
     body: call.body,
-    read: async () => tools.begin(await readRequest(server, call, operation)),
+    read: async (onModel) => tools.begin(await readRequest(server, call, operation, onModel)),
   });
   return tools.loop ? await tools.loop.run(response) : response;
 }
@@ -105,7 +107,12 @@ async function infer(server: Server, call: Call, operation: Operation): Promise<
 const inflated = { inflate: true };
 
 /** Reads a request. Its model may name a persona where the path names no llm. */
-async function readRequest(server: Server, call: Call, operation: Operation): Promise<ParsedRequest> {
+async function readRequest(
+  server: Server,
+  call: Call,
+  operation: Operation,
+  onModel: (model: string) => void,
+): Promise<ParsedRequest> {
   const read = operations[operation].isForm
     ? await readForm(call, server.deadlines)
     : parseCall(await readText(call, server.deadlines, inflated), operation);
@@ -113,6 +120,7 @@ async function readRequest(server: Server, call: Call, operation: Operation): Pr
   const isByModel = call.params["idOrName"] === undefined;
   const persona = isByModel ? personaInModel(parsed.body["model"]) : undefined;
   if (persona === undefined) return parsed;
+  onModel(String(parsed.body["model"]));
   const { snapshot } = server.catalogue;
   return toPersona(parsed, operation, findPersona(snapshot, call.principal, persona), snapshot);
 }

@@ -22,6 +22,7 @@ export function personaRoutes(server: Server): Route[] {
       method: "POST",
       path: "/api/v1/agents/:idOrName/chat",
       access: { verb: "run", resource: "agents" },
+      recordsCalls: true,
       summary:
         "Call an agent in the dialect of OpenAI chat completions; with thread in the body, in that thread",
       handle: (call) => chat(server, call),
@@ -59,7 +60,8 @@ async function chat(server: Server, call: Call): Promise<Response> {
       httpRequest: request,
       onLastBytes: tools.onLastBytes,
       body: call.body,
-      read: async () => {
+      read: async (onModel) => {
+        onModel(`agent:${params["idOrName"]}`);
         find();
         const text = await readText(call, server.deadlines, { inflate: true });
         const parsed = await parseCall(text, "chat");

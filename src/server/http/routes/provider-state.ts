@@ -10,6 +10,7 @@ export function providerStateRoutes(server: Server): Route[] {
     method: route.method,
     path: route.path,
     access: { verb: "run", resource: "llms", or: [{ verb: "run", resource: "agents" }] },
+    recordsCalls: true,
     summary: route.summary,
     handle: (call) => stateCall(server, call, route),
   }));
