@@ -8,16 +8,16 @@ import type { Server } from "./server.ts";
 const longestPath = 200;
 
 /**
- * Records a request that was refused because its principal has too few rights: with the path, which names what was asked
- * for, and not with the query or the body. Requests that only read are not recorded.
+ * Records a call that was refused because its principal has too few rights: with the path, which names what was asked for,
+ * and not with the query or the body. Refused writes of the catalogue, and requests that only read, are not recorded.
  */
 export function recordDenied(
   { audit, now }: Pick<Server, "audit" | "now">,
-  { method }: Route,
+  { method, access }: Route,
   { request, requestId }: IncomingRequest,
   principal: Principal,
 ): void {
-  if (method === "GET") return;
+  if (method === "GET" || typeof access === "string" || !("verb" in access) || access.verb !== "run") return;
   const path = redact(pathOf(request.url), undefined).slice(0, longestPath);
   const event = eventBy(
     { principal, requestId },
