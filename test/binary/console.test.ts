@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { textOf } from "../support/binary.ts";
 import { expectScreen, startConsole, weatherProject } from "../support/console.ts";
 import { keys } from "../support/pty.ts";
@@ -8,15 +8,18 @@ describe("mcpctl console at 80×24", () => {
   it("lists tools, makes a form of a schema, calls, and shows the result, JSON-RPC and curl", async () => {
     const p = await weatherProject();
     const c = startConsole(p);
-    expectScreen("tools", await c.shows("> ask"));
+    await c.shows("> ask");
+    await expectScreen("tools", c);
     c.type(`${keys.down}${keys.down}`);
     await c.shows("> forecast");
     c.type(keys.enter);
-    expectScreen("tool", await c.shows("The name of a city"));
+    await c.shows("The name of a city");
+    await expectScreen("tool", c);
     c.type(keys.enter);
     await c.shows("[ Call ]");
     c.type(keys.ctrl("r"));
-    expectScreen("form-faults", await c.shows("required"));
+    await c.shows("required");
+    await expectScreen("form-faults", c);
     c.type(`Zürich${keys.down}two${keys.down}${keys.right}${keys.right}${keys.down}${keys.right}`);
     c.type(`${keys.down}a, b${keys.down}{"x": 1}`);
     await c.shows('{"x": 1}');
@@ -24,9 +27,10 @@ describe("mcpctl console at 80×24", () => {
     await c.shows("must be a number");
     c.type(`${keys.ctrl("u")}2`);
     await c.hides("two");
-    expectScreen("form", c.screen());
+    await expectScreen("form", c);
     c.type(keys.ctrl("r"));
-    expectScreen("result", await c.shows("sunny"));
+    await c.shows("sunny");
+    await expectScreen("result", c);
     expect(p.weather.of("tools/call")[0]!.params).toMatchObject({
       name: "forecast",
       arguments: {
@@ -39,10 +43,11 @@ describe("mcpctl console at 80×24", () => {
       },
     });
     c.type("j");
-    expectScreen("json-rpc", await c.shows('"method": "tools/call"'));
+    await c.shows('"method": "tools/call"');
+    await expectScreen("json-rpc", c);
     c.type("c");
-    const curl = await c.shows("--data-raw");
-    expectScreen("curl", curl);
+    await c.shows("--data-raw");
+    await expectScreen("curl", c);
     const copied = /\u001b\]52;c;([A-Za-z0-9+/=]+)\u0007/.exec(c.output())![1]!;
     const command = Buffer.from(copied, "base64").toString();
     expect(command).toContain("$MCPCTL_TOKEN");
@@ -58,7 +63,8 @@ describe("mcpctl console at 80×24", () => {
     const c = startConsole(await weatherProject());
     await c.shows("> ask");
     c.type("2");
-    expectScreen("resources", await c.shows("weather://station/{id}"));
+    await c.shows("weather://station/{id}");
+    await expectScreen("resources", c);
     c.type(keys.enter);
     await c.shows("read weather://stations");
     c.type(keys.escape);
@@ -72,7 +78,8 @@ describe("mcpctl console at 80×24", () => {
     c.type(keys.enter);
     await c.shows("[ Get ]");
     c.type(`Oslo${keys.enter}${keys.enter}`);
-    expectScreen("prompt", await c.shows("What do I pack for Oslo?"));
+    await c.shows("What do I pack for Oslo?");
+    await expectScreen("prompt", c);
   });
 
   it("shows its own messages, its session, log messages, and help", async () => {
@@ -88,17 +95,19 @@ describe("mcpctl console at 80×24", () => {
     await c.shows(/notifications\/message[\s\S]*← tools\/call log/);
     c.type(`/tools/call log${keys.enter}`);
     await c.hides("discover");
-    expectScreen("traffic-own", c.screen());
+    await expectScreen("traffic-own", c);
     c.type(keys.enter);
-    expectScreen("message", await c.shows('"jsonrpc"'));
+    await c.shows('"jsonrpc"');
+    await expectScreen("message", c);
     c.type("5");
     await c.shows("it needs edit on it");
-    expectScreen("sessions", c.screen());
+    await expectScreen("sessions", c);
     c.type("6");
     await c.shows("you may not view projects");
     await c.shows("info weather a line");
     c.type("?");
-    expectScreen("help", await c.shows("another tab"));
+    await c.shows("another tab");
+    await expectScreen("help", c);
     c.type(keys.escape);
     await c.hides("another tab");
     c.type("1");
@@ -112,7 +121,8 @@ describe("mcpctl console at 80×24", () => {
     c.type("x");
     await c.shows("[ Send ]");
     c.type(`tools/call${keys.down}${keys.ctrl("u")}{"name": "ask"}${keys.ctrl("r")}`);
-    expectScreen("question", await c.shows("Who are you?"));
+    await c.shows("Who are you?");
+    await expectScreen("question", c);
     c.type(`Ada${keys.ctrl("r")}`);
     await c.shows('"action":"accept"');
     await c.shows('"name":"Ada"');
@@ -152,13 +162,11 @@ it("fills 200×60, and follows the terminal to another size and back", async () 
   const c = startConsole(await weatherProject(), { columns: 200, rows: 60 });
   await c.shows("> ask");
   c.type(`${keys.down}${keys.down}${keys.enter}`);
-  // A screen of this size may come in several parts.
-  const settles = (name: string) => vi.waitFor(() => expectScreen(name, c.screen()), 20_000);
-  await settles("tool-200x60");
+  await expectScreen("tool-200x60", c);
   c.resize(30, 8);
   await c.shows(/^the console needs 40×10/);
   c.resize(80, 24);
-  await settles("tool");
+  await expectScreen("tool", c);
   expect((await c.shows("The name of a city")).length).toBe(24);
 });
 
@@ -173,7 +181,7 @@ describe("mcpctl console --traffic", () => {
     const client = await p.client("legacy");
     await client.callTool({ name: "forecast", arguments: { city: "Rome" } });
     await c.shows("← client       tools/call forecast");
-    expectScreen("traffic", c.screen());
+    await expectScreen("traffic", c);
     c.type(`/Rome tools${keys.enter}`);
     await c.hides("initialize");
     c.type(`k${keys.enter}`);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { binary, cleanEnv, freshFolder } from "./binary.ts";
@@ -43,13 +43,15 @@ export function consoleEnv(
   };
 }
 
-/** Compares a screen with its golden file. UPDATE_GOLDEN=1 writes the file. */
-export function expectScreen(name: string, rows: readonly string[]): void {
+/** Waits until the screen is as in its golden file: what a key does may be drawn in several frames. UPDATE_GOLDEN=1 writes the file. */
+export async function expectScreen(name: string, { screen }: Pick<Pty, "screen">): Promise<void> {
   const file = join(import.meta.dirname, "../golden/console", `${name}.txt`);
-  const text = `${rows.map(steady).join("\n")}\n`;
-  if (process.env["UPDATE_GOLDEN"]) writeFileSync(file, text);
-  expect(existsSync(file), `${name} is missing: run with UPDATE_GOLDEN=1`).toBe(true);
-  expect(text).toBe(readFileSync(file, "utf8"));
+  const text = () => `${screen().map(steady).join("\n")}\n`;
+  if (process.env["UPDATE_GOLDEN"]) {
+    await Bun.sleep(500);
+    writeFileSync(file, text());
+  }
+  await expect.poll(text, { message: name }).toBe(readFileSync(file, "utf8"));
 }
 
 /** A row without ports, times and ids, which are others each time. Columns stay where they are. */
