@@ -11,6 +11,10 @@ export function hostileBodies(bytes: number): Record<string, string> {
     "escaped quotes": said(fill('\\"')),
     "empty objects": body(`[${fill("{},")}{}]`),
     "many keys": `{"model":"soak",${Array.from({ length: 200_000 }, (_, n) => `"k${n}":1`).join()}}`,
+    "different keys in many objects": body(
+      `[${Array.from({ length: 20_000 }, (_, n) => `{"a${n}":1,"b${n}":2}`).join()}]`,
+    ),
+    "a long text with one letter in Chinese": said(`${fill("x").slice(3)}漢`),
     "many messages": body(JSON.stringify(Array(20_000).fill(message))),
     brackets: body(fill("[")),
     "nested objects": body(fill('{"a":')),

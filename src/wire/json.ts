@@ -41,12 +41,15 @@ export const maxJsonItems = 100_000;
 export const maxJsonStructure = 4 * 1024 * 1024;
 /** Escapes such as `\n` that the strings of JSON may have: each takes as long to parse as dozens of plain characters. */
 const maxJsonEscapes = 1_000_000;
+/** Different keys that a text may have: the parser takes longest for those, 20 to 30 ms for so many. */
+const maxDifferentKeys = 30_000;
 /** Characters of the top-level fields that `shortFields` parses. */
 const longestField = 64 * 1024;
 /** A string costs as much as so many characters outside strings. */
 const stringCharacters = 4;
-/** A scan in turns reads so many characters outside strings in one turn of the event loop: about 10 ms. */
-const turnCharacters = 2 * 1024 * 1024;
+/** A scan in turns ends a turn of the event loop after so many milliseconds. It looks at the time after so many characters. */
+const turnMilliseconds = 8;
+const stepCharacters = 16 * 1024;
 
 /** The limits of JSON text (T60). */
 export interface JsonLimits {
@@ -77,8 +80,11 @@ export function scanJson(text: string, limits: JsonLimits): JsonScan {
 export async function scanJsonInTurns(text: string, limits: JsonLimits): Promise<JsonScan> {
   const scanner = new JsonScanner(text, limits);
   while (true) {
-    const scan = scanner.read(turnCharacters);
-    if (scan) return scan;
+    const end = performance.now() + turnMilliseconds;
+    do {
+      const scan = scanner.read(stepCharacters);
+      if (scan) return scan;
+    } while (performance.now() < end);
     await nextTurn();
   }
 }
@@ -87,7 +93,9 @@ class JsonScanner {
   readonly #text: string;
   readonly #limits: JsonLimits;
   /** Finds ends of strings and counts escapes. Undefined for a text too short to have more than are allowed. */
-  readonly #countedEnd: ((start: number) => number) | undefined;
+  readonly #countedEnd: ((start: number, escapes: number) => number | undefined) | undefined;
+  /** The keys so far, of a text that is long enough to have more than are allowed. */
+  readonly #keysSeen: Set<string> | undefined;
   readonly #scan: JsonScan;
   /** One entry per open bracket: the keys seen in an object, where they matter; null for an array. */
   readonly #open: (Set<string> | undefined | null)[] = [];
@@ -105,13 +113,15 @@ class JsonScanner {
       this.#countedEnd = countedStrings(text, maxEscapes, () =>
         this.#excess(`more than ${maxEscapes} escapes in its strings`),
       );
+    // A key that differs from all others has five characters with its quotes and colon, on average.
+    if (text.length > 6 * maxDifferentKeys) this.#keysSeen = new Set();
     this.#at = this.#skipSpace(0);
     if (text.charCodeAt(this.#at) !== openBrace)
       throw refused(`${limits.subject ?? "the body"} must be a JSON object`);
     this.#scan = { members: [], inside: this.#at + 1, items: 0 };
   }
 
-  /** Reads on, past so many characters outside strings at most. Returns undefined if there are more. */
+  /** Reads on, past so many characters outside strings, or escapes, at most. Returns undefined if there are more. */
   read(characters: number): JsonScan | undefined {
     const text = this.#text;
     const scan = this.#scan;
@@ -127,8 +137,15 @@ class JsonScanner {
     for (; at < text.length && left > 0; at++, left--) {
       const code = text.charCodeAt(at);
       if (code === quote) {
-        const end = countedEnd === undefined ? stringEnd(text, at) : countedEnd(at);
+        const end = countedEnd === undefined ? stringEnd(text, at) : countedEnd(at, characters);
+        if (end === undefined) break;
         if (keyNext && ++this.#keys > maxKeys) throw this.#excess(`more than ${maxKeys} keys`);
+        if (
+          keyNext &&
+          this.#keysSeen?.add(text.slice(at + 1, end - 1)) &&
+          this.#keysSeen.size > maxDifferentKeys
+        )
+          throw this.#excess(`more than ${maxDifferentKeys} different keys`);
         if (keyNext && (rejectDuplicateKeys || open.length === 1)) {
           const key = unescaped(text.slice(at + 1, end - 1));
           addKey(open.at(-1), key);
@@ -189,17 +206,27 @@ class JsonScanner {
   }
 }
 
-/** Returns a function that does what `stringEnd` does, and throws `tooMany` for too many escapes in all strings. */
-function countedStrings(text: string, most: number, tooMany: () => AppError): (start: number) => number {
+/**
+ * Returns a function that does what `stringEnd` does, and throws `tooMany` for too many escapes in all strings. It returns
+ * undefined after the escapes of one call, and goes on at the next call with the same start.
+ */
+function countedStrings(text: string, most: number, tooMany: () => AppError) {
   let escapes = 0;
   let slash = 0;
-  return (start) => {
-    let end = text.indexOf('"', start + 1);
-    let from = start + 1;
-    while (end !== -1) {
+  let opened = -1;
+  let from = 0;
+  let end = 0;
+  return (start: number, escapesAtOnce: number): number | undefined => {
+    if (start !== opened) {
+      opened = start;
+      from = start + 1;
+      end = text.indexOf('"', from);
+    }
+    for (let left = escapesAtOnce; end !== -1; left--) {
       // A search is repeated only after its result has been passed: otherwise the time would be quadratic.
       if (slash !== -1 && slash < from) slash = text.indexOf("\\", from);
       if (slash === -1 || slash > end) return end + 1;
+      if (left <= 0) return undefined;
       if (++escapes > most) throw tooMany();
       from = slash + 2;
       if (end < from) end = text.indexOf('"', from);
@@ -227,7 +254,17 @@ const longInteger = /(?:^|[:,[\s])-?\d{16,}(?![.\deE])/;
  * @throws SyntaxError
  */
 export function parseExact(text: string): unknown {
-  if (!longInteger.test(text)) return JSON.parse(text);
+  return longInteger.test(text) ? parseWithDigits(text) : JSON.parse(text);
+}
+
+/** Does the same for a large text: it is searched in one turn of the event loop, and parsed in another one. */
+export async function parseExactInTurns(text: string): Promise<unknown> {
+  const hasLongInteger = longInteger.test(text);
+  await nextTurn();
+  return hasLongInteger ? parseWithDigits(text) : JSON.parse(text);
+}
+
+function parseWithDigits(text: string): unknown {
   return exactJson.parse(text, (_key, value, { source }) =>
     typeof value === "number" && !Number.isSafeInteger(value) && source && /^-?\d+$/.test(source)
       ? exactJson.rawJSON(source)

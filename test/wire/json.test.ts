@@ -4,6 +4,7 @@ import {
   isObject,
   parsedObject,
   parseExact,
+  parseExactInTurns,
   refuseExcess,
   scanJson,
   scanJsonInTurns,
@@ -150,6 +151,35 @@ describe("scanJsonInTurns", () => {
       "more than 5000000 characters outside strings",
     );
   });
+
+  it("goes on in the middle of a string with more escapes than one step reads (T60)", async () => {
+    const texts = ["\n".repeat(40_000), '"'.repeat(20_000), "\\".repeat(16_385), "x".repeat(2_000_001)];
+    const text = JSON.stringify({ ...texts, last: true });
+    const scan = await scanJsonInTurns(text, strict);
+    expect(scan).toEqual(scanJson(text, strict));
+    expect(scan.members.slice(0, -1).map(({ start, end }) => JSON.parse(text.slice(start, end)))).toEqual(
+      texts,
+    );
+    await expect(scanJsonInTurns(text.slice(0, -9), strict)).rejects.toThrow("not valid JSON");
+    const excess = `{"a":"${"\\n".repeat(1_000_001)}"}`;
+    await expect(scanJsonInTurns(excess, strict)).rejects.toThrow("more than 1000000 escapes");
+  });
+});
+
+describe("keys that all differ", () => {
+  const keys = (count: number, times = 1) =>
+    `{"a":[${Array.from({ length: count * times }, (_, n) => `{"k${n % count}":1}`).join()}]}`;
+
+  it("are refused when they are more than 30,000, wherever they stand (T60)", () => {
+    const flat = `{${Array.from({ length: 30_001 }, (_, n) => `"k${n}":1`).join()}}`;
+    for (const text of [flat, keys(30_000)])
+      expect(() => scanJson(text, depth64)).toThrow("the body has more than 30000 different keys");
+  });
+
+  it("may be as many as elements when they are the same again and again", () => {
+    expect(scanJson(keys(10, 4_000), depth64).items).toBe(80_001);
+    expect(scanJson(keys(29_999), depth64).members).toHaveLength(1);
+  });
 });
 
 describe("spliceTopLevel", () => {
@@ -208,6 +238,12 @@ describe("parseExact", () => {
     );
     expect(parseExact('{"a":1}')).toEqual({ a: 1 });
     expect(() => parseExact("{")).toThrow(SyntaxError);
+  });
+
+  it("is the same in turns", async () => {
+    for (const text of ['{"id":12345678901234567890,"a":1}', '{"a":1}'])
+      expect(JSON.stringify(await parseExactInTurns(text))).toBe(text);
+    await expect(parseExactInTurns("{")).rejects.toThrow(SyntaxError);
   });
 });
 

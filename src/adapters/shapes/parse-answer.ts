@@ -3,6 +3,7 @@ import {
   type JsonLimits,
   maxJsonItems,
   parseExact,
+  parseExactInTurns,
   refuseExcess,
   scanJsonInTurns,
   shortFields,
@@ -64,7 +65,7 @@ export async function parseAnswerInTurns(text: string, exact: boolean): Promise<
     const { items } = await scanJsonInTurns(text, answerLimits);
     await nextTurn();
     // Of very many elements nearly all are probabilities of tokens. To keep long integers would take several times as long.
-    return exact && items <= maxJsonItems ? parseExact(text) : JSON.parse(text);
+    return exact && items <= maxJsonItems ? await parseExactInTurns(text) : JSON.parse(text);
   } catch (error) {
     throw notUsable(error);
   }

@@ -11,6 +11,7 @@ import {
   type JsonScan,
   maxJsonItems,
   parseExact,
+  parseExactInTurns,
   type ScannedJson,
   scanJson,
   scanJsonInTurns,
@@ -165,19 +166,19 @@ const embeddingLimits: JsonLimits = {
  */
 export function parseCall(text: string, operation: Operation): ScannedJson | Promise<ScannedJson> {
   const limits = operation === "embeddings" ? embeddingLimits : callLimits;
-  return text.length > largeText ? parseLarge(text, limits) : scannedCall(text, scanJson(text, limits));
-}
-
-function scannedCall(text: string, scan: JsonScan): ScannedJson {
+  if (text.length > largeText) return parseLarge(text, limits);
+  const scan = scanJson(text, limits);
   refuseOtherCase(scan);
   return { text, scan, body: parse(text, parseExact) };
 }
 
 /** Scans and parses JSON text in turns of their own, and returns in another one. */
 async function parseLarge(text: string, limits: JsonLimits): Promise<ScannedJson> {
-  const parsed = scannedCall(text, await scanned(text, limits));
+  const scan = await scanned(text, limits);
+  refuseOtherCase(scan);
+  const body = objectOf(await parseExactInTurns(text).catch(refuseNoJson));
   await nextTurn();
-  return parsed;
+  return { text, scan, body };
 }
 
 /** Scans JSON text; a large one in several turns of the event loop, and the next turn has begun when it returns. */
@@ -194,9 +195,17 @@ function parse(text: string, parser: (text: string) => unknown): Record<string, 
   try {
     value = parser(text);
   } catch (error) {
-    // The message of the engine quotes the body, which may have a secret.
-    throw new AppError("invalid_request", "the body is not valid JSON", { cause: (error as Error).name });
+    refuseNoJson(error as Error);
   }
+  return objectOf(value);
+}
+
+/** The message of the engine quotes the body, which may have a secret. */
+function refuseNoJson({ name }: Error): never {
+  throw new AppError("invalid_request", "the body is not valid JSON", { cause: name });
+}
+
+function objectOf(value: unknown): Record<string, unknown> {
   if (!isObject(value)) throw new AppError("invalid_request", "the body must be a JSON object");
   return value;
 }
