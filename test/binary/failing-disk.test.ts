@@ -1,60 +1,53 @@
-import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { freshFolder, send, startBinary } from "../support/binary.ts";
+import { diskPath, fillUp, refusalOf, serverOnDisk } from "../support/disk.ts";
 
 /**
- * Mounts an image with ext4 on the home. The image is in memory, has holes, and its `$MEDIUM` has room for a part of it,
- * so that the disk can be made to fail.
+ * Mounts an image with ext4 on the home. The image is in memory and has holes, so that the disk can be made to fail.
+ *
+ * @param options of the mount: with `sync` a write fails at once, otherwise later, when the kernel writes it
+ * @param room megabytes of the medium, which is full when they are fewer than the 64 of the image
  */
-const mounts = `set -e
-  mount -t tmpfs -o size=24m none /mnt
+const mount = (options: string, room: number) => `set -e
+  mount -t tmpfs -o size=${room}m none /mnt
   truncate -s 64M /mnt/image
   mkfs.ext4 -q -O ^has_journal -E nodiscard /mnt/image
-  mount -o loop,errors=remount-ro /mnt/image "$HOME"
-  findmnt -no SOURCE "$HOME" > /mnt/device
-  exec "$@"`;
+  mount -o loop,${options} /mnt/image "$HOME"
+  findmnt -no SOURCE "$HOME" > /mnt/device`;
 
-const probe = Bun.spawnSync(["unshare", "-m", "sh", "-c", mounts, "sh", "true"], {
-  env: { PATH: `${process.env["PATH"]}:/usr/sbin:/sbin`, HOME: "/media" },
-});
-
-/** A server whose home is a disk of its own, seen from outside of its mounts. */
-async function serverOnDisk() {
-  const home = freshFolder();
-  const server = await startBinary({ home, cwd: "/", before: ["unshare", "-m", "sh", "-c", mounts, "sh"] });
-  const inside = (path: string) => `/proc/${server.pid}/root${path}`;
+/** A server on such a disk. */
+async function serverOnFailingDisk(options = "errors=remount-ro", room = 24) {
+  const disk = await serverOnDisk({ mount: mount(options, room) });
+  const { server, home, inside } = disk;
   const device = readFileSync(inside("/mnt/device"), "utf8").trim();
-  const admin = (method: string, path: string, body?: unknown) =>
-    send("http://localhost", inside(server.socketPath), method, path, { body });
   return {
-    server,
-    admin,
+    ...disk,
     /** Lets the file system find an error in itself, upon which the kernel makes it read-only. */
     makeReadOnly: () => writeFileSync(`/sys/fs/ext4/${device.replace("/dev/", "")}/trigger_fs_error`, "1"),
     /** Takes the room that the medium has left. What is written to the disk from then on fails. */
-    breakMedium() {
-      try {
-        for (;;) writeFileSync(inside("/mnt/ballast"), Buffer.alloc(65_536), { flag: "a" });
-      } catch {}
-    },
+    breakMedium: () => fillUp(inside("/mnt/ballast")),
     mendMedium: () => rmSync(inside("/mnt/ballast")),
-    /** Resolves with the reasons for which the server is not ready. */
-    unready: () =>
-      vi.waitFor(
-        async () => {
-          const { status, text } = await server.call("GET", "/readyz");
-          expect(status).toBe(503);
-          return text;
-        },
-        { timeout: 20_000, interval: 100 },
-      ),
+    /** Cuts the device off behind its first block, so that it reports errors. Returns what makes it whole again. */
+    cutOff() {
+      const image = inside("/mnt/image");
+      const whole = readFileSync(image);
+      const resize = () => execFileSync("losetup", ["-c", device], { env: { PATH: diskPath } });
+      truncateSync(image, 4096);
+      resize();
+      return () => {
+        writeFileSync(image, whole);
+        resize();
+      };
+    },
     /** Kills the server, and starts another one on what is on its disk. Returns the names of its groups. */
     async groupsAfterCrash(): Promise<string[]> {
       const copy = freshFolder();
       cpSync(join(inside(home), ".mcpctl"), join(copy, ".mcpctl"), {
         recursive: true,
-        filter: (path) => !path.endsWith(".sock"),
+        filter: (path) => !/\.(sock|disk-probe\d*)$/.test(path),
       });
       server.kill("SIGKILL");
       await server.ended;
@@ -67,10 +60,16 @@ async function serverOnDisk() {
   };
 }
 
-describe.runIf(probe.success)("a server whose disk fails", () => {
+const refusal = refusalOf({ mount: mount("errors=remount-ro", 24) });
+
+describe("a server whose disk fails", () => {
+  beforeEach(({ skip }) =>
+    skip(refusal !== undefined, `this machine mounts no disk of one's own: ${refusal}`),
+  );
+
   // Failure mode 175
   it("refuses writes while the disk is read-only, says so, answers reads, and has kept what it acknowledged", async () => {
-    const { server, admin, makeReadOnly, unready, groupsAfterCrash } = await serverOnDisk();
+    const { server, admin, makeReadOnly, unready, groupsAfterCrash } = await serverOnFailingDisk();
     expect((await admin("POST", "/api/v1/groups", { name: "before" })).status).toBe(201);
     makeReadOnly();
     const reason = "the disk of the database is read-only: nothing was written";
@@ -90,7 +89,7 @@ describe.runIf(probe.success)("a server whose disk fails", () => {
 
   // Failure mode 176
   it("is not ready until it is restarted when the disk has not kept what it took", async () => {
-    const { server, admin, breakMedium, mendMedium, unready, groupsAfterCrash } = await serverOnDisk();
+    const { server, admin, breakMedium, mendMedium, unready, groupsAfterCrash } = await serverOnFailingDisk();
     breakMedium();
     const done: string[] = [];
     // As many as make a checkpoint worth its cost.
@@ -106,5 +105,27 @@ describe.runIf(probe.success)("a server whose disk fails", () => {
     expect((await admin("POST", "/api/v1/groups", { name: "later" })).status).toBe(201);
     expect((await server.call("GET", "/readyz")).status).toBe(503);
     expect(await groupsAfterCrash()).toEqual([...done, "later"]);
+  });
+
+  // Failure mode 195
+  it("refuses writes while the disk reports errors, answers reads, and recovers", async () => {
+    const { server, admin, cutOff, unready, ready, groupsAfterCrash } = await serverOnFailingDisk(
+      "sync,errors=continue",
+      80,
+    );
+    expect((await admin("POST", "/api/v1/groups", { name: "before" })).status).toBe(201);
+    const mend = cutOff();
+    const refused = await admin("POST", "/api/v1/groups", { name: "refused" });
+
+    const reason = "the disk of the database reports errors: nothing was written";
+    expect(refused).toMatchObject({ status: 503, body: { code: "unavailable", error: reason } });
+    const shown = (await admin("GET", "/api/v1/groups")).body;
+    expect(shown.map(({ name }: { name: string }) => name)).toEqual(["before"]);
+    expect(await unready()).toBe(`${reason}\n`);
+    expect((await admin("POST", "/api/v1/groups", { name: "refused" })).status).toBe(503);
+    mend();
+    await ready();
+    expect((await admin("POST", "/api/v1/groups", { name: "later" })).status).toBe(201);
+    expect(await groupsAfterCrash()).toEqual(["before", "later"]);
   });
 });

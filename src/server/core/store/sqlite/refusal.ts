@@ -3,13 +3,11 @@ import { DrizzleError } from "drizzle-orm";
 import { StoreError, type Write } from "../types.ts";
 
 /** Extended result codes of a full disk; they depend on the file that had to grow (sqlite.org/rescode.html). */
-const full = /^SQLITE_(FULL|IOERR_WRITE|IOERR_SHMSIZE)/;
+const full = /^SQLITE_(FULL|IOERR_SHMSIZE)/;
 const passing = /^SQLITE_(BUSY|LOCKED|IOERR|CANTOPEN|READONLY|PROTOCOL|NOMEM|CORRUPT|NOTADB)/;
 
 /** The reasons of failures in words for callers, by the beginning of the code. */
 const reasons = {
-  // A disk quota, a broken disk and a file system that the kernel has made read-only look the same to SQLite.
-  SQLITE_IOERR_WRITE: "the disk is full, over its quota, read-only or broken: nothing was written",
   SQLITE_IOERR: "the disk of the database reports errors",
   SQLITE_READONLY: "the file of the database is read-only",
   SQLITE_CORRUPT: "the database is damaged",

@@ -12,7 +12,7 @@ import { assertStorable } from "../storable.ts";
 import { type Contents, type Store, StoreError, type Write } from "../types.ts";
 import { usageWhere } from "../usage.ts";
 import { checkpointWhenIdle } from "./checkpoints.ts";
-import { diskFault } from "./disk-fault.ts";
+import { diskFault, failedWrite } from "./disk-fault.ts";
 import { linkQueries } from "./links.ts";
 import { lockRetry } from "./lock-retry.ts";
 import { networkShare } from "./network-share.ts";
@@ -100,7 +100,7 @@ export function openSqlite(
 
   /** Returns the error to throw for an error, and tells the log about a file that cannot be used. */
   function failure(error: unknown): unknown {
-    const disk = isFailedWrite(error) ? diskFault(dirname(path), error) : undefined;
+    const disk = isFailedWrite(error) ? failedWrite(dirname(path), error) : undefined;
     const refused = disk ?? refusal(error);
     if (refused instanceof StoreError && refused.reason !== undefined) {
       const cause = refused.cause instanceof Error ? ` (${refused.cause.message})` : "";
@@ -162,7 +162,8 @@ export function openSqlite(
       if (write.op === "audit") insertAudit(write.event);
       else record(apply(db, write));
     } catch (error) {
-      throw refusal(error, write.op);
+      // The reason of a failed write is looked for after the transaction.
+      throw isFailedWrite(error) ? error : refusal(error, write.op);
     }
   }
 

@@ -1,6 +1,10 @@
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { expect, it } from "vitest";
-import { diskFault, storeErrorOfDisk } from "../../../../../src/server/core/store/sqlite/disk-fault.ts";
+import {
+  diskFault,
+  failedWrite,
+  storeErrorOfDisk,
+} from "../../../../../src/server/core/store/sqlite/disk-fault.ts";
 import { storeFailure } from "../../../../../src/server/core/store/store-failure.ts";
 import { temporaryFolder } from "../../../../support/temporary-folder.ts";
 
@@ -34,4 +38,14 @@ it("a look at a disk that takes files leaves none behind", () => {
   expect(diskFault(folder)).toBeUndefined();
   expect(readdirSync(folder)).toEqual([]);
   expect(diskFault(`${folder}/missing`)).toBeUndefined();
+});
+
+it("a failed write is a fault of the disk also where it takes another file, or fails in a way of its own (failure mode 195)", () => {
+  const folder = temporaryFolder();
+  const cause = new Error("disk I/O error");
+  const reason = "the disk of the database reports errors: nothing was written";
+  expect(failedWrite(folder, cause)).toMatchObject({ refusal: "unavailable", reason, cause });
+  // A name under which no file can be written: EISDIR.
+  mkdirSync(`${folder}/.disk-probe`);
+  expect(diskFault(folder)).toMatchObject({ refusal: "unavailable", reason });
 });
