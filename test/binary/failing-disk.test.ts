@@ -123,6 +123,7 @@ describe("a server whose disk fails", () => {
     expect(shown.map(({ name }: { name: string }) => name)).toEqual(["before"]);
     expect(await unready()).toBe(`${reason}\n`);
     expect((await admin("POST", "/api/v1/groups", { name: "refused" })).status).toBe(503);
+    expect((await server.call("GET", "/healthz")).status).toBe(200);
     mend();
     await ready();
     expect((await admin("POST", "/api/v1/groups", { name: "later" })).status).toBe(201);
