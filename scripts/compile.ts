@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { version } from "../package.json";
+import { packageManager, version } from "../package.json";
 
 /** The root of the repository. */
 export const root = join(import.meta.dir, "..");
@@ -16,9 +16,17 @@ interface Compilation {
   runtime?: string;
 }
 
+/** Throws if this Bun is another version than the one that mcpctl is built with. */
+export function assertBun(): void {
+  if (`bun@${Bun.version}` !== packageManager)
+    throw new Error(
+      `mcpctl is built with ${packageManager}, and this is bun@${Bun.version}: npx -y ${packageManager} run up`,
+    );
+}
+
 /**
  * Compiles mcpctl into one file. The same commit gives the same bytes, in whatever folder and at whatever time: the date
- * in it is that of the commit, and Bun writes no path of the build machine into it.
+ * in it is that of the commit, and Bun writes no path of the build machine into it but the name of the file.
  */
 export async function compile({ platform, target, outfile, runtime }: Compilation): Promise<void> {
   const { commit, date } = head();

@@ -21,7 +21,8 @@ export const completion = defineVerb({
 
 // Each passes the words up to the cursor to `mcpctl __complete`, which prints one candidate on each line. `--` comes
 // first, so that typed flags are words. Nothing that the user has typed is evaluated.
-const scripts = {
+/** The completion script of each shell. */
+export const scripts = {
   bash: `# mcpctl completion for bash
 _mcpctl() {
   local current="\${COMP_WORDS[COMP_CWORD]}" candidate

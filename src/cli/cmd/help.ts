@@ -4,7 +4,8 @@ import { type Commands, type CommandVerb, defineVerb } from "../core/command.ts"
 import { globalArgs } from "../core/globals.ts";
 import { flagLines, rootHelp, verbHelp } from "../core/help.ts";
 
-const topics: Record<string, () => string> = {
+/** Texts that are about no verb. */
+export const topics: Record<string, () => string> = {
   flags: () => ["Every verb takes these flags, before or after it:", "", ...flagLines(globalArgs)].join("\n"),
   environment: () => `Environment variables:
 

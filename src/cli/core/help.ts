@@ -41,8 +41,8 @@ export function verbHelp(path: string, verb: CommandVerb, args: Args): string {
   return `${blocks.join("\n\n")}\n`;
 }
 
-/** `Usage:  mcpctl get KIND [NAME...] [flags]` */
-function usageLine(path: string, verb: CommandVerb, args: Args): string {
+/** Returns the line `Usage:  mcpctl get KIND [NAME...] [flags]`. */
+export function usageLine(path: string, verb: CommandVerb, args: Args): string {
   if (verb.meta.usage !== undefined) return `Usage:  mcpctl ${path} ${verb.meta.usage}`.trimEnd();
   if (verb.verbs) return `Usage:  mcpctl ${path} ${verb.act ? "[VERB]" : "VERB"} [flags]`;
   const words = Object.entries(args).flatMap(([name, arg]) => {
@@ -56,10 +56,11 @@ function usageLine(path: string, verb: CommandVerb, args: Args): string {
 /** Flags as aligned lines: `  -w, --watch          Follow changes`. */
 export function flagLines(args: Args): string[] {
   const shown = Object.entries(args).filter(([, arg]) => !arg.hidden);
-  return columns(shown.map(([name, arg]) => [flagText(name, arg), description(arg)]));
+  return columns(shown.map(([name, arg]) => [flagText(name, arg), flagDescription(arg)]));
 }
 
-function flagText(name: string, arg: Arg): string {
+/** Returns a flag as it is typed: `-o, --output FORMAT`. */
+export function flagText(name: string, arg: Arg): string {
   const short = [name, ...aliasesOf(arg)].find((word) => word.length === 1);
   const long = [name, ...aliasesOf(arg)].find((word) => word.length > 1);
   const flag = `${short === undefined ? "   " : `-${short}`}${long === undefined ? "" : `${short === undefined ? " " : ", "}--${long}`}`;
@@ -67,7 +68,8 @@ function flagText(name: string, arg: Arg): string {
   return `${flag} ${arg.options?.join("|") ?? arg.valueHint ?? "VALUE"}`;
 }
 
-function description(arg: Arg): string {
+/** Returns the description of a flag, with its default. */
+export function flagDescription(arg: Arg): string {
   const notes = [
     arg.multiple && "repeatable",
     arg.required === true && "required",

@@ -1,0 +1,93 @@
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { version } from "../../package.json";
+import { compile, head } from "../compile.ts";
+import { archive, companions } from "./archive.ts";
+import { writeChecksums } from "./checksums.ts";
+import { dependencies, thirdPartyLicences } from "./dependencies.ts";
+import { buildNfpm, type Format, formats, makePackage } from "./packages.ts";
+import { platforms as allPlatforms, type Platform, programOn } from "./platforms.ts";
+import { fetchRuntimes, runtimeOf } from "./runtimes.ts";
+import { billOfMaterials } from "./sbom.ts";
+import type { Member } from "./tar.ts";
+
+/** Options of a release. */
+export interface ReleaseOptions {
+  platforms: readonly Platform[];
+  /** The folder on the web where the files will be. */
+  url: string | undefined;
+  /** A folder with packages of the C library for the image, where the package manager has others. */
+  libc: string | undefined;
+}
+
+/** Makes the release of the current commit in a folder, which is emptied first. */
+export async function makeRelease(folder: string, options: ReleaseOptions): Promise<void> {
+  const { commit, date } = head();
+  const edition = { version, date };
+  const work = mkdtempSync(join(tmpdir(), "mcpctl-build-"));
+  try {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    const bundled = dependencies();
+    const others = await companions(edition, thirdPartyLicences(bundled));
+    writeFileSync(
+      join(folder, `mcpctl-${version}.cdx.json`),
+      billOfMaterials(bundled, { version, commit, date }),
+    );
+
+    if (options.platforms.length > 0) fetchRuntimes();
+    for (const platform of options.platforms) {
+      const program = join(work, platform.name, programOn(platform));
+      mkdirSync(join(work, platform.name));
+      await timed(platform.name, async () => {
+        await compile({
+          platform: platform.name,
+          target: platform.target,
+          runtime: runtimeOf(platform),
+          outfile: program,
+        });
+        const { name, bytes } = archive(platform, readFileSync(program), others, edition);
+        writeFileSync(join(folder, name), bytes);
+        copyFileSync(
+          program,
+          join(folder, name.replace(".tar.gz", programOn(platform).slice("mcpctl".length))),
+        );
+      });
+    }
+    await makePackages(folder, work, options, others, edition);
+    writeChecksums(folder);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Makes the packages of the platforms that were compiled. */
+async function makePackages(
+  outFolder: string,
+  work: string,
+  { platforms }: ReleaseOptions,
+  companions: readonly Member[],
+  edition: { version: string; date: Date },
+): Promise<void> {
+  const wanted = Object.entries(formats).flatMap(([format, archs]) =>
+    Object.entries(archs).map(([name, arch]) => ({ format: format as Format, name, arch })),
+  );
+  const possible = wanted.filter(({ name }) => platforms.some((platform) => platform.name === name));
+  if (possible.length === 0) return;
+  const nfpm = join(work, "nfpm");
+  await timed("nfpm", async () => buildNfpm(nfpm));
+  for (const { format, name, arch } of possible)
+    await timed(`${format} for ${arch}`, async () => {
+      const own = mkdtempSync(join(work, "package-"));
+      const platform = allPlatforms.find((one) => one.name === name)!;
+      const program = join(work, name, programOn(platform));
+      makePackage({ format, arch, program, companions, edition, nfpm, work: own, outFolder });
+    });
+}
+
+async function timed(what: string, act: () => Promise<void>): Promise<void> {
+  const started = performance.now();
+  await act();
+  console.log(`${what} in ${Math.round((performance.now() - started) / 1000)} s`);
+}
