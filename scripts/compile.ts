@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { packageManager, version } from "../package.json";
 
 /** The root of the repository. */
-export const root = join(import.meta.dir, "..");
+export const root = join(import.meta.dirname, "..");
 
 /** Options of `compile`. */
 interface Compilation {
