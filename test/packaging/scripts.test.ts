@@ -30,7 +30,7 @@ describe("the scripts of the packages", () => {
   it("delete data only when the package is purged", () => {
     for (const script of scripts.filter((name) => name !== "after-remove.sh"))
       expect(read(`package/${script}`)).not.toMatch(/\brm\b/);
-    const outside = read("package/after-remove.sh").replace(/if \[ "\$1" = purge \]; then[^]*?\nfi\n/, "");
+    const outside = read("package/after-remove.sh").replace(/if \[ "\$1" = purge \]; then[\s\S]*?\nfi\n/, "");
     expect(outside).not.toMatch(/\brm\b|userdel/);
   });
 });
