@@ -119,7 +119,7 @@ export const commands: Commands = {
   },
   rotate: {
     group: "Change",
-    summary: "Replace the token of a secret backend, or the master key",
+    summary: "Replace a token, the token of a secret backend, or the master key",
     load: async () => (await import("./cli/cmd/rotate.ts")).rotate,
   },
   login: {
@@ -131,6 +131,16 @@ export const commands: Commands = {
     group: "Access",
     summary: "End the session of login",
     load: async () => (await import("./cli/cmd/logout.ts")).logout,
+  },
+  grant: {
+    group: "Access",
+    summary: "Give a user, a group or a token a right",
+    load: async () => (await import("./cli/cmd/grant.ts")).grant,
+  },
+  revoke: {
+    group: "Access",
+    summary: "Take a right from a user, a group or a token",
+    load: async () => (await import("./cli/cmd/revoke.ts")).revoke,
   },
   admit: {
     group: "Access",
@@ -169,7 +179,7 @@ export const commands: Commands = {
   },
   auth: {
     group: "Access",
-    summary: "Ask what you may do",
+    summary: "Ask what you or a user may do",
     load: async () => (await import("./cli/cmd/auth.ts")).auth,
   },
   config: {

@@ -49,6 +49,7 @@ export const agent = defineKind({
     }),
     owner: Owner,
   }),
+  callerFields: ["description", "visibility", "origin", "status"],
   volatile: ["status"],
   references: (agent) => [
     { path: "/llm", kind: "llm", name: agent.llm, onDelete: "restrict" },

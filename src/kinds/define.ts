@@ -116,6 +116,11 @@ export interface Kind<
   openBuiltIns?: true;
   /** The number of rows that one user can own, unless the server or the user has another bound. Default: 500. */
   quota: number;
+  /**
+   * The fields that those see who may run a row and not view it: the names of these rows are in the list of models
+   * anyway. Default: they see no such row.
+   */
+  callerFields?: readonly string[];
   /** Rows are public or private, and others cannot see a private one. Such a kind has the field `visibility`. */
   visible: boolean;
   /** The references of a row to other rows. Default: none. */

@@ -94,6 +94,17 @@ export const llm = defineKind({
     }),
     owner: Owner,
   }),
+  callerFields: [
+    "type",
+    "tier",
+    "description",
+    "poolName",
+    "aliases",
+    "capabilities",
+    "visibility",
+    "origin",
+    "status",
+  ],
   immutable: ["type"],
   volatile: ["lastSeenAt", "learnedQuirks"],
   references: (llm) =>

@@ -43,3 +43,15 @@ export const identityAnswer = answerShape(IdentityAnswer);
 export const loginAnswer = answerShape(Type.Object({ token: Bearer }));
 export const impersonationAnswer = answerShape(Type.Object({ token: Bearer }));
 export const permissionAnswer = answerShape(Type.Object({ allowed: Type.Boolean() }));
+
+const some = Type.Optional(Words);
+const HeldRule = Type.Object({
+  holder: Words,
+  via: Words,
+  binding: Type.Union([Words, Type.Null()]),
+  grant: Type.Object({ role: Words, resource: some, name: some, action: some }),
+  isStale: Type.Boolean(),
+});
+/** A rule of `GET /api/v1/auth/rights`: a grant, and the reason why it holds. */
+export type HeldRule = Static<typeof HeldRule>;
+export const rightsAnswer = answerShape(Type.Array(HeldRule));

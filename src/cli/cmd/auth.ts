@@ -1,59 +1,94 @@
 import { AppError } from "../../errors.ts";
-import { actions, roles } from "../../kinds/grants.ts";
+import { actions, grantable, roles } from "../../kinds/grants.ts";
 import { findKind } from "../../kinds/index.ts";
 import { didYouMean } from "../../kinds/names.ts";
 import { jsonText } from "../../wire/text.ts";
-import { permissionAnswer } from "../client/account-answers.ts";
+import { permissionAnswer, rightsAnswer } from "../client/account-answers.ts";
 import { defineGroup, defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
 import { parseKindName } from "../kinds/kind-name.ts";
+import { resolveKind } from "../kinds/resolve-kind.ts";
 import { wantsJson } from "../output/format.ts";
+import { rulesTable } from "./auth/rules.ts";
 
 const canI = defineVerb({
   meta: {
     name: "can-i",
-    description: "Ask if you may do something",
+    description: "Ask if you may do something, or list all that you may do",
     about: `Prints yes or no, and exits with 0 or 1. VERB is one of: ${roles.join(", ")}. RESOURCE is a kind in the
-      plural, audit, metrics, or, after run, an operation: ${actions.join(", ")}.`,
-    usage: "VERB RESOURCE[/NAME] [flags]",
+      plural, audit, metrics, or, after run, an operation: ${actions.join(", ")}.
+
+      --list prints every right with the rule that gives it, --as asks about another user: for those who may view users and
+      rbac. A token may do what both its own rules and those of its user allow. Besides its rules, a user may always view
+      and delete its own tokens, and view, run and delete what its workstation publishes.`,
+    usage: "VERB RESOURCE[/NAME] [--as USER] | --list [--as USER]",
     examples: [
       ["mcpctl auth can-i run llms/claude", "Ask if you may call an llm"],
       ["mcpctl auth can-i create secrets", "Ask if you may create secrets"],
       ["mcpctl auth can-i run backup", "Ask for an operation"],
+      ["mcpctl auth can-i --list --as alice", "List what alice may do, and why"],
     ],
   },
   args: {
-    verb: { type: "positional", options: [...roles] },
-    resource: { type: "positional", valueHint: "RESOURCE[/NAME]", complete: "kinds" },
+    verb: { type: "positional", required: false, options: [...roles] },
+    resource: { type: "positional", required: false, valueHint: "RESOURCE[/NAME]", complete: "kinds" },
+    list: { type: "boolean", description: "List every right, with the rule that gives it" },
+    as: { type: "string", valueHint: "USER", complete: { kind: "user" }, description: "Ask about this user" },
   },
-  async run(args, context) {
+  async run({ verb, resource, list, as }, context) {
     const json = wantsJson(context.flags.output);
+    if (list) {
+      if (verb !== undefined) throw new AppError("usage", "--list takes no VERB");
+      return listRights(as, json, context);
+    }
+    if (verb === undefined || resource === undefined)
+      throw new AppError("usage", `${verb === undefined ? "VERB" : "RESOURCE"} is missing`, {
+        hint: "write: mcpctl auth can-i VERB RESOURCE, or mcpctl auth can-i --list",
+      });
+    const body = { ...(await question(verb, resource, context)), ...(as !== undefined && { user: as }) };
     const client = await context.client();
-    const { allowed } = await client.call("POST", "/api/v1/auth/can-i", {
-      answer: permissionAnswer,
-      body: question(args.verb, args.resource),
-    });
+    const { allowed } = await client.call("POST", "/api/v1/auth/can-i", { answer: permissionAnswer, body });
     context.terminal.out(json ? jsonText({ allowed }) : `${allowed ? "yes" : "no"}\n`);
     return allowed ? 0 : 1;
   },
 });
 
-function question(verb: string, text: string): Record<string, string> {
+async function listRights(user: string | undefined, json: boolean, context: Context): Promise<number> {
+  const { terminal } = context;
+  const client = await context.client();
+  const rules = await client.call("GET", "/api/v1/auth/rights", { query: { user }, answer: rightsAnswer });
+  if (json) terminal.out(jsonText(rules));
+  else if (rules.length === 0)
+    terminal.err(
+      `No rule gives ${user ?? "you"} any right. An administrator grants some with mcpctl grant.\n`,
+    );
+  else terminal.out(rulesTable(rules, terminal));
+  return 0;
+}
+
+async function question(verb: string, text: string, context: Context): Promise<Record<string, string>> {
   if (verb === "run" && (actions as readonly string[]).includes(text)) return { verb, action: text };
   const { kind: word, name } = parseKindName(text);
   const hint = didYouMean(word, actions);
-  if (verb === "run" && !findKind(word) && hint)
+  const isKnown = findKind(word) || (grantable as readonly string[]).includes(word);
+  if (verb === "run" && !isKnown && hint)
     throw new AppError("usage", `unknown operation "${word}"`, { hint });
-  // The server may have kinds that are unknown here, and audit and metrics are no kinds.
-  return { verb, resource: findKind(word)?.plural ?? word, ...(name !== undefined && { name }) };
+  const resource = isKnown ? (findKind(word)?.plural ?? word) : (await resolveKind(word, context)).plural;
+  return { verb, resource, ...(name !== undefined && { name }) };
 }
 
 export const auth = defineGroup(
   {
     name: "auth",
-    description: "Ask what you may do",
-    about: `Rights are granted with objects of kind rbac, or to a token with --bind. This only asks; it changes
-      nothing.`,
-    examples: [["mcpctl auth can-i run llms/claude", "Ask if you may call an llm"]],
+    description: "Ask what you or a user may do",
+    about: `Rights are granted with mcpctl grant, with objects of kind rbac, or to a token with --bind. This only asks; it
+      changes nothing.`,
+    examples: [
+      ["mcpctl auth can-i run llms/claude", "Ask if you may call an llm"],
+      ["mcpctl auth can-i --list", "List all that you may do, and why"],
+    ],
   },
-  { "can-i": { summary: "Ask if you may do something", load: async () => canI } },
+  {
+    "can-i": { summary: "Ask if you may do something, or list all that you may do", load: async () => canI },
+  },
 );

@@ -7,6 +7,7 @@ import { assertWrite } from "../../kinds/writes.ts";
 import type { ApiClient } from "../client/client.ts";
 import { dryRunQuery } from "../client/dry-run.ts";
 import { defineVerb } from "../core/command.ts";
+import { warn } from "../core/failure.ts";
 import { argsOf } from "../flags/define.ts";
 import { fieldsFrom } from "../flags/fields.ts";
 import { extensionOf } from "../kinds/index.ts";
@@ -92,6 +93,12 @@ export const create = defineVerb({
       return { what: "created", object: objectOfManifest(manifest) };
     });
     warnAbout(kind, object, extension, context.terminal);
+    const { shownOnce, renewal } = extension;
+    if (args.force && !dryRun && shownOnce !== undefined && typeof object[shownOnce] !== "string")
+      warn(
+        context.terminal,
+        `it existed already, and its ${shownOnce} is shown only when it is made; for a new one: ${renewal?.(object)}`,
+      );
     const line = dryRun ? `${kind.kind} '${name}' ${what} (dry run)` : lineOf(kind, object, what);
     context.terminal.out(resultText(format, kind, object, line, extension));
   },
@@ -153,6 +160,20 @@ async function createOrUpdate(
   manifest: Manifest,
   options: CreateOptions,
 ): Promise<{ what: string; object: Resource }> {
-  const { result, object } = await reconcile(client, manifest, options);
+  const { result, object } = await reconcile(client, manifest, options).catch((error: unknown) => {
+    throw isImmutable(error)
+      ? withHint(error, `delete it first: mcpctl delete ${manifest.kind.kind} ${manifest.name}`)
+      : error;
+  });
   return { what: result === "configured" ? "updated" : result, object: object! };
+}
+
+/** True if the server refuses only changes of fields that never change. */
+function isImmutable(error: unknown): error is AppError {
+  if (!(error instanceof AppError) || !error.details || error.details.length === 0) return false;
+  return error.details.every(({ message }) => message === "cannot be changed");
+}
+
+function withHint({ code, message, details, cause }: AppError, hint: string): AppError {
+  return new AppError(code, message, { cause, hint, ...(details && { details }) });
 }

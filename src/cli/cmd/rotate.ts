@@ -2,8 +2,9 @@ import { Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import { findKind, kindOf } from "../../kinds/index.ts";
 import { jsonText } from "../../wire/text.ts";
+import { Bearer } from "../client/account-answers.ts";
 import { fieldsOf, Id, Name, Time, Words } from "../client/answers.ts";
-import { objectPath, withNearestName } from "../client/objects.ts";
+import { objectPath, scopeQuery, withNearestName } from "../client/objects.ts";
 import type { AnswerShape } from "../client/shape.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
@@ -17,39 +18,69 @@ import { progressOn } from "../terminal/progress.ts";
 export const rotate = defineVerb({
   meta: {
     name: "rotate",
-    description: "Replace the token of a secret backend, or the master key",
-    about: `With "rotate secretbackend" the server makes itself a new token at the backend, tries it, and revokes the old one.
+    description: "Replace the bearer of a token, the token of a secret backend, or the master key",
+    about: `"rotate token" gives a token a new bearer, which is printed this once. The old one is no longer accepted, and
+      streams that were opened with it end; rights, limits and history stay. Users rotate their own tokens.
+
+      With "rotate secretbackend" the server makes itself a new token at the backend, tries it, and revokes the old one.
       "rotate master-key" makes a new master key and encrypts the data keys of sealed secrets with it; the secrets
       themselves do not change. A rotation of the master key that was interrupted is finished by running it again.
-      Both need the operation rotate-secretbackend.`,
-    usage: "(secretbackend NAME | master-key) [flags]",
+      These two need the operation rotate-secretbackend.`,
+    usage: "(token NAME | secretbackend NAME | master-key) [flags]",
     examples: [
+      ["mcpctl rotate token laptop", "Replace a bearer that others may have seen"],
       ["mcpctl rotate secretbackend bao", "Replace the token with which the server logs in to the backend"],
       ["mcpctl rotate master-key", "Replace the master key of sealed secrets"],
     ],
   },
   args: {
-    what: { type: "positional", required: false, complete: ["secretbackend", "master-key"] },
+    what: { type: "positional", required: false, complete: ["token", "secretbackend", "master-key"] },
     name: { type: "positional", required: false },
   },
   async run({ what = "", name }, context) {
     const json = wantsJson(context.flags.output);
     const words = name === undefined ? [what] : [what, name];
-    const isBackend = findKind(splitKindName(what).kind)?.kind === "secretbackend";
-    if (what !== "master-key" && !isBackend)
+    const rotateNamed = rotations[findKind(splitKindName(what).kind)?.kind ?? ""];
+    if (what !== "master-key" && !rotateNamed)
       throw new AppError(
         "usage",
-        what === "" ? "secretbackend NAME or master-key is missing" : `"${what}" cannot be rotated`,
+        what === ""
+          ? "token NAME, secretbackend NAME or master-key is missing"
+          : `"${what}" cannot be rotated`,
         {
-          hint: "write: mcpctl rotate secretbackend NAME, or mcpctl rotate master-key",
+          hint: "write: mcpctl rotate token NAME, mcpctl rotate secretbackend NAME, or mcpctl rotate master-key",
         },
       );
-    const target = isBackend ? resolveObject(words) : undefined;
+    const target = rotateNamed ? resolveObject(words) : undefined;
     const [unexpected] = target?.rest ?? words.slice(1);
     if (unexpected !== undefined) throw new AppError("usage", `unexpected argument "${unexpected}"`);
-    await (target ? rotateBackend(target.name, json, context) : rotateMasterKey(json, context));
+    await (target ? rotateNamed!(target.name, json, context) : rotateMasterKey(json, context));
   },
 });
+
+/** Rotates one object of a kind, by the singular name of the kind. */
+const rotations: Readonly<Record<string, (name: string, json: boolean, context: Context) => Promise<void>>> =
+  { secretbackend: rotateBackend, token: rotateBearer };
+
+/** The response of `POST /api/v1/tokens/:name/rotate`. */
+const rotatedToken = fieldsOf({ id: Id, name: Name, token: Bearer });
+
+async function rotateBearer(name: string, json: boolean, context: Context): Promise<void> {
+  const kind = kindOf("token");
+  const client = await context.client();
+  const query = scopeQuery(kind, context);
+  const answer = await client
+    .call("POST", `${objectPath(kind, name)}/rotate`, { query, answer: rotatedToken })
+    .catch(async (error) => {
+      throw await withNearestName(error, kind, name, client);
+    });
+  const { terminal } = context;
+  if (json) return terminal.out(jsonText(answer));
+  terminal.err(
+    `token '${answer.name}' rotated; the old bearer is no longer accepted. The new one, shown this once:\n`,
+  );
+  terminal.out(`${answer.token}\n`);
+}
 
 /** The response of `POST /api/v1/secretbackends/:name/rotate`. */
 const rotatedBackend = fieldsOf({ name: Name, rotatedAt: Time, warning: Type.Optional(Words) });

@@ -44,6 +44,8 @@ export interface KindExtension {
   warnings?(object: Resource): string[];
   /** The field of the answer to a create that the server never shows again. It is printed once, on its own line. */
   shownOnce?: string;
+  /** The command that makes the server show a new value of that field. */
+  renewal?(object: Resource): string;
   /** A manifest's fields as the server will store them, so that what it fills in does not count as a difference. */
   asStored?(live: Fields, fields: Fields): Fields;
   /**

@@ -8,6 +8,7 @@ const extensions: Readonly<Record<string, () => Promise<KindExtension>>> = {
   secretbackend: async () => (await import("./secret-backend.ts")).secretBackend,
   server: async () => (await import("./server.ts")).server,
   token: async () => (await import("./token.ts")).token,
+  user: async () => (await import("./user.ts")).user,
 };
 
 /** The singular names of the kinds that add something. */

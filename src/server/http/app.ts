@@ -34,6 +34,7 @@ import { probeRoutes } from "./routes/probe.ts";
 import { providerSessionRoutes } from "./routes/provider-session.ts";
 import { providerStateRoutes } from "./routes/provider-state.ts";
 import { resourceRoutes } from "./routes/resource.ts";
+import { rightsRoutes } from "./routes/rights.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { threadRoutes } from "./routes/thread.ts";
 import { usageRoutes } from "./routes/usage.ts";
@@ -47,6 +48,7 @@ export function allRoutes(server: Server): Route[] {
     ...systemRoutes(server, () => routes),
     ...auditRoutes(server),
     ...authRoutes(server),
+    ...rightsRoutes(server),
     ...masterKeyRoutes(server),
     ...usageRoutes(server),
     ...priceRoutes(server),

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
-import { decideOnRow } from "../core/access/parts.ts";
+import { decideToShow, isShown } from "../core/access/parts.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { hasSameRights } from "../core/access/principals.ts";
 import type { RowChange } from "../core/catalogue/catalogue.ts";
@@ -113,7 +113,7 @@ function eventOf(
 ): { type: string; object: Resource | { id: string; name: string } } | undefined {
   const { snapshot } = server.catalogue;
   const sees = (row: Row | undefined) =>
-    row && decideOnRow(snapshot, principal, "view", kind, row) === "allow";
+    row && isShown(decideToShow(snapshot, principal, kind, { name: row.name, scope: row.scope, row }));
   const saw = sees(before);
   if (after && sees(after)) {
     const object = server.resources.present(principal, kind, after);

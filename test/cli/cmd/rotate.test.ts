@@ -110,7 +110,7 @@ describe("a usage error of rotate", () => {
   it.each([
     [
       "rotate",
-      "secretbackend NAME or master-key is missing",
+      "token NAME, secretbackend NAME or master-key is missing",
       "mcpctl rotate secretbackend NAME, or mcpctl rotate master-key",
     ],
     [

@@ -91,6 +91,16 @@ export function hostileAnswers(text = hostileText): Record<string, unknown> {
       groups: [text],
       admin: false,
     },
+    "GET /api/v1/auth/rights": [
+      {
+        holder: text,
+        via: text,
+        binding: text,
+        grant: { role: text, resource: text, name: text, [text]: text },
+        isStale: true,
+      },
+    ],
+    "POST /api/v1/tokens/one/rotate": { id: "tok_1", name: "one", token: "mcpctl_pat_x", [text]: text },
     "POST /api/v1/auth/can-i": { allowed: true, [text]: text },
     "POST /api/v1/auth/login": { token: text },
     "POST /api/v1/auth/logout": undefined,

@@ -6,7 +6,7 @@ import { type Decision, decide, isVisible, mayList, type Principal, type Verb } 
 
 type AnyKind = Pick<
   Kind,
-  "kind" | "plural" | "partOf" | "proposes" | "scopedBy" | "orScopedBy" | "references"
+  "kind" | "plural" | "partOf" | "proposes" | "scopedBy" | "orScopedBy" | "references" | "callerFields"
 >;
 
 /** A row by its name and scope, also where there is none. */
@@ -33,7 +33,10 @@ export interface Right {
  * Returns the right that a request about a kind needs: for parts, that on the whole; for proposals, that on them, on what
  * they propose, or to use what they are for.
  */
-export function rightFor({ plural, partOf, proposes, scopedBy }: AnyKind, verb: Verb): Right {
+export function rightFor(kind: AnyKind, verb: Verb): Right {
+  const { plural, partOf, proposes, scopedBy } = kind;
+  if (verb === "view" && kind.callerFields)
+    return { verb, resource: plural, or: [{ verb: "run", resource: plural }] };
   if (proposes !== undefined)
     return {
       verb,
@@ -87,6 +90,27 @@ export function decideOn(
   })
     ? "allow"
     : "hidden";
+}
+
+/**
+ * Decides if a row is shown to a principal, in whole or in part: who may run a row of some kinds sees that it exists, with
+ * the fields for callers (T251).
+ */
+export function decideToShow(
+  snapshot: Snapshot,
+  principal: Principal,
+  kind: AnyKind,
+  named: Named,
+): Decision | "in part" {
+  const decision = decideOn(snapshot, principal, "view", kind, named);
+  if (decision === "allow" || !kind.callerFields) return decision;
+  const asCaller = decideOn(snapshot, principal, "run", kind, named);
+  return asCaller === "allow" ? "in part" : asCaller === "hidden" ? "hidden" : decision;
+}
+
+/** True if a row is shown, in whole or in part. */
+export function isShown(decision: Decision | "in part"): boolean {
+  return decision === "allow" || decision === "in part";
 }
 
 /** Decides an access to an existing row. */

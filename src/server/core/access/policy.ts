@@ -89,6 +89,8 @@ export interface Principal {
   publishes?: ReadonlySet<string>;
   /** The user or token that acts as the user, in an impersonation. It has the rights that both have. */
   impersonator?: Impersonator;
+  /** The SHA-256 of the bearer of a token: a rotation ends what was begun with the old one. */
+  bearer?: string;
 }
 
 /** The user or token that acts as another user. */
@@ -147,7 +149,10 @@ export function decide(
 ): Decision {
   const { policies } = principal;
   const held = policies.every(
-    (policy) => holds(policy, verb, resource, name, row) || publishedBy(principal, policy, verb, row),
+    (policy) =>
+      holds(policy, verb, resource, name, row) ||
+      publishedBy(principal, policy, verb, row) ||
+      ownedBy(principal, policy, verb, resource, row),
   );
   if (!held) {
     if (verb === "view" && row?.owner === null && open.has(resource)) return "allow";
@@ -176,10 +181,11 @@ export function mayRun(principal: Principal, action: Action): boolean {
 export function mayList(principal: Principal, verb: Verb, resource: string): boolean {
   if (verb === "view" && open.has(resource)) return true;
   const publishes = principal.publishes?.has(resource) && ofPublishers.has(verb);
+  const mayOwn = ofEachOwner.has(resource) && ofOwners.has(verb) && principal.userId !== "";
   return principal.policies.every(
     (policy) =>
       policy.everything ||
-      (publishes && !isOwnOfToken(principal, policy)) ||
+      ((publishes || mayOwn) && isOfUser(principal, policy)) ||
       (kindVerbs(policy, resource) & bit[verb]) !== 0 ||
       [...policy.onName].some(
         ([key, held]) => key.startsWith(`${resource}/`) && held.some((h) => h.verbs & bit[verb]),
@@ -253,13 +259,34 @@ function publishedBy(principal: Principal, policy: Policy, verb: Verb, row?: Row
     isVirtual(row) &&
     row.owner === principal.userId &&
     ofPublishers.has(verb) &&
-    !isOwnOfToken(principal, policy)
+    isOfUser(principal, policy)
+  );
+}
+
+/** True for a token and its owner, who may always view and delete it. A token's own policy limits that (T249). */
+function ownedBy(principal: Principal, policy: Policy, verb: Verb, resource: string, row?: Row): boolean {
+  return (
+    row !== undefined &&
+    ofEachOwner.has(resource) &&
+    ofOwners.has(verb) &&
+    row.owner !== null &&
+    row.owner === principal.userId &&
+    isOfUser(principal, policy)
   );
 }
 
 /** The verbs that the owner of a virtual row always holds. */
 const ofPublishers: ReadonlySet<Verb> = new Set(["view", "run", "delete"]);
 
-function isOwnOfToken(principal: Principal, policy: Policy): boolean {
-  return principal.kind === "Token" && principal.policies.indexOf(policy) < principal.policies.length - 1;
+/** Plurals of the kinds whose names each owner has for itself. */
+const ofEachOwner: ReadonlySet<string> = new Set(
+  kinds.filter(({ ownedNames }) => ownedNames).map(({ plural }) => plural),
+);
+/** The verbs that the owner of such a row always holds. */
+const ofOwners: ReadonlySet<Verb> = new Set(["view", "delete"]);
+
+/** True for the policy of the user itself: those of its tokens, and of somebody who acts as it, are others. */
+function isOfUser({ kind, policies }: Principal, policy: Policy): boolean {
+  const own = kind === "Token" ? policies.length - 1 : 0;
+  return policies.indexOf(policy) === own;
 }

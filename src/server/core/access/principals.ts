@@ -60,6 +60,7 @@ export function isStillValid(snapshot: Snapshot, principal: Principal, now: numb
   if (!snapshot.byId.has(principal.userId) || !snapshot.byId.has(principal.id)) return false;
   if (principal.makers?.some((id) => !snapshot.byId.has(id))) return false;
   if (principal.impersonator && !impersonating(snapshot, principal.impersonator, now)) return false;
+  if (principal.bearer !== undefined && snapshot.bearers.get(principal.bearer) !== principal.id) return false;
   return principal.sessionId === undefined || snapshot.sessionIds.has(principal.sessionId);
 }
 
@@ -176,7 +177,8 @@ function ofSession(snapshot: Snapshot, hash: string): Principal | undefined {
 function ofToken(snapshot: Snapshot, hash: string): Principal | undefined {
   const row = snapshot.byId.get(snapshot.bearers.get(hash) ?? "");
   const user = row?.owner ? snapshot.byId.get(row.owner) : undefined;
-  return isOf(token, row) && user ? tokenPrincipal(snapshot, row, user) : undefined;
+  const principal = isOf(token, row) && user ? tokenPrincipal(snapshot, row, user) : undefined;
+  return principal && { ...principal, bearer: hash };
 }
 
 /** Returns undefined if a token that made it no longer exists. */

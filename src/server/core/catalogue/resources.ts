@@ -4,7 +4,7 @@ import type { Kind, Resource, WriteOperation } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { isId } from "../../../kinds/names.ts";
 import { ownFirst } from "../access/own-names.ts";
-import { decideCreate, decideOn, decideOnRow } from "../access/parts.ts";
+import { decideCreate, decideOn, decideOnRow, decideToShow, isShown } from "../access/parts.ts";
 import { type Principal, serverPrincipal, type Verb } from "../access/policy.ts";
 import { ownedBy, reserveSize } from "../access/quotas.ts";
 import { type Caller, changeEvent } from "../caller.ts";
@@ -26,6 +26,8 @@ const attempts = 5;
 export interface WriteOptions {
   /** Check all that a write checks, and write nothing. */
   dryRun?: boolean;
+  /** The user to whom a new row belongs, if not to the caller, who has been found to have all rights of that user. */
+  owner?: Principal | undefined;
 }
 
 /** Reads and writes of resources of every kind, with the rights of a principal. */
@@ -45,7 +47,9 @@ export class Resources {
   list<Name extends string>(principal: Principal, kind: Kind<TObject, Name>): RowOf<Name>[] {
     const { snapshot } = this.#catalogue;
     const { sorted } = snapshot.table(kind.kind);
-    return sorted.filter((row) => decideOnRow(snapshot, principal, "view", kind, row) === "allow");
+    return sorted.filter((row) =>
+      isShown(decideToShow(snapshot, principal, kind, { name: row.name, scope: row.scope, row })),
+    );
   }
 
   /**
@@ -69,10 +73,14 @@ export class Resources {
       : snapshot
           .table(kind.kind)
           .sorted.filter((row) => row.name === idOrName && (scope === undefined || row.scope === scope));
+    const decideAbout = (named: Parameters<typeof decideToShow>[3]) =>
+      verb === "view"
+        ? decideToShow(snapshot, principal, kind, named)
+        : decideOn(snapshot, principal, verb, kind, named);
     const allowed = ownFirst(
       principal,
       kind,
-      rows.filter((row) => decideOnRow(snapshot, principal, verb, kind, row) === "allow"),
+      rows.filter((row) => isShown(decideAbout({ name: row.name, scope: row.scope, row }))),
     );
     if (allowed.length > 1) {
       const isOneScope = allowed.every((row) => row.scope === allowed[0]!.scope);
@@ -84,7 +92,7 @@ export class Resources {
     }
     const row = allowed[0] ?? rows[0];
     const name = row?.name ?? idOrName;
-    const decision = decideOn(snapshot, principal, verb, kind, { name, scope, row });
+    const decision = decideAbout({ name, scope, row });
     if (decision === "forbidden") throw forbidden(verb, kind, idOrName);
     if (decision === "hidden" || !row) throw notFound(kind, idOrName);
     return row;
@@ -108,13 +116,13 @@ export class Resources {
     { principal, requestId }: Caller,
     kind: Kind,
     body: Record<string, unknown>,
-    { dryRun = false }: WriteOptions = {},
+    { dryRun = false, owner = principal }: WriteOptions = {},
   ): Promise<Resource> {
     const { snapshot } = this.#catalogue;
     const decision = decideCreate(snapshot, principal, kind, kind.scopedBy && body[kind.scopedBy]);
     if (decision === "forbidden") throw forbidden("create", kind);
-    const has = ownedBy(snapshot, kind.kind, principal.userId);
-    const release = this.#services.quotas.reserve(snapshot, principal, kind.plural, has);
+    const has = ownedBy(snapshot, kind.kind, owner.userId);
+    const release = this.#services.quotas.reserve(snapshot, owner, kind.plural, has);
     return await this.#retrying(false, async () => {
       const now = this.#services.now();
       const row: Row = {
@@ -122,7 +130,7 @@ export class Resources {
         kind: kind.kind,
         scope: "",
         name: "",
-        owner: principal.userId,
+        owner: owner.userId,
         visibility: null,
         spec: {},
         status: {},
@@ -217,7 +225,7 @@ export class Resources {
       const release = reserveSize(this.#services.quotas, snapshot, principal, [{ before, row }]);
       if (dryRun) {
         release();
-        if (!before && isTaken(snapshot, kind, row)) throw new AppError("name_taken", "the name is taken");
+        if (!before && isTaken(snapshot, kind, row)) throw nameTaken(kind, row.name);
         for (const undo of draft.onRefused) await undo().catch(this.#onError);
         return row;
       }
@@ -232,7 +240,7 @@ export class Resources {
       return row;
     } catch (error) {
       for (const undo of draft.onRefused) await undo().catch(this.#onError);
-      throw error;
+      throw error instanceof StoreError && error.refusal === "taken" ? nameTaken(kind, row.name) : error;
     }
   }
 
@@ -297,6 +305,10 @@ function isTaken(snapshot: Snapshot, { kind, ownedNames }: Kind, { name, scope, 
   return snapshot
     .table(kind)
     .sorted.some((row) => row.name === name && row.scope === scope && row.owner === owner);
+}
+
+function nameTaken({ kind }: Kind, name: string): AppError {
+  return new AppError("name_taken", `${kind} "${name}" exists already`);
 }
 
 /** Returns services that write no values of secrets. */

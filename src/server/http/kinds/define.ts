@@ -1,10 +1,15 @@
 import type { Resource } from "../../../kinds/define.ts";
+import type { Principal } from "../../core/access/policy.ts";
 import type { Row } from "../../core/store/types.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
 /** Behaviour that a kind adds to the routes that every kind has. */
 export interface KindRoutes {
+  /** Query parameters of a create, with their descriptions. */
+  createQuery?: Readonly<Record<string, string>>;
+  /** Returns the user to whom a new object will belong, if not to the caller. Throws AppError if the caller may not. */
+  ownerOf?(server: Server, call: Call): Principal | undefined;
   /** Adds to the response to a create. */
   created?(server: Server, call: Call, object: Resource): Promise<void>;
   /** Adds to the response to a change. */

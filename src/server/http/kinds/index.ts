@@ -6,6 +6,7 @@ import { projectRoutes } from "./project.ts";
 import { promptRequestRoutes } from "./prompt-request.ts";
 import { secretRoutes } from "./secret.ts";
 import { secretBackendRoutes } from "./secret-backend.ts";
+import { tokenRoutes } from "./token.ts";
 
 /** The kinds that add something to their routes, by singular name. */
 export const kindRoutes: Readonly<Record<string, KindRoutes>> = {
@@ -16,6 +17,6 @@ export const kindRoutes: Readonly<Record<string, KindRoutes>> = {
   secret: secretRoutes,
   secretbackend: secretBackendRoutes,
   server: mcpServerRoutes,
-  token: costLimitRoutes,
+  token: tokenRoutes,
   user: costLimitRoutes,
 };

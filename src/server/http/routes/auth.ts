@@ -1,18 +1,8 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
-import { actions } from "../../../kinds/grants.ts";
-import { findKind } from "../../../kinds/index.ts";
 import { token } from "../../../kinds/token.ts";
 import { bearerHash, mintBearer } from "../../core/access/bearer.ts";
-import { decideCreate, decideOn, mayHold, rightFor } from "../../core/access/parts.ts";
-import {
-  decide,
-  isAdministrator,
-  mayRun,
-  nobody,
-  type Principal,
-  type Verb,
-} from "../../core/access/policy.ts";
+import { isAdministrator, nobody, type Principal } from "../../core/access/policy.ts";
 import { impersonating, userPrincipal } from "../../core/access/principals.ts";
 import { eventBy } from "../../core/caller.ts";
 import { newId } from "../../core/ids.ts";
@@ -32,17 +22,7 @@ const NewPassword = Type.Object(
   { additionalProperties: false },
 );
 const Impersonation = Type.Object({ user: Type.String() }, { additionalProperties: false });
-const Question = Type.Object(
-  {
-    verb: Type.String(),
-    resource: Type.Optional(Type.String()),
-    name: Type.Optional(Type.String()),
-    action: Type.Optional(Type.String()),
-  },
-  { additionalProperties: false },
-);
-
-/** Login, logout, and questions about the caller's own identity and rights. */
+/** Login, logout, and the caller's own identity. */
 export function authRoutes(server: Server): Route[] {
   return [
     {
@@ -98,18 +78,6 @@ export function authRoutes(server: Server): Route[] {
           ...(principal.expiresAt !== undefined && {
             expiresAt: new Date(principal.expiresAt).toISOString(),
           }),
-        }),
-    },
-    {
-      method: "POST",
-      path: "/api/v1/auth/can-i",
-      access: "authenticated",
-      summary: "Return whether the bearer has a right",
-      body: Question,
-      response: Type.Object({ allowed: Type.Boolean() }),
-      handle: async (call) =>
-        Response.json({
-          allowed: canI(server, call, await readBody(call, server.deadlines, Question)),
         }),
     },
     {
@@ -256,46 +224,6 @@ async function passwd(server: Server, call: Call): Promise<Response> {
     { op: "audit", event: event(server, call, "passwd", userId, 204) },
   ]);
   return new Response(null, { status: 204 });
-}
-
-const verbs: Readonly<Record<string, Verb>> = {
-  view: "view",
-  get: "view",
-  list: "view",
-  watch: "view",
-  create: "create",
-  update: "update",
-  edit: "update",
-  patch: "update",
-  delete: "delete",
-  run: "run",
-  expose: "expose",
-};
-
-function canI(server: Server, { principal }: Call, question: Record<string, string | undefined>): boolean {
-  const { verb: word = "", resource, name, action } = question;
-  if (action !== undefined) {
-    const known = actions.find((one) => one === action);
-    if (!known) throw new AppError("invalid_request", `unknown action "${action}"`);
-    return word === "run" && mayRun(principal, known);
-  }
-  const verb = Object.hasOwn(verbs, word) ? verbs[word] : undefined;
-  if (!verb)
-    throw new AppError("invalid_request", `unknown verb "${word}"`, {
-      hint: `known: ${Object.keys(verbs).join(", ")}`,
-    });
-  if (resource === undefined) throw new AppError("invalid_request", "resource is required");
-  const kind = findKind(resource);
-  const plural = kind?.plural ?? resource;
-  const { snapshot } = server.catalogue;
-  if (name === undefined) {
-    if (verb === "create" && kind && kind.partOf === undefined)
-      return decideCreate(snapshot, principal, kind, undefined) === "allow";
-    return mayHold(principal, kind ? rightFor(kind, verb) : { verb, resource: plural });
-  }
-  const row = kind && snapshot.table(kind.kind).sorted.find((one) => one.name === name);
-  if (!kind) return decide(principal, verb, plural, name) === "allow";
-  return decideOn(snapshot, principal, verb, kind, { name, scope: undefined, row }) === "allow";
 }
 
 function event(

@@ -80,12 +80,13 @@ function routesOf(server: Server, kind: Kind): Route[] {
       access: rightFor(kind, "create"),
       summary: `Create ${named}`,
       status: 201,
-      query: dryRunQuery,
+      query: { ...dryRunQuery, ...extras.createQuery },
       body: inputSchema(kind),
       response: objectSchema(kind),
       handle: async (call) => {
         const dryRun = flagIn(call.query, "dryRun");
-        const created = await resources.create(call, kind, await body(call), { dryRun });
+        const owner = extras.ownerOf?.(server, call);
+        const created = await resources.create(call, kind, await body(call), { dryRun, owner });
         if (dryRun) return Response.json(created);
         await extras.created?.(server, call, created);
         return Response.json(created, { status: 201 });

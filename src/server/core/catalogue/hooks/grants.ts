@@ -12,7 +12,7 @@ import type { Draft } from "../hooks.ts";
 const words = new Set<string>(grantable);
 
 /** Returns the plural of a resource name, also for kinds of later versions; undefined if there is no such resource. */
-function plural(resource: string): string | undefined {
+export function resourceNamed(resource: string): string | undefined {
   if (resource === "*" || words.has(resource)) return resource;
   const known = findKind(resource)?.plural ?? `${resource}s`;
   return words.has(known) ? known : undefined;
@@ -25,7 +25,7 @@ export function normaliseGrants(given: Record<string, unknown>): Record<string, 
     ...given,
     roleBindings: given["roleBindings"].map((grant) =>
       typeof grant?.resource === "string"
-        ? { ...grant, resource: plural(grant.resource) ?? grant.resource }
+        ? { ...grant, resource: resourceNamed(grant.resource) ?? grant.resource }
         : grant,
     ),
   };

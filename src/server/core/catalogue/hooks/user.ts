@@ -2,11 +2,12 @@ import { AppError } from "../../../../errors.ts";
 import { kindOf } from "../../../../kinds/index.ts";
 import { quotas } from "../../../../kinds/quotas.ts";
 import { unknownField } from "../../../../kinds/validate.ts";
-import { coversPolicy, decide, isVisible, type Verb } from "../../access/policy.ts";
+import { coversPolicy, decide, isVisible, type Principal, type Verb } from "../../access/policy.ts";
 import { adminName, groupsOf, userPolicy } from "../../access/principals.ts";
+import type { Snapshot } from "../../store/snapshot.ts";
 import { isVirtual, type RowOf } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
-import type { Draft, Hooks } from "../hooks.ts";
+import type { Hooks } from "../hooks.ts";
 import { dropAuthorizations, type StoredAuthorization } from "../mcp-authorizations.ts";
 import { checkLimits, checkNewPassword, checkUserStays } from "./limits.ts";
 
@@ -22,7 +23,7 @@ export const userHooks: Hooks<RowOf<"user">> = {
     const password = draft.given["password"];
     if (password === undefined) return;
     if (draft.before && draft.before.id !== draft.principal.userId) {
-      if (!hasAllRightsOf(draft, draft.before)) {
+      if (!hasAllRightsOf(draft.principal, draft.snapshot, draft.before)) {
         throw new AppError("forbidden", "this user has rights that you do not have");
       }
     }
@@ -62,7 +63,7 @@ export const userHooks: Hooks<RowOf<"user">> = {
 };
 
 /** True if the principal has all rights of a user: those of its policy, and those on its private and virtual rows. */
-function hasAllRightsOf({ principal, snapshot }: Draft<RowOf<"user">>, user: Row): boolean {
+export function hasAllRightsOf(principal: Principal, snapshot: Snapshot, user: Row): boolean {
   if (!coversPolicy(principal, userPolicy(snapshot, user))) return false;
   const published: readonly Verb[] = ["view", "run", "delete"];
   return [...snapshot.byId.values()]

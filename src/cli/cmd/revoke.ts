@@ -1,0 +1,87 @@
+import { AppError } from "../../errors.ts";
+import { jsonText } from "../../wire/text.ts";
+import { rightsAnswer } from "../client/account-answers.ts";
+import { isUnexpectedAnswer } from "../client/answer-text.ts";
+import { defineVerb } from "../core/command.ts";
+import type { Context } from "../core/context.ts";
+import { warn } from "../core/failure.ts";
+import { wantsJson } from "../output/format.ts";
+import { ruleSource } from "./auth/rules.ts";
+import { removeGrant } from "./grant/bindings.ts";
+import {
+  grantArgs,
+  grantFrom,
+  grantPhrase,
+  grantUsage,
+  type Subject,
+  subjectNamed,
+  subjectPhrase,
+} from "./grant/target.ts";
+
+/** `mcpctl revoke USER ROLE KIND[/NAME]` */
+export const revoke = defineVerb({
+  meta: {
+    name: "revoke",
+    description: "Take a right from a user, a group or a token",
+    about: `Deletes the rbac objects that give just that right to that user, and takes it out of those that give rights on
+      whole kinds besides. Rules that also give it to others stay as they are; a warning names those by which the user still
+      has it, such as a group.`,
+    usage: grantUsage,
+    examples: [
+      ["mcpctl revoke alice run llms/claude", "Take back what mcpctl grant gave"],
+      ["mcpctl revoke group:friends run llms", "Take it from a group"],
+    ],
+  },
+  args: grantArgs,
+  async run({ user, role, on }, context) {
+    const { terminal } = context;
+    const json = wantsJson(context.flags.output);
+    const subject = subjectNamed(user);
+    const taken = await grantFrom(role, on, context);
+    const { removed, kept } = await removeGrant(await context.client(), subject, taken);
+    const phrase = grantPhrase(taken);
+    const who = subjectPhrase(subject);
+    if (removed.length === 0)
+      throw new AppError("not_found", `no rbac object gives just ${phrase} to ${who}`, {
+        hint:
+          kept.length > 0
+            ? `rbac/${kept[0]} gives it, with more besides: mcpctl edit rbac ${kept[0]}`
+            : subject.kind === "User"
+              ? `to see all rules: mcpctl auth can-i --list --as ${subject.name}`
+              : "to see all rules: mcpctl get rbac",
+      });
+    if (json) terminal.out(jsonText({ subject, grant: taken, removed, kept }));
+    else
+      terminal.out(`${phrase}: revoked from ${who} (${removed.map((name) => `rbac/${name}`).join(", ")})\n`);
+    await warnOfOthers(subject, role, taken, context);
+  },
+});
+
+/** Warns of rules that still give the same right to a user. */
+async function warnOfOthers(
+  subject: Subject,
+  role: string,
+  taken: { resource?: string; name?: string; action?: string },
+  context: Context,
+): Promise<void> {
+  if (subject.kind !== "User") return;
+  const client = await context.client();
+  const query = { user: subject.name };
+  const rules = await client
+    .call("GET", "/api/v1/auth/rights", { query, answer: rightsAnswer })
+    .catch((error: unknown) => {
+      if (isUnexpectedAnswer(error) || !(error instanceof AppError)) throw error;
+      return [];
+    });
+  const still = rules.filter(
+    ({ grant, isStale }) =>
+      !isStale &&
+      grant.role === role &&
+      grant.action === taken.action &&
+      (grant.resource === taken.resource || grant.resource === "*") &&
+      (grant.name === undefined || grant.name === taken.name),
+  );
+  if (still.length === 0) return;
+  const sources = still.map((rule) => `${ruleSource(rule)} (${rule.via})`).join(", ");
+  warn(context.terminal, `${subjectPhrase(subject)} still has it by ${sources}`);
+}
