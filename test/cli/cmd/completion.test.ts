@@ -66,7 +66,7 @@ describe("completion", () => {
     await expectNames(["migrate", "secrets", "--to=b"], { server }, ["--to=bao"]);
     expect(await complete(["migrate", "secrets", "--names", ""], { server })).toEqual([]);
     expect(await complete(["migrate", "secrets", "--k"])).toEqual(["--keep-source"]);
-    expect(await complete(["rotate", ""])).toEqual(["secretbackend", "master-key"]);
+    expect(await complete(["rotate", ""])).toEqual(["token", "secretbackend", "master-key"]);
     await expectNames(["rotate", "secretbackend", ""], { server }, ["default", "bao"]);
     expect(await complete(["rotate", "master-key", ""], { server })).toEqual([]);
     expect(await complete(["create", "secretbackend", "x", "--wi"])).toEqual(["--wizard"]);

@@ -163,7 +163,8 @@ it("HEAD returns the headers of GET without a body", async () => {
 
 it("each kind has its routes, each with its verb on that kind", () => {
   const verbs = { GET: "view", POST: "create", PUT: "update", DELETE: "delete" };
-  for (const { plural, partOf, proposes } of kinds) {
+  for (const { plural, partOf, proposes, callerFields } of kinds) {
+    const asCaller = { or: [{ verb: "run", resource: plural }] };
     const own = routes.filter(
       ({ path }) => path.startsWith(`/api/v1/${plural}`) && /^\/api\/v1\/\w+(\/:idOrName)?$/.test(path),
     );
@@ -179,7 +180,12 @@ it("each kind has its routes, each with its verb on that kind", () => {
     for (const { method, access } of own)
       expect(access).toEqual(
         whole === undefined
-          ? { verb: verbs[method], resource: plural, ...(proposes && { or: expect.any(Array) }) }
+          ? {
+              verb: verbs[method],
+              resource: plural,
+              ...(proposes && { or: expect.any(Array) }),
+              ...(callerFields && method === "GET" && asCaller),
+            }
           : { verb: method === "GET" ? "view" : "update", resource: whole },
       );
   }
