@@ -89,7 +89,12 @@ describe("grant and revoke", () => {
     const before = await bindings(server);
     expect(await run("grant alice run llms", alice.bearer)).toMatchObject({ code: 4, stdout: "" });
     expect(await run("grant alice edit *", alice.bearer)).toMatchObject({ code: 4, stdout: "" });
-    for (const line of ["grant alice run llmz", "grant alice fly llms", "grant alice run bakcup", "grant alice"])
+    for (const line of [
+      "grant alice run llmz",
+      "grant alice fly llms",
+      "grant alice run bakcup",
+      "grant alice",
+    ])
       expect((await run(line)).code, line).toBe(2);
     expect((await run("grant alice run llmz")).stderr).toContain('did you mean "llm"?');
     expect((await run("auth can-i run llmz")).stderr).toContain('did you mean "llm"?');

@@ -94,8 +94,15 @@ describe("a watch", () => {
     const server = await testServer();
     await post(server, "a");
     await post(server, "hidden", { visibility: "private" });
-    const runner = await server.token("runner", [{ role: "run", resource: "llms" }]);
-    expect((await runner.call("GET", `${path}?watch=1`)).status).toBe(403);
+    const creator = await server.token("creator", [{ role: "create", resource: "llms" }]);
+    expect((await creator.call("GET", `${path}?watch=1`)).status).toBe(403);
+    const runner = await server.token("runner", [{ role: "run", resource: "llms", name: "a" }]);
+    const calls = await watchKind(server, runner.bearer, "llms");
+    const shown = (await calls.next())!;
+    expect(shown).toMatchObject({ type: "added", data: { name: "a" } });
+    expect(shown.data).not.toHaveProperty("model");
+    expect(await calls.next()).toMatchObject({ type: "synced" });
+    await calls.leave();
     const bob = await server.user("bob", viewAll);
     const watch = await watchKind(server, bob.bearer, "llms");
     expect(await watch.next()).toMatchObject({ type: "added", data: { name: "a" } });

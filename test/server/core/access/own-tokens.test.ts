@@ -59,7 +59,12 @@ describe("POST /api/v1/tokens/NAME/rotate (T250)", () => {
     const before = await make(alice.call, "laptop", [grant("run", "llms")]);
     const { body, headers } = await must(alice.call("POST", `${tokens}/laptop/rotate`));
     expect(headers.get("cache-control")).toBe("no-store");
-    expect(body).toMatchObject({ id: before.id, name: "laptop", roleBindings: before.roleBindings, version: 2 });
+    expect(body).toMatchObject({
+      id: before.id,
+      name: "laptop",
+      roleBindings: before.roleBindings,
+      version: 2,
+    });
     expect(body.prefix).not.toBe(before.prefix);
     expect([await runs(server, before.token), await runs(server, body.token)]).toEqual([401, 200]);
     const audit = await server.admin("GET", "/api/v1/audit?action=rotate");
@@ -114,7 +119,12 @@ describe("POST /api/v1/tokens?user=NAME (T250)", () => {
   it("makes a token that belongs to that user, with its rights at most, for the administrator", async () => {
     const server = await testServer();
     const alice = await server.user("alice", [grant("run", "llms")]);
-    const made = await make(server.admin, "ci", [grant("run", "llms"), grant("view", "users")], "?user=alice");
+    const made = await make(
+      server.admin,
+      "ci",
+      [grant("run", "llms"), grant("view", "users")],
+      "?user=alice",
+    );
     expect(made.owner).toBe("alice");
     expect(await runs(server, made.token)).toBe(200);
     expect((await server.as(made.token)("GET", "/api/v1/users")).status).toBe(403);
@@ -125,7 +135,10 @@ describe("POST /api/v1/tokens?user=NAME (T250)", () => {
   it.each([
     ["who may create tokens", [grant("create", "tokens")]],
     ["who edits everything", [grant("edit", "*")]],
-    ["who may impersonate and is no administrator", [grant("create", "tokens"), { role: "run", action: "impersonate" }]],
+    [
+      "who may impersonate and is no administrator",
+      [grant("create", "tokens"), { role: "run", action: "impersonate" }],
+    ],
     [
       "whom the other user outranks",
       [grant("view", "*"), grant("create", "tokens"), { role: "run", action: "impersonate" }],

@@ -91,7 +91,11 @@ describe("GET /api/v1/llms with run alone (T251)", () => {
   it("shows what /v1/models shows, without address, key, model and settings", async () => {
     const server = await testServer();
     await must(server.admin("POST", "/api/v1/secrets", { name: "s", data: { k: "v-value" } }));
-    const key = { apiKeyRef: { name: "s", key: "k" }, extraConfig: { note: "own" }, timeouts: { connect: 3 } };
+    const key = {
+      apiKeyRef: { name: "s", key: "k" },
+      extraConfig: { note: "own" },
+      timeouts: { connect: 3 },
+    };
     await must(server.admin("POST", "/api/v1/llms?probe=false", llm("one", { description: "Good", ...key })));
     await must(server.admin("POST", "/api/v1/llms?probe=false", llm("two", key)));
     await must(server.admin("POST", "/api/v1/llms?probe=false", llm("private", { visibility: "private" })));
