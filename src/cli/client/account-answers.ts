@@ -45,7 +45,7 @@ export const impersonationAnswer = answerShape(Type.Object({ token: Bearer }));
 export const permissionAnswer = answerShape(Type.Object({ allowed: Type.Boolean() }));
 
 const some = Type.Optional(Words);
-const HeldRule = Type.Object({
+const RuleAnswer = Type.Object({
   holder: Words,
   via: Words,
   binding: Type.Union([Words, Type.Null()]),
@@ -53,5 +53,5 @@ const HeldRule = Type.Object({
   isStale: Type.Boolean(),
 });
 /** A rule of `GET /api/v1/auth/rights`: a grant, and the reason why it holds. */
-export type HeldRule = Static<typeof HeldRule>;
-export const rightsAnswer = answerShape(Type.Array(HeldRule));
+export type RuleAnswer = Static<typeof RuleAnswer>;
+export const rightsAnswer = answerShape(Type.Array(RuleAnswer));

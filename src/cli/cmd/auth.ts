@@ -9,7 +9,7 @@ import type { Context } from "../core/context.ts";
 import { parseKindName } from "../kinds/kind-name.ts";
 import { resolveKind } from "../kinds/resolve-kind.ts";
 import { wantsJson } from "../output/format.ts";
-import { rulesTable } from "./auth/rules.ts";
+import { rulesTable } from "../output/rules.ts";
 
 const canI = defineVerb({
   meta: {

@@ -6,7 +6,7 @@ import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
 import { wantsJson } from "../output/format.ts";
-import { ruleSource } from "./auth/rules.ts";
+import { ruleSource } from "../output/rules.ts";
 import { removeGrant } from "./grant/bindings.ts";
 import {
   grantArgs,

@@ -6,10 +6,10 @@ import { rightsAnswer } from "../client/account-answers.ts";
 import { isUnexpectedAnswer } from "../client/answer-text.ts";
 import { listOf, Words } from "../client/answers.ts";
 import { answerShape } from "../client/shape.ts";
-import { grantWords, ruleSource } from "../cmd/auth/rules.ts";
 import type { Context } from "../core/context.ts";
 import { age, plain } from "../output/cells.ts";
 import type { DescriptionEntry } from "../output/describe.ts";
+import { grantWords, ruleSource } from "../output/rules.ts";
 import { tableLine, widthsOf } from "../output/table.ts";
 import type { KindExtension } from "./extension.ts";
 

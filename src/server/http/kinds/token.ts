@@ -1,5 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
+import { scopeIn } from "../../../kinds/scopes.ts";
 import { token } from "../../../kinds/token.ts";
 import { bearerHash, bearerPrefix, mintBearer } from "../../core/access/bearer.ts";
 import { decide, type Principal } from "../../core/access/policy.ts";
@@ -28,7 +29,7 @@ export const tokenRoutes: KindRoutes = {
       path: "/api/v1/tokens/:idOrName/rotate",
       access: { verb: "view", resource: token.plural },
       summary: "Give a token a new bearer, which is in the response; the old one is no longer accepted",
-      query: { project: "Scope of the name" },
+      query: { [token.scopedBy!]: "Scope of the name" },
       response: Type.Object({ id: Type.String(), name: Type.String(), token: Type.String() }),
       handle: (call) => rotate(server, call),
     },
@@ -54,7 +55,7 @@ async function rotate(server: Server, call: Call): Promise<Response> {
   const { catalogue, resources, random } = server;
   const { principal } = call;
   for (let attempt = 1; ; attempt++) {
-    const scope = call.query.get("project") ?? undefined;
+    const scope = scopeIn(token, call.query);
     const row = resources.find(principal, "view", token, call.params["idOrName"]!, scope);
     const { snapshot } = catalogue;
     const makers = (makersOf(snapshot, row) ?? []).map(({ id }) => id);
