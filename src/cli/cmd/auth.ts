@@ -6,10 +6,10 @@ import { jsonText } from "../../wire/text.ts";
 import { permissionAnswer, rightsAnswer } from "../client/account-answers.ts";
 import { defineGroup, defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { rulesTable } from "../kinds/held-rules.ts";
 import { parseKindName } from "../kinds/kind-name.ts";
 import { resolveKind } from "../kinds/resolve-kind.ts";
 import { wantsJson } from "../output/format.ts";
-import { rulesTable } from "../output/rules.ts";
 
 const canI = defineVerb({
   meta: {

@@ -5,8 +5,8 @@ import { isUnexpectedAnswer } from "../client/answer-text.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
+import { ruleSource } from "../kinds/held-rules.ts";
 import { wantsJson } from "../output/format.ts";
-import { ruleSource } from "../output/rules.ts";
 import { removeGrant } from "./grant/bindings.ts";
 import {
   grantArgs,

@@ -9,9 +9,9 @@ import { answerShape } from "../client/shape.ts";
 import type { Context } from "../core/context.ts";
 import { age, plain } from "../output/cells.ts";
 import type { DescriptionEntry } from "../output/describe.ts";
-import { grantWords, ruleSource } from "../output/rules.ts";
 import { tableLine, widthsOf } from "../output/table.ts";
 import type { KindExtension } from "./extension.ts";
+import { grantWords, ruleSource } from "./held-rules.ts";
 
 export const user: KindExtension = {
   /** What the user may do, its tokens and its use of this month, as far as the reader may see them. */

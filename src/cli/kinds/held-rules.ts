@@ -1,6 +1,6 @@
 import type { RuleAnswer } from "../client/account-answers.ts";
+import { table } from "../output/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import { table } from "./table.ts";
 
 /** The grant of a rule in words: the role, then what it is for. */
 export function grantWords({
