@@ -1,6 +1,7 @@
 import type { ErrorMeaning } from "../errors.ts";
 import type { ResponsesEvent } from "../wire/dialects/responses.ts";
 import { isObject, parsedObject } from "../wire/json.ts";
+import type { SseEvent } from "../wire/sse.ts";
 import { oneLine } from "../wire/text.ts";
 import { meaningOf } from "./error-meaning.ts";
 import { faultWords } from "./fault-words.ts";
@@ -50,6 +51,9 @@ const statusOfMeaning: Readonly<Partial<Record<ErrorMeaning["is"], number>>> = {
   quota: 429,
 };
 
+/** Words of an error without a status that is over after a while. */
+const limitsRate = /\brate.?limit|\btoo many requests\b/i;
+
 const longestMessage = 1_000;
 /** An error body beyond this, in characters, is not parsed. */
 const largestBody = 256 * 1024;
@@ -88,7 +92,7 @@ export function faultOf(payload: unknown, httpStatus?: number): StreamFault | un
   const error = isInside ? (outer.error as Record<string, unknown>) : outer;
   const message = faultWords(error) ?? faultWords(outer);
   if (message === undefined && error === outer) return undefined;
-  const type = text(error.type) ?? text(error.code) ?? text(error.status);
+  const type = [error.type, error.code, error.status].map(text).find((name) => name && !/^\d+$/.test(name));
   return meant(message, type, error, httpStatus);
 }
 
@@ -105,7 +109,8 @@ function meant(
   const ownStatus = named >= 400 && named <= 599 ? named : coded;
   const message = oneLine(words, longestMessage);
   const meaning = meaningOf({ status: httpStatus ?? ownStatus, message: words, type, fields });
-  const status = ownStatus ?? (meaning && statusOfMeaning[meaning.is]);
+  const ofWords = httpStatus === undefined && limitsRate.test(message) ? 429 : undefined;
+  const status = ownStatus ?? (meaning && statusOfMeaning[meaning.is]) ?? ofWords;
   const retryAfter = retryTimeOf(words, fields);
   return {
     message,
@@ -136,6 +141,17 @@ function isDeeper(value: unknown, most: number): boolean {
 /** Reads an error that a provider reports in a stream, also one without a message. */
 export function reportedFault(payload: unknown): StreamFault {
   return faultOf(payload) ?? { message: "the provider reported an error" };
+}
+
+/**
+ * Reads an event that its name calls an error, whatever its data is: an object or plain words. Returns undefined for
+ * every other event.
+ */
+export function namedFault({ event, data }: SseEvent): StreamFault | undefined {
+  if (event !== "error") return undefined;
+  const payload = parsedObject(data);
+  if (payload) return reportedFault(payload);
+  return { message: oneLine(data, longestMessage) || "the provider reported an error" };
 }
 
 /** Reads the error of an event of responses, or of the response in it. */

@@ -42,6 +42,32 @@ describe("the meaning of a provider's error", () => {
       { prompt: 1000, output: 32000, limit: 16384 },
     ],
     [
+      "newer vLLM",
+      openai(
+        "You passed 5001 input tokens and requested 100 output tokens. However, the model's context length is only 4096 tokens, resulting in a maximum input length of 3996 tokens.",
+      ),
+      { prompt: 5001, output: 100, limit: 4096 },
+    ],
+    [
+      "newer vLLM, of a prompt that it did not read to its end",
+      openai(
+        "This model's maximum context length is 4096 tokens. However, you requested 100 output tokens and your prompt contains at least 3997 input tokens, for a total of at least 4097 tokens.",
+      ),
+      { prompt: 3997, output: 100, limit: 4096 },
+    ],
+    [
+      "vLLM before",
+      openai("The prompt (total length 9000) is too long to fit into the model (context length 8192)."),
+      { prompt: 9000, limit: 8192 },
+    ],
+    [
+      "Cerebras",
+      openai(
+        "Please reduce the length of the messages or completion. Current length is 9000 while limit is 8192",
+      ),
+      { prompt: 9000, limit: 8192 },
+    ],
+    [
       "older vLLM",
       openai("The decoder prompt (length 5000) is longer than the maximum model length of 4096."),
       { prompt: 5000, limit: 4096 },

@@ -10,7 +10,7 @@ import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
 import { brokenOff, endsWithUsage, saysFailure } from "../finish-reason.ts";
-import { isChatError, reportedFault } from "../provider-fault.ts";
+import { isChatError, namedFault, reportedFault } from "../provider-fault.ts";
 import { fitHistory } from "../translation/chat-history.ts";
 import type { StreamFault } from "../types.ts";
 import {
@@ -61,7 +61,8 @@ class ChatWatch implements StreamWatch {
     return hasValue(bytes, finishReason) || hasValue(bytes, usageKey) || hasAny(bytes, texts);
   }
 
-  read({ data }: SseEvent): Verdict {
+  read(event: SseEvent): Verdict {
+    const { data } = event;
     if (data.trim() === doneData) {
       if (this.finished) return "last";
       // Some gateways drop an error in the middle of a stream and send [DONE] all the same.
@@ -69,11 +70,9 @@ class ChatWatch implements StreamWatch {
       return "fault";
     }
     const chunk = parsedObject(data) as (ChatCompletion & { object?: string }) | undefined;
+    this.fault = namedFault(event) ?? (chunk && isChatError(chunk) ? reportedFault(chunk) : undefined);
+    if (this.fault) return "fault";
     if (!chunk) return "keep";
-    if (isChatError(chunk)) {
-      this.fault = reportedFault(chunk);
-      return "fault";
-    }
     const counts = chunkUsage(chunk);
     if (counts) {
       this.#counts = mergeChatUsage(this.#counts, counts);

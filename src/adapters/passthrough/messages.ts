@@ -8,7 +8,7 @@ import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import { type SseEvent, typedFrame } from "../../wire/sse.ts";
 import { brokenOff, saysFailure } from "../finish-reason.ts";
-import { reportedFault } from "../provider-fault.ts";
+import { isChatError, namedFault, reportedFault } from "../provider-fault.ts";
 import { isBillingLine } from "../translation/billing-line.ts";
 import { isCarriedState } from "../translation/carried-state.ts";
 import type { StreamFault } from "../types.ts";
@@ -33,7 +33,7 @@ function isCarried({ type, signature }: Record<string, unknown>): boolean {
   return type === "thinking" && isCarriedState(signature);
 }
 
-const texts = [Buffer.from('"message_'), Buffer.from('"error"')];
+const texts = [Buffer.from('"message_'), Buffer.from("error")];
 
 class MessagesWatch implements StreamWatch {
   finished = false;
@@ -51,12 +51,12 @@ class MessagesWatch implements StreamWatch {
     return hasAny(bytes, texts);
   }
 
-  read({ data }: SseEvent): Verdict {
-    const event = parsedObject(data) as MessagesEvent | undefined;
-    if (event?.type === "error") {
-      this.fault = reportedFault(event);
-      return "fault";
-    }
+  read(frame: SseEvent): Verdict {
+    const event = parsedObject(frame.data) as MessagesEvent | undefined;
+    // Relays send errors in the form of chat, and words.
+    const isError = event?.type === "error" || (event && event.type === undefined && isChatError(event));
+    this.fault = namedFault(frame) ?? (isError ? reportedFault(event) : undefined);
+    if (this.fault) return "fault";
     if (event?.type === "message_start")
       this.#counts = mergeMessagesUsage(this.#counts, event.message?.usage);
     if (event?.type === "message_delta") {

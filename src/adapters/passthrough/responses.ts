@@ -3,7 +3,7 @@ import type { StreamPosition } from "../../wire/dialects/types.ts";
 import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { isObject, parsedObject, shortFieldsOf } from "../../wire/json.ts";
 import type { SseEvent } from "../../wire/sse.ts";
-import { responsesFault } from "../provider-fault.ts";
+import { namedFault, responsesFault } from "../provider-fault.ts";
 import { isCarriedState } from "../translation/carried-state.ts";
 import { isGiven } from "../translation/request-fields.ts";
 import { itemsOf, refuseState } from "../translation/responses-to-chat/stateless.ts";
@@ -40,8 +40,8 @@ const largestEnd = 16 * 1024 * 1024;
 const longestOutput = 8 * 1024 * 1024;
 
 const starts = [Buffer.from('"response.created"')];
-const ends = ["response.completed", "error", "response.failed", "response.incomplete"].map((type) =>
-  Buffer.from(`"${type}"`),
+const ends = ['"response.completed"', '"response.failed"', '"response.incomplete"', "error"].map((text) =>
+  Buffer.from(text),
 );
 
 const responseKey = [Buffer.from('"response"')];
@@ -99,7 +99,8 @@ class ResponsesWatch implements StreamWatch {
     return this.mayMatter(beginning) || hasAny(beginning, responseKey);
   }
 
-  read({ data }: SseEvent): Verdict {
+  read(frame: SseEvent): Verdict {
+    const { data } = frame;
     const isLong = data.length > usualFrameBytes;
     // The first event repeats the request, which is too long to be parsed for an id.
     if (this.position === undefined) {
@@ -107,7 +108,11 @@ class ResponsesWatch implements StreamWatch {
         /"id": ?"(resp_[\w-]+)"/.exec(isLong ? data.slice(0, usualFrameBytes) : data) ?? [];
       if (responseId !== undefined) this.position = { responseId };
     }
-    if (!isLong && !endOfResponse.test(data)) return "keep";
+    if (!isLong && !endOfResponse.test(data)) {
+      // A relay's words in place of an event.
+      this.fault = namedFault(frame);
+      return this.fault ? "fault" : "keep";
+    }
     const event = ((isLong ? longEvent(data) : parsedObject(data)) ?? {}) as ResponsesEvent;
     const { type, response, sequence_number: sequence } = event;
     const usage = responsesUsage(response?.usage);

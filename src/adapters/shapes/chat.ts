@@ -21,6 +21,7 @@ export const chatShapes: AnswerShapes = {
     if (isChatError(answer)) return reportedFault(answer);
     if (!Array.isArray(answer.choices) || answer.choices.length === 0)
       return faultOf(body) ?? { message: "the provider sent an answer without choices" };
+    if (!answer.choices.some(hasAnswer)) return { message: "the provider sent a choice without a message" };
     const failed = answer.choices.find((choice) => saysFailure(choice?.finish_reason));
     return failed && brokenOff(failed);
   },
@@ -62,6 +63,10 @@ export const chatShapes: AnswerShapes = {
   },
 };
 
+function hasAnswer(choice: ChatChoice | null): boolean {
+  return isObject(choice?.message) || isObject(choice?.delta);
+}
+
 /** A choice that is put together from its pieces. */
 class WholeChoice {
   readonly #index: number;
@@ -76,10 +81,8 @@ class WholeChoice {
   add({ delta, message: _, ...end }: ChatChoice): this {
     const { tool_calls, ...texts }: ChatAnswer<ChatToolCallDelta> = delta ?? {};
     for (const [name, piece] of Object.entries(texts)) {
-      const before = this.#message[name];
-      if (typeof piece === "string" && typeof before === "string" && name !== "role")
-        this.#message[name] = before + piece;
-      else if (piece !== null && piece !== undefined) this.#message[name] = piece;
+      if (piece === null || piece === undefined) continue;
+      this.#message[name] = name === "role" ? piece : continued(this.#message[name], piece);
     }
     for (const call of Array.isArray(tool_calls) ? tool_calls : []) this.#tools.add(call);
     this.#end = { ...end, finish_reason: end.finish_reason ?? this.#end.finish_reason ?? null };
@@ -99,4 +102,19 @@ class WholeChoice {
     const message = { ...this.#message, ...(tool_calls.length > 0 && { tool_calls }) } as ChatAnswer;
     return { ...this.#end, index: this.#index, message };
   }
+}
+
+/** Continues a field of a message: a text, a list of parts as Mistral has it, or the fields of a call without an id. */
+function continued(before: unknown, piece: unknown): unknown {
+  if (before === null || before === undefined || before === "") return piece;
+  if (typeof before === "string" && typeof piece === "string") return before + piece;
+  if (Array.isArray(before) || Array.isArray(piece)) return [...partsOf(before), ...partsOf(piece)];
+  if (!isObject(before) || !isObject(piece)) return piece;
+  const entries = Object.entries(piece).map(([name, value]) => [name, continued(before[name], value)]);
+  return { ...before, ...Object.fromEntries(entries) };
+}
+
+function partsOf(content: unknown): unknown[] {
+  if (Array.isArray(content)) return content;
+  return content === "" ? [] : [{ type: "text", text: content }];
 }

@@ -1,9 +1,23 @@
-import type { ChatAnswer, ChatChoice, ChatToolCall, ChatToolCallDelta } from "../../wire/dialects/chat.ts";
+import type {
+  ChatAnswer,
+  ChatChoice,
+  ChatCompletion,
+  ChatToolCall,
+  ChatToolCallDelta,
+} from "../../wire/dialects/chat.ts";
 import { isObject } from "../../wire/json.ts";
 
 /** Reads the pieces of a streamed chat answer from its choices, wherever a provider puts them. */
 export class AnswerPieces {
   #hasBegun = false;
+  #index: number | null | undefined;
+
+  /** Returns the choice of a chunk that is read: the first one of the answer, whichever number it has. */
+  choiceIn({ choices }: ChatCompletion): ChatChoice | undefined {
+    if (!Array.isArray(choices)) return undefined;
+    this.#index ??= choices[0]?.index;
+    return choices.find((one) => isObject(one) && (one.index ?? this.#index) === this.#index);
+  }
 
   /**
    * Returns the piece of a choice. Servers that do not really stream send the whole `message` in one chunk; behind pieces it

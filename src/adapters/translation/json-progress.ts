@@ -16,12 +16,21 @@ export class JsonProgress {
   #last = "";
   /** True while nothing but white space came. */
   isBlank = true;
+  /** The place in the last piece behind the end of an object or a list; undefined where none ended in it. */
+  closedAt: number | undefined;
 
-  push(text: string): void {
+  /** Takes the next piece. Returns it, with line breaks and other control characters in its texts as escapes. */
+  push(text: string): string {
+    let valid = "";
+    let from = 0;
+    this.closedAt = undefined;
     for (let at = 0; at < text.length; at++) {
       const letter = text[at]!;
       if (letter.trim() !== "") this.#last = letter;
-      if (this.#inString) this.#inside(letter);
+      if (this.#inString && letter < " ") {
+        valid += text.slice(from, at) + JSON.stringify(letter).slice(1, -1);
+        from = at + 1;
+      } else if (this.#inString) this.#inside(letter);
       else if (letter === '"') {
         this.#inString = true;
         this.isBlank = false;
@@ -29,12 +38,16 @@ export class JsonProgress {
         this.#depth++;
         this.isBlank = false;
       } else if (letter === "}" || letter === "]") {
-        if (this.#depth > 0 && --this.#depth === 0) this.#isClosed = true;
+        if (this.#depth > 0 && --this.#depth === 0) {
+          this.#isClosed = true;
+          this.closedAt = at + 1;
+        }
       } else if (this.#depth === 0 && letter.trim() !== "") {
         this.isBlank = false;
         if (this.#scalar.length <= longestScalar) this.#scalar += letter;
       }
     }
+    return from === 0 ? text : valid + text.slice(from);
   }
 
   /** True once the text contains a whole value: an object, a list, a text, a number or a literal. */

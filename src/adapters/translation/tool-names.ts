@@ -29,14 +29,21 @@ export function fittingId(id: string, { longest, isExact }: CallIdForm): string 
  * @param names The caller's names of its tools. Names that are not strings were refused before.
  */
 export function callerNames(names: readonly unknown[]): (name: string) => string {
-  const changed = new Map<string, string>();
-  for (const name of names) {
-    if (typeof name === "string" && fittingName(name) !== name) changed.set(fittingName(name), name);
-  }
-  return changed.size === 0 ? asItIs : (name) => changed.get(name) ?? name;
+  const own = new Map<string, string>();
+  for (const name of names) if (typeof name === "string") own.set(fittingName(name), name);
+  return (name) => own.get(name) ?? own.get(bareName(name)) ?? name;
 }
 
-const asItIs = (name: string) => name;
+/**
+ * Returns a tool's name without what models write around it: the name of a group that chat templates show them, and
+ * tokens of the template (case 173).
+ */
+export function bareName(name: string): string {
+  return name
+    .replace(/<\|.*$/s, "")
+    .replace(/^(?:functions?|tools?|default_api)[.:]/, "")
+    .trim();
+}
 
 function fitting(text: string, longest: number): string {
   if (text.length <= longest && !/[^a-zA-Z0-9_-]/.test(text)) return text;

@@ -2,6 +2,7 @@ import { AppError } from "../../errors.ts";
 import type { ChatToolCall, ChatToolCallDelta } from "../../wire/dialects/chat.ts";
 import { parsedObject } from "../../wire/json.ts";
 import { JsonProgress } from "./json-progress.ts";
+import { leavings, objectText, validArguments } from "./tool-arguments.ts";
 
 /** Arguments of so many characters do not stand twice in a row by chance. */
 const telling = 8;
@@ -20,8 +21,12 @@ export class ToolSlot {
   callerId: string | undefined;
   state: "waiting" | "open" | "closed" = "waiting";
   readonly index: number | undefined;
-  readonly #json = new JsonProgress();
+  #json = new JsonProgress();
   #unsent = "";
+  /** The arguments, valid as far as that can be told from their pieces. */
+  #valid = "";
+  /** True once the arguments are known to begin as an object that is not empty. */
+  #isObject = false;
   /** True once a piece was seen that repeats the arguments so far: each piece then has all of them. */
   #isCumulative = false;
   /** A piece that may repeat the arguments, or may continue them with the same characters: what follows decides. */
@@ -35,6 +40,7 @@ export class ToolSlot {
 
   add(text: string): void {
     if (text === "" || this.repeats(text)) return;
+    if (this.#isReplacedBy(text)) this.#restart();
     const doubtful = this.#doubtful;
     this.#doubtful = "";
     if (doubtful !== "") {
@@ -61,6 +67,37 @@ export class ToolSlot {
     else this.#replace(text);
   }
 
+  /** True for the beginning of arguments behind the empty ones that some servers send first for every call (case 172). */
+  #isReplacedBy(text: string): boolean {
+    return !this.#isObject && /^\s*\{/.test(text) && /^\s*(?:\{\s*\}|null|"")\s*$/.test(this.arguments);
+  }
+
+  #restart(): void {
+    this.#json = new JsonProgress();
+    this.arguments = "";
+    this.#unsent = "";
+    this.#valid = "";
+  }
+
+  /**
+   * Ends the call. Arguments that did not begin as an object become the one that they mean; where they mean none, a text
+   * under a key of its own, or the text alone (case 171).
+   *
+   * @param isText True where the caller's dialect has the arguments as a text.
+   */
+  settle({ isText }: { isText: boolean }): void {
+    this.end();
+    if (this.#isObject || this.isBlank) return;
+    this.#isObject = true;
+    this.#valid = isText ? (objectText(this.arguments) ?? this.arguments) : validArguments(this.arguments);
+    this.#unsent = this.#valid;
+  }
+
+  /** The arguments in the form in which the caller gets them. */
+  get text(): string {
+    return this.#valid;
+  }
+
   /** Returns true for a piece that begins with all arguments so far, as at servers that repeat them in each piece. */
   #repeatsStart(text: string): boolean {
     const { arguments: before } = this;
@@ -69,9 +106,13 @@ export class ToolSlot {
   }
 
   #append(text: string): void {
-    this.#json.push(text);
+    const wasWhole = this.isWhole;
+    let valid = this.#json.push(text);
     this.arguments += text;
-    this.#unsent += text;
+    const behind = text.slice(this.#json.closedAt ?? (wasWhole ? 0 : text.length));
+    if (behind !== "" && leavings.test(behind)) valid = valid.slice(0, valid.length - behind.length);
+    this.#unsent += valid;
+    this.#valid += valid;
   }
 
   /** Takes a text for all arguments so far, of which the caller has the beginning already. */
@@ -80,8 +121,10 @@ export class ToolSlot {
     this.#append(text.slice(this.arguments.length));
   }
 
-  /** Returns the arguments that were not taken before. */
+  /** Returns the arguments that were not taken before; none before they are known to be an object. */
   take(): string {
+    this.#isObject ||= /^\s*\{\s*"/.test(this.arguments);
+    if (!this.#isObject) return "";
     const text = this.#unsent;
     this.#unsent = "";
     return text;

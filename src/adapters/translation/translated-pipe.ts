@@ -5,6 +5,7 @@ import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import { type SseEvent, SseParser } from "../../wire/sse.ts";
 import { oneLine } from "../../wire/text.ts";
+import { namedFault } from "../provider-fault.ts";
 import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
 
 /** Converts events of the provider to frames for the caller. Each translation adds its own conversion. */
@@ -51,7 +52,8 @@ export abstract class TranslatedPipe implements StreamPipe {
       // An event without data says nothing: some gateways send it to keep the connection open.
       if (event.data === "") continue;
       try {
-        text += this.convert(event);
+        this.fault = misnamedFault(event);
+        if (!this.fault) text += this.convert(event);
       } catch (error) {
         this.#fail(error);
       }
@@ -80,6 +82,13 @@ export abstract class TranslatedPipe implements StreamPipe {
     this.fault = { message: fault.message };
     return null;
   }
+}
+
+/** Reads an error that only its name calls one. Those of Anthropic and of responses say in their data what they are. */
+function misnamedFault(event: SseEvent): StreamFault | undefined {
+  if (event.event !== "error") return undefined;
+  const payload = parsedObject(event.data) as { type?: unknown } | undefined;
+  return payload?.type === "error" ? undefined : namedFault(event);
 }
 
 /** Returns the error for something that a provider should not have sent. */

@@ -1,6 +1,8 @@
+import { limitResetIn } from "../../adapters/retry-time.ts";
 import type { Adapter } from "../../adapters/types.ts";
 import type { AppError } from "../../errors.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
+import { retryAfterSeconds } from "../../time.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { limitHeaders } from "./answer-headers.ts";
 import { providerFailure, retryAfterOf } from "./failure.ts";
@@ -26,9 +28,15 @@ export async function refusalOf(
     fault,
     dialects[adapter.dialect].family,
     key,
-    retryAfterOf(response.headers) ?? fault.retryAfter,
+    retryAfterOf(response.headers) ??
+      fault.retryAfter ??
+      (status === 429 ? resetOf(response.headers) : undefined),
     limitHeaders(response, key),
   );
+}
+
+function resetOf(headers: ProviderResponse["headers"]): number | undefined {
+  return retryAfterSeconds(limitResetIn(headers));
 }
 
 /** True if a response is called an event stream. */

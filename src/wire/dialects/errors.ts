@@ -50,8 +50,10 @@ const openaiCodes: Readonly<Record<ErrorMeaning["is"], string | undefined>> = {
 /** Returns OpenAI's code of a provider's error: the provider's own, or the one that says the same; undefined for none. */
 export function providerCode(error: AppError): string | undefined {
   const { code } = ownFields(error, "openai");
-  if (typeof code === "string") return code;
-  return error.provider?.meaning && openaiCodes[error.provider.meaning.is];
+  const meant = error.provider?.meaning && openaiCodes[error.provider.meaning.is];
+  // Clients act on the code of a full context; a number, or a type in its place, tells them nothing (case 170).
+  const isSaying = typeof code === "string" && !/^\d+$|^invalid_\w+_error$/.test(code);
+  return (isSaying ? undefined : meant) ?? (typeof code === "string" ? code : meant);
 }
 
 /** Returns the error object of OpenAI's dialects. Their types and codes are open sets: the provider's own go first. */
@@ -79,13 +81,16 @@ export function openaiError(error: AppError): {
  */
 export function anthropicError(error: AppError): { type: string; message: string } {
   const { status, provider } = error;
-  const own = provider?.type;
+  const own = provider?.type !== undefined && anthropicTypeSet.has(provider.type) ? provider.type : undefined;
+  // Others say "api_error" or "invalid_request_error" at every status.
+  const isPlain =
+    provider?.family !== "anthropic" && (own === "api_error" || own === "invalid_request_error");
   return {
     ...ownFields(error, "anthropic"),
     type:
-      own !== undefined && anthropicTypeSet.has(own)
-        ? own
-        : (anthropicTypes[status] ?? (status < 500 ? "invalid_request_error" : "api_error")),
+      (isPlain ? undefined : own) ??
+      anthropicTypes[status] ??
+      (status < 500 ? "invalid_request_error" : "api_error"),
     message: overflowMessage(error) ?? messageOf(error),
   };
 }
@@ -103,7 +108,10 @@ function overflowMessage(error: AppError): string | undefined {
   const sentence = isOutput
     ? `input length and \`max_tokens\` exceed context limit: ${prompt} + ${output} > ${limit}, decrease input length or \`max_tokens\` and try again`
     : `prompt is too long${prompt !== undefined && limit !== undefined ? `: ${prompt} tokens > ${limit} maximum` : ""}`;
-  return `${sentence} (${messageOf(error)})`;
+  const words = messageOf(error);
+  return words.includes(sentence) && words.startsWith(sentence.slice(0, 6))
+    ? words
+    : `${sentence} (${words})`;
 }
 
 /** Returns the message of an error with its hint: SDKs show the message only. */

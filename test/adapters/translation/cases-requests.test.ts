@@ -101,15 +101,15 @@ describe("messages", () => {
   });
 
   it("case 9: arguments that are no JSON are wrapped", () => {
-    expect(inputOf('{"city":"Zü')).toEqual({ arguments: '{"city":"Zü' });
+    expect(inputOf('{"city":"Zü')).toEqual({ INVALID_JSON: '{"city":"Zü' });
   });
 
   it("case 10: arguments that are no object are wrapped", () => {
     expect(["5", "[]", "null", '"x"'].map(inputOf)).toEqual([
-      { arguments: 5 },
-      { arguments: [] },
-      { arguments: null },
-      { arguments: "x" },
+      { INVALID_JSON: "5" },
+      { INVALID_JSON: "[]" },
+      { INVALID_JSON: "null" },
+      { INVALID_JSON: '"x"' },
     ]);
   });
 

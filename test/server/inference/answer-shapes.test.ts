@@ -285,3 +285,69 @@ it("a byte order mark before a whole answer is no part of it (case 156)", async 
     expect([status, text[0]]).toEqual([200, "{"]);
   }
 });
+
+describe("an event that its name calls an error (case 176)", () => {
+  const stream = (data: string) => answer(`event: error\ndata: ${data}\n\n`, "text/event-stream");
+
+  it.each([
+    ["openai", chatPath],
+    ["openai", messagesPath],
+    ["openai", responsesPath],
+    ["anthropic", messagesPath],
+    ["anthropic", chatPath],
+  ])("fails with its words: %s, %s", async (type, path) => {
+    for (const data of ["the worker went away", '{"message":"the worker went away"}']) {
+      const { call } = await answering(type, stream(data));
+      const { status, body } = await call(
+        "POST",
+        path,
+        path === responsesPath ? { model: "gpt", input: "x", stream: true } : streaming,
+      );
+      expect([status, body.error.message]).toEqual([502, "the worker went away"]);
+    }
+  });
+});
+
+it("A choice without a message is an error, not an empty answer (case 88)", async () => {
+  const choices = [{ index: 0, message: null, finish_reason: "stop" }];
+  const { call } = await withProvider((_, connection) => connection.write(reply(200, { id: "x", choices })));
+  expect((await call("POST", chatPath, question)).status).toBe(502);
+});
+
+describe("a stream for a caller who asked for none (case 89)", () => {
+  const chunks = (...deltas: object[]) =>
+    [...deltas.map((delta) => [delta, null]), [{}, "stop"]]
+      .map(
+        ([delta, finish_reason]) =>
+          `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason }] })}\n\n`,
+      )
+      .join("");
+  const whole = async (text: string) => {
+    const { call } = await answering("openai", answer(`${text}data: [DONE]\n\n`, "text/event-stream"));
+    return {
+      chat: (await call("POST", chatPath, question)).body.choices[0].message,
+      messages: (await call("POST", messagesPath, { ...question, max_tokens: 9 })).body.content,
+    };
+  };
+
+  it("keeps a call in the form of before tools", async () => {
+    const { chat, messages } = await whole(
+      chunks({ function_call: { name: "read", arguments: '{"a":' } }, { function_call: { arguments: "1}" } }),
+    );
+    expect(chat.function_call).toEqual({ name: "read", arguments: '{"a":1}' });
+    expect(messages).toMatchObject([{ type: "tool_use", name: "read", input: { a: 1 } }]);
+  });
+
+  it("keeps all parts of a list", async () => {
+    const text = (words: string) => ({ type: "text", text: words });
+    const { chat, messages } = await whole(
+      chunks(
+        { content: [{ type: "thinking", thinking: [text("hm")] }] },
+        { content: [text("he")] },
+        { content: "llo" },
+      ),
+    );
+    expect(chat.content).toEqual([{ type: "thinking", thinking: [text("hm")] }, text("he"), text("llo")]);
+    expect(messages).toMatchObject([{ thinking: "hm" }, { type: "text", text: "hello" }]);
+  });
+});

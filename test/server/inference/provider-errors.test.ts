@@ -150,7 +150,60 @@ describe("a refusal with 401 or 403", () => {
   });
 });
 
+describe("an error in words that say little (case 170)", () => {
+  it.each([["invalid_request_error"], ["1261"], [400], [null]])(
+    "has the code for a full context in place of %j",
+    async (code) => {
+      const error = { message: "Prompt exceeds max length", code };
+      const { call } = await failing("openai", 400, { error });
+      expect((await call("POST", chatPath, request)).body.error).toMatchObject({
+        code: "context_length_exceeded",
+        type: "invalid_request_error",
+      });
+    },
+  );
+
+  it("keeps a code of its own that says something", async () => {
+    const error = {
+      message: "prompt token count of 9 exceeds the limit of 8",
+      code: "model_max_prompt_tokens",
+    };
+    const { call } = await failing("openai", 400, { error });
+    expect((await call("POST", chatPath, request)).body.error.code).toBe("model_max_prompt_tokens");
+  });
+
+  it("has the type of its status for callers of messages", async () => {
+    const error = { message: "model 'm' not found", type: "api_error" };
+    const { call } = await failing("openai", 404, { error });
+    expect((await call("POST", messagesPath, request)).body.error.type).toBe("not_found_error");
+  });
+
+  it("does not say Anthropic's sentence twice", async () => {
+    const message = "prompt is too long: 201 tokens > 200 maximum";
+    const { call } = await failing("openai", 400, { error: { message } });
+    expect((await call("POST", messagesPath, request)).body.error.message).toBe(message);
+  });
+
+  it("is a limit of rate where only its words say so", async () => {
+    const { call } = await failing("openai", 200, {
+      base_resp: { status_code: 1002, status_msg: "rate limit" },
+    });
+    expect((await call("POST", messagesPath, request)).status).toBe(429);
+  });
+});
+
 describe("the retry of a refusal (case 90)", () => {
+  it("waits until a limit that is used up is there again (case 175)", async () => {
+    const { call, provider } = await failing(
+      "openai",
+      429,
+      { error: { message: "slow down" } },
+      { "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "40s" },
+    );
+    const { headers } = await call("POST", chatPath, request);
+    expect([headers.get("retry-after"), provider.seen.length]).toEqual(["40", 1]);
+  });
+
   it("does not happen for want of money", async () => {
     const { call, provider } = await failing("openai", 429, {
       error: { message: "You exceeded your current quota", code: "insufficient_quota" },

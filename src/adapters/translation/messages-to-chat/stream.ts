@@ -86,7 +86,7 @@ export class MessagesFromChat extends TranslatedPipe {
     }
     if (endsWithUsage(chunk)) this.finished = true;
     this.#tier = chunk.service_tier ?? this.#tier;
-    const choice = Array.isArray(chunk.choices) ? chunk.choices[0] : undefined;
+    const choice = this.#pieces.choiceIn(chunk);
     return choice ? this.#choice(choice, event) : "";
   }
 
@@ -156,8 +156,7 @@ export class MessagesFromChat extends TranslatedPipe {
 
   #openToolBlock(slot: ToolSlot): string {
     // The begin of this call may have told how the last piece of the one before was meant.
-    const rest = this.#openTool ? this.#sendArguments(this.#openTool) : "";
-    if (this.#openTool) this.#openTool.state = "closed";
+    const rest = this.#closeTool();
     const { id, own } = this.#callIds.of(slot.id);
     const name = this.#nameOf(slot.name);
     slot.callerId = id;
@@ -174,14 +173,21 @@ export class MessagesFromChat extends TranslatedPipe {
     return partial_json ? this.#delta({ type: "input_json_delta", partial_json }) : "";
   }
 
+  #closeTool(): string {
+    const slot = this.#openTool;
+    if (!slot) return "";
+    this.#openTool = undefined;
+    slot.settle({ isText: false });
+    slot.state = "closed";
+    return this.#sendArguments(slot);
+  }
+
   /** Sends the tool calls that had to wait. */
   #closeTools(): string {
     let text = "";
     for (const slot of this.#tools.all) slot.end();
-    if (this.#openTool) text += this.#sendArguments(this.#openTool);
     for (const slot of this.#tools.all) if (slot.state === "waiting") text += this.#openToolBlock(slot);
-    if (this.#openTool) this.#openTool.state = "closed";
-    this.#openTool = undefined;
+    text += this.#closeTool();
     // A signature that came behind the beginning of its call.
     for (const slot of this.#tools.all) {
       if (slot.extra === undefined || slot.callerId === undefined || this.#carried.has(slot)) continue;

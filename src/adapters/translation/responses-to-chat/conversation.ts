@@ -7,6 +7,7 @@ import { withOneSystem } from "../later-system.ts";
 import { pairedCalls } from "../paired-calls.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
 import { ownIds, returnedMessage } from "../returned-state.ts";
+import { validArguments } from "../tool-arguments.ts";
 import { assistantText, contentOf, type ItemPart, partsOf, partsOrWords, textOf } from "./content.ts";
 import { customInputKey } from "./custom-input.ts";
 import { hostedCall, isHostedResult, wordsOf } from "./hosted-items.ts";
@@ -209,7 +210,8 @@ function callOf(item: Fields, path: string): Fields & { id: string } {
         ? JSON.stringify({ [customInputKey]: textAt(item.input, `${path}/input`) })
         : isObject(item.arguments)
           ? JSON.stringify(item.arguments)
-          : textAt(item.arguments, `${path}/arguments`),
+          : // Chat templates parse them, so that one bad call of a model would end the conversation.
+            validArguments(textAt(item.arguments, `${path}/arguments`)),
     },
   };
 }

@@ -3,6 +3,7 @@ import type { ItemStatus, ResponseItem, ResponsePart } from "../../../wire/diale
 import { isObject } from "../../../wire/json.ts";
 import { textAndThinking } from "../chat-answer.ts";
 import { StateCollector } from "../state-collector.ts";
+import { bareName } from "../tool-names.ts";
 import { type ToolSlot, ToolSlots } from "../tool-slots.ts";
 import { garbage } from "../translated-pipe.ts";
 import { callItem, type idsOf } from "./answer.ts";
@@ -207,7 +208,8 @@ export class OutputItems {
     if (this.#calls.every((call) => call.slot.isWhole)) this.#sendState();
     this.#closeReasoning();
     this.#closeMessage("completed");
-    const tool = this.#tools.get(slot.name) ?? { name: slot.name, isCustom: false };
+    const tool = this.#tools.get(slot.name) ??
+      this.#tools.get(bareName(slot.name)) ?? { name: slot.name, isCustom: false };
     const id = this.#ids.item(tool.isCustom ? "ctc" : "fc", this.output.length);
     const item = callItem(tool, { id, call_id }, "", "in_progress");
     const reader = tool.isCustom ? new CustomInputReader() : undefined;
@@ -231,16 +233,18 @@ export class OutputItems {
   #closeCall(call: OpenCall, status: ItemStatus): void {
     this.#calls.splice(this.#calls.indexOf(call), 1);
     const { id, call_id, index, tool, slot, reader } = call;
-    slot.end();
+    if (reader) slot.end();
+    else slot.settle({ isText: true });
     this.#sendArguments(call);
     // Clients parse the arguments, and "" is not JSON.
     if (!reader && status === "completed" && slot.isBlank) {
       slot.add("{}");
+      slot.settle({ isText: true });
       this.#sendArguments(call);
     }
     slot.state = "closed";
     if (reader) this.#sendPiece(call, reader.end(slot.arguments));
-    const text = reader ? reader.input : slot.arguments;
+    const text = reader ? reader.input : slot.text;
     const at = { item_id: id, output_index: index };
     if (reader) this.#emit("response.custom_tool_call_input.done", { ...at, input: text });
     else this.#emit("response.function_call_arguments.done", { ...at, arguments: text });

@@ -79,7 +79,7 @@ export class ResponsesFromChat extends TranslatedPipe {
     const counts = chunkUsage(chunk);
     if (counts) this.#usage = mergeChatUsage(this.#usage, counts);
     if (chunk.service_tier) this.#tier = chunk.service_tier;
-    const [choice] = Array.isArray(chunk.choices) ? chunk.choices : [];
+    const choice = this.#pieces.choiceIn(chunk);
     if (choice) this.#choice(items, choice);
     if (endsWithUsage(chunk)) this.finished = true;
     return this.#flush();

@@ -113,9 +113,9 @@ describe("the conversation of a chat request, translated to messages", () => {
   it.each([
     ["empty", "", {}],
     ["missing", undefined, {}],
-    ["cut off", '{"city":"Zü', { arguments: '{"city":"Zü' }],
-    ["a number", "5", { arguments: 5 }],
-    ["a list", "[]", { arguments: [] }],
+    ["cut off", '{"city":"Zü', { INVALID_JSON: '{"city":"Zü' }],
+    ["a number", "5", { INVALID_JSON: "5" }],
+    ["a list", "[]", { INVALID_JSON: "[]" }],
     ["an object", '{"a":{"b":[]}}', { a: { b: [] } }],
   ])("makes an object of arguments that are %s (cases 8, 9, 10)", (_name, text, input) => {
     const tool_calls = [{ id: "c", type: "function", function: { name: "f", arguments: text } }];

@@ -57,8 +57,8 @@ describe("a chat completion translated to Anthropic's answer", () => {
       const { content } = answer({ tool_calls: [{ id: "c", function: { name: "f", arguments: text } }] });
       return JSON.stringify((content as { input: unknown }[])[0]?.input);
     };
-    expect(input('{"x":')).toBe('{"arguments":"{\\"x\\":"}');
-    expect(input("5")).toBe('{"arguments":5}');
+    expect(input('{"x":')).toBe('{"INVALID_JSON":"{\\"x\\":"}');
+    expect(input("5")).toBe('{"INVALID_JSON":"5"}');
     expect(input('{"id":12345678901234567890}')).toBe('{"id":12345678901234567890}');
   });
 
