@@ -71,22 +71,12 @@ export function startPiped(options: PipeOptions): PipedProcess {
 }
 
 /**
- * Reads a pipe only when it is read here. Without a reader Bun buffers its output without limit. With one it reads until
- * the pipe is empty, and then waits for the next read.
+ * Returns a pipe that is read only when somebody reads here. Before it has had a reader, Bun buffers its output without
+ * limit; from then on it reads until the pipe is empty, and then waits for the next read.
  */
 function heldBack(pipe: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-  const reader = pipe.getReader();
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await reader.read();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      cancel: () => reader.cancel(),
-    },
-    { highWaterMark: 0 },
-  );
+  pipe.getReader().releaseLock();
+  return pipe;
 }
 
 async function drain(

@@ -50,7 +50,7 @@ export function auditValues(event: AuditEvent): Value[] {
     whole(event.cachedTokens),
     whole(event.costMicros),
     text(event.error),
-    event.detail === undefined ? null : JSON.stringify(event.detail, storableValue),
+    event.detail === undefined ? null : storableJson(event.detail),
   ];
 }
 
@@ -85,6 +85,15 @@ export function numbered(row: Record<string, unknown> & { id: number }): AuditTa
 
 function text(value: string | null | undefined): string | null {
   return typeof value === "string" ? storable(value) : null;
+}
+
+/** Matches what JSON has in place of U+0000 and of half a surrogate pair. */
+const unstorable = /\\u(?:0000|d[89a-f])/;
+
+function storableJson(value: unknown): string {
+  const text = JSON.stringify(value);
+  // A function for each value takes several times as long.
+  return unstorable.test(text) ? JSON.stringify(value, storableValue) : text;
 }
 
 function storableValue(_key: string, value: unknown): unknown {

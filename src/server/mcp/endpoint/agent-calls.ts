@@ -1,11 +1,11 @@
 import { AppError } from "../../../errors.ts";
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
-import { impersonationOf, type Principal, tokenIdOf } from "../../core/access/policy.ts";
+import type { Principal } from "../../core/access/policy.ts";
 import { AskChain } from "../../core/ask-chain.ts";
-import { ofPrivate } from "../../core/caller.ts";
 import type { AskPersona } from "../../inference/personas/tools/ask-persona.ts";
 import type { Audit } from "../../observability/audit.ts";
 import type { AgentTool } from "../offers/agent-tools.ts";
+import { callEvent } from "./call-event.ts";
 import { type ClientExchange, WrittenResult } from "./exchange.ts";
 
 export interface AgentCallsOptions {
@@ -40,18 +40,27 @@ export class AgentCalls {
   async call(
     exchange: ClientExchange,
     tool: AgentTool,
-    complete: (result: JsonObject) => Promise<JsonObject>,
+    complete?: (result: JsonObject) => Promise<JsonObject>,
   ): Promise<WrittenResult> {
     const start = performance.now();
-    const answer = await this.#answer(exchange, tool);
-    const isError = answer.error !== undefined;
-    const result = await complete({
+    const { text, status, error } = await this.#answer(exchange, tool);
+    const result = {
       ...(exchange.era === "modern" && { resultType: "complete" }),
-      content: [{ type: "text", text: answer.text }],
-      ...(isError && { isError }),
-    });
-    const written = new WrittenResult(JSON.stringify(result));
-    await this.#record(exchange, tool, performance.now() - start, written, answer);
+      content: [{ type: "text", text }],
+      ...(error !== undefined && { isError: true }),
+    };
+    const written = new WrittenResult(JSON.stringify(complete ? await complete(result) : result));
+    const { name, persona } = tool;
+    const ended = {
+      subject: { tool: name },
+      by: { agent: persona.name },
+      isPrivate: persona.visibility === "private",
+      status,
+      durationMs: performance.now() - start,
+      written,
+      ...(error !== undefined && { error }),
+    };
+    await this.#options.audit.record(callEvent(exchange, ended, this.#options.now()));
     return written;
   }
 
@@ -79,34 +88,6 @@ export class AgentCalls {
       const { status, code, message } = error;
       return { text: message, status: signal.aborted ? 499 : status, error: code };
     }
-  }
-
-  async #record(
-    { caller: { principal }, project, requestId, bytesIn }: ClientExchange,
-    { name, persona }: AgentTool,
-    durationMs: number,
-    { text }: WrittenResult,
-    { status, error }: AgentAnswer,
-  ): Promise<void> {
-    await this.#options.audit.record({
-      at: this.#options.now(),
-      action: "mcp_call",
-      requestId,
-      userId: principal.userId,
-      tokenId: tokenIdOf(principal),
-      status,
-      durationMs,
-      detail: {
-        project: project.name,
-        agent: persona.name,
-        tool: name,
-        bytesIn,
-        bytesOut: Buffer.byteLength(text),
-        ...(error !== undefined && { error }),
-        ...ofPrivate(persona.visibility === "private"),
-        ...impersonationOf(principal),
-      },
-    });
   }
 }
 

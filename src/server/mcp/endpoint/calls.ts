@@ -1,21 +1,14 @@
 import { AppError } from "../../../errors.ts";
 import type { JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
-import { impersonationOf, type Principal, tokenIdOf } from "../../core/access/policy.ts";
-import { ofPrivate } from "../../core/caller.ts";
+import type { Principal } from "../../core/access/policy.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { Audit } from "../../observability/audit.ts";
 import type { ContentPipeline } from "../content/pipeline.ts";
+import { type CallSubject, callEvent } from "./call-event.ts";
 import { type ClientExchange, WrittenResult } from "./exchange.ts";
 import type { McpMetrics } from "./mcp-metrics.ts";
 import type { RelayedCalls, ServerRequest } from "./relayed-calls.ts";
-
-/** The thing that a call is about, for the audit log: with a part, if it is one of an earlier result. */
-export type CallSubject =
-  | { tool: string; part?: string }
-  | { prompt: string }
-  | { uri: string }
-  | { task: true };
 
 export interface CallDetails extends ServerRequest {
   subject: CallSubject;
@@ -39,9 +32,6 @@ export interface McpCallsOptions {
   now(): number;
 }
 
-/** The most characters of a name or URI in the audit log. */
-const maxSubject = 300;
-
 /** Calls servers for clients. Each call is one event of the audit log, committed before the answer goes out. */
 export class McpCalls {
   readonly #options: McpCallsOptions;
@@ -52,12 +42,12 @@ export class McpCalls {
 
   /** @throws RpcError for the client */
   async call(exchange: ClientExchange, server: McpServerRow, details: CallDetails): Promise<WrittenResult> {
-    const { adapt = (result) => result, complete = async (result) => result, subject } = details;
-    const { definition, isWhole = false } = details;
-    const source = { server, subject: nameOf(subject), isWhole, ...(definition && { definition }) };
+    const { adapt, complete, subject, definition, isWhole = false } = details;
     return this.answer(exchange, server, subject, async () => {
-      const result = adapt(await this.#options.servers.call(exchange, server, details));
-      return complete(await this.#options.content.apply(exchange, source, result));
+      const answer = await this.#options.servers.call(exchange, server, details);
+      const source = { server, subject: nameOf(subject), isWhole, ...(definition && { definition }) };
+      const result = await this.#options.content.apply(exchange, source, adapt ? adapt(answer) : answer);
+      return complete ? complete(result) : result;
     });
   }
 
@@ -103,39 +93,20 @@ export class McpCalls {
     const durationMs = performance.now() - start;
     const tool = "tool" in subject ? subject.tool : undefined;
     if (server) this.#options.metrics.called(server, tool, outcome.status, durationMs);
-    await this.#record(exchange, server, subject, durationMs, written, outcome);
-    if (outcome.error) throw outcome.error;
-    return written!;
-  }
-
-  async #record(
-    { caller: { principal }, project, requestId, bytesIn }: ClientExchange,
-    server: McpServerRow | undefined,
-    subject: CallSubject,
-    durationMs: number,
-    written: WrittenResult | undefined,
-    { status, error, noted }: CallOutcome,
-  ): Promise<void> {
-    await this.#options.audit.record({
-      at: this.#options.now(),
-      action: "mcp_call",
-      requestId,
-      userId: principal.userId,
-      tokenId: tokenIdOf(principal),
+    const { status, noted, error } = outcome;
+    const ended = {
+      subject,
+      by: server && { server: server.name },
+      isPrivate: server?.visibility === "private",
       status,
       durationMs,
-      detail: {
-        project: project.name,
-        ...(server && { server: server.name }),
-        ...shortened(subject),
-        bytesIn,
-        bytesOut: written ? Buffer.byteLength(written.text) : 0,
-        ...noted,
-        ...(error && { error: error.code }),
-        ...ofPrivate(server?.visibility === "private"),
-        ...impersonationOf(principal),
-      },
-    });
+      written,
+      ...(noted && { noted }),
+      ...(error && { error: error.code }),
+    };
+    await this.#options.audit.record(callEvent(exchange, ended, this.#options.now()));
+    if (error) throw error;
+    return written!;
   }
 }
 
@@ -194,13 +165,4 @@ function forEra(result: JsonObject, { era }: ClientExchange): JsonObject {
 function nameOf(subject: CallSubject): string {
   const { tool, prompt, uri } = subject as { tool?: string; prompt?: string; uri?: string };
   return tool ?? prompt ?? uri ?? "";
-}
-
-function shortened(subject: CallSubject): CallSubject {
-  return Object.fromEntries(
-    Object.entries(subject).map(([key, value]) => [
-      key,
-      typeof value === "string" ? value.slice(0, maxSubject) : value,
-    ]),
-  ) as CallSubject;
 }

@@ -31,10 +31,10 @@ export async function briefed(
   { gate }: EndpointServices,
   tool: string,
   isStructured: boolean,
-  call: (complete: (result: JsonObject) => Promise<JsonObject>) => Promise<WrittenResult>,
+  call: (complete?: (result: JsonObject) => Promise<JsonObject>) => Promise<WrittenResult>,
 ): Promise<WrittenResult> {
   const wasHidden = gate.hidesTools(exchange);
-  const task = taskOfCall(tool, exchange.params["arguments"]);
+  const task = () => taskOfCall(tool, exchange.params["arguments"]);
   if (isStructured)
     return call(async (result) => {
       const { resultType = "complete" } = result;
@@ -42,7 +42,7 @@ export async function briefed(
       return text === "" ? result : withBriefing(result, text);
     });
   const briefing = gate.onCall(exchange, task);
-  if (!briefing) return call(async (result) => result);
+  if (!briefing) return call();
   let isGiven = false;
   try {
     const result = await call(async (result) => {

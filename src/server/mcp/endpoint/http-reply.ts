@@ -7,6 +7,9 @@ import type { MessageTap } from "./message-tap.ts";
 /** Milliseconds without an answer after which a response becomes a stream, so that nothing between takes it for dead. */
 const quietLimit = 10_000;
 
+/** A response copies these faster than those of a plain object. */
+const jsonHeaders = { headers: new Headers({ "content-type": "application/json" }) };
+
 /** The parts that all replies use. */
 export interface ReplyServices {
   streams: OpenStreams;
@@ -101,6 +104,7 @@ export class HttpReply {
     const { isBatch, headers } = this.#options;
     if (this.#answers.length === 0) return new Response(null, { status: 202, ...(headers && { headers }) });
     const text = isBatch ? `[${this.#answers.join(",")}]` : this.#answers[0]!;
+    if (!headers && (isBatch || this.#status === 200)) return new Response(text, jsonHeaders);
     return new Response(text, {
       status: isBatch ? 200 : this.#status,
       headers: { "content-type": "application/json", ...headers },

@@ -80,7 +80,7 @@ function callTool(exchange: ClientExchange, services: EndpointServices): Promise
   const isStructured = definition["outputSchema"] !== undefined;
   return briefed(exchange, services, name, isStructured, (complete) =>
     services.calls.call(exchange, server, {
-      complete,
+      ...(complete && { complete }),
       // Some clients leave `arguments` out, and some servers refuse that.
       params: { ...params, name: tool.original, arguments: rest ?? {} },
       ...(declared.length > 0 && { headers: paramHeaders(declared, given) }),

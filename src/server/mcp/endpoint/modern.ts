@@ -50,9 +50,14 @@ function opened(params: JsonObject): { params: JsonObject; capabilities: JsonObj
   const { _meta: meta, ...rest } = params;
   if (!isObject(meta)) return { params, capabilities: {} };
   const capabilities = meta[metaKeys.clientCapabilities];
-  const others = Object.entries(meta).filter(([key]) => !envelope.has(key));
+  let others: JsonObject | undefined;
+  for (const key in meta)
+    if (!envelope.has(key)) {
+      others ??= Object.create(null) as JsonObject;
+      others[key] = meta[key];
+    }
   return {
-    params: others.length > 0 ? { ...rest, _meta: Object.fromEntries(others) } : rest,
+    params: others ? { ...rest, _meta: others } : rest,
     capabilities: isObject(capabilities) ? capabilities : {},
   };
 }

@@ -71,17 +71,15 @@ export class RelayedCalls {
     request: ServerRequest,
   ): Promise<JsonObject> {
     const { signal } = exchange;
-    const ask = (question: RpcRequest, over: AbortSignal) => this.#ask(exchange, question, over);
-    const events = { ask, signal, notify: (one: RpcNotification) => exchange.send(one) };
     let params = request.params;
     for (let round = 0; round < maxRounds; round++) {
-      const result = await this.#send(exchange, server, { ...request, params }, events);
+      const result = await this.#sendOnce(exchange, server, { ...request, params });
       if (result["resultType"] !== "input_required") return result;
       const questions = questionsIn(result);
       const answers = await Promise.all(
         Object.entries(questions).map(async ([key, question]) => [
           key,
-          await ask({ jsonrpc: "2.0", id: key, ...question }, signal),
+          await this.#ask(exchange, { jsonrpc: "2.0", id: key, ...question }, signal),
         ]),
       );
       params = withAnswers(request.params, Object.fromEntries(answers) as JsonObject, result["requestState"]);
@@ -96,7 +94,8 @@ export class RelayedCalls {
   ): Promise<JsonObject> {
     const { requestState, inputResponses, ...own } = request.params;
     checkAnswers(inputResponses);
-    const isLegacy = eraOf(server.status.protocol ?? "") === "legacy";
+    const { protocol } = server.status;
+    const isLegacy = eraOf(protocol ?? "") === "legacy";
     let params: JsonObject = inputResponses === undefined || isLegacy ? own : { ...own, inputResponses };
     if (requestState !== undefined) {
       const { call, answered, state } = this.#open(exchange, server, requestState);
@@ -105,9 +104,15 @@ export class RelayedCalls {
       params = withAnswers(own, { ...answered, ...given }, state);
     }
     for (let round = 0; round < maxRounds; round++) {
-      const call = this.#start(exchange, server, { ...request, params });
-      const result = await call.wait(exchange).catch(urlQuestions);
-      if (result === undefined) return this.#park(exchange, server, call);
+      let result: JsonObject | undefined;
+      // A server of the modern era asks with its result only.
+      if (protocol !== undefined && !isLegacy)
+        result = await this.#sendOnce(exchange, server, { ...request, params });
+      else {
+        const call = this.#start(exchange, server, { ...request, params });
+        result = await call.wait(exchange).catch(urlQuestions);
+        if (result === undefined) return this.#park(exchange, server, call);
+      }
       if (result["resultType"] !== "input_required") return result;
       const questions = questionsIn(result);
       const answered = await this.#sampled(exchange, questions);
@@ -118,6 +123,15 @@ export class RelayedCalls {
       params = withAnswers(own, answered, state);
     }
     throw askedTooOften(server);
+  }
+
+  /** Makes a call that lasts no longer than the client's request. */
+  #sendOnce(exchange: ClientExchange, server: McpServerRow, request: ServerRequest): Promise<JsonObject> {
+    return this.#send(exchange, server, request, {
+      ask: (question, over) => this.#ask(exchange, question, over),
+      signal: exchange.signal,
+      notify: (one) => exchange.send(one),
+    });
   }
 
   /** Begins a call that can outlive the client's request, because its server may ask something. */

@@ -70,11 +70,11 @@ export class Gate<Use extends GateUse> {
    *
    * @returns the briefing that goes before its result; undefined if the gate is open
    */
-  onCall(use: Use, task: GateTask): Briefing | undefined {
+  onCall(use: Use, task: () => GateTask): Briefing | undefined {
     if (!this.#isShut(use)) return undefined;
     // Further calls that come at the same time carry no second briefing.
     this.#open(use);
-    const text = this.#brief(use, task);
+    const text = this.#brief(use, task());
     text.catch(() => undefined);
     return { text, undo: () => this.#shut(use) };
   }
@@ -83,10 +83,10 @@ export class Gate<Use extends GateUse> {
    * Returns the briefing for a result with structured content, beside which some clients, such as Codex, show no text. So
    * the next result has it, too, and the gate opens with the second one. "" if the gate is open.
    */
-  async besideStructured(use: Use, task: GateTask): Promise<string> {
+  async besideStructured(use: Use, task: () => GateTask): Promise<string> {
     if (!this.#isShut(use)) return "";
     if (this.openings.hint(use.caller.principal, use.project)) this.#open(use);
-    return this.#brief(use, task);
+    return this.#brief(use, task());
   }
 
   /** Chooses prompts of a project for a task. The texts of links are not read. */

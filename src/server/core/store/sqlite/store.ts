@@ -34,7 +34,7 @@ import { keepStatements } from "./statements.ts";
 import { threadQueries } from "./threads.ts";
 import { trimQueries } from "./trim.ts";
 import { type UsageRollup, usageRollup } from "./usage-rollup.ts";
-import { apply, prepareAudit } from "./write.ts";
+import { apply, eventsOfStatement, prepareAudit } from "./write.ts";
 
 /** Options of `openSqlite` that have defaults. */
 export interface SqliteOptions {
@@ -122,18 +122,22 @@ export function openSqlite(
   let isClosed = false;
   /** One transaction for all work: to make one costs as much as a small write. */
   const transaction = database.transaction((work: () => unknown) => work());
-  const inTransaction = <T>(work: () => T, kind: "deferred" | "immediate"): T => {
+  const inTransaction = <T>(work: () => T, kind: "deferred" | "immediate" | "none"): T => {
     if (isClosed) throw new StoreError("unavailable");
-    return transaction[kind](work) as T;
+    return kind === "none" ? work() : (transaction[kind](work) as T);
   };
 
   /** Runs reads that all see the same state. */
   const reading = <T>(work: () => T) => guarded(() => inTransaction(work, "deferred"));
 
-  /** Runs a write, with the write lock from its beginning: a transaction that reads first may fail to get the lock. */
-  async function writing<T>(work: () => T): Promise<T> {
+  /**
+   * Runs a write, with the write lock from its beginning: a transaction that reads first may fail to get the lock.
+   *
+   * @param kind "none" for work of one statement, which is a transaction by itself
+   */
+  async function writing<T>(work: () => T, kind: "immediate" | "none" = "immediate"): Promise<T> {
     try {
-      const result = await locks.write(() => inTransaction(work, "immediate"));
+      const result = await locks.write(() => inTransaction(work, kind));
       checkpoints.wrote();
       return result;
     } catch (error) {
@@ -159,7 +163,7 @@ export function openSqlite(
 
   function carryOut(write: Write): void {
     try {
-      if (write.op === "audit") insertAudit(write.event);
+      if (write.op === "audit") insertAudit([write.event]);
       else record(apply(db, write));
     } catch (error) {
       // The reason of a failed write is looked for after the transaction.
@@ -228,9 +232,13 @@ export function openSqlite(
     orphans: () => guarded(() => db.select().from(secretOrphans).orderBy(asc(secretOrphans.at)).all()),
 
     async appendAudit(events) {
-      await writing(() => {
-        for (const event of events) insertAudit(event);
-      });
+      if (events.length === 0) return;
+      if (events.length <= eventsOfStatement) await writing(() => insertAudit(events), "none");
+      else
+        await writing(() => {
+          for (let at = 0; at < events.length; at += eventsOfStatement)
+            insertAudit(events.slice(at, at + eventsOfStatement));
+        });
       rollup.add(events);
       ring();
     },

@@ -1,4 +1,4 @@
-import type { Database } from "bun:sqlite";
+import type { Database, Statement } from "bun:sqlite";
 import { and, eq, ne } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { auditColumns, auditValues } from "../audit.ts";
@@ -6,13 +6,24 @@ import { ended, type Note } from "../changes.ts";
 import { type AuditEvent, type Ref, StoreError, type UsageRow, type Write } from "../types.ts";
 import { credentials, refs, resources, secretData, secretOrphans, sessions, threads } from "./schema.ts";
 
-/** Prepares the insert that every inference call waits for; without drizzle, which takes several times as long. */
-export function prepareAudit(database: Database): (event: AuditEvent) => void {
+/** The most audit events that one statement inserts. */
+export const eventsOfStatement = 16;
+
+/**
+ * Prepares the inserts that every call waits for; without drizzle, which takes several times as long. One statement
+ * inserts all events that are given, `eventsOfStatement` at most: it needs no transaction around it.
+ */
+export function prepareAudit(database: Database): (events: readonly AuditEvent[]) => void {
   const columns = auditColumns.join(", ");
-  const places = auditColumns.map(() => "?").join(", ");
-  const statement = database.prepare(`insert into audit_events (${columns}) values (${places})`);
-  return (event) => {
-    statement.run(...auditValues(event));
+  const places = `(${auditColumns.map(() => "?").join(", ")})`;
+  /** By the number of events. */
+  const statements: Statement[] = [];
+  return (events) => {
+    const { length } = events;
+    statements[length] ??= database.prepare(
+      `insert into audit_events (${columns}) values ${Array(length).fill(places).join(", ")}`,
+    );
+    statements[length].run(...events.flatMap(auditValues));
   };
 }
 
