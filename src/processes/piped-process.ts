@@ -5,7 +5,7 @@ import { childLeader, markedEnv, type StartOptions } from "./start.ts";
 export interface PipedProcess {
   /** The program and what it has started, and their end. */
   readonly group: ProcessGroup;
-  /** Its output. A program that writes faster than this is read has to wait. */
+  /** Its output, for one reader. A program that writes faster than this is read has to wait. */
   readonly stdout: ReadableStream<Uint8Array>;
   /**
    * Writes to its stdin. Returns when the program has read all but the bytes that fit into the pipe.

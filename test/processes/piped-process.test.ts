@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { OutputTail } from "../../src/processes/output-tail.ts";
 import { type PipeOptions, startPiped } from "../../src/processes/piped-process.ts";
+import { wholeOutput } from "../../src/processes/whole-output.ts";
 import { eventually, isAlive, pidsIn } from "../support/processes/processes.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -43,7 +44,7 @@ describe("stdin of a piped process", () => {
     await write("one ");
     await write(Buffer.from("two"));
     endInput();
-    expect(await new Response(stdout).text()).toBe("one two");
+    expect(await wholeOutput(stdout)).toBe("one two");
     expect(await closed).toEqual({ code: 0, signal: null });
   });
 
@@ -51,7 +52,7 @@ describe("stdin of a piped process", () => {
     const { write, endInput, stdout } = start("wc -c");
     await write("x".repeat(5 * mebibyte));
     endInput();
-    expect((await new Response(stdout).text()).trim()).toBe(String(5 * mebibyte));
+    expect((await wholeOutput(stdout)).trim()).toBe(String(5 * mebibyte));
   });
 
   it("holds the writer back while the program does not read", async () => {
@@ -94,14 +95,14 @@ describe("stdout of a piped process", () => {
 
   it("carries everything that the program has written", async () => {
     const { stdout } = start("exec dd if=/dev/zero bs=65536 count=400 2> /dev/null");
-    expect((await new Response(stdout).bytes()).length).toBe(400 * 65_536);
+    expect((await wholeOutput(stdout)).length).toBe(400 * 65_536);
   });
 
   it("ends although a process that the program leaves behind holds it open", async () => {
     const { stdout, folder } = start(
       `sh -c 'trap "" TERM; echo $$ >> pids; exec sleep 600' & until [ -s pids ]; do sleep 0.01; done; echo done`,
     );
-    expect(await new Response(stdout).text()).toBe("done\n");
+    expect(await wholeOutput(stdout)).toBe("done\n");
     const [left] = await pidsIn(join(folder, "pids"), 1);
     await eventually(() => !isAlive(left!));
   });

@@ -3,6 +3,7 @@ import { isAbsolute, join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
+import { wholeOutput } from "../../processes/whole-output.ts";
 import { cannotStart, runFailure } from "./faults.ts";
 import { type RunTimeouts, readResponse } from "./read-response.ts";
 import { geminiRequest } from "./request.ts";
@@ -168,7 +169,7 @@ export function createGeminiCli(options: GeminiCliOptions): GeminiCli {
 
 async function versionOf(run: GeminiRun, limit: number): Promise<string> {
   const late = setTimeout(run.stop, limit);
-  const output = (await Bun.readableStreamToText(run.stdout)).trim();
+  const output = (await wholeOutput(run.stdout)).trim();
   const { code, signal } = await run.closed;
   clearTimeout(late);
   if (signal !== null) throw new AppError("provider_timeout", "gemini did not print its version in time");

@@ -1,3 +1,4 @@
+import type { RequestHeaders } from "../../net/http1/encode-request.ts";
 import type { OutboundOptions } from "../../net/outbound.ts";
 import { headersOf } from "../http-headers.ts";
 import { saysSessionIsLost } from "../lost-session.ts";
@@ -29,6 +30,9 @@ const connectTimeout = 10_000;
 const listenSilence = 10 * 60_000;
 /** Milliseconds that a stream may go on after its answer. */
 const endAfter = 1000;
+/** The most headers of requests that are kept, and the most characters of what they repeat. */
+const mostKept = 200;
+const longestKey = 200;
 
 /**
  * A wire over streamable HTTP: a POST for each request, whose response is one message or a stream of them. It is our own,
@@ -40,6 +44,8 @@ export class HttpWire implements UpstreamWire {
   readonly #events: WireEvents;
   readonly #closing = new AbortController();
   readonly #underWay = new Set<PendingRequest>();
+  /** Headers of requests, by what they repeat of a request. */
+  readonly #postHeaders = new Map<string, RequestHeaders>();
   #sessionId: string | undefined;
   #revision: string | undefined;
   #nextId = 1;
@@ -52,6 +58,7 @@ export class HttpWire implements UpstreamWire {
   /** Remembers the revision. A legacy server may send messages of its own on a stream, which is opened now. */
   use(revision: string): void {
     this.#revision = revision;
+    this.#postHeaders.clear();
     if (eraOf(revision) === "legacy" && this.#sessionId !== undefined) void this.#listen();
   }
 
@@ -105,7 +112,10 @@ export class HttpWire implements UpstreamWire {
   ): Promise<void> {
     const longest = options.longest ?? 10 * options.timeout;
     const response = await this.#post(request, signal, longest, options.headers);
-    if (request.method === "initialize") this.#sessionId = response.headers.get("mcp-session-id");
+    if (request.method === "initialize") {
+      this.#sessionId = response.headers.get("mcp-session-id");
+      this.#postHeaders.clear();
+    }
     const type = response.headers.get("content-type") ?? "";
     if (/^text\/event-stream\b/i.test(type)) return this.#readAnswer(response, pending, signal);
     const text = await response.text(maxMessageBytes);
@@ -124,13 +134,15 @@ export class HttpWire implements UpstreamWire {
     let end: StreamEnd | undefined;
     while (response) {
       const stream: WireResponse = response;
+      let late: ReturnType<typeof setTimeout> | undefined;
       const take = (message: RpcMessage) => {
         // Requests of the server carry ids of their own; a response with another id belongs to nobody.
         if ("method" in message || message.id === pending.id) pending.take(message, this.#answer);
         // A server should end the stream now. One that does not must not keep a connection for ever.
-        if (pending.isOver) setTimeout(() => stream.cancel(), endAfter).unref();
+        if (pending.isOver) late ??= setTimeout(() => stream.cancel(), endAfter).unref();
       };
       end = await readEvents(stream, take, end);
+      clearTimeout(late);
       response = pending.isOver ? undefined : await this.#resume(end, signal);
     }
     if (end) pending.fail(failureOf(end.failure));
@@ -166,7 +178,7 @@ export class HttpWire implements UpstreamWire {
 
   async #send(message: RpcMessage): Promise<void> {
     try {
-      (await this.#post(message, this.#closing.signal, connectTimeout)).cancel();
+      (await this.#post(message, this.#closing.signal, connectTimeout, undefined)).cancel();
     } catch (error) {
       throw failureOf(error);
     }
@@ -176,19 +188,13 @@ export class HttpWire implements UpstreamWire {
     message: RpcMessage,
     signal: AbortSignal,
     longest: number,
-    own: Readonly<Record<string, string>> = {},
+    own: Readonly<Record<string, string>> | undefined,
   ): Promise<WireResponse> {
     const { url, outbound } = this.#options;
     const timeouts = { connect: connectTimeout, firstByte: longest, silence: longest };
-    const headers = {
-      ...this.#headers(),
-      ...headersOf(message),
-      ...own,
-      "content-type": "application/json",
-    };
     const response = await outbound(url, {
       method: "POST",
-      headers,
+      headers: this.#headersFor(message, own),
       body: JSON.stringify(message),
       timeouts,
       signal,
@@ -211,6 +217,19 @@ export class HttpWire implements UpstreamWire {
     if (body && "error" in body && body.error && "id" in message)
       return new McpFailure("refused", body.error.message, { status, cause: body.error });
     return new McpFailure("refused", `the server answered with status ${status}`, { status });
+  }
+
+  /** Returns the headers of a POST. Those of the same thing are the same object, which is written once. */
+  #headersFor(message: RpcMessage, own: Readonly<Record<string, string>> | undefined): RequestHeaders {
+    const repeated = headersOf(message);
+    const key = own ? undefined : Object.values(repeated).join(" ");
+    const known = key === undefined ? undefined : this.#postHeaders.get(key);
+    if (known) return known;
+    const headers = { ...this.#headers(), ...repeated, ...own, "content-type": "application/json" };
+    if (key === undefined || key.length > longestKey) return headers;
+    if (this.#postHeaders.size >= mostKept) this.#postHeaders.clear();
+    this.#postHeaders.set(key, Object.freeze(headers));
+    return headers;
   }
 
   #headers(): Record<string, string> {

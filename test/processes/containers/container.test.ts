@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { prepareLaunch } from "../../../src/processes/launch/prepare.ts";
 import { sweepLaunches } from "../../../src/processes/launch/start.ts";
 import { sandboxLevels } from "../../../src/processes/sandbox/levels.ts";
+import { wholeOutput } from "../../../src/processes/whole-output.ts";
 import { standInEngine } from "../../support/containers/stand-in-engine.ts";
 import { errorOf } from "../../support/error-of.ts";
 import { launched } from "../../support/sandbox/launched.ts";
@@ -17,7 +18,7 @@ async function runOf(source: object, options: object = {}, engine = standInEngin
   const program = await launched({ image, ...source }, { host: engine.host, sandbox: "auto", ...options });
   await program.write("a line\n").catch(() => {});
   program.endInput();
-  const stdout = await new Response(program.stdout).text();
+  const stdout = await wholeOutput(program.stdout);
   await program.closed;
   const call = engine.calls().find(([verb]) => verb === "run")!;
   return { call, stdout, program, engine };

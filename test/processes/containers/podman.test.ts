@@ -2,6 +2,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { sweepLaunches } from "../../../src/processes/launch/start.ts";
+import { wholeOutput } from "../../../src/processes/whole-output.ts";
 import { podmanHost } from "../../support/containers/podman.ts";
 import { eventually, stranger } from "../../support/processes/processes.ts";
 import { launched, type TestLaunchOptions } from "../../support/sandbox/launched.ts";
@@ -14,7 +15,7 @@ const { host, image, podman } = found ?? { host: undefined!, image: "", podman: 
 async function linesOf(script: string, options: TestLaunchOptions = {}) {
   const source = { image, args: ["/bin/sh", "-c", script] };
   const program = await launched(source, { host, sandbox: "container", network: false, ...options });
-  const text = await new Response(program.stdout).text();
+  const text = await wholeOutput(program.stdout);
   return { ...(await program.closed), lines: text.split("\n").slice(0, -1), stderr: program.stderr() };
 }
 

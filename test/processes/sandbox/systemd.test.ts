@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { launchHost } from "../../../src/processes/launch/prepare.ts";
 import { sweepLaunches } from "../../../src/processes/launch/start.ts";
+import { wholeOutput } from "../../../src/processes/whole-output.ts";
 import { errorOf } from "../../support/error-of.ts";
 import { launched } from "../../support/sandbox/launched.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -34,7 +35,7 @@ describe("a program in a scope of systemd", () => {
       { command: ["sh", "-c", "echo it runs"] },
       { host, sandbox: "systemd", resources },
     );
-    expect(await new Response(program.stdout).text()).toBe("it runs\n");
+    expect(await wholeOutput(program.stdout)).toBe("it runs\n");
     await program.closed;
     const user = isRoot ? "" : "--user ";
     const limits = "-p MemoryMax=256M -p MemorySwapMax=0 -p TasksMax=64 -p CPUQuota=150%";
@@ -49,7 +50,7 @@ describe("a program in a scope of systemd", () => {
     const script = 'echo "${XDG_RUNTIME_DIR:-none} $TOKEN"';
     const options = { host, sandbox: "systemd", env: { TOKEN: "declared" } } as const;
     const { stdout } = await launched({ command: ["sh", "-c", script] }, options);
-    expect(await new Response(stdout).text()).toBe("none declared\n");
+    expect(await wholeOutput(stdout)).toBe("none declared\n");
   });
 
   // Failure mode 113

@@ -15,6 +15,7 @@ import {
   type StartLaunchOptions,
   startLaunch,
 } from "../../../src/processes/launch/start.ts";
+import { wholeOutput } from "../../../src/processes/whole-output.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
 const hostileProgram = join(import.meta.dirname, "hostile-program.ts");
@@ -83,7 +84,7 @@ export async function attempts(
 ): Promise<Attempts> {
   const command = [process.execPath, hostileProgram, JSON.stringify(list)];
   const program = await launched({ command }, options);
-  const text = await new Response(program.stdout).text();
+  const text = await wholeOutput(program.stdout);
   const { code, signal } = await program.closed;
   const outcomes = text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
   return { outcomes, exit: signal ?? code, stderr: program.stderr(), ended: program.endReason };

@@ -1,4 +1,5 @@
 import type { Part } from "./cut/cut.ts";
+import { isAscii } from "./cut/written-size.ts";
 
 /** A result that was cut, with the texts of its parts. */
 export interface CutResult {
@@ -155,7 +156,7 @@ function bytesOf({
   structured = "",
 }: Pick<KeptResult, "texts" | "parts" | "structured">): number {
   const sum = [...texts, structured].reduce(
-    (bytes, text) => bytes + text.length * (/[^\0-\xff]/.test(text) ? 2 : 1),
+    (bytes, text) => bytes + text.length * (isAscii(text) || !/[^\0-\xff]/.test(text) ? 1 : 2),
     0,
   );
   return sum + parts.length * partBytes;
