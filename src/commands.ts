@@ -122,6 +122,16 @@ export const commands: Commands = {
     summary: "Replace a token, the token of a secret backend, or the master key",
     load: async () => (await import("./cli/cmd/rotate.ts")).rotate,
   },
+  backup: {
+    group: "Keep safe",
+    summary: "Save all of a server in one file, or check such a file",
+    load: async () => (await import("./cli/cmd/backup.ts")).backup,
+  },
+  restore: {
+    group: "Keep safe",
+    summary: "Fill a server from a backup",
+    load: async () => (await import("./cli/cmd/restore.ts")).restore,
+  },
   login: {
     group: "Access",
     summary: "Log in with user name and password",

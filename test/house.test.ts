@@ -53,6 +53,7 @@ const mayImport: Record<string, readonly string[]> = {
   "yaml-offset": [],
   kinds: ["errors"],
   wire: ["errors"],
+  backup: ["errors", "kinds", "wire"],
   net: ["certificates", "errors", "hosts", "proxies", "system-errors", "wire"],
   processes: ["errors", "kinds", "private-file", "time"],
   adapters: ["errors", "kinds", "wire", "net", "processes"],
@@ -74,6 +75,7 @@ const mayImport: Record<string, readonly string[]> = {
     "processes",
     "adapters",
     "backends",
+    "backup",
     "mcp",
   ],
   agent: [
@@ -96,6 +98,7 @@ const mayImport: Record<string, readonly string[]> = {
     "mcp",
   ],
   cli: [
+    "backup",
     "certificates",
     "errors",
     "version",
@@ -119,12 +122,13 @@ const serverMayImport: Record<string, { below: readonly string[]; beside: readon
   core: { below: [], beside: [] },
   secrets: { below: ["core"], beside: ["observability"] },
   observability: { below: ["core"], beside: ["secrets"] },
+  backups: { below: ["core", "observability"], beside: [] },
   inference: { below: ["core", "secrets", "observability"], beside: ["workstations"] },
   workstations: { below: ["core", "secrets", "observability"], beside: ["inference"] },
   mcp: { below: ["core", "secrets", "observability"], beside: ["inference", "workstations"] },
   cluster: { below: ["core", "mcp"], beside: [] },
   http: {
-    below: ["core", "secrets", "observability", "inference", "workstations", "mcp", "cluster"],
+    below: ["core", "secrets", "observability", "backups", "inference", "workstations", "mcp", "cluster"],
     beside: [],
   },
 };
@@ -161,6 +165,7 @@ const mayUse: Record<string, RegExp> = {
   "yaml-offset": /^yaml$/,
   kinds: /^@sinclair\/typebox(\/\w+)?$/,
   wire: /^$/,
+  backup: /^(node:.+|@sinclair\/typebox|age-encryption)$/,
   net: /^(node:.+|bun)$/,
   processes: /^(node:.+|bun|bun:ffi)$/,
   adapters: /^(node:.+|bun)$/,

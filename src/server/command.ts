@@ -166,6 +166,7 @@ export const server = defineVerb({
       metricsPublic: args["metrics-public"],
       keep,
       ...(!databaseUrl && { databaseFolder: dataDir }),
+      scratchFolder: dataDir,
       quotas: Object.fromEntries(args.quota.map(parseQuota)),
       ...(bodyMemory && { bodies: { most: parseMemory(bodyMemory) } }),
       ...(keyFile && { keyFile }),

@@ -58,6 +58,8 @@ export interface ServerOptions {
   keep?: Retention;
   /** The folder of the database, if it is a file of this machine. */
   databaseFolder?: string;
+  /** A folder of the server's own for files that are in use only while it runs; that of the system if not given. */
+  scratchFolder?: string;
   /** Milliseconds since 1970. */
   now?: () => number;
   /** A monotonic clock, in milliseconds. */

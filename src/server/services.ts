@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { createGeminiCli } from "../adapters/gemini-cli/index.ts";
 import { createOutbound } from "../net/outbound.ts";
 import { systemTime } from "../time.ts";
+import { Backups } from "./backups/backups.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import { clusterComponent } from "./cluster/component.ts";
 import { clockOfLeases } from "./cluster/process-identity.ts";
@@ -102,6 +103,15 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
   await lifecycle.start({ name: "limits", start: () => limits.load() });
   const audit = await lifecycle.start(auditComponent(store, accessLog, metrics));
 
+  const backups = new Backups({
+    catalogue,
+    audit,
+    folder: options.scratchFolder,
+    afterRestore: () => limits.load(),
+    now,
+    random,
+  });
+
   const deadlines = new Deadlines();
   const bodies = new BodyBudget(deadlines, options.bodies);
   const answers = new BodyBudget(deadlines, options.bodies);
@@ -196,6 +206,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     sessions,
     limits,
     audit,
+    backups,
     deadlines,
     bodies,
     streams,

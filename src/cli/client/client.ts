@@ -24,6 +24,8 @@ export interface Endpoint {
 interface SendOptions {
   query?: Record<string, string | undefined>;
   body?: unknown;
+  /** A body that is sent as it comes, in place of one as JSON; its media type is among the headers. */
+  bytes?: ReadableStream<Uint8Array<ArrayBuffer>>;
   signal?: AbortSignal;
   /** The media type that is accepted: `application/x-ndjson`. */
   accept?: string;
@@ -174,6 +176,7 @@ export class ApiClient {
         ...options.headers,
       },
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
+      ...(options.bytes && { body: options.bytes }),
       signal: AbortSignal.any(signals),
       // Otherwise Bun ends a request after five minutes of silence.
       timeout: false,

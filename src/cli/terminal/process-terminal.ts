@@ -19,6 +19,10 @@ export function processTerminal(signal: AbortSignal, onClosed: () => void): Term
   const terminal: TerminalDevice = {
     out: out.write,
     err: err.write,
+    async bytes(piece) {
+      out.write(piece);
+      await out.drained();
+    },
     async drain() {
       await out.drained();
       await err.drained();
@@ -48,7 +52,7 @@ export function processTerminal(signal: AbortSignal, onClosed: () => void): Term
 }
 
 interface Sink {
-  write(text: string): void;
+  write(data: string | Uint8Array): void;
   drained(): Promise<void>;
 }
 
@@ -57,17 +61,19 @@ interface Sink {
  * has gone. `drained` throws any other failure, such as a full disk.
  */
 function sink(file: Bun.FileSink, onClosed: () => void = () => {}): Sink {
-  let waiting = "";
+  let waiting: (string | Uint8Array)[] = [];
   let pumping: Promise<void> | undefined;
   let failure: { code?: string } | undefined;
   const flush = async () => file.flush();
   const pump = async () => {
-    while (waiting !== "" && !failure) {
-      const text = waiting;
-      waiting = "";
+    while (waiting.length > 0 && !failure) {
+      const taken = waiting;
+      waiting = [];
+      const data =
+        taken.length === 1 ? taken[0]! : Buffer.concat(taken.map((piece) => Buffer.from(piece as string)));
       // Both may fail, at once or later. A rejection without a handler would end the process.
       try {
-        await Promise.all([file.write(text), flush()]);
+        await Promise.all([file.write(data), flush()]);
       } catch (error) {
         failure = error as { code?: string };
         if (failure.code === "EPIPE") onClosed();
@@ -76,9 +82,9 @@ function sink(file: Bun.FileSink, onClosed: () => void = () => {}): Sink {
     pumping = undefined;
   };
   return {
-    write(text) {
-      if (failure || text === "") return;
-      waiting += text;
+    write(data) {
+      if (failure || data.length === 0) return;
+      waiting.push(data);
       pumping ??= pump();
     },
     async drained() {

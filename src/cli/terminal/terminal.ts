@@ -4,6 +4,8 @@ export interface TerminalDevice {
   out(text: string): void;
   /** Writes to stderr as it is. */
   err(text: string): void;
+  /** Writes bytes to stdout, which must be no terminal, and resolves when they have been taken. */
+  bytes(piece: Uint8Array): Promise<void>;
   /** Resolves when everything written has been taken. A verb that prints without end awaits it. */
   drain(): Promise<void>;
   /** Reads standard input to its end, as it is. Throws AppError `usage` if it is not UTF-8. */

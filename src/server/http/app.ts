@@ -19,6 +19,7 @@ import {
 } from "./route.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { authRoutes } from "./routes/auth.ts";
+import { backupRoutes } from "./routes/backup.ts";
 import { clusterRoutes } from "./routes/cluster.ts";
 import { inferenceRoutes } from "./routes/inference.ts";
 import { linkRoutes } from "./routes/link.ts";
@@ -50,6 +51,7 @@ export function allRoutes(server: Server): Route[] {
     ...authRoutes(server),
     ...rightsRoutes(server),
     ...masterKeyRoutes(server),
+    ...backupRoutes(server),
     ...usageRoutes(server),
     ...priceRoutes(server),
     ...providerSessionRoutes(server),

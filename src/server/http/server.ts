@@ -1,3 +1,4 @@
+import type { Backups } from "../backups/backups.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Passwords } from "../core/access/passwords.ts";
 import type { Quotas } from "../core/access/quotas.ts";
@@ -40,6 +41,8 @@ export interface Server extends SecretServices {
   /** The name of this server among those on the same database. */
   node: string;
   audit: Audit;
+  /** Makes backups of the database, and restores them. */
+  backups: Backups;
   metrics: Metrics;
   streams: OpenStreams;
   threads: Threads;

@@ -43,6 +43,9 @@ export function fakeTerminal({ stdin = "", answers, keys }: TypedInput = {}): Fa
     data(text) {
       this.out(text);
     },
+    async bytes(piece) {
+      this.stdout += Buffer.from(piece).toString("latin1");
+    },
     rewrite(text) {
       this.err(`\r${text}`);
     },

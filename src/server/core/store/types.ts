@@ -4,6 +4,7 @@
  */
 
 import type { ClusterStore } from "./cluster-store.ts";
+import type { CopyQueries } from "./copy/copy.ts";
 
 /** One resource of any kind, as stored. Times are milliseconds since 1970, UTC. */
 export interface Row {
@@ -289,7 +290,7 @@ export interface Contents {
   lastUsed: { tokenId: string; at: number }[];
 }
 
-export interface Store {
+export interface Store extends CopyQueries {
   readonly dialect: "sqlite" | "postgres";
   /** The servers on this database; undefined on SQLite, whose file belongs to one server. */
   readonly cluster?: ClusterStore;

@@ -11,6 +11,7 @@ import { assertStorable } from "../storable.ts";
 import { type Contents, type Store, StoreError, type Write } from "../types.ts";
 import { usageOf, usageWhere } from "../usage.ts";
 import { clusterQueries } from "./cluster.ts";
+import { copyQueries } from "./copy.ts";
 import { doorbell } from "./doorbell.ts";
 import { linkQueries } from "./links.ts";
 import { connect, writeLock } from "./open.ts";
@@ -65,6 +66,7 @@ export async function openPostgres(
   const transactions = openTransactions(database.oneConnection, transactionsAtATime, timeout);
   const bell = doorbell(client);
   const auditListeners = auditBell();
+  const { close: closeCopies, ...copies } = copyQueries(database.oneConnection, bell.ring);
 
   const underWay = new Set<Promise<unknown>>();
 
@@ -218,6 +220,10 @@ export async function openPostgres(
     auditTail: (after, filter) => guarded(() => tail(db, transactions, after, filter)),
     onAudit: auditListeners.listen,
     ...trimQueries(db, guarded),
+
+    migration: steps.at(-1)!.name,
+    migrations: steps.map(({ name }) => name),
+    ...copies,
     logBytes: () => undefined,
 
     ...linkQueries(db, guarded),
@@ -254,7 +260,7 @@ export async function openPostgres(
       auditListeners.stop();
       await Promise.allSettled(underWay);
       // The driver itself would wait for ever for queries whose connection was lost.
-      await Promise.all([transactions.close(), client.end({ timeout: 0 })]);
+      await Promise.all([transactions.close(), closeCopies(), client.end({ timeout: 0 })]);
     },
   };
 }

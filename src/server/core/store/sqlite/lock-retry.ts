@@ -20,8 +20,12 @@ export interface LockRetry {
  * asynchronous, so that reads and streams go on. Work that does not find a lock runs at once.
  *
  * @param wait milliseconds after which the work fails with StoreError `unavailable`
+ * @param reason returns the reason of that failure
  */
-export function lockRetry(wait = longestWait): LockRetry {
+export function lockRetry(
+  wait = longestWait,
+  reason = () => "the database is locked by another program",
+): LockRetry {
   /** Writes that wait for the lock, or for those before them. */
   let waiting = 0;
   let last: Promise<unknown> = Promise.resolve();
@@ -34,7 +38,7 @@ export function lockRetry(wait = longestWait): LockRetry {
       } catch (cause) {
         if (!isLocked(cause)) throw cause;
         if (performance.now() + pause > deadline)
-          throw new StoreError("unavailable", { cause, reason: "the database is locked by another program" });
+          throw new StoreError("unavailable", { cause, reason: reason() });
       }
       await Bun.sleep(pause);
     }

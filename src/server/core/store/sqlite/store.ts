@@ -12,6 +12,7 @@ import { assertStorable } from "../storable.ts";
 import { type Contents, type Store, StoreError, type Write } from "../types.ts";
 import { usageWhere } from "../usage.ts";
 import { checkpointWhenIdle } from "./checkpoints.ts";
+import { copyQueries } from "./copy.ts";
 import { diskFault, failedWrite } from "./disk-fault.ts";
 import { linkQueries } from "./links.ts";
 import { lockRetry } from "./lock-retry.ts";
@@ -64,7 +65,10 @@ export function openSqlite(
   const share = networkShare(path);
   if (share) onWarning(`${path}: ${onShare(share)}`);
   const note = failureNotes(onWarning);
-  const locks = lockRetry(lockTimeout);
+  let isFilling = false;
+  const locks = lockRetry(lockTimeout, () =>
+    isFilling ? "a backup is being restored" : "the database is locked by another program",
+  );
   /** The last write failed, and not because the disk is full. */
   let isStuck = false;
   const { client, finalize } = keepStatements(database);
@@ -245,11 +249,7 @@ export function openSqlite(
 
     usage: (filter) =>
       guarded(() => {
-        try {
-          rollup.flush();
-        } catch {
-          // The disk may be full. The usage so far can still be read.
-        }
+        rollup.tryFlush();
         return db.select().from(usage).where(usageWhere(usage, filter)).orderBy(asc(usage.day)).all();
       }),
 
@@ -265,6 +265,19 @@ export function openSqlite(
     },
 
     ...trimQueries(client, guarded, writing),
+
+    migration: steps.at(-1)!.name,
+    migrations: steps.map(({ name }) => name),
+    ...copyQueries(database.filename, failure, {
+      // The usage then has all events that the copy has.
+      beforeCopy: () => rollup.tryFlush(),
+      filling(isUnderWay) {
+        isFilling = isUnderWay;
+        if (isUnderWay) return;
+        checkpoints.empty();
+        ring();
+      },
+    }),
 
     logBytes: () => statSync(`${database.filename}-wal`, { throwIfNoEntry: false })?.size ?? 0,
 
@@ -304,11 +317,7 @@ export function openSqlite(
       isClosed = true;
       followers.clear();
       checkpoints.stop();
-      try {
-        rollup.flush();
-      } catch {
-        // The next start adds the rest from the audit log.
-      }
+      rollup.tryFlush();
       rollup.stop();
       finalize();
       close();

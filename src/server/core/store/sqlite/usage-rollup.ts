@@ -13,8 +13,8 @@ const interval = 1000;
 export interface UsageRollup {
   /** Takes events that have been committed to the audit log. */
   add(events: readonly AuditEvent[]): void;
-  /** Writes the usage of all events so far. Throws the errors of SQLite; the next flush tries again. */
-  flush(): void;
+  /** Writes the usage of all events so far. The disk may be full: then a later flush or the next start adds the rest. */
+  tryFlush(): void;
   stop(): void;
 }
 
@@ -44,15 +44,18 @@ export function usageRollup(database: Database, db: BunSQLiteDatabase, client: D
     write.immediate();
     events = [];
   };
+  const tryFlush = (): boolean => {
+    try {
+      flush();
+      return true;
+    } catch {
+      return false;
+    }
+  };
   const flushLater = () => {
     timer ??= setTimeout(() => {
       timer = undefined;
-      try {
-        flush();
-      } catch {
-        // The disk may be full. The next write fails with that error, and the audit log has all events.
-        flushLater();
-      }
+      if (!tryFlush()) flushLater();
     }, interval);
     timer.unref();
   };
@@ -68,7 +71,7 @@ export function usageRollup(database: Database, db: BunSQLiteDatabase, client: D
       events.push(...more);
       flushLater();
     },
-    flush,
+    tryFlush: () => void tryFlush(),
     stop: () => clearTimeout(timer),
   };
 }

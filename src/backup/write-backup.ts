@@ -1,0 +1,83 @@
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+import { constants, createZstdCompress } from "node:zlib";
+import { format, type Manifest, type ManifestMember, manifestName, memberName } from "./manifest.ts";
+import { sealed } from "./seal.ts";
+import { tarEnd, tarHeader, tarPadding } from "./tar.ts";
+
+/** A table to write: its columns, and its rows as lines of JSON without their line feed. */
+export interface BackupTable {
+  name: string;
+  columns: readonly string[];
+  lines(): AsyncIterable<readonly string[]>;
+}
+
+/** Facts about a backup that its rows do not tell. */
+export type BackupFacts = Pick<
+  Manifest,
+  "version" | "migration" | "dialect" | "createdAt" | "secrets" | "audit"
+>;
+
+/** Bytes after which a table goes on in another member. A member is put together in memory: its size stands before it. */
+const memberBytes = 1024 * 1024;
+
+/**
+ * Yields the bytes of a backup: a tar archive, compressed with zstd and sealed. No more than one member of it is in
+ * memory at a time.
+ *
+ * @param onRows is called with the number of rows so far
+ */
+export function writeBackup(
+  facts: BackupFacts,
+  tables: readonly BackupTable[],
+  onRows: (rows: number) => void = () => {},
+): AsyncGenerator<Uint8Array> {
+  const archive = Readable.from(members(facts, tables, onRows), { objectMode: true, highWaterMark: 1 });
+  const zstd = createZstdCompress({
+    params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 },
+  });
+  archive.on("error", (error) => zstd.destroy(error));
+  zstd.on("close", () => archive.destroy());
+  archive.pipe(zstd);
+  return sealed(zstd);
+}
+
+async function* members(
+  facts: BackupFacts,
+  tables: readonly BackupTable[],
+  onRows: (rows: number) => void,
+): AsyncGenerator<Buffer> {
+  const seconds = Date.parse(facts.createdAt) / 1000;
+  const written: ManifestMember[] = [];
+  const counts: Manifest["tables"] = [];
+  let total = 0;
+  const member = (name: string, rows: number, text: string): Buffer => {
+    const bytes = Buffer.from(text);
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    written.push({ name, size: bytes.length, rows, sha256 });
+    return Buffer.concat([tarHeader(name, bytes.length, seconds), bytes, tarPadding(bytes.length)]);
+  };
+  for (const { name, columns, lines } of tables) {
+    let text = "";
+    let part = 1;
+    let inPart = 0;
+    let rows = 0;
+    for await (const some of lines())
+      for (const line of some) {
+        if (text.length + line.length > memberBytes && inPart > 0) {
+          yield member(memberName(name, part++), inPart, text);
+          [text, inPart] = ["", 0];
+        }
+        text += `${line}\n`;
+        inPart++;
+        rows++;
+        if (++total % 1000 === 0) onRows(total);
+      }
+    yield member(memberName(name, part), inPart, text);
+    counts.push({ name, columns: [...columns], rows });
+  }
+  onRows(total);
+  const manifest: Manifest = { product: "mcpctl", format, ...facts, tables: counts, members: written };
+  yield member(manifestName, 0, `${JSON.stringify(manifest, null, 2)}\n`);
+  yield tarEnd();
+}

@@ -1,0 +1,122 @@
+import { damaged } from "../../backup/manifest.ts";
+import type { StoreFill } from "../core/store/copy/copy.ts";
+import type { CopyRow, CopyTable } from "../core/store/copy/tables.ts";
+import { checkResource, type ResourceRow, readRow } from "./backup-rows.ts";
+import type { BackupColumns, RestoreOptions } from "./restore.ts";
+import type { Verdict } from "./restore-plan.ts";
+
+export interface FillingOptions {
+  fill: StoreFill;
+  options: RestoreOptions;
+  verdicts: ReadonlyMap<string, Verdict>;
+  columns: BackupColumns;
+}
+
+/** Puts the rows of a backup into the tables, as its verdicts say. */
+export class Filling {
+  readonly #options: FillingOptions;
+  /** Rows by table and result. */
+  readonly counts = new Map<string, Record<Verdict["result"], number>>();
+  /** The servers that were switched off. */
+  readonly switchedOff: string[] = [];
+  /** Rows so far. */
+  total = 0;
+
+  constructor(options: FillingOptions) {
+    this.#options = options;
+  }
+
+  /** Takes the next rows of a table: a table comes behind those that it refers to. */
+  async add(name: string, lines: readonly string[]): Promise<void> {
+    const known = this.#options.columns.get(name);
+    if (!known) throw damaged(`it has an unknown table ${name}`);
+    const { table, columns } = known;
+    const rows = lines.map((line) => readRow(table, columns, line));
+    this.total += rows.length;
+    const { merge, dryRun } = this.#options.options;
+    if (table.part === "records") {
+      // Another log in the middle of this one would be a forgery, and usage would count twice.
+      if (merge !== undefined) this.#count(name, "skipped", rows.length);
+      else if (dryRun) this.#count(name, "created", rows.length);
+      else this.#count(name, "created", await this.#options.fill.put(table, rows, "refuse"));
+      return;
+    }
+    if (name === "resources") return this.#addObjects(table, rows);
+    await this.#addParts(table, rows);
+  }
+
+  async #addObjects(table: CopyTable, rows: readonly CopyRow[]): Promise<void> {
+    const { fill, verdicts, options } = this.#options;
+    const wanted: CopyRow[] = [];
+    const replaced: string[] = [];
+    for (const row of rows) {
+      checkResource(row);
+      const verdict = verdicts.get(row.id);
+      if (!verdict) throw damaged("its rows are not those that were checked");
+      this.#count("resources", verdict.result, 1);
+      if (verdict.result === "skipped") continue;
+      if (verdict.result === "replaced") replaced.push(verdict.id);
+      wanted.push(this.#fitted(row, verdict));
+    }
+    if (options.merge === "replace" && replaced.length > 0)
+      for (const { table: part } of this.#options.columns.values())
+        if (part.partOf !== undefined) await fill.remove(part, part.partOf, replaced);
+    await fill.put(table, wanted, options.merge === "replace" ? "replace" : "refuse");
+  }
+
+  /** Returns an object as it is to be stored here. */
+  #fitted(row: ResourceRow, { id, existing }: Verdict): ResourceRow {
+    const { mayRunPrograms, merge } = this.#options.options;
+    const fitted = { ...row, id, owner: row.owner === null ? null : this.#idHere(row.owner) };
+    if (existing) fitted.version = Math.max(existing.version + 1, row.version);
+    // There is one default backend, and with a merge it is the one that stands here.
+    if (row.kind === "secretbackend" && merge !== undefined)
+      fitted.spec = { ...row.spec, isDefault: existing?.isDefault ?? false };
+    const { command, package: packageName, image } = row.spec as Record<string, unknown>;
+    const runs = [command, packageName, image].some((source) => source !== undefined);
+    if (row.kind === "server" && runs && !mayRunPrograms && row.status["origin"] !== "virtual") {
+      fitted.spec = { ...row.spec, replicas: 0 };
+      this.switchedOff.push(row.name);
+    }
+    return fitted;
+  }
+
+  async #addParts(table: CopyTable, rows: readonly CopyRow[]): Promise<void> {
+    const { fill, options } = this.#options;
+    const wanted: CopyRow[] = [];
+    for (const row of rows) {
+      const verdict = this.#verdictOn(table, row);
+      if (verdict?.result === "skipped") {
+        this.#count(table.name, "skipped", 1);
+        continue;
+      }
+      for (const column of table.ids)
+        if (typeof row[column] === "string") row[column] = this.#idHere(row[column]);
+      wanted.push(row);
+    }
+    const onConflict =
+      options.merge === undefined ? "refuse" : options.merge === "replace" ? "replace" : "keep";
+    const count = await fill.put(table, wanted, onConflict);
+    this.#count(table.name, "created", count);
+    this.#count(table.name, "skipped", wanted.length - count);
+  }
+
+  /** Returns the verdict on the object that a row is a part of; undefined for a row of its own. */
+  #verdictOn({ name, partOf }: CopyTable, row: CopyRow): Verdict | undefined {
+    const { verdicts } = this.#options;
+    if (partOf !== undefined) return verdicts.get(String(row[partOf]));
+    if (name !== "secret_data") return undefined;
+    // A ref begins with the id of its secret.
+    return verdicts.get(String(row["ref"]).split("/")[0]!);
+  }
+
+  #idHere(id: string): string {
+    return this.#options.verdicts.get(id)?.id ?? id;
+  }
+
+  #count(table: string, result: Verdict["result"], rows: number): void {
+    const counts = this.counts.get(table) ?? { created: 0, replaced: 0, skipped: 0 };
+    counts[result] += rows;
+    this.counts.set(table, counts);
+  }
+}

@@ -1,0 +1,85 @@
+import type { ExistingRow } from "../core/store/copy/copy.ts";
+import type { ResourceRow } from "./backup-rows.ts";
+
+/** `skip` leaves objects as they are that stand here already; `replace` sets them to what the backup has. */
+export type Merge = "skip" | "replace";
+
+/** What becomes of an object of a backup. */
+export interface Verdict {
+  result: "created" | "replaced" | "skipped";
+  /** The id that it has here. */
+  id: string;
+  reason?: string;
+  existing?: ExistingRow;
+}
+
+/** An object of a backup, as far as a plan needs it. */
+export type PlannedRow = Pick<ResourceRow, "id" | "kind" | "scope" | "name" | "owner"> & {
+  externalRef: string | undefined;
+  /** The name of the secret backend that its values are on. */
+  backend: string;
+};
+
+/** Objects whose values are bound to their own id: they cannot take the id of another one. */
+const boundToId = new Set(["secret", "authorization"]);
+
+/**
+ * Decides what becomes of each object of a backup.
+ *
+ * @param hasValues returns true if the values of an object are in the backup, or on a backend elsewhere
+ * @param merge undefined for an empty database: everything is created
+ * @returns the verdicts by the id in the backup
+ */
+export function planRestore(
+  rows: readonly PlannedRow[],
+  existing: readonly ExistingRow[],
+  hasValues: (row: PlannedRow) => boolean,
+  merge: Merge | undefined,
+): ReadonlyMap<string, Verdict> {
+  const verdicts = new Map<string, Verdict>();
+  if (merge === undefined) {
+    for (const { id } of rows) verdicts.set(id, { result: "created", id });
+    return verdicts;
+  }
+  const byId = new Map(existing.map((row) => [row.id, row]));
+  const byName = new Map(existing.map((row) => [keyOf(row, row.owner), row]));
+  const users = rows.filter(({ kind }) => kind === "user");
+  const others = rows.filter(({ kind }) => kind !== "user");
+  // Users first: the names of tokens are their owners' own.
+  for (const row of [...users, ...others]) {
+    const owner = row.owner === null ? null : (verdicts.get(row.owner)?.id ?? row.owner);
+    const same = byId.get(row.id);
+    const match = same?.kind === row.kind ? same : byName.get(keyOf(row, owner));
+    verdicts.set(row.id, match ? verdictOn(row, match, merge, hasValues) : { result: "created", id: row.id });
+  }
+  return verdicts;
+}
+
+function verdictOn(
+  row: PlannedRow,
+  existing: ExistingRow,
+  merge: Merge,
+  hasValues: (row: PlannedRow) => boolean,
+): Verdict {
+  const { id } = existing;
+  const skipped = (reason?: string): Verdict => ({
+    result: "skipped",
+    id,
+    existing,
+    ...(reason && { reason }),
+  });
+  if (merge === "skip") return skipped();
+  if (!boundToId.has(row.kind)) return { result: "replaced", id, existing };
+  if (id !== row.id)
+    return skipped(`another ${row.kind} has this name: delete it first to get the one of the backup`);
+  if (existing.externalRef !== (row.externalRef ?? null) && !hasValues(row))
+    return skipped("its values are not in the backup");
+  return { result: "replaced", id, existing };
+}
+
+function keyOf(
+  { kind, scope, name }: Pick<PlannedRow, "kind" | "scope" | "name">,
+  owner: string | null,
+): string {
+  return JSON.stringify([kind, scope, name, kind === "token" ? owner : null]);
+}

@@ -1,0 +1,81 @@
+import { rmSync, statfsSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError } from "../../errors.ts";
+import { reasonText, systemCodeOf } from "../../system-errors.ts";
+
+/** Bytes of the disk that must stay free: the database is on it, too. */
+const leastFree = 64 * 1024 * 1024;
+/** Bytes after which the free space is looked at again. */
+const lookAfter = 8 * 1024 * 1024;
+const readBytes = 256 * 1024;
+
+/**
+ * A file without a name: nobody else can open it, and nothing of it is left after this process, however that ends. It
+ * can have values of secrets in it.
+ */
+export class Spool {
+  readonly #file: FileHandle;
+  readonly #folder: string;
+  size = 0;
+
+  private constructor(file: FileHandle, folder: string) {
+    this.#file = file;
+    this.#folder = folder;
+  }
+
+  /** Writes bytes to a new file in a folder. Throws AppError `storage_full` or `unavailable`. */
+  static async write(bytes: AsyncIterable<Uint8Array>, folder: string): Promise<Spool> {
+    const path = join(folder, `.restore-${crypto.randomUUID()}`);
+    let spool: Spool | undefined;
+    try {
+      const file = await open(path, "wx+", 0o600);
+      spool = new Spool(file, folder);
+      rmSync(path);
+      await spool.#take(bytes);
+      return spool;
+    } catch (error) {
+      await spool?.close();
+      const code = systemCodeOf(error);
+      if (code === undefined) throw error;
+      if (code === "ENOSPC" || code === "EDQUOT") throw noSpace();
+      throw new AppError("unavailable", `cannot keep the backup in ${folder}: ${reasonText(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async #take(bytes: AsyncIterable<Uint8Array>): Promise<void> {
+    let nextLook = 0;
+    for await (const piece of bytes) {
+      if (this.size >= nextLook) {
+        const { bavail, bsize } = statfsSync(this.#folder);
+        if (bavail * bsize < leastFree + lookAfter) throw noSpace();
+        nextLook = this.size + lookAfter;
+      }
+      await this.#file.writev([piece]);
+      this.size += piece.length;
+    }
+  }
+
+  /** Yields all bytes from the beginning. */
+  async *bytes(): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < this.size; ) {
+      const { bytesRead, buffer } = await this.#file.read(Buffer.allocUnsafe(readBytes), 0, readBytes, at);
+      if (bytesRead === 0) return;
+      at += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+function noSpace(): AppError {
+  return new AppError(
+    "storage_full",
+    "there is no room for the backup on the disk of the server: nothing was changed",
+  );
+}

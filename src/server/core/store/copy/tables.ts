@@ -1,0 +1,135 @@
+import { getTableColumns } from "drizzle-orm";
+import { getTableConfig, type SQLiteTable } from "drizzle-orm/sqlite-core";
+import type * as postgresSchema from "../postgres/schema.ts";
+import * as schema from "../sqlite/schema.ts";
+
+/** A part of the database: the objects, values of secrets, and the records of what has happened. */
+export type CopyPart = "catalogue" | "secrets" | "records";
+
+/** A column whose values can go from one dialect to the other. Names are those of the database. */
+export interface CopyColumn {
+  name: string;
+  type: "text" | "integer" | "boolean" | "json";
+  canBeNull: boolean;
+  hasDefault: boolean;
+}
+
+/** A table that goes into backups. A row of it is a JSON object of its columns. */
+export interface CopyTable {
+  name: string;
+  part: CopyPart;
+  columns: readonly CopyColumn[];
+  /** The columns of the primary key; empty if the database numbers the rows. */
+  key: readonly string[];
+  /** The condition for rows that are in a backup; in both dialects. */
+  where: string | undefined;
+  /** The order of the rows, so that a backup of the same rows has the same bytes. */
+  order: readonly string[];
+  /** Columns with the ids of rows of `resources`. */
+  ids: readonly string[];
+  /** The column with the id of the resource that a row is a part of: it is restored with that resource or not at all. */
+  partOf: string | undefined;
+}
+
+interface Policy {
+  part: CopyPart;
+  where?: string;
+  /** A column that the database numbers anew. */
+  numbered?: string;
+  partOf?: string;
+  /** Columns with ids of resources that no foreign key tells of. */
+  ids?: readonly string[];
+}
+
+const instances = "select id from resources where kind = 'instance'";
+
+/**
+ * Every table of both dialects, and the way it goes into a backup. Without a line here, a new table does not compile.
+ * Tables that stay behind:
+ *
+ * - sessions of logins and of workstations: they belong to one server, and a backup must let nobody in
+ * - changes and usage_through: positions in this one database
+ * - orphans: a restored copy would delete values that the first server has adopted since
+ * - nodes and their instances: they say what runs now
+ */
+const policies = {
+  // What runs now is written by whoever runs it.
+  resources: { part: "catalogue", where: "kind <> 'instance'" },
+  refs: { part: "catalogue", where: `from_id not in (${instances})`, partOf: "from_id" },
+  credentials: { part: "catalogue", partOf: "resource_id" },
+  threads: { part: "catalogue" },
+  threadMessages: { part: "catalogue" },
+  providerObjects: { part: "catalogue" },
+  secretData: {
+    part: "secrets",
+    where: "ref not in (select ref from secret_orphans)",
+    ids: ["backend_id"],
+  },
+  auditEvents: { part: "records", numbered: "id" },
+  usage: { part: "records" },
+  changes: undefined,
+  secretOrphans: undefined,
+  sessions: undefined,
+  providerSessions: undefined,
+  usageThrough: undefined,
+  clusterNodes: undefined,
+  clusterInstances: undefined,
+} as const satisfies Record<keyof typeof schema | keyof typeof postgresSchema, Policy | undefined>;
+
+const schemaTables: Readonly<Record<string, SQLiteTable>> = { ...schema };
+
+const types = { string: "text", number: "integer", boolean: "boolean", json: "json" } as const;
+
+function copyTable(key: string, policy: Policy): CopyTable & { needs: string[] } {
+  const table = schemaTables[key]!;
+  const { name, primaryKeys, foreignKeys } = getTableConfig(table);
+  const columns = Object.values(getTableColumns(table));
+  const travelling = columns.filter((column) => column.name !== policy.numbered);
+  const keys = [
+    ...columns.filter((column) => column.primary),
+    ...primaryKeys.flatMap((primary) => primary.columns),
+  ].map((column) => column.name);
+  const references = foreignKeys.map((foreign) => {
+    const { columns: from, foreignTable } = foreign.reference();
+    return { column: from[0]!.name, table: getTableConfig(foreignTable as SQLiteTable).name };
+  });
+  return {
+    name,
+    part: policy.part,
+    columns: travelling.map((column) => ({
+      name: column.name,
+      type: types[column.dataType as keyof typeof types],
+      canBeNull: !column.notNull,
+      hasDefault: column.hasDefault,
+    })),
+    key: keys.filter((one) => one !== policy.numbered),
+    where: policy.where,
+    order: keys,
+    ids: [
+      ...references.filter((one) => one.table === "resources").map(({ column }) => column),
+      ...(policy.ids ?? []),
+    ],
+    partOf: policy.partOf,
+    needs: references.map((one) => one.table),
+  };
+}
+
+/** The tables that go into backups, each behind those that it refers to. */
+export const copyTables: readonly CopyTable[] = inOrder(
+  Object.entries(policies).flatMap(([key, policy]) => (policy ? [copyTable(key, policy)] : [])),
+);
+
+function inOrder(tables: readonly (CopyTable & { needs: string[] })[]): CopyTable[] {
+  const placed: CopyTable[] = [];
+  const waiting = [...tables];
+  while (waiting.length > 0) {
+    const next = waiting.findIndex(
+      ({ needs, name }) => !waiting.some((other) => other.name !== name && needs.includes(other.name)),
+    );
+    placed.push(...waiting.splice(Math.max(next, 0), 1));
+  }
+  return placed;
+}
+
+/** A row of a table, by the names of its columns. */
+export type CopyRow = Record<string, unknown>;

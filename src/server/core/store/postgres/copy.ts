@@ -1,0 +1,145 @@
+import { type SQL, sql } from "drizzle-orm";
+import type { CopyQueries, ExistingRow, OnConflict, StoreCopy, StoreFill } from "../copy/copy.ts";
+import { conflictClause, list, moveStatements, quoted, selection } from "../copy/statements.ts";
+import type { CopyRow, CopyTable } from "../copy/tables.ts";
+import { writeLock } from "./open.ts";
+import { refusal } from "./refusal.ts";
+import { type OneConnection, transactions } from "./transactions.ts";
+import type { Queries } from "./write.ts";
+
+/** Rows that are fetched at once. */
+const batchRows = 500;
+/** Copies and restores at a time. */
+const most = 2;
+
+/**
+ * The part of the store that copies and fills all of it, over connections of its own: it may take minutes, and other
+ * transactions have a time limit.
+ *
+ * @param ring tells the servers on the database that there are changes
+ */
+export function copyQueries(
+  connect: OneConnection,
+  ring: SQL,
+): Pick<CopyQueries, "copy" | "fill"> & { close(): Promise<void> } {
+  const long = transactions(connect, most, Number.POSITIVE_INFINITY);
+  return {
+    async copy() {
+      const over = Promise.withResolvers<void>();
+      const begun = Promise.withResolvers<Queries>();
+      const running = long.run(async (queries) => {
+        begun.resolve(queries);
+        await over.promise;
+      }, "snapshot");
+      running.catch(begun.reject);
+      const queries = await begun.promise.catch((error) => {
+        throw refusal(error);
+      });
+      await queries.execute(sql`set local idle_in_transaction_session_timeout = 0`);
+      return postgresCopy(queries, async () => {
+        over.resolve();
+        await running.catch(() => {});
+      });
+    },
+
+    async fill(work, isKept) {
+      let result: { value: Awaited<ReturnType<typeof work>> } | undefined;
+      try {
+        await long.run(async (queries) => {
+          await queries.execute(sql`
+            select set_config('lock_timeout', '10s', true),
+              set_config('idle_in_transaction_session_timeout', '0', true)`);
+          await queries.execute(sql`select pg_advisory_xact_lock(${writeLock})`);
+          result = { value: await work(postgresFill(queries)) };
+          if (!isKept) throw undone;
+          await finish(queries, ring);
+        });
+      } catch (error) {
+        if (error !== undone) throw refusal(error);
+      }
+      return result!.value;
+    },
+
+    close: () => long.close(),
+  };
+}
+
+/** Is thrown to roll a transaction back that was only a trial. */
+const undone = new Error("undone");
+
+function postgresCopy(queries: Queries, end: () => Promise<void>): StoreCopy {
+  return {
+    async *lines(table) {
+      const columns = list(table.columns.map(({ name }) => name));
+      const text = `select row_to_json(rows)::text as line from (select ${columns} ${selection(table)}) rows`;
+      try {
+        await queries.execute(sql.raw(`declare backup no scroll cursor for ${text}`));
+        for (;;) {
+          const rows = await queries.execute<{ line: string }>(sql.raw(`fetch ${batchRows} from backup`));
+          if (rows.length === 0) break;
+          yield rows.map(({ line }) => line);
+        }
+        await queries.execute(sql`close backup`);
+      } catch (error) {
+        throw refusal(error);
+      }
+    },
+    close: end,
+  };
+}
+
+function postgresFill(queries: Queries): StoreFill {
+  const among = (column: string, values: readonly string[]) =>
+    sql`${sql.identifier(column)} in (select json_array_elements_text(${JSON.stringify(values)}::json))`;
+  return {
+    async existing() {
+      const rows = await queries.execute(sql`
+        select id, kind, scope, name, owner, version,
+          coalesce((status->>'builtIn')::boolean, false) as "isBuiltIn",
+          kind = 'secretbackend' and coalesce((spec->>'isDefault')::boolean, false) as "isDefault",
+          status->>'externalRef' as "externalRef"
+        from resources`);
+      return (rows as unknown as ExistingRow[]).map((row) => ({ ...row, version: Number(row.version) }));
+    },
+    async put(table, rows, onConflict) {
+      if (rows.length === 0) return 0;
+      const { count } = await queries.execute(insertOf(table, rows, onConflict));
+      return count;
+    },
+    async remove(table, column, values) {
+      const from = sql`delete from ${sql.identifier(table.name)}`;
+      await queries.execute(column === undefined ? from : sql`${from} where ${among(column, values ?? [])}`);
+    },
+    async lastEvent() {
+      const [row] = await queries.execute<{ last: string | null }>(
+        sql`select max(id) as last from audit_events`,
+      );
+      return Number(row?.last ?? 0);
+    },
+    async moveEvents(upTo) {
+      const columns = await queries.execute<{ name: string }>(sql`
+        select column_name as name from information_schema.columns
+        where table_schema = current_schema() and table_name = 'audit_events' and column_name <> 'id'`);
+      for (const text of moveStatements(columns.map(({ name }) => name)))
+        await queries.execute(sql.raw(text.replace("$1", String(upTo))));
+    },
+  };
+}
+
+function insertOf(table: CopyTable, rows: readonly CopyRow[], onConflict: OnConflict): SQL {
+  const columns = table.columns.map(({ name }) => name).filter((name) => name in rows[0]!);
+  return sql`
+    insert into ${sql.identifier(table.name)} (${sql.raw(list(columns))})
+    select ${sql.raw(list(columns))}
+    from json_populate_recordset(null::${sql.raw(quoted(table.name))}, ${JSON.stringify(rows)}::json)
+    ${sql.raw(conflictClause(table, columns, onConflict))}`;
+}
+
+/** Leaves a gap in the revisions, so that every server reads everything anew. */
+async function finish(queries: Queries, ring: SQL): Promise<void> {
+  await queries.execute(sql`
+    insert into changes (revision, kind, id, operation, at)
+    select coalesce(max(revision), 0) + 2, 'restore', '', 'update', 0 from changes`);
+  await queries.execute(sql`delete from changes where revision < (select max(revision) from changes)`);
+  await queries.execute(ring);
+}
