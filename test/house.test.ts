@@ -165,7 +165,7 @@ const mayUse: Record<string, RegExp> = {
   "yaml-offset": /^yaml$/,
   kinds: /^@sinclair\/typebox(\/\w+)?$/,
   wire: /^$/,
-  backup: /^(node:.+|@sinclair\/typebox|age-encryption)$/,
+  backup: /^(node:.+|@sinclair\/typebox|age-encryption|@noble\/ciphers\/chacha\.js)$/,
   net: /^(node:.+|bun)$/,
   processes: /^(node:.+|bun|bun:ffi)$/,
   adapters: /^(node:.+|bun)$/,

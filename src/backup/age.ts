@@ -1,14 +1,18 @@
 import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import { AppError } from "../errors.ts";
 import { damaged } from "./manifest.ts";
+import { passphraseIdentity, passphraseRecipient } from "./passphrase.ts";
 
 /** The first bytes of a file that age has encrypted (age-encryption.org/v1). */
 const intro = Buffer.from("age-encryption.org/v1\n");
 
 /** Opens what was encrypted for it: a passphrase, or lines of `AGE-SECRET-KEY-1…`. */
 export type AgeKey = { passphrase: string } | { identities: readonly string[] };
-/** Encrypts: with a passphrase, or for recipients `age1…`, of which each alone can decrypt. */
-export type AgeLock = { passphrase: string } | { recipients: readonly string[] };
+/**
+ * Encrypts: with a passphrase, or for recipients `age1…`, of which each alone can decrypt. `workFactor` is the cost of
+ * trying a passphrase, as a power of two; 18 if not given.
+ */
+export type AgeLock = { passphrase: string; workFactor?: number } | { recipients: readonly string[] };
 
 /** A key of its own for one transfer. */
 export interface TransferKey {
@@ -39,7 +43,7 @@ export async function* encrypted(
   lock: AgeLock,
 ): AsyncGenerator<Uint8Array> {
   const encrypter = new Encrypter();
-  if ("passphrase" in lock) encrypter.setPassphrase(lock.passphrase);
+  if ("passphrase" in lock) encrypter.addRecipient(passphraseRecipient(lock.passphrase, lock.workFactor));
   else for (const recipient of lock.recipients) encrypter.addRecipient(recipient);
   yield* await encrypter.encrypt(streamOf(bytes));
 }
@@ -52,7 +56,7 @@ export async function* encrypted(
 export async function* decrypted(bytes: AsyncIterable<Uint8Array>, key: AgeKey): AsyncGenerator<Uint8Array> {
   const decrypter = new Decrypter();
   try {
-    if ("passphrase" in key) decrypter.addPassphrase(key.passphrase);
+    if ("passphrase" in key) decrypter.addIdentity(passphraseIdentity(key.passphrase));
     else for (const identity of key.identities) decrypter.addIdentity(identity);
   } catch (cause) {
     throw new AppError("invalid_request", "the identity is not a secret key of age", { cause });

@@ -13,7 +13,7 @@ export const maxManifestBytes = 16 * 1024 * 1024;
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const Word = Type.String({ minLength: 1, maxLength: 200 });
 
-const Manifest = Type.Object(
+const BackupManifest = Type.Object(
   {
     product: Type.Literal("mcpctl"),
     format: Type.Literal(format),
@@ -46,8 +46,8 @@ const Manifest = Type.Object(
   { additionalProperties: false },
 );
 /** The description of a backup: its last member, as JSON. */
-export type Manifest = Static<typeof Manifest>;
-export type ManifestMember = Manifest["members"][number];
+export type BackupManifest = Static<typeof BackupManifest>;
+export type ManifestMember = BackupManifest["members"][number];
 
 /** Returns the name of a part of a table: `audit_events.ndjson`, then `audit_events.2.ndjson`. */
 export function memberName(table: string, part: number): string {
@@ -66,7 +66,7 @@ export function partOf(name: string): { table: string; part: number } | undefine
  *
  * @throws AppError `invalid_request` if it is not one, `not_supported` if a newer mcpctl wrote it
  */
-export function parseManifest(text: string): Manifest {
+export function parseManifest(text: string): BackupManifest {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -76,9 +76,9 @@ export function parseManifest(text: string): Manifest {
   const { product, format: found, version } = (value ?? {}) as Record<string, unknown>;
   if (product === "mcpctl" && typeof found === "number" && found > format)
     throw tooNew(`it has format ${found}`, version);
-  const [fault] = validate(Manifest, value);
+  const [fault] = validate(BackupManifest, value);
   if (fault) throw damaged(`its manifest is not valid: ${fault.path || "/"} ${fault.message}`);
-  return value as Manifest;
+  return value as BackupManifest;
 }
 
 /** The error of a backup that is not whole, or not one. */

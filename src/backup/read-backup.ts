@@ -5,8 +5,8 @@ import { AppError } from "../errors.ts";
 import { ByteLines, LineTooLong } from "../wire/byte-lines.ts";
 import { Pieces } from "../wire/pieces.ts";
 import {
+  type BackupManifest,
   damaged,
-  type Manifest,
   type ManifestMember,
   manifestName,
   maxManifestBytes,
@@ -38,7 +38,7 @@ export type OnLines = (table: string, lines: readonly string[]) => void | Promis
 export async function readBackup(
   source: AsyncIterable<Uint8Array>,
   onLines: OnLines = () => {},
-): Promise<Manifest> {
+): Promise<BackupManifest> {
   let compressed = 0;
   const counted = async function* () {
     for await (const bytes of source) {
@@ -81,10 +81,10 @@ export async function readBackup(
   }
 }
 
-async function readMembers(archive: AsyncIterable<Uint8Array>, onLines: OnLines): Promise<Manifest> {
+async function readMembers(archive: AsyncIterable<Uint8Array>, onLines: OnLines): Promise<BackupManifest> {
   const found: ManifestMember[] = [];
   const names = new MemberNames();
-  let manifest: Manifest | undefined;
+  let manifest: BackupManifest | undefined;
   let member: OpenMember | undefined;
   for await (const event of readTar(archive)) {
     if ("name" in event) {
@@ -178,7 +178,7 @@ class OpenMember {
 }
 
 /** Throws AppError if the manifest does not describe the members that were read. */
-function compare({ members, tables }: Manifest, found: readonly ManifestMember[]): void {
+function compare({ members, tables }: BackupManifest, found: readonly ManifestMember[]): void {
   if (members.length !== found.length)
     throw damaged(`it has ${found.length} members, and its manifest tells of ${members.length}`);
   for (const [i, { name, size, rows, sha256 }] of members.entries()) {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { constants, createZstdCompress } from "node:zlib";
-import { format, type Manifest, type ManifestMember, manifestName, memberName } from "./manifest.ts";
+import { type BackupManifest, format, type ManifestMember, manifestName, memberName } from "./manifest.ts";
 import { sealed } from "./seal.ts";
 import { tarEnd, tarHeader, tarPadding } from "./tar.ts";
 
@@ -14,7 +14,7 @@ export interface BackupTable {
 
 /** Facts about a backup that its rows do not tell. */
 export type BackupFacts = Pick<
-  Manifest,
+  BackupManifest,
   "version" | "migration" | "dialect" | "createdAt" | "secrets" | "audit"
 >;
 
@@ -49,7 +49,7 @@ async function* members(
 ): AsyncGenerator<Buffer> {
   const seconds = Date.parse(facts.createdAt) / 1000;
   const written: ManifestMember[] = [];
-  const counts: Manifest["tables"] = [];
+  const counts: BackupManifest["tables"] = [];
   let total = 0;
   const member = (name: string, rows: number, text: string): Buffer => {
     const bytes = Buffer.from(text);
@@ -77,7 +77,7 @@ async function* members(
     counts.push({ name, columns: [...columns], rows });
   }
   onRows(total);
-  const manifest: Manifest = { product: "mcpctl", format, ...facts, tables: counts, members: written };
+  const manifest: BackupManifest = { product: "mcpctl", format, ...facts, tables: counts, members: written };
   yield member(manifestName, 0, `${JSON.stringify(manifest, null, 2)}\n`);
   yield tarEnd();
 }

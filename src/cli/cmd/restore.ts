@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { type Static, Type } from "@sinclair/typebox";
-import type { Manifest } from "../../backup/manifest.ts";
+import type { BackupManifest } from "../../backup/manifest.ts";
 import { readBackup } from "../../backup/read-backup.ts";
 import { AppError, isErrorCode } from "../../errors.ts";
 import { nullable, oneOf } from "../../kinds/define.ts";
@@ -93,7 +93,7 @@ export const restore = defineVerb({
 });
 
 /** Checks a backup. Throws AppError if it is damaged. */
-async function checked(bytes: AsyncIterable<Uint8Array>, context: Context): Promise<Manifest> {
+async function checked(bytes: AsyncIterable<Uint8Array>, context: Context): Promise<BackupManifest> {
   const progress = progressOn(context);
   let rows = 0;
   try {

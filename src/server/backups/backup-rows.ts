@@ -1,7 +1,7 @@
 import { damaged } from "../../backup/manifest.ts";
 import { kinds } from "../../kinds/index.ts";
 import { isId } from "../../kinds/names.ts";
-import type { CopyColumn, CopyRow, CopyTable } from "../core/store/copy/tables.ts";
+import type { CopyColumn, CopyRow, CopyTable } from "../core/store/copy/copy.ts";
 import { assertStorable } from "../core/store/storable.ts";
 
 /** A name that can stand in a table, a URL and the name of a folder. */

@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { checkRecipient, encrypted } from "../../backup/age.ts";
 import { AppError } from "../../errors.ts";
-import { mayRun, type Principal } from "../core/access/policy.ts";
+import { mayRun } from "../core/access/policy.ts";
 import { type Caller, eventBy } from "../core/caller.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Random } from "../core/ids.ts";
@@ -89,7 +89,7 @@ export class Backups {
     onProgress?: OnProgress,
   ): Promise<Restored> {
     const { catalogue, audit, now, random, afterRestore } = this.#options;
-    const mayRunPrograms = mayRun(caller.principal as Principal, "host-processes");
+    const mayRunPrograms = mayRun(caller.principal, "host-processes");
     const options = { merge, dryRun, mayRunPrograms };
     const restored = await restore(catalogue.store, () => spool.bytes(), options, onProgress);
     if (dryRun) return restored;
@@ -99,7 +99,11 @@ export class Backups {
     await afterRestore();
     const { backup, rows, switchedOff } = restored;
     const detail = { ...backup, merge: restored.merge, resources: rows["resources"], switchedOff };
-    await audit.record(eventBy(caller, { at: now(), action: "restore", status: 200, detail }));
+    await audit.record({
+      ...eventBy(caller, { at: now(), action: "restore", status: 200, detail }),
+      // The user of this name may have the id of the backup now.
+      userId: catalogue.snapshot.named("user", caller.principal.userName)?.id ?? caller.principal.userId,
+    });
     return restored;
   }
 }

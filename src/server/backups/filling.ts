@@ -1,14 +1,13 @@
 import { damaged } from "../../backup/manifest.ts";
-import type { StoreFill } from "../core/store/copy/copy.ts";
-import type { CopyRow, CopyTable } from "../core/store/copy/tables.ts";
+import type { CopyRow, CopyTable, StoreFill } from "../core/store/copy/copy.ts";
+import type { BackupColumns } from "./backup-columns.ts";
 import { checkResource, type ResourceRow, readRow } from "./backup-rows.ts";
-import type { BackupColumns, RestoreOptions } from "./restore.ts";
-import type { Verdict } from "./restore-plan.ts";
+import type { RestoreOptions, RestoreVerdict } from "./restore-plan.ts";
 
 export interface FillingOptions {
   fill: StoreFill;
   options: RestoreOptions;
-  verdicts: ReadonlyMap<string, Verdict>;
+  verdicts: ReadonlyMap<string, RestoreVerdict>;
   columns: BackupColumns;
 }
 
@@ -16,7 +15,7 @@ export interface FillingOptions {
 export class Filling {
   readonly #options: FillingOptions;
   /** Rows by table and result. */
-  readonly counts = new Map<string, Record<Verdict["result"], number>>();
+  readonly counts = new Map<string, Record<RestoreVerdict["result"], number>>();
   /** The servers that were switched off. */
   readonly switchedOff: string[] = [];
   /** Rows so far. */
@@ -65,7 +64,7 @@ export class Filling {
   }
 
   /** Returns an object as it is to be stored here. */
-  #fitted(row: ResourceRow, { id, existing }: Verdict): ResourceRow {
+  #fitted(row: ResourceRow, { id, existing }: RestoreVerdict): ResourceRow {
     const { mayRunPrograms, merge } = this.#options.options;
     const fitted = { ...row, id, owner: row.owner === null ? null : this.#idHere(row.owner) };
     if (existing) fitted.version = Math.max(existing.version + 1, row.version);
@@ -73,8 +72,9 @@ export class Filling {
     if (row.kind === "secretbackend" && merge !== undefined)
       fitted.spec = { ...row.spec, isDefault: existing?.isDefault ?? false };
     const { command, package: packageName, image } = row.spec as Record<string, unknown>;
+    const { origin } = row.status as { origin?: unknown };
     const runs = [command, packageName, image].some((source) => source !== undefined);
-    if (row.kind === "server" && runs && !mayRunPrograms && row.status["origin"] !== "virtual") {
+    if (row.kind === "server" && runs && !mayRunPrograms && origin !== "virtual") {
       fitted.spec = { ...row.spec, replicas: 0 };
       this.switchedOff.push(row.name);
     }
@@ -102,7 +102,7 @@ export class Filling {
   }
 
   /** Returns the verdict on the object that a row is a part of; undefined for a row of its own. */
-  #verdictOn({ name, partOf }: CopyTable, row: CopyRow): Verdict | undefined {
+  #verdictOn({ name, partOf }: CopyTable, row: CopyRow): RestoreVerdict | undefined {
     const { verdicts } = this.#options;
     if (partOf !== undefined) return verdicts.get(String(row[partOf]));
     if (name !== "secret_data") return undefined;
@@ -114,7 +114,7 @@ export class Filling {
     return this.#options.verdicts.get(id)?.id ?? id;
   }
 
-  #count(table: string, result: Verdict["result"], rows: number): void {
+  #count(table: string, result: RestoreVerdict["result"], rows: number): void {
     const counts = this.counts.get(table) ?? { created: 0, replaced: 0, skipped: 0 };
     counts[result] += rows;
     this.counts.set(table, counts);

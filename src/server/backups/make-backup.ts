@@ -1,13 +1,14 @@
-import type { Manifest } from "../../backup/manifest.ts";
+import type { BackupManifest } from "../../backup/manifest.ts";
 import { type BackupFacts, writeBackup } from "../../backup/write-backup.ts";
 import { version } from "../../version.ts";
-import { type CopyTable, copyTables } from "../core/store/copy/tables.ts";
+import type { CopyTable } from "../core/store/copy/copy.ts";
+import { copyTables } from "../core/store/copy-tables.ts";
 import type { Store } from "../core/store/types.ts";
 
 /** The contents of a backup. */
 export interface BackupOptions {
   /** `values`: also the values of secrets that the database keeps in plain text. */
-  secrets: Manifest["secrets"];
+  secrets: BackupManifest["secrets"];
   /** False leaves out the audit log and the usage. */
   audit: boolean;
 }

@@ -4,8 +4,17 @@ import type { ResourceRow } from "./backup-rows.ts";
 /** `skip` leaves objects as they are that stand here already; `replace` sets them to what the backup has. */
 export type Merge = "skip" | "replace";
 
+export interface RestoreOptions {
+  /** Undefined: only into an empty database. */
+  merge?: Merge | undefined;
+  /** Do everything, and undo it in the end. */
+  dryRun: boolean;
+  /** False switches off the servers that run programs on the host. */
+  mayRunPrograms: boolean;
+}
+
 /** What becomes of an object of a backup. */
-export interface Verdict {
+export interface RestoreVerdict {
   result: "created" | "replaced" | "skipped";
   /** The id that it has here. */
   id: string;
@@ -22,6 +31,8 @@ export type PlannedRow = Pick<ResourceRow, "id" | "kind" | "scope" | "name" | "o
 
 /** Objects whose values are bound to their own id: they cannot take the id of another one. */
 const boundToId = new Set(["secret", "authorization"]);
+/** Kinds of which each version of mcpctl has rows of its own. */
+const comesWithMcpctl = new Set(["template", "proxymodel"]);
 
 /**
  * Decides what becomes of each object of a backup.
@@ -35,8 +46,8 @@ export function planRestore(
   existing: readonly ExistingRow[],
   hasValues: (row: PlannedRow) => boolean,
   merge: Merge | undefined,
-): ReadonlyMap<string, Verdict> {
-  const verdicts = new Map<string, Verdict>();
+): ReadonlyMap<string, RestoreVerdict> {
+  const verdicts = new Map<string, RestoreVerdict>();
   if (merge === undefined) {
     for (const { id } of rows) verdicts.set(id, { result: "created", id });
     return verdicts;
@@ -60,15 +71,17 @@ function verdictOn(
   existing: ExistingRow,
   merge: Merge,
   hasValues: (row: PlannedRow) => boolean,
-): Verdict {
+): RestoreVerdict {
   const { id } = existing;
-  const skipped = (reason?: string): Verdict => ({
+  const skipped = (reason?: string): RestoreVerdict => ({
     result: "skipped",
     id,
     existing,
     ...(reason && { reason }),
   });
-  if (merge === "skip") return skipped();
+  // Those of this version stay: the next start would bring them back.
+  const isOwn = existing.isBuiltIn && comesWithMcpctl.has(row.kind);
+  if (merge === "skip" || isOwn) return skipped();
   if (!boundToId.has(row.kind)) return { result: "replaced", id, existing };
   if (id !== row.id)
     return skipped(`another ${row.kind} has this name: delete it first to get the one of the backup`);

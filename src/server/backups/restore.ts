@@ -1,34 +1,27 @@
-import { damaged, type Manifest, tooNew } from "../../backup/manifest.ts";
+import { type BackupManifest, damaged } from "../../backup/manifest.ts";
 import { readBackup } from "../../backup/read-backup.ts";
 import { AppError } from "../../errors.ts";
 import type { ExistingRow, StoreFill } from "../core/store/copy/copy.ts";
-import { type CopyColumn, type CopyTable, copyTables } from "../core/store/copy/tables.ts";
+import { copyTables } from "../core/store/copy-tables.ts";
 import { storeFailure } from "../core/store/store-failure.ts";
 import { type Store, StoreError } from "../core/store/types.ts";
+import { checkTables } from "./backup-columns.ts";
 import { Filling } from "./filling.ts";
-import { type Merge, type PlannedRow, planRestore, type Verdict } from "./restore-plan.ts";
-
-export interface RestoreOptions {
-  /** Undefined: only into an empty database. */
-  merge?: Merge | undefined;
-  /** Do everything, and undo it in the end. */
-  dryRun: boolean;
-  /** False switches off the servers that run programs on the host. */
-  mayRunPrograms: boolean;
-}
+import { type Merge, planRestore, type RestoreOptions, type RestoreVerdict } from "./restore-plan.ts";
+import { Survey } from "./survey.ts";
 
 /** The most objects that an answer names. */
 const mostNamed = 1000;
 
 /** The result of a restore. */
 export interface Restored {
-  backup: Pick<Manifest, "createdAt" | "version" | "dialect" | "secrets" | "audit">;
+  backup: Pick<BackupManifest, "createdAt" | "version" | "dialect" | "secrets" | "audit">;
   merge: Merge | null;
   dryRun: boolean;
   /** Counts of rows by table. */
-  rows: Record<string, Record<Verdict["result"], number>>;
+  rows: Record<string, Record<RestoreVerdict["result"], number>>;
   /** The objects that were replaced or skipped, the first 1000 of them. */
-  objects: { kind: string; name: string; result: Verdict["result"]; reason?: string }[];
+  objects: { kind: string; name: string; result: RestoreVerdict["result"]; reason?: string }[];
   /** Servers that run programs, and came back switched off. */
   switchedOff: string[];
   /** Secrets that came back without their values. */
@@ -92,84 +85,6 @@ async function* counted(
   }
 }
 
-/** The facts about a backup that decide what becomes of its rows. */
-export class Survey {
-  readonly objects: PlannedRow[] = [];
-  /** The refs of secrets whose values are in the backup. */
-  readonly refs = new Set<string>();
-  readonly #backendTypes = new Map<string, unknown>();
-  rows = 0;
-  /** The first row that this version cannot read. The manifest tells if a newer one wrote it. */
-  fault: AppError | undefined;
-
-  add(table: string, lines: readonly string[]): void {
-    this.rows += lines.length;
-    try {
-      if (!this.fault) this.#add(table, lines);
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      this.fault = error;
-    }
-  }
-
-  #add(table: string, lines: readonly string[]): void {
-    if (table === "resources") for (const line of lines) this.#addObject(parsed(table, line));
-    if (table === "secret_data") for (const line of lines) this.refs.add(String(parsed(table, line)["ref"]));
-  }
-
-  #addObject(row: Record<string, unknown>): void {
-    const { id, kind, scope, name, owner, spec, status } = row;
-    const isText = [id, kind, scope, name].every((value) => typeof value === "string");
-    if (!isText || typeof spec !== "object" || typeof status !== "object" || !spec || !status)
-      throw damaged("a row of resources is not an object of the catalogue");
-    const { externalRef } = status as { externalRef?: string };
-    const { backend = "", type } = spec as { backend?: unknown; type?: unknown };
-    if (kind === "secretbackend") this.#backendTypes.set(name as string, type);
-    const texts = { id, kind, scope, name } as Pick<PlannedRow, "id" | "kind" | "scope" | "name">;
-    this.objects.push({ ...texts, owner: owner as string | null, externalRef, backend: String(backend) });
-  }
-
-  /** True if the values of an object are in the backup, or on a backend elsewhere. */
-  hasValues({ externalRef, backend }: PlannedRow): boolean {
-    return (
-      externalRef === undefined || this.refs.has(externalRef) || this.#backendTypes.get(backend) === "openbao"
-    );
-  }
-}
-
-function parsed(table: string, line: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(line);
-    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
-  } catch {
-    // The error below says it.
-  }
-  throw damaged(`a row of ${table} is not JSON`);
-}
-
-/** The columns that a backup has of each of its tables. */
-export type BackupColumns = ReadonlyMap<string, { table: CopyTable; columns: readonly CopyColumn[] }>;
-
-/** Checks that this version can restore a backup of these tables. Throws AppError. */
-function checkTables({ migration, version, tables }: Manifest, { migrations }: Store): BackupColumns {
-  if (!migrations.includes(migration)) throw tooNew(`its database has the migration ${migration}`, version);
-  return new Map(
-    tables.map(({ name, columns }) => {
-      const table = copyTables.find((one) => one.name === name);
-      if (!table) throw damaged(`it has an unknown table ${name}`);
-      const known = columns.map((column) => {
-        const found = table.columns.find((one) => one.name === column);
-        if (!found) throw damaged(`${name} has an unknown column ${column}`);
-        return found;
-      });
-      const missing = table.columns.find((one) => !known.includes(one) && !one.canBeNull && !one.hasDefault);
-      if (missing || new Set(columns).size < columns.length)
-        throw damaged(`${name} lacks ${missing?.name ?? "a column"}`);
-      return [name, { table, columns: known }];
-    }),
-  );
-}
-
 /** Throws AppError `conflict` if the database has objects besides those that every one has. */
 function refuseFull(existing: readonly ExistingRow[]): void {
   const own = existing.filter(({ isBuiltIn, kind }) => !isBuiltIn && kind !== "instance");
@@ -182,17 +97,17 @@ function refuseFull(existing: readonly ExistingRow[]): void {
 }
 
 /** Deletes what every database has from its first start, so that the objects of the backup keep their ids. */
-async function makeRoom(fill: StoreFill, manifest: Manifest): Promise<void> {
+async function makeRoom(fill: StoreFill, manifest: BackupManifest): Promise<void> {
   for (const table of copyTables.toReversed())
     if (table.part !== "records" || (table.key.length > 0 && manifest.audit)) await fill.remove(table);
 }
 
 function restored(
-  { createdAt, version, dialect, secrets, audit }: Manifest,
+  { createdAt, version, dialect, secrets, audit }: BackupManifest,
   { merge, dryRun }: RestoreOptions,
   { counts, switchedOff }: Filling,
   survey: Survey,
-  verdicts: ReadonlyMap<string, Verdict>,
+  verdicts: ReadonlyMap<string, RestoreVerdict>,
 ): Restored {
   const told = survey.objects.flatMap(({ id, kind, name }) => {
     const { result, reason } = verdicts.get(id)!;

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type AgeLock, decrypted, encrypted, newTransferKey } from "../../../backup/age.ts";
-import type { Manifest } from "../../../backup/manifest.ts";
+import type { BackupManifest } from "../../../backup/manifest.ts";
 import { readBackup } from "../../../backup/read-backup.ts";
 import { AppError } from "../../../errors.ts";
 import { jsonText } from "../../../wire/text.ts";
@@ -47,7 +47,7 @@ export async function saveBackup(
     bytes += piece.length;
     await (target ? target.write(piece) : terminal.bytes(piece));
   };
-  let manifest: Manifest;
+  let manifest: BackupManifest;
   try {
     manifest = await transfer(write, options, context);
     await target?.finish();
@@ -86,7 +86,7 @@ async function transfer(
   write: Write,
   { secrets, audit, lock }: SaveOptions,
   context: Context,
-): Promise<Manifest> {
+): Promise<BackupManifest> {
   const { terminal, signal } = context;
   const client = await context.client();
   const transferKey = secrets ? await newTransferKey() : undefined;

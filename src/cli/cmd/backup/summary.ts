@@ -1,7 +1,7 @@
-import type { Manifest } from "../../../backup/manifest.ts";
+import type { BackupManifest } from "../../../backup/manifest.ts";
 
 /** Returns the facts of a manifest for `-o json`: without the list of its members. */
-export function summaryOf({ members, product: _, tables, ...facts }: Manifest): object {
+export function summaryOf({ members, product: _, tables, ...facts }: BackupManifest): object {
   return {
     ...facts,
     members: members.length,
@@ -10,7 +10,7 @@ export function summaryOf({ members, product: _, tables, ...facts }: Manifest): 
 }
 
 /** `214 objects, 18022 rows` */
-export function countText({ tables }: Manifest): string {
+export function countText({ tables }: BackupManifest): string {
   const objects = tables.find(({ name }) => name === "resources")?.rows ?? 0;
   const rows = tables.reduce((sum, table) => sum + table.rows, 0);
   return `${objects} ${objects === 1 ? "object" : "objects"}, ${rows} rows`;

@@ -1,5 +1,4 @@
-import type { OnConflict } from "./copy.ts";
-import type { CopyTable } from "./tables.ts";
+import type { CopyTable, OnConflict } from "./copy.ts";
 
 export const quoted = (name: string) => `"${name}"`;
 export const list = (names: readonly string[]) => names.map(quoted).join(", ");

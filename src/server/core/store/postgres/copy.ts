@@ -1,7 +1,15 @@
 import { type SQL, sql } from "drizzle-orm";
-import type { CopyQueries, ExistingRow, OnConflict, StoreCopy, StoreFill } from "../copy/copy.ts";
+import { AppError } from "../../../../errors.ts";
+import type {
+  CopyQueries,
+  CopyRow,
+  CopyTable,
+  ExistingRow,
+  OnConflict,
+  StoreCopy,
+  StoreFill,
+} from "../copy/copy.ts";
 import { conflictClause, list, moveStatements, quoted, selection } from "../copy/statements.ts";
-import type { CopyRow, CopyTable } from "../copy/tables.ts";
 import { writeLock } from "./open.ts";
 import { refusal } from "./refusal.ts";
 import { type OneConnection, transactions } from "./transactions.ts";
@@ -33,8 +41,10 @@ export function copyQueries(
       }, "snapshot");
       running.catch(begun.reject);
       const queries = await begun.promise.catch((error) => {
-        throw refusal(error);
+        throw refused(error);
       });
+      // The first query is what fixes the moment.
+      await queries.execute(sql`select count(*) from schema_migrations`);
       await queries.execute(sql`set local idle_in_transaction_session_timeout = 0`);
       return postgresCopy(queries, async () => {
         over.resolve();
@@ -55,13 +65,17 @@ export function copyQueries(
           await finish(queries, ring);
         });
       } catch (error) {
-        if (error !== undone) throw refusal(error);
+        if (error !== undone) throw refused(error);
       }
       return result!.value;
     },
 
     close: () => long.close(),
   };
+}
+
+function refused(error: unknown): unknown {
+  return error instanceof AppError ? error : refusal(error);
 }
 
 /** Is thrown to roll a transaction back that was only a trial. */
@@ -81,7 +95,7 @@ function postgresCopy(queries: Queries, end: () => Promise<void>): StoreCopy {
         }
         await queries.execute(sql`close backup`);
       } catch (error) {
-        throw refusal(error);
+        throw refused(error);
       }
     },
     close: end,

@@ -1,8 +1,16 @@
 import { Database } from "bun:sqlite";
 import { nextTurn } from "../../../../wire/next-turn.ts";
-import type { CopyQueries, ExistingRow, OnConflict, StoreCopy, StoreFill } from "../copy/copy.ts";
+import type {
+  CopyColumn,
+  CopyQueries,
+  CopyRow,
+  CopyTable,
+  ExistingRow,
+  OnConflict,
+  StoreCopy,
+  StoreFill,
+} from "../copy/copy.ts";
 import { conflictClause, list, moveStatements, quoted, selection } from "../copy/statements.ts";
-import type { CopyColumn, CopyRow, CopyTable } from "../copy/tables.ts";
 
 /** The most rows of a batch, and about its most characters. A batch takes some milliseconds. */
 const batchRows = 500;

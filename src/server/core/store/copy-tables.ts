@@ -1,35 +1,8 @@
 import { getTableColumns } from "drizzle-orm";
 import { getTableConfig, type SQLiteTable } from "drizzle-orm/sqlite-core";
-import type * as postgresSchema from "../postgres/schema.ts";
-import * as schema from "../sqlite/schema.ts";
-
-/** A part of the database: the objects, values of secrets, and the records of what has happened. */
-export type CopyPart = "catalogue" | "secrets" | "records";
-
-/** A column whose values can go from one dialect to the other. Names are those of the database. */
-export interface CopyColumn {
-  name: string;
-  type: "text" | "integer" | "boolean" | "json";
-  canBeNull: boolean;
-  hasDefault: boolean;
-}
-
-/** A table that goes into backups. A row of it is a JSON object of its columns. */
-export interface CopyTable {
-  name: string;
-  part: CopyPart;
-  columns: readonly CopyColumn[];
-  /** The columns of the primary key; empty if the database numbers the rows. */
-  key: readonly string[];
-  /** The condition for rows that are in a backup; in both dialects. */
-  where: string | undefined;
-  /** The order of the rows, so that a backup of the same rows has the same bytes. */
-  order: readonly string[];
-  /** Columns with the ids of rows of `resources`. */
-  ids: readonly string[];
-  /** The column with the id of the resource that a row is a part of: it is restored with that resource or not at all. */
-  partOf: string | undefined;
-}
+import type { CopyPart, CopyTable } from "./copy/copy.ts";
+import type * as postgresSchema from "./postgres/schema.ts";
+import * as schema from "./sqlite/schema.ts";
 
 interface Policy {
   part: CopyPart;
@@ -130,6 +103,3 @@ function inOrder(tables: readonly (CopyTable & { needs: string[] })[]): CopyTabl
   }
   return placed;
 }
-
-/** A row of a table, by the names of its columns. */
-export type CopyRow = Record<string, unknown>;

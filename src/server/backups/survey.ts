@@ -1,0 +1,58 @@
+import { damaged } from "../../backup/manifest.ts";
+import { AppError } from "../../errors.ts";
+import type { PlannedRow } from "./restore-plan.ts";
+
+/** The facts about a backup that decide what becomes of its rows. */
+export class Survey {
+  readonly objects: PlannedRow[] = [];
+  /** The refs of secrets whose values are in the backup. */
+  readonly refs = new Set<string>();
+  readonly #backendTypes = new Map<string, unknown>();
+  rows = 0;
+  /** The first row that this version cannot read. The manifest tells if a newer one wrote it. */
+  fault: AppError | undefined;
+
+  add(table: string, lines: readonly string[]): void {
+    this.rows += lines.length;
+    try {
+      if (!this.fault) this.#add(table, lines);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      this.fault = error;
+    }
+  }
+
+  #add(table: string, lines: readonly string[]): void {
+    if (table === "resources") for (const line of lines) this.#addObject(parsed(table, line));
+    if (table === "secret_data") for (const line of lines) this.refs.add(String(parsed(table, line)["ref"]));
+  }
+
+  #addObject(row: Record<string, unknown>): void {
+    const { id, kind, scope, name, owner, spec, status } = row;
+    const isText = [id, kind, scope, name].every((value) => typeof value === "string");
+    if (!isText || typeof spec !== "object" || typeof status !== "object" || !spec || !status)
+      throw damaged("a row of resources is not an object of the catalogue");
+    const { externalRef } = status as { externalRef?: string };
+    const { backend = "", type } = spec as { backend?: unknown; type?: unknown };
+    if (kind === "secretbackend") this.#backendTypes.set(name as string, type);
+    const texts = { id, kind, scope, name } as Pick<PlannedRow, "id" | "kind" | "scope" | "name">;
+    this.objects.push({ ...texts, owner: owner as string | null, externalRef, backend: String(backend) });
+  }
+
+  /** True if the values of an object are in the backup, or on a backend elsewhere. */
+  hasValues({ externalRef, backend }: PlannedRow): boolean {
+    return (
+      externalRef === undefined || this.refs.has(externalRef) || this.#backendTypes.get(backend) === "openbao"
+    );
+  }
+}
+
+function parsed(table: string, line: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+  } catch {
+    // The error below says it.
+  }
+  throw damaged(`a row of ${table} is not JSON`);
+}
