@@ -123,7 +123,6 @@ const lines: [line: string, options?: CliOptions][] = [
   ["backup"],
   ["backup -"],
   ["restore one.yaml"],
-  ["restore -", { stdin: "x" }],
   ["config view"],
   ["config get-contexts"],
   ["provider"],
