@@ -1,28 +1,57 @@
+import { AppError } from "../../errors.ts";
 import { jsonText } from "../../wire/text.ts";
 import { type Identity, identityAnswer } from "../client/account-answers.ts";
+import type { ApiClient } from "../client/client.ts";
+import { type LimitUse, limitsAnswer } from "../client/limit-answers.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { age } from "../output/cells.ts";
 import { aligned } from "../output/describe.ts";
 import { wantsJson } from "../output/format.ts";
+import { limitText } from "../output/limits.ts";
 
 export const whoami = defineVerb({
   meta: {
     name: "whoami",
     description: "Show who you are to the server",
-    about: `Prints the user, and the token if one is used, with its groups and the time when the login expires. To ask for single rights, use
-      "mcpctl auth can-i".`,
+    about: `Prints the user, and the token if one is used, with its groups, the time when the login expires, and the limits that
+      apply with the use that counts against them. To ask for single rights, use "mcpctl auth can-i".`,
     usage: "[-o json]",
     examples: [["mcpctl whoami", "Show the user that the server sees"]],
   },
   async run(_, context) {
     const json = wantsJson(context.flags.output);
     const client = await context.client();
-    const identity = await client.call("GET", "/api/v1/auth/whoami", { answer: identityAnswer });
-    const lines = [...identityLines(identity, context), { label: "Server", value: client.endpoint.url }];
-    context.terminal.out(json ? jsonText(identity) : `${aligned(lines, "").join("\n")}\n`);
+    const [identity, limits] = await Promise.all([
+      client.call("GET", "/api/v1/auth/whoami", { answer: identityAnswer }),
+      ownLimits(client),
+    ]);
+    const lines = [
+      ...identityLines(identity, context),
+      ...limitLines(limits, context.now()),
+      { label: "Server", value: client.endpoint.url },
+    ];
+    const data = limits.length > 0 ? { ...identity, limits } : identity;
+    context.terminal.out(json ? jsonText(data) : `${aligned(lines, "").join("\n")}\n`);
   },
 });
+
+/** Returns the limits that apply to the user; an empty list if an older server does not tell them. */
+export async function ownLimits(client: ApiClient): Promise<LimitUse[]> {
+  const query = { mine: "1" };
+  return client.call("GET", "/api/v1/limits", { query, answer: limitsAnswer }).catch((error: unknown) => {
+    if (error instanceof AppError && (error.code === "not_found" || error.code === "forbidden")) return [];
+    throw error;
+  });
+}
+
+/** A line for each limit that applies to the user. */
+export function limitLines(limits: readonly LimitUse[], now: number): { label: string; value: string }[] {
+  return limits.map((use, i) => ({
+    label: i === 0 ? "Limits" : "",
+    value: `${limitText(use, now)} (${use.kind} ${use.name})`,
+  }));
+}
 
 /** The lines that describe who the user is. */
 export function identityLines(identity: Identity, context: Context): { label: string; value: string }[] {

@@ -1,12 +1,18 @@
-import { Type } from "@sinclair/typebox";
+import { type Static, Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import { jsonText } from "../../wire/text.ts";
+import { identityAnswer } from "../client/account-answers.ts";
 import { Words } from "../client/answers.ts";
+import type { ApiClient } from "../client/client.ts";
+import { type LimitUse, limitsAnswer } from "../client/limit-answers.ts";
 import { answerShape } from "../client/shape.ts";
 import type { Args, Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { timeOf } from "../core/time-flag.ts";
 import type { Format } from "../output/format.ts";
-import { table } from "../output/table.ts";
+import { limitHeaders, limitRow } from "../output/limits.ts";
+import { numberText } from "../output/numbers.ts";
+import { type TableOptions, table } from "../output/table.ts";
 import type { Report } from "./extension.ts";
 
 const groupings = ["day", "user", "token", "llm"] as const;
@@ -23,18 +29,26 @@ const usageArgs: Args = {
   since: {
     type: "string",
     valueHint: "DAY",
-    description: "First day, such as 2026-11-01 (default: first of this month)",
+    description: "First day: 7d ago, or a day such as 2026-11-01 (default: first of this month)",
   },
-  until: { type: "string", valueHint: "DAY", description: "Last day (default: today)" },
+  until: { type: "string", valueHint: "DAY", description: "Last day, in the same forms (default: today)" },
   user: { type: "string", valueHint: "USER", description: "Only calls of this user" },
   token: { type: "string", valueHint: "TOKEN", description: "Only calls with this token" },
   llm: { type: "string", valueHint: "LLM", description: "Only calls of this llm" },
+  mine: { type: "boolean", description: "Only your own calls, with the limits that apply to you" },
+  limits: {
+    type: "boolean",
+    description: "Show limits with the use that counts against them, instead of calls",
+  },
 };
+
+const filters = ["by", "since", "until", "user", "token", "llm"] as const;
 
 /** `mcpctl get usage`: calls, tokens and cost, grouped. */
 export const usage: Report = { args: usageArgs, print: printUsage };
 
 const Line = Type.Record(Type.String(), Type.Union([Words, Type.Number(), Type.Null()]));
+type UsageLine = Static<typeof Line>;
 const usageAnswer = answerShape(Type.Array(Line));
 
 /** Returns the cost of a line. Calls of llms without a price are named: they did not cost nothing. */
@@ -49,24 +63,84 @@ async function printUsage(
   format: Format,
   context: Context,
 ): Promise<void> {
-  const { terminal } = context;
   if (format.as === "name")
     throw new AppError("usage", "-o name is not possible for usage, which has no names; use -o json or yaml");
-  const query = Object.fromEntries(
-    Object.keys(usageArgs).map((name) => [name, args[name] === undefined ? undefined : String(args[name])]),
-  );
-  const client = await context.client();
-  const lines = await client.call("GET", "/api/v1/usage", { query, answer: usageAnswer });
-  if (format.as === "json") return terminal.out(jsonText(lines));
-  if (format.as === "yaml") {
-    const { yamlText } = await import("../output/yaml.ts");
-    return terminal.out(yamlText(lines));
+  const isMine = args["mine"] === true;
+  const lines = args["limits"] ? undefined : await usageLines(args, context);
+  const limits = args["limits"] || isMine ? await limitLines(isMine, context) : undefined;
+  const isTable = format.as === "table" || format.as === "wide";
+  if (!isTable)
+    return printData(lines && limits ? { usage: lines, limits } : (lines ?? limits), format, context);
+  const options = tableOptions(args, context);
+  const { terminal } = context;
+  if (lines) {
+    if (lines.length === 0) terminal.err("No calls in this period.\n");
+    else terminal.out(usageTable(lines, options));
   }
+  if (!limits) return;
+  if (limits.length === 0) return terminal.err(isMine ? "No limits apply to you.\n" : "No limits found.\n");
+  const rows = limits.map((use) => limitRow(use, context.now()));
+  terminal.out(`${lines && lines.length > 0 ? "\n" : ""}${table(limitHeaders, rows, options)}`);
+}
+
+function tableOptions(args: Readonly<Record<string, Value>>, { terminal }: Context): TableOptions {
+  const { columns, color } = terminal;
+  return { columns, color, headers: args["no-headers"] !== true };
+}
+
+async function usageLines(args: Readonly<Record<string, Value>>, context: Context): Promise<UsageLine[]> {
+  const client = await context.client();
+  const given = Object.fromEntries(
+    filters.map((name) => [name, args[name] === undefined ? undefined : String(args[name])]),
+  );
+  const user = userIn(args) ?? (args["mine"] ? await ownName(client) : undefined);
+  const query = {
+    ...given,
+    since: dayOf("--since", given["since"], context),
+    until: dayOf("--until", given["until"], context),
+    ...(user !== undefined && { user }),
+  };
+  return client.call("GET", "/api/v1/usage", { query, answer: usageAnswer });
+}
+
+/** The user that a word after `usage` names. Throws AppError `usage` if it does not fit the flags. */
+function userIn(args: Readonly<Record<string, Value>>): string | undefined {
+  const names = Array.isArray(args["names"]) ? args["names"] : [];
+  const [name] = names;
+  if (name === undefined) return undefined;
+  if (names.length > 1) throw new AppError("usage", "get usage takes one user at a time");
+  if (args["user"] !== undefined || args["mine"] || args["limits"])
+    throw new AppError("usage", `get usage ${name} does not go with --user, --mine or --limits`);
+  return name;
+}
+
+async function ownName(client: ApiClient): Promise<string> {
+  return (await client.call("GET", "/api/v1/auth/whoami", { answer: identityAnswer })).user;
+}
+
+async function limitLines(isMine: boolean, context: Context): Promise<LimitUse[]> {
+  const client = await context.client();
+  return client.call("GET", "/api/v1/limits", { query: isMine ? { mine: "1" } : {}, answer: limitsAnswer });
+}
+
+/** A day: as it was given, or that of a time such as `7d` ago, in UTC. */
+function dayOf(flag: string, text: string | undefined, context: Context): string | undefined {
+  if (text === undefined || /^\d{4}-\d\d-\d\d$/.test(text)) return text;
+  return timeOf(flag, text, context.now())?.slice(0, 10);
+}
+
+async function printData(data: unknown, format: Format, { terminal }: Context): Promise<void> {
+  if (format.as === "json") return terminal.out(jsonText(data));
   if (format.as === "jsonpath")
-    return terminal.data(
-      terminal.outIsTerminal ? `${format.textOf(lines).trimEnd()}\n` : format.textOf(lines),
-    );
-  if (lines.length === 0) return terminal.err("No calls in this period.\n");
+    return terminal.data(terminal.outIsTerminal ? `${format.textOf(data).trimEnd()}\n` : format.textOf(data));
+  const { yamlText } = await import("../output/yaml.ts");
+  terminal.out(yamlText(data as object[]));
+}
+
+const sumNames = ["requests", "errors", "promptTokens", "completionTokens", "cachedTokens"] as const;
+
+/** The lines as a table, with their total if they are several. */
+function usageTable(lines: readonly UsageLine[], options: TableOptions): string {
   const by = groupings.filter((grouping) => grouping in lines[0]!);
   const units = billedUnits.filter((unit) => lines.some((line) => Number(line[unit] ?? 0) > 0));
   const headers = [
@@ -79,14 +153,26 @@ async function printUsage(
     ...units.map((unit) => unit.toUpperCase()),
     "COST",
   ];
-  const rows = lines.map((line) => [
-    ...by.map((word) => String(line[word] ?? "-")),
-    ...["requests", "errors", "promptTokens", "completionTokens", "cachedTokens"].map((sum) =>
-      String(line[sum]),
-    ),
-    ...units.map((unit) => String(line[unit] ?? 0)),
+  const sums = (line: UsageLine) => [
+    ...[...sumNames, ...units].map((sum) => numberText(Number(line[sum] ?? 0))),
     costOf(line),
-  ]);
-  const { columns, color } = terminal;
-  terminal.out(table(headers, rows, { columns, color, headers: args["no-headers"] !== true }));
+  ];
+  const rows = lines.map((line) => [...by.map((word) => String(line[word] ?? "-")), ...sums(line)]);
+  const total =
+    lines.length > 1 && options.headers ? [[...totalCells(by.length), ...sums(totalOf(lines))]] : [];
+  return table(headers, [...rows, ...total], options);
+}
+
+function totalCells(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => (i === 0 ? "TOTAL" : ""));
+}
+
+function totalOf(lines: readonly UsageLine[]): UsageLine {
+  const total: Record<string, number | null> = {};
+  for (const name of [...sumNames, ...billedUnits, "unpriced"])
+    total[name] = lines.reduce((sum, line) => sum + Number(line[name] ?? 0), 0);
+  const costs = lines.map(({ cost }) => cost).filter((cost) => typeof cost === "number");
+  // In whole millionths, as the server adds up.
+  const micros = costs.reduce((sum, cost) => sum + Math.round(cost * 1e6), 0);
+  return { ...total, cost: costs.length > 0 ? micros / 1e6 : null };
 }

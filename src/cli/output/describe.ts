@@ -85,11 +85,11 @@ function titled(words: readonly string[]): string {
     .join(" ");
 }
 
-/** Lines of labels and values with the values aligned: `Name:    claude`. */
+/** Lines of labels and values with the values aligned: `Name:    claude`. A line without a label continues the one above. */
 export function aligned(entries: readonly { label: string; value: string }[], indent: string): string[] {
   const width = Math.max(...entries.map(({ label }) => Bun.stringWidth(escapeLine(label)))) + 3;
   return entries.map(({ label, value }) => {
-    const name = `${escapeLine(label)}:`;
+    const name = label === "" ? "" : `${escapeLine(label)}:`;
     return `${indent}${name}${" ".repeat(width - Bun.stringWidth(name))}${escapeLine(value)}`;
   });
 }

@@ -22,6 +22,7 @@ import { authRoutes } from "./routes/auth.ts";
 import { backupRoutes } from "./routes/backup.ts";
 import { clusterRoutes } from "./routes/cluster.ts";
 import { inferenceRoutes } from "./routes/inference.ts";
+import { limitRoutes } from "./routes/limits.ts";
 import { linkRoutes } from "./routes/link.ts";
 import { masterKeyRoutes } from "./routes/master-key.ts";
 import { mcpRoutes } from "./routes/mcp.ts";
@@ -53,6 +54,7 @@ export function allRoutes(server: Server): Route[] {
     ...masterKeyRoutes(server),
     ...backupRoutes(server),
     ...usageRoutes(server),
+    ...limitRoutes(server),
     ...priceRoutes(server),
     ...providerSessionRoutes(server),
     ...linkRoutes(server),

@@ -12,6 +12,7 @@ import type { OpenStreams } from "../core/open-streams.ts";
 import type { SocketHandler } from "../core/socket-handler.ts";
 import type { DiskUse } from "../core/store/disk-use.ts";
 import type { Inference } from "../inference/inference.ts";
+import type { Limiter } from "../inference/limits/limiter.ts";
 import type { ToolCalls } from "../inference/personas/tools/tool-calls.ts";
 import type { Threads } from "../inference/threads/threads.ts";
 import type { Mcp } from "../mcp/component.ts";
@@ -28,6 +29,8 @@ export interface Server extends SecretServices {
   catalogue: Catalogue;
   resources: Resources;
   inference: Inference;
+  /** The limits on calls of models. */
+  limits: Limiter;
   /** Lets personas use the tools of their projects. */
   toolCalls: ToolCalls;
   /** The sessions of workstation agents. */

@@ -40,6 +40,8 @@ export interface Mcp {
   cache: ResultCache;
   /** The messages of projects that are kept in memory. */
   traffic: Traffic;
+  /** The limits on calls of MCP servers. */
+  limits: McpCallLimiter;
 }
 
 export interface McpOptions
@@ -121,6 +123,7 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
         logs: shared.logs,
         cache: shared.cache,
         traffic,
+        limits: limiter,
       };
     },
     drain: () => instances.drain(),

@@ -58,7 +58,7 @@ function rulesOf({ rules }: ApiAuditEvent): Line[] {
     const whom = subject === undefined ? "" : ` for ${subject}`;
     return `${rule}: ${grant}${whom}${changedSince ? " (changed since)" : ""}`;
   });
-  return texts.map((value, i) => ({ label: i === 0 ? "Allowed by" : "and by", value }));
+  return texts.map((value, i) => ({ label: i === 0 ? "Allowed by" : "", value }));
 }
 
 /** The lines about the cause of a failure: the reason in words, the host, and what the provider answered. */

@@ -16,6 +16,19 @@ export interface LimitHolder {
 
 const noHolders: readonly LimitHolder[] = [];
 
+/** Returns all holders of limits: users, groups and tokens, by name. */
+export function allHolders(snapshot: Snapshot): LimitHolder[] {
+  const idsOf = (members: readonly string[]) =>
+    members.map((name) => snapshot.named("user", name)?.id).filter((id) => id !== undefined);
+  const users = snapshot.table("user").sorted.map((row) => ({ row, accounts: [row.id] }));
+  const groups = snapshot.table("group").sorted.map((row) => ({ row, accounts: idsOf(row.spec.members) }));
+  const tokens = snapshot.table("token").sorted.map((row) => ({ row, accounts: [row.id] }));
+  return [...users, ...groups, ...tokens].flatMap(({ row, accounts }) => {
+    const { limits } = row.spec;
+    return limits ? [{ row, limits, accounts }] : [];
+  });
+}
+
 /** Returns the holders of limits that apply to a principal, the narrowest first. */
 export function holdersOf(
   snapshot: Snapshot,

@@ -2,6 +2,7 @@ import type { BilledUnits } from "../../../adapters/passthrough/billed-units.ts"
 import { AppError } from "../../../errors.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import { holdersOf, type LimitHolder } from "../../core/access/limit-holders.ts";
+import { type LimitState, limitRefusal, timeToEndOf } from "../../core/access/limit-state.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import { accountableFor } from "../../core/access/token-makers.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
@@ -11,6 +12,7 @@ import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { Row } from "../../core/store/types.ts";
 import { dayMilliseconds, dayOf } from "../../core/store/usage.ts";
 import { Account, type Amount, monthOf } from "./account.ts";
+import { type Meter, meters } from "./meters.ts";
 
 /** The reservation of an admitted call. */
 export interface Admission {
@@ -151,6 +153,28 @@ export class Limiter {
     };
   }
 
+  /** Returns the limits of a holder with the use that counts against them. */
+  standing({ limits, accounts: ids }: LimitHolder): LimitState[] {
+    const now = this.#now();
+    const elapsed = this.#elapsed();
+    const today = dayOf(now);
+    const accounts = this.#known(ids);
+    return meters.flatMap((meter): LimitState[] => {
+      const max = limits[meter.limit];
+      if (max === undefined) return [];
+      const { used, reserved } = readingOf(meter, accounts, today, elapsed);
+      const rest =
+        meter.period === "minute"
+          ? longest(accounts, (account) => meter.timeUntil!(account, 0, elapsed))
+          : timeToEndOf(now, meter.period);
+      return [{ limit: meter.limit, max, used, reserved, resetsAt: now + rest }];
+    });
+  }
+
+  #known(ids: readonly string[]): Account[] {
+    return ids.map((id) => this.#accounts.get(id)).filter((account) => account !== undefined);
+  }
+
   #check(
     { row, limits, accounts: ids }: LimitHolder,
     llms: readonly LlmRow[],
@@ -158,50 +182,25 @@ export class Limiter {
     today: string,
     elapsed: number,
   ): void {
-    const accounts = ids.map((id) => this.#accounts.get(id)).filter((account) => account !== undefined);
-    const sum = (of: (account: Account) => number) =>
-      accounts.reduce((total, account) => total + of(account), 0);
-    const refuse = (what: string, milliseconds: number): never => {
-      throw new AppError("too_many_requests", `${row.kind} "${row.name}" has used its ${what}`, {
-        retryAfter: Math.max(1, milliseconds / 1000),
-      });
-    };
-    /** True if there is no room. A call that is larger than a limit is admitted alone, because its size is an estimate. */
-    const isFull = (used: number, wanted: number, limit: number | undefined) =>
-      limit !== undefined && used + Math.min(wanted, limit) > limit;
-    const { requestsPerMinute, tokensPerMinute, tokensPerDay, tokensPerMonth, costPerDay, costPerMonth } =
-      limits;
-    if (
-      isFull(
-        sum(({ requests }) => requests.sum(elapsed)),
-        1,
-        requestsPerMinute,
-      )
-    ) {
-      const wait = longest(accounts, ({ requests }) =>
-        requests.timeUntil(requests.sum(elapsed) - 1, elapsed),
-      );
-      refuse(`${requestsPerMinute} requests of a minute`, wait);
+    const accounts = this.#known(ids);
+    for (const meter of meters) {
+      const max = limits[meter.limit];
+      if (max === undefined) continue;
+      const withoutPrice = meter.isCost ? llms.find((llm) => !pricingOf(llm)) : undefined;
+      if (withoutPrice) throw unpriced(row, withoutPrice);
+      const { used, reserved } = readingOf(meter, accounts, today, elapsed);
+      const asked = meter.asked(wanted);
+      // A call that is larger than a limit is admitted alone, because its size is an estimate.
+      if (used + reserved + Math.min(asked, max) <= max) continue;
+      const now = this.#now();
+      const wait =
+        meter.period === "minute"
+          ? longest(accounts, (account) =>
+              meter.timeUntil!(account, roomFor(meter, account, asked, max, elapsed), elapsed),
+            )
+          : timeToEndOf(now, meter.period);
+      throw limitRefusal(row, { limit: meter.limit, max, used, reserved }, asked, wait, now);
     }
-    const tokens = (used: number) => used + sum((account) => account.reserved.tokens);
-    if (isFull(tokens(sum(({ tokens }) => tokens.sum(elapsed))), wanted.tokens, tokensPerMinute)) {
-      const room = Math.max(0, tokensPerMinute! - wanted.tokens);
-      const wait = longest(accounts, ({ tokens }) => tokens.timeUntil(room, elapsed));
-      refuse(`${tokensPerMinute} tokens of a minute`, wait);
-    }
-    if (isFull(tokens(sum((account) => account.day(today).tokens)), wanted.tokens, tokensPerDay))
-      refuse(`${tokensPerDay} tokens of today`, timeToEndOf(this.#now(), "day"));
-    if (isFull(tokens(sum((account) => account.month(today).tokens)), wanted.tokens, tokensPerMonth))
-      refuse(`${tokensPerMonth} tokens of this month`, timeToEndOf(this.#now(), "month"));
-    if (!costPerDay && !costPerMonth) return;
-    const withoutPrice = llms.find((llm) => !pricingOf(llm));
-    if (withoutPrice) throw unpriced(row, withoutPrice);
-    const dollars = (used: number) => (used + sum((account) => account.reserved.costMicros)) / 1e6;
-    const cost = wanted.costMicros / 1e6;
-    if (isFull(dollars(sum((account) => account.day(today).costMicros)), cost, costPerDay))
-      refuse(`$${costPerDay} of today`, timeToEndOf(this.#now(), "day"));
-    if (isFull(dollars(sum((account) => account.month(today).costMicros)), cost, costPerMonth))
-      refuse(`$${costPerMonth} of this month`, timeToEndOf(this.#now(), "month"));
   }
 
   /** The holders of limits that apply to a principal, the narrowest first. */
@@ -257,9 +256,20 @@ function longest(accounts: readonly Account[], wait: (account: Account) => numbe
   return accounts.reduce((most, account) => Math.max(most, wait(account)), 0);
 }
 
-/** Milliseconds until the next day or month begins, in UTC. */
-function timeToEndOf(now: number, period: "day" | "month"): number {
-  const date = new Date(now);
-  const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()];
-  return (period === "day" ? Date.UTC(year, month, day + 1) : Date.UTC(year, month + 1, 1)) - now;
+/** Returns the use of some accounts, and the estimates of their calls under way. */
+function readingOf(meter: Meter, accounts: readonly Account[], today: string, elapsed: number) {
+  let used = 0;
+  let reserved = 0;
+  for (const account of accounts) {
+    used += meter.used(account, today, elapsed);
+    reserved += meter.reserved(account);
+  }
+  return { used, reserved };
+}
+
+/** Returns the use of the last minute that may be left for a call to have room: one request less than now, or the tokens. */
+function roomFor(meter: Meter, account: Account, asked: number, max: number, elapsed: number): number {
+  return meter.limit === "requestsPerMinute"
+    ? meter.used(account, "", elapsed) - 1
+    : Math.max(0, max - asked);
 }

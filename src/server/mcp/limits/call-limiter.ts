@@ -1,5 +1,5 @@
-import { AppError } from "../../../errors.ts";
 import { holdersOf, type LimitHolder } from "../../core/access/limit-holders.ts";
+import { type LimitState, limitRefusal, timeToEndOf } from "../../core/access/limit-state.ts";
 import { type Principal, tokenIdOf } from "../../core/access/policy.ts";
 import { accountableFor } from "../../core/access/token-makers.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
@@ -85,20 +85,49 @@ export class McpCallLimiter {
   #check({ row, limits, accounts: ids }: LimitHolder, now: number, today: string, elapsed: number): void {
     const { mcpCallsPerMinute, mcpCallsPerDay } = limits;
     if (mcpCallsPerMinute === undefined && mcpCallsPerDay === undefined) return;
-    const accounts = ids.flatMap((id) => this.#accounts.get(id) ?? []);
-    const refuse = (what: string, milliseconds: number): never => {
-      throw new AppError("too_many_requests", `${row.kind} "${row.name}" has used its ${what}`, {
-        retryAfter: Math.max(1, milliseconds / 1000),
-      });
+    const { inMinute, inDay } = this.#reading(ids, today, elapsed);
+    const accounts = this.#known(ids);
+    const refuse = (
+      limit: "mcpCallsPerMinute" | "mcpCallsPerDay",
+      max: number,
+      used: number,
+      wait: number,
+    ) => {
+      throw limitRefusal(row, { limit, max, used, reserved: 0 }, 1, wait, now);
     };
-    const inMinute = accounts.reduce((sum, { minute }) => sum + minute.sum(elapsed), 0);
     if (mcpCallsPerMinute !== undefined && inMinute >= mcpCallsPerMinute) {
       const waits = accounts.map(({ minute }) => minute.timeUntil(minute.sum(elapsed) - 1, elapsed));
-      refuse(`${mcpCallsPerMinute} MCP calls of a minute`, Math.max(0, ...waits));
+      refuse("mcpCallsPerMinute", mcpCallsPerMinute, inMinute, Math.max(0, ...waits));
     }
-    const inDay = accounts.reduce((sum, { days }) => sum + (days.get(today) ?? 0), 0);
     if (mcpCallsPerDay !== undefined && inDay >= mcpCallsPerDay)
-      refuse(`${mcpCallsPerDay} MCP calls of today`, dayMilliseconds - (now % dayMilliseconds));
+      refuse("mcpCallsPerDay", mcpCallsPerDay, inDay, timeToEndOf(now, "day"));
+  }
+
+  /** Returns the limits of a holder on MCP calls with the calls that count against them. */
+  standing({ limits: { mcpCallsPerMinute, mcpCallsPerDay }, accounts: ids }: LimitHolder): LimitState[] {
+    const now = this.#now();
+    const elapsed = this.#elapsed();
+    const { inMinute, inDay } = this.#reading(ids, dayOf(now), elapsed);
+    const waits = this.#known(ids).map(({ minute }) => minute.timeUntil(0, elapsed));
+    const states: LimitState[] = [];
+    const add = (limit: LimitState["limit"], max: number | undefined, used: number, rest: number) => {
+      if (max !== undefined) states.push({ limit, max, used, reserved: 0, resetsAt: now + rest });
+    };
+    add("mcpCallsPerMinute", mcpCallsPerMinute, inMinute, Math.max(0, ...waits));
+    add("mcpCallsPerDay", mcpCallsPerDay, inDay, timeToEndOf(now, "day"));
+    return states;
+  }
+
+  #reading(ids: readonly string[], today: string, elapsed: number): { inMinute: number; inDay: number } {
+    const accounts = this.#known(ids);
+    return {
+      inMinute: accounts.reduce((sum, { minute }) => sum + minute.sum(elapsed), 0),
+      inDay: accounts.reduce((sum, { days }) => sum + (days.get(today) ?? 0), 0),
+    };
+  }
+
+  #known(ids: readonly string[]): CallAccount[] {
+    return ids.flatMap((id) => this.#accounts.get(id) ?? []);
   }
 
   #holdersOf(principal: Principal): readonly LimitHolder[] {

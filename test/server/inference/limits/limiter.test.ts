@@ -80,7 +80,7 @@ it("counts requests in any 60 seconds, and returns retry-after", () => {
   }
   expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))).toMatchObject({
     code: "too_many_requests",
-    message: 'user "alice" has used its 3 requests of a minute',
+    message: 'user "alice" has used 3 of its 3 requests of a minute; there is room in 31 s',
     retryAfter: 31,
   });
   clock.elapsed += 31_000;
@@ -92,7 +92,8 @@ it("reserves an estimate for a call until its usage is known", () => {
   const { limiter, alice } = house({ alice: { tokensPerDay: 1000 } });
   const first = limiter.admit(alice, [priced], 1200, 500);
   expect(refusalOf(() => limiter.admit(alice, [priced], 1200, 500))?.message).toBe(
-    'user "alice" has used its 1000 tokens of today',
+    'user "alice" has used 0 of its 1,000 tokens of today, calls under way hold 800, and this call asks for 800; ' +
+      "the limit resets at 2026-11-22T00:00:00Z",
   );
   first.settle(priced, used(100));
   first.settle(priced, used(100_000));
@@ -104,13 +105,15 @@ it("counts days and months in UTC, and starts each at zero", () => {
   const { limiter, alice, clock } = house({ alice: { tokensPerDay: 1000, tokensPerMonth: 1500 } });
   limiter.admit(alice, [priced], 4, 1).settle(priced, used(1000));
   expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))).toMatchObject({
-    message: expect.stringContaining("1000 tokens of today"),
+    message: expect.stringContaining(
+      "has used 1,000 of its 1,000 tokens of today and this call asks for 2; the limit resets at 2026-11-22T00:00:00Z",
+    ),
     retryAfter: 12 * 60 * 60,
   });
   clock.now = Date.parse("2026-11-22T00:00:00Z");
   limiter.admit(alice, [priced], 4, 1).settle(priced, used(500));
   expect(refusalOf(() => limiter.admit(alice, [priced], 4, 1))).toMatchObject({
-    message: expect.stringContaining("1500 tokens of this month"),
+    message: expect.stringContaining("has used 1,500 of its 1,500 tokens of this month"),
     retryAfter: 9 * 24 * 60 * 60,
   });
   clock.now = Date.parse("2026-12-01T00:00:00Z");
@@ -122,8 +125,8 @@ it("counts dollars by the price of the llm that answered, and refuses an llm wit
   limiter
     .admit(alice, [priced], 4, 1)
     .settle(priced, { promptTokens: 1000, completionTokens: 900, cachedTokens: 0 });
-  expect(refusalOf(() => limiter.admit(alice, [priced], 400, 10))?.message).toBe(
-    'user "alice" has used its $0.01 of today',
+  expect(refusalOf(() => limiter.admit(alice, [priced], 400, 10))?.message).toMatch(
+    /^user "alice" has used \$0\.01 of its \$0\.01 of today and this call asks for \$0\.00\d+; /,
   );
   expect(refusalOf(() => limiter.admit(alice, [unpriced], 4, 1))).toMatchObject({
     code: "forbidden",
@@ -146,9 +149,9 @@ it("reserves the cost of the most expensive member of a pool, and refuses a pool
 
 it("counts a token's calls against the token, its maker and the maker's groups", () => {
   for (const [holder, message] of [
-    ["token", 'token "laptop" has used its'],
-    ["alice", 'user "alice" has used its'],
-    ["friends", 'group "friends" has used its'],
+    ["token", 'token "laptop" has used 100 of its 100 tokens'],
+    ["alice", 'user "alice" has used 100 of its 100 tokens'],
+    ["friends", 'group "friends" has used 100 of its 100 tokens'],
   ] as const) {
     const { limiter, token, alice } = house({ [holder]: { tokensPerDay: 100 } });
     limiter.admit(token, [priced], 4, 1).settle(priced, used(100));

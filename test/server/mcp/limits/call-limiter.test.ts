@@ -72,7 +72,7 @@ describe("limits on MCP calls", () => {
     limiter.admit(alice);
     expect(await refusal(alice)).toEqual({
       code: "too_many_requests",
-      message: 'user "alice" has used its 2 MCP calls of a minute',
+      message: 'user "alice" has used 2 of its 2 MCP calls of a minute; there is room in 51 s',
       retryAfter: 51,
     });
     limiter.admit(bob);
@@ -87,7 +87,8 @@ describe("limits on MCP calls", () => {
     limiter.admit(alice);
     limiter.admit(alice);
     expect(await refusal(alice)).toMatchObject({
-      message: 'user "alice" has used its 2 MCP calls of today',
+      message:
+        'user "alice" has used 2 of its 2 MCP calls of today; the limit resets at 2026-11-22T00:00:00Z',
       retryAfter: 60,
     });
     clock.now += 60_000;
