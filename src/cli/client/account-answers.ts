@@ -1,5 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { Time, Words } from "./answers.ts";
+import { LimitAnswer } from "./limit-answers.ts";
 import { answerShape } from "./shape.ts";
 
 /** A bearer token: one word that fits into a header and into a line of a file. */
@@ -35,6 +36,8 @@ const IdentityAnswer = Type.Object({
   groups: Type.Array(Words),
   admin: Type.Boolean(),
   expiresAt: Type.Optional(Type.Union([Time, Type.Null()])),
+  /** The limits that apply, with the use that counts against them. */
+  limits: Type.Optional(Type.Array(LimitAnswer)),
 });
 /** The response of `GET /api/v1/auth/whoami`. */
 export type Identity = Static<typeof IdentityAnswer>;

@@ -2,7 +2,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { Time, Words } from "./answers.ts";
 import { answerShape } from "./shape.ts";
 
-const LimitAnswer = Type.Object({
+export const LimitAnswer = Type.Object({
   kind: Words,
   name: Words,
   limit: Words,

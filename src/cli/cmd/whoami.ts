@@ -1,8 +1,6 @@
-import { AppError } from "../../errors.ts";
 import { jsonText } from "../../wire/text.ts";
 import { type Identity, identityAnswer } from "../client/account-answers.ts";
-import type { ApiClient } from "../client/client.ts";
-import { type LimitUse, limitsAnswer } from "../client/limit-answers.ts";
+import type { LimitUse } from "../client/limit-answers.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { age } from "../output/cells.ts";
@@ -22,28 +20,15 @@ export const whoami = defineVerb({
   async run(_, context) {
     const json = wantsJson(context.flags.output);
     const client = await context.client();
-    const [identity, limits] = await Promise.all([
-      client.call("GET", "/api/v1/auth/whoami", { answer: identityAnswer }),
-      ownLimits(client),
-    ]);
+    const identity = await client.call("GET", "/api/v1/auth/whoami", { answer: identityAnswer });
     const lines = [
       ...identityLines(identity, context),
-      ...limitLines(limits, context.now()),
+      ...limitLines(identity.limits ?? [], context.now()),
       { label: "Server", value: client.endpoint.url },
     ];
-    const data = limits.length > 0 ? { ...identity, limits } : identity;
-    context.terminal.out(json ? jsonText(data) : `${aligned(lines, "").join("\n")}\n`);
+    context.terminal.out(json ? jsonText(identity) : `${aligned(lines, "").join("\n")}\n`);
   },
 });
-
-/** Returns the limits that apply to the user; an empty list if an older server does not tell them. */
-export async function ownLimits(client: ApiClient): Promise<LimitUse[]> {
-  const query = { mine: "1" };
-  return client.call("GET", "/api/v1/limits", { query, answer: limitsAnswer }).catch((error: unknown) => {
-    if (error instanceof AppError && (error.code === "not_found" || error.code === "forbidden")) return [];
-    throw error;
-  });
-}
 
 /** A line for each limit that applies to the user. */
 export function limitLines(limits: readonly LimitUse[], now: number): { label: string; value: string }[] {

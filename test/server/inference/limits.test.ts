@@ -19,7 +19,9 @@ describe("limits on calls", () => {
     const chat = await call("POST", "/v1/chat/completions", question);
     expect([chat.status, chat.body.error.message]).toEqual([
       429,
-      expect.stringMatching(/^token "small" has used 2 of its 2 requests of a minute; there is room in \d+ s$/),
+      expect.stringMatching(
+        /^token "small" has used 2 of its 2 requests of a minute; there is room in \d+ s$/,
+      ),
     ]);
     expect(Number(chat.headers.get("retry-after"))).toBeGreaterThan(50);
     const messages = await call("POST", "/v1/messages", { ...question, max_tokens: 9 });

@@ -11,6 +11,7 @@ import type { AuditEvent, Row, Session, Write } from "../../core/store/types.ts"
 import { readBody } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
+import { limitsOf } from "./limits.ts";
 
 const sessionMilliseconds = 30 * 24 * 60 * 60 * 1000;
 /** The longest time for which somebody acts as another user. */
@@ -67,8 +68,9 @@ export function authRoutes(server: Server): Route[] {
       path: "/api/v1/auth/whoami",
       access: "authenticated",
       summary: "Return the user or token of the bearer",
-      handle: ({ principal }) =>
-        Response.json({
+      handle: ({ principal }) => {
+        const limits = limitsOf(server, principal);
+        return Response.json({
           kind: principal.kind,
           user: principal.userName,
           ...(principal.kind === "Token" && { token: principal.name }),
@@ -78,7 +80,9 @@ export function authRoutes(server: Server): Route[] {
           ...(principal.expiresAt !== undefined && {
             expiresAt: new Date(principal.expiresAt).toISOString(),
           }),
-        }),
+          ...(limits.length > 0 && { limits }),
+        });
+      },
     },
     {
       method: "POST",

@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { allHolders, holdersOf, type LimitHolder } from "../../core/access/limit-holders.ts";
-import { mayList } from "../../core/access/policy.ts";
+import { mayList, type Principal } from "../../core/access/policy.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
@@ -33,6 +33,11 @@ export function limitRoutes(server: Server): Route[] {
 function holdersFor({ catalogue: { snapshot } }: Server, { principal, query }: Call): readonly LimitHolder[] {
   const isMine = query.get("mine") === "1" || !mayList(principal, "view", "audit");
   return isMine ? holdersOf(snapshot, principal) : allHolders(snapshot);
+}
+
+/** Returns the limits that apply to a principal, with the use that counts against them. */
+export function limitsOf(server: Server, principal: Principal): object[] {
+  return holdersOf(server.catalogue.snapshot, principal).flatMap((holder) => linesOf(server, holder));
 }
 
 function linesOf({ limits, mcp }: Server, holder: LimitHolder): object[] {

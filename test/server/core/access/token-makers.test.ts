@@ -94,7 +94,8 @@ describe("a token that was made by a token (T113)", () => {
       const grandchild = await mint(server, child.call, `grandchild-${n}`);
       const { status, body } = await grandchild.call("POST", chat, question);
       statuses.push(status);
-      if (status === 429) expect(body.error.message).toMatch(/^token "maker" has used 240 of its 300 tokens of today and /);
+      if (status === 429)
+        expect(body.error.message).toMatch(/^token "maker" has used 240 of its 300 tokens of today and /);
       await must(maker.call("DELETE", `/api/v1/tokens/child-${n}`));
     }
     expect(statuses).toEqual([200, 200, 200, 200, 429, 429, 429, 429]);
