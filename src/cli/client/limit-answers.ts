@@ -1,7 +1,8 @@
-import { type Static, Type } from "@sinclair/typebox";
+import { Type } from "@sinclair/typebox";
 import { Time, Words } from "./answers.ts";
 import { answerShape } from "./shape.ts";
 
+/** A limit, and the use that counts against it. */
 export const LimitAnswer = Type.Object({
   kind: Words,
   name: Words,
@@ -12,6 +13,5 @@ export const LimitAnswer = Type.Object({
   resetsAt: Time,
 });
 
-/** A limit of `GET /api/v1/limits`, and the use that counts against it. */
-export type LimitUse = Static<typeof LimitAnswer>;
+/** The limits of `GET /api/v1/limits`, each with the use that counts against it. */
 export const limitsAnswer = answerShape(Type.Array(LimitAnswer));

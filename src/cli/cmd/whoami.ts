@@ -1,12 +1,11 @@
 import { jsonText } from "../../wire/text.ts";
 import { type Identity, identityAnswer } from "../client/account-answers.ts";
-import type { LimitUse } from "../client/limit-answers.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { age } from "../output/cells.ts";
 import { aligned } from "../output/describe.ts";
 import { wantsJson } from "../output/format.ts";
-import { limitText } from "../output/limits.ts";
+import { type LimitUse, limitText } from "../output/limits.ts";
 
 export const whoami = defineVerb({
   meta: {

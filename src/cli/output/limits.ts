@@ -1,6 +1,19 @@
-import type { LimitUse } from "../client/limit-answers.ts";
 import { age } from "./cells.ts";
 import { numberText } from "./numbers.ts";
+
+/** A limit of a user, group or token, and the use that counts against it. */
+export interface LimitUse {
+  kind: string;
+  name: string;
+  /** `tokensPerDay` */
+  limit: string;
+  used: number;
+  /** What calls under way may use. */
+  reserved: number;
+  max: number;
+  /** RFC 3339. */
+  resetsAt: string;
+}
 
 /** A limit that is used to this part is near its end. */
 const nearEnd = 0.8;

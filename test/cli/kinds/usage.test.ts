@@ -101,7 +101,7 @@ it.each([80, 120, 200])(
     const server = fakeApi({
       "GET /api/v1/usage": lines.slice(0, 1),
       "GET /api/v1/limits": limits,
-      "GET /api/v1/auth/whoami": alice,
+      "GET /api/v1/auth/whoami": { ...alice, limits },
     });
     const mine = await cli("get usage --mine", { server, columns });
     expect(server.requests).toContain("GET /api/v1/usage?user=alice");

@@ -26,6 +26,7 @@ describe("GET /api/v1/limits", () => {
       { kind: "user", name: "alice", limit: "mcpCallsPerDay", used: 0, max: 5 },
       { kind: "group", name: "friends", limit: "requestsPerMinute", used: 1, max: 60 },
     ]);
+    expect((await must(call("GET", "/api/v1/auth/whoami"))).body.limits).toEqual(own);
     const midnight = `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)}T00:00:00.000Z`;
     expect([midnight, `${new Date().toISOString().slice(0, 10)}T00:00:00.000Z`]).toContain(own[0].resetsAt);
     const others = await call("GET", "/api/v1/limits?mine=0");
