@@ -72,6 +72,11 @@ export const commands: Commands = {
     summary: "Test what a server offers, as a program would use it",
     load: async () => (await import("./cli/cmd/test.ts")).test,
   },
+  connect: {
+    group: "Use models",
+    summary: "Set up Claude Code, Codex, SDKs and others to use the server",
+    load: async () => (await import("./cli/cmd/connect.ts")).connect,
+  },
   create: {
     group: "Change",
     summary: "Create an object",

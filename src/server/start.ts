@@ -82,6 +82,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throttle: new Throttle(elapsed),
     now,
     publicUrls: options.publicUrls,
+    urls: () => [...options.publicUrls, ...listeners.urls],
     random,
     metricsPublic: options.metricsPublic,
     unready() {

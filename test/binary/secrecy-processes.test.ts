@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
+import { connectClients } from "../../src/cli/cmd/connect/clients/index.ts";
 import type { Arg, Commands } from "../../src/cli/core/command.ts";
 import { globalArgs } from "../../src/cli/core/globals.ts";
 import { commands } from "../../src/commands.ts";
@@ -134,17 +135,18 @@ it("takes no secret as an argument but in create secret --data, and repeats none
   look("", globalArgs);
   expect(found.sort()).toEqual([
     "--token-file FILE",
-    // They name a variable that will hold the token, and a model of the printed lines.
-    ...["config claude --llm NAME", "config claude --token-env VARIABLE"],
-    ...["config claude-generate --llm NAME", "config claude-generate --token-env VARIABLE"],
-    ...["config codex --llm NAME", "config codex --token-env VARIABLE"],
-    "config cursor --token-env VARIABLE",
-    "config gemini --token-env VARIABLE",
-    "config opencode --token-env VARIABLE",
-    "config qwen --token-env VARIABLE",
+    // They name a variable that will hold the token; a time after which it ends.
+    ...["claude", "claude-generate", "codex", "cursor", "gemini", "opencode", "qwen"].flatMap((client) => [
+      `config ${client} --token-env VARIABLE`,
+      `config ${client} --ttl TIME`,
+    ]),
     // Its description names authorities.
     "config set-context --ca-cert FILE",
-    "config vscode --token-env VARIABLE",
+    ...["config vscode --token-env VARIABLE", "config vscode --ttl TIME"],
+    ...connectClients.flatMap(({ name, mcp }) => [
+      ...(mcp ? [`connect ${name} --token-env VARIABLE`] : []),
+      `connect ${name} --ttl TIME`,
+    ]),
     // Of calls to the model: its description names max_tokens.
     "create agent --param k=v",
     "create group --limit NAME=N",

@@ -6,7 +6,14 @@ import { answerShape } from "./shape.ts";
 /** A bearer token: one word that fits into a header and into a line of a file. */
 export const Bearer = Type.String({ pattern: "^[!-~]{1,4096}$", title: "token" });
 
-const VersionAnswer = Type.Object({ version: Words, commit: Words, date: Words, bun: Words });
+const VersionAnswer = Type.Object({
+  version: Words,
+  commit: Words,
+  date: Words,
+  bun: Words,
+  /** The addresses under which programs reach the server. */
+  urls: Type.Optional(Type.Array(Words)),
+});
 export const versionAnswer = answerShape(VersionAnswer);
 
 const Count = Type.Integer();

@@ -4,12 +4,13 @@ import { jsonText } from "../../wire/text.ts";
 import { type Config, readConfig, writeConfig } from "../client/config.ts";
 import { hasTokens } from "../client/credentials.ts";
 import { serverUrl } from "../client/endpoint.ts";
-import { type CommandEntry, defineGroup, defineVerb } from "../core/command.ts";
+import { defineGroup, defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { wantsJson } from "../output/format.ts";
 import { mask, masked } from "../output/mask.ts";
 import { table } from "../output/table.ts";
-import { type McpClient, mcpClients } from "./config/mcp-clients.ts";
+import { connectClients } from "./connect/clients/index.ts";
+import { connectEntry } from "./connect.ts";
 
 const name = { type: "positional", complete: "contexts" } as const;
 
@@ -166,26 +167,18 @@ function absolute(path: string, { cwd }: Context): string {
   return path.startsWith("/") ? path : `${cwd}/${path}`;
 }
 
-function entryFor(client: McpClient): CommandEntry {
-  return {
-    summary: `Let ${client.title} use the MCP servers of a project`,
-    load: async () => (await import("./config/client-verb.ts")).clientVerb(client),
-  };
-}
-
 export const config = defineGroup(
   {
     name: "config",
-    description: "Name servers, choose the one to use, and set up MCP clients",
+    description: "Name servers, and choose the one to use",
     about: `A context is a name for a server, with the file of its token if it has one of its own. Commands talk to the
       server of the current context unless --server, --context or MCPCTL_SERVER names another. Contexts are kept in
       ~/.mcpctl/config.json; MCPCTL_HOME moves the folder.
 
-      The verbs with the name of a client write the client's own file, so that it uses the MCP servers of a project.`,
+      To set up Claude Code, Codex and other programs: mcpctl connect.`,
     examples: [
       ["mcpctl config set-context home --server http://10.0.0.5:7777", "Give a server a name"],
       ["mcpctl config use-context home", "Use it from now on"],
-      ["mcpctl config claude -p website", "Let Claude Code use the MCP servers of the project website"],
     ],
   },
   {
@@ -199,8 +192,12 @@ export const config = defineGroup(
       summary: "Act as another user, to see what that user sees",
       load: async () => (await import("./config/impersonate.ts")).impersonate,
     },
-    ...Object.fromEntries(mcpClients.map((client) => [client.name, entryFor(client)])),
-    // The name in earlier versions.
-    "claude-generate": { ...entryFor(mcpClients[0]!), hidden: true },
+    // The names in earlier versions of "mcpctl connect claude".
+    ...Object.fromEntries(
+      connectClients
+        .filter(({ mcp }) => mcp !== undefined)
+        .map((client) => [client.name, { ...connectEntry(client), hidden: true }]),
+    ),
+    "claude-generate": { ...connectEntry(connectClients[0]!), hidden: true },
   },
 );

@@ -58,6 +58,8 @@ export interface Server extends SecretServices {
   now(): number;
   /** The URLs of the server as its callers know it, as given on the command line. */
   publicUrls: readonly string[];
+  /** Returns the addresses under which programs reach the server. */
+  urls(): string[];
   random: Random;
   /** True if `/metrics` needs no bearer. */
   metricsPublic: boolean;

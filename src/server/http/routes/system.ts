@@ -73,8 +73,8 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
       method: "GET",
       path: "/api/v1/version",
       access: "authenticated",
-      summary: "Return the version of the server",
-      handle: () => Response.json(version),
+      summary: "Return the version of the server, and its addresses",
+      handle: () => Response.json({ ...version, urls: server.urls() }),
     },
     {
       method: "GET",

@@ -30,14 +30,15 @@ export interface ClientFile {
 /**
  * Reads a file of another program.
  *
- * @param folder the folder that it must be in: a link in a folder that somebody else made must not lead out of it (T189)
+ * @param folder the folder that it must be in: a link in a folder that somebody else made must not lead out of it (T189),
+ *   and a link of the user's own not out of `~` (T242)
  * @throws AppError `invalid_request` if it cannot be read, is no text, or is somewhere else
  */
-export function readClientFile(named: string, folder: string | undefined): ClientFile {
+export function readClientFile(named: string, folder: string): ClientFile {
   try {
     const path = targetOf(named);
-    if (folder !== undefined && relative(realpathSync(folder), path).startsWith(".."))
-      throw new AppError("invalid_request", `${named} is refused: it is a link that leads out of the folder`);
+    if (relative(targetOf(folder), path).startsWith(".."))
+      throw new AppError("invalid_request", `${named} is refused: it is a link that leads out of ${folder}`);
     if (!exists(path)) return { path, text: undefined, hasMark: false };
     if (!statSync(path).isFile())
       throw new AppError("invalid_request", `${named} is refused: it is not a file`);
@@ -57,18 +58,21 @@ export function readClientFile(named: string, folder: string | undefined): Clien
 /**
  * Writes a text in place of a file, with the file's rights, and keeps the old one beside it.
  *
+ * @param isPrivate true takes the rights of others away, because a token is in it
  * @returns the path of the old one; undefined if there was none
  * @throws AppError `invalid_request` if the file has changed meanwhile, or cannot be written; it is as it was then
  */
 export function writeClientFile(
   { path, text: before, hasMark }: ClientFile,
   text: string,
+  isPrivate = false,
 ): string | undefined {
   const draft = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}`);
   const backup = before === undefined ? undefined : `${path}.mcpctl-backup`;
   try {
     mkdirSync(dirname(path), { recursive: true });
-    const mode = before === undefined ? 0o666 & ~process.umask() : statSync(path).mode & 0o777;
+    const usual = before === undefined ? 0o666 & ~process.umask() : statSync(path).mode & 0o777;
+    const mode = isPrivate ? usual & 0o600 : usual;
     const file = openSync(draft, "wx", mode);
     try {
       writeFileSync(file, (hasMark ? "\ufeff" : "") + text, { flush: true });

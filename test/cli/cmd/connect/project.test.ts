@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { mcpClients } from "../../../../src/cli/cmd/config/mcp-clients.ts";
+import { connectClients } from "../../../../src/cli/cmd/connect/clients/index.ts";
 import { cli } from "../../../support/cli/run-cli.ts";
 import { must, testServer } from "../../../support/server.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
@@ -56,7 +56,9 @@ const others: Record<"json" | "toml", string> = {
   toml: `# mine\nmodel = "gpt" # why\n\n[mcp_servers.other]\ncommand = "x"\n`,
 };
 
-describe.each(mcpClients)("mcpctl config $name", ({ name, format, section }) => {
+const mcpClients = connectClients.flatMap(({ name, mcp }) => (mcp ? [{ name, ...mcp }] : []));
+
+describe.each(mcpClients)("mcpctl config $name, the earlier name of connect", ({ name, format, section }) => {
   const file = files[name]!;
 
   it("adds an entry without a token in it, once, and takes it out again to the byte (T187)", async () => {
@@ -161,7 +163,7 @@ describe.each(mcpClients)("mcpctl config $name", ({ name, format, section }) => 
   });
 });
 
-describe("mcpctl config CLIENT", () => {
+describe("mcpctl config CLIENT -p PROJECT", () => {
   it.each([
     ["claude", { CLAUDE_CONFIG_DIR: "own" }, "own/.claude.json"],
     ["codex", { CODEX_HOME: "own" }, "own/config.toml"],
@@ -228,7 +230,7 @@ describe("mcpctl config CLIENT", () => {
     const [before] = await tokenNames();
     await must(server.admin("DELETE", `/api/v1/tokens/${before}`));
     const { stdout, stderr } = await run("cursor -p demo");
-    expect(stderr).toMatch(/^token 'cursor-demo-[0-9a-f]{6}' created/);
+    expect(stderr).toMatch(/^token 'cursor-demo-[0-9a-f]{6}' created/m);
     expect(stdout).toContain("unchanged");
     expect(await tokenNames()).not.toContain(before);
     expect(tokens()).toHaveLength(1);
@@ -242,30 +244,6 @@ describe("mcpctl config CLIENT", () => {
     await run("claude -p demo --token-file mine.token --remove");
     expect(existsSync(join(home, "mine.token"))).toBe(true);
     expect(await tokenNames()).toEqual([]);
-  });
-
-  it("asks for an address where --llm is used over a Unix socket, which no client reaches", async () => {
-    const { server, run } = await open();
-    const llm = { name: "gpt", type: "ollama", model: "m", url: "http://127.0.0.1:1" };
-    await must(server.admin("POST", "/api/v1/llms?probe=false", llm));
-    const { stderr } = await run(`claude -p demo --llm gpt --server unix://${server.socketPath}`);
-    expect(stderr).toContain("--url http://127.0.0.1:7777");
-    expect(stderr).not.toContain("ANTHROPIC_BASE_URL");
-  });
-
-  it("lets the token run an llm with --llm, and says how to start the client with it", async () => {
-    const { server, run, tokenNames } = await open();
-    const llm = { name: "gpt", type: "ollama", model: "m", url: "http://127.0.0.1:1" };
-    await must(server.admin("POST", "/api/v1/llms?probe=false", llm));
-    const { stderr } = await run("claude -p demo --llm gpt");
-    expect(stderr).toContain(`with the llm: ANTHROPIC_BASE_URL=${server.url} ANTHROPIC_AUTH_TOKEN="$(cat `);
-    const [name] = await tokenNames();
-    expect((await server.admin("GET", `/api/v1/tokens/${name}`)).body.roleBindings).toEqual([
-      { role: "run", resource: "projects", name: "demo" },
-      { role: "run", resource: "llms", name: "gpt" },
-    ]);
-    expect((await run("claude -p demo --remove")).stdout).toContain(`token '${name}' deleted`);
-    expect((await run("cursor -p demo --llm gpt")).code).toBe(2);
   });
 
   it("knows the name claude-generate of earlier versions, and the file for all folders", async () => {
@@ -336,12 +314,13 @@ describe("mcpctl config CLIENT", () => {
   });
 
   it.each([
-    "claude",
+    "cursor",
+    "claude --program",
     "claude -p Bad_Name",
     "claude -p demo --name a/b",
     "claude -p demo --token-env 1X",
     "claude -p demo --token-env X --program",
-    "claude -p demo --llm BAD!",
+    "cursor -p demo --llm gpt",
   ])("refuses config %s", async (line) => {
     const { code, stdout } = await cli(`config ${line}`, { env: { MCPCTL_SERVER: "http://127.0.0.1:1" } });
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { removeMember, setMember } from "../../../../src/cli/cmd/config/json-text.ts";
+import { removeMember, setMember } from "../../../../../src/cli/cmd/connect/texts/json-text.ts";
 
 const jsonc = (text: string) =>
   (Bun as unknown as { JSONC: { parse(text: string): unknown } }).JSONC.parse(text);

@@ -1,4 +1,4 @@
-import { AppError } from "../../../errors.ts";
+import { AppError } from "../../../../errors.ts";
 
 /** A header or a pair of a text in TOML. Places are offsets; `end` is after its line end. */
 interface Statement {
@@ -7,6 +7,8 @@ interface Statement {
   isHeader: boolean;
   start: number;
   end: number;
+  /** The place of its value, of a pair. */
+  value?: { start: number; end: number };
 }
 
 /** A value that our own tables hold. */
@@ -23,8 +25,17 @@ function scan(text: string): Statement[] {
     const head = matchAt(/\[{0,2}[ \t]*(?:"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\]=\n"'])*/y, text, at);
     at += head.length;
     const isHeader = head.startsWith("[");
-    at = isHeader ? lineEndAfter(text, at) : lineEndAfter(text, valueEnd(text, at + 1));
-    statements.push({ path: keysOf(head.replace(/^\[+/, "")), isHeader, start, end: at });
+    const path = keysOf(head.replace(/^\[+/, ""));
+    if (isHeader) at = lineEndAfter(text, at);
+    else {
+      const from = at + 1 + matchAt(/[ \t]*/y, text, at + 1).length;
+      const to = valueEnd(text, from);
+      const value = { start: from, end: from + text.slice(from, to).trimEnd().length };
+      at = lineEndAfter(text, to);
+      statements.push({ path, isHeader, start, end: at, value });
+      continue;
+    }
+    statements.push({ path, isHeader, start, end: at });
   }
   return statements;
 }
@@ -73,20 +84,28 @@ function keysOf(text: string): string[] {
 const starts = (path: readonly string[], table: readonly string[]) =>
   table.every((key, i) => path[i] === key);
 
-/** Returns the pairs of a table, without those of tables in it; undefined if the text has no such table. */
-function pairsOf(statements: readonly Statement[], table: readonly string[]): Statement[] | undefined {
+/** Returns the header and the pairs of a table, without those of tables in it; undefined if the text has no such table. */
+function tableIn(
+  statements: readonly Statement[],
+  table: readonly string[],
+): { header: Statement | undefined; pairs: Statement[] } | undefined {
   const at = statements.findIndex(
     ({ isHeader, path }) => isHeader && path.length === table.length && starts(path, table),
   );
-  if (at === -1) return undefined;
+  // The table at the root has no header.
+  if (at === -1 && table.length > 0) return undefined;
   const next = statements.findIndex(({ isHeader }, i) => i > at && isHeader);
-  return statements.slice(at, next === -1 ? undefined : next);
+  return {
+    header: statements[at],
+    pairs: statements.slice(at + 1, next === -1 ? undefined : next),
+  };
 }
 
 /**
  * Sets pairs of a table and removes others, in a text that is valid TOML. The table is added at the end if it is not
  * there. All else stays as it is, byte by byte.
  *
+ * @param table the path of the table; empty for the pairs before all tables
  * @param values by key; undefined removes the pair
  */
 export function setPairs(
@@ -95,21 +114,41 @@ export function setPairs(
   values: Readonly<Record<string, TomlValue | undefined>>,
 ): string {
   const lineEnd = text.includes("\r\n") ? "\r\n" : "\n";
-  const lines = Object.entries(values).flatMap(([key, value]) =>
-    value === undefined ? [] : [[key, value] as const],
+  const own = tableIn(scan(text), table);
+  const isChanged = ({ path, value }: Statement) =>
+    path.length === 1 && value !== undefined && values[path[0]!] !== undefined;
+  const kept = new Set(own?.pairs.filter(isChanged).map(({ path }) => path[0]!));
+  const written = Object.entries(values).flatMap(([key, value]) =>
+    value === undefined || kept.has(key) ? [] : [`${keyText(key)} = ${valueText(value)}${lineEnd}`],
   );
-  const written = lines.map(([key, value]) => `${keyText(key)} = ${valueText(value)}${lineEnd}`);
-  const own = pairsOf(scan(text), table);
   if (!own) {
     const gap = text === "" ? "" : text.endsWith("\n") ? lineEnd : lineEnd + lineEnd;
     return `${text}${gap}[${table.map(keyText).join(".")}]${lineEnd}${written.join("")}`;
   }
-  const [header, ...pairs] = own as [Statement, ...Statement[]];
-  const replaced = pairs.filter(({ path: [key = ""] }) => Object.hasOwn(values, key));
   let result = text;
-  for (const { start, end } of replaced.toReversed()) result = result.slice(0, start) + result.slice(end);
-  const head = text.slice(0, header.end);
-  return `${head}${head.endsWith("\n") ? "" : lineEnd}${written.join("")}${result.slice(header.end)}`;
+  for (const pair of own.pairs.toReversed()) {
+    const [key = ""] = pair.path;
+    if (!Object.hasOwn(values, key)) continue;
+    const { start, end } = isChanged(pair) ? pair.value! : pair;
+    result = result.slice(0, start) + (isChanged(pair) ? valueText(values[key]!) : "") + result.slice(end);
+  }
+  if (written.length === 0) return result;
+  const left = tableIn(scan(result), table)!;
+  const at = left.pairs.at(-1)?.end ?? left.header?.end ?? 0;
+  const head = result.slice(0, at);
+  return `${head}${head === "" || head.endsWith("\n") ? "" : lineEnd}${written.join("")}${result.slice(at)}`;
+}
+
+/** Removes a pair of a table, and the table where nothing else is in it. All else stays as it is, byte by byte. */
+export function removePair(text: string, path: readonly string[]): string {
+  const table = path.slice(0, -1);
+  const result = setPairs(text, table, { [path.at(-1)!]: undefined });
+  const statements = scan(result);
+  const own = tableIn(statements, table);
+  if (!own?.header || own.pairs.length > 0) return result;
+  const next = statements[statements.indexOf(own.header) + 1]?.start ?? result.length;
+  if (result.slice(own.header.start, next).includes("#")) return result;
+  return withoutStatements(result, own.header.start, own.header.end);
 }
 
 /** Removes a table, with the tables in it. All else stays as it is, byte by byte. */
@@ -120,19 +159,16 @@ export function removeTable(text: string, table: readonly string[]): string {
     const { isHeader, path, start } = statements[i]!;
     if (!isHeader || !starts(path, table)) continue;
     const next = statements.findIndex((other, j) => j > i && other.isHeader);
-    const { end } = statements[(next === -1 ? statements.length : next) - 1]!;
-    // With the empty line before it.
-    const from = /\n\r?\n$/.test(result.slice(0, start))
-      ? start - (result[start - 2] === "\r" ? 2 : 1)
-      : start;
-    result = result.slice(0, from) + result.slice(end);
+    result = withoutStatements(result, start, statements[(next === -1 ? statements.length : next) - 1]!.end);
   }
   return result;
 }
 
-/** Returns a table as text. */
-export function tableText(table: readonly string[], values: Readonly<Record<string, TomlValue>>): string {
-  return setPairs("", table, values);
+/** Returns a text without the statements at a place, and without the empty line before them. */
+function withoutStatements(text: string, start: number, end: number): string {
+  const before = text.slice(0, start);
+  const from = /\n\r?\n$/.test(before) ? start - (text[start - 2] === "\r" ? 2 : 1) : start;
+  return text.slice(0, from) + text.slice(end);
 }
 
 /** Parses TOML. Throws AppError `invalid_request` with the parser's words. */

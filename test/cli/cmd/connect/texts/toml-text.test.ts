@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseToml, removeTable, setPairs } from "../../../../src/cli/cmd/config/toml-text.ts";
+import { parseToml, removeTable, setPairs } from "../../../../../src/cli/cmd/connect/texts/toml-text.ts";
 
 const table = ["mcp_servers", "demo"];
 const pairs = { command: "mcpctl", args: ["mcp", "-p", "demo"], startup_timeout_sec: 30 };

@@ -1,0 +1,113 @@
+import { rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { AppError } from "../../../errors.ts";
+import type { ClientPlaces, FileSettings } from "./client.ts";
+import { type ClientFile, readClientFile, writeClientFile } from "./client-file.ts";
+import type { SettingChange } from "./connection.ts";
+import { isEmptyText, readValue, withValue } from "./texts/values.ts";
+
+/** A file of a client as it will be. */
+export interface PlannedFile {
+  file: ClientFile;
+  text: string;
+  changes: SettingChange[];
+  /** Values that somebody else has changed meanwhile, and that stay. */
+  kept: string[];
+  /** True if it was made for the settings. */
+  isNew: boolean;
+}
+
+/**
+ * Works out the files of a client with some settings, and without those that were made earlier and are not among them.
+ * Nothing is written.
+ *
+ * @param earlier the changes that were made before: what they replaced comes back
+ * @throws AppError `invalid_request` that names the file, if it cannot be read or changed
+ */
+export function planSettings(
+  wanted: readonly FileSettings[],
+  earlier: readonly SettingChange[],
+  places: Pick<ClientPlaces, "home">,
+  ownFolder: string,
+): PlannedFile[] {
+  const names = new Set([...wanted, ...earlier].map(({ file }) => file));
+  return [...names].map((name) => {
+    const file = readClientFile(name, folderOf(name, [places.home, ownFolder]));
+    const settings = wanted.filter((one) => one.file === name);
+    const own = earlier.filter((one) => one.file === name);
+    try {
+      return planned(file, name, settings, own);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      throw new AppError("invalid_request", `${file.path}: ${error.message}`, {
+        cause: error,
+        hint: "it was not changed; to see the settings, and write them by hand, add --print",
+      });
+    }
+  });
+}
+
+function planned(
+  file: ClientFile,
+  name: string,
+  wanted: readonly FileSettings[],
+  earlier: readonly SettingChange[],
+): PlannedFile {
+  let text = file.text ?? "";
+  const changes: SettingChange[] = [];
+  const kept: string[] = [];
+  const isNew = file.text === undefined || earlier.some(({ isNewFile }) => isNewFile);
+  const known = (path: readonly string[]) => earlier.find((one) => Bun.deepEquals(one.path, path));
+  for (const { format, settings } of wanted)
+    for (const { path, value: after } of settings) {
+      const current = readValue(format, text, path);
+      const old = known(path);
+      const before = old && Bun.deepEquals(current, old.after) ? old.before : current;
+      text = withValue(format, text, path, after);
+      changes.push({ file: name, format, path, before, after, ...(isNew && { isNewFile: true }) });
+    }
+  for (const { format, path, before, after } of earlier.toReversed()) {
+    if (changes.some((one) => Bun.deepEquals(one.path, path))) continue;
+    const current = readValue(format, text, path);
+    if (Bun.deepEquals(current, after)) text = withValue(format, text, path, before);
+    else if (!Bun.deepEquals(current, before)) kept.push(path.join("."));
+  }
+  return { file, text, changes, kept, isNew };
+}
+
+/**
+ * Writes a planned file; deletes it if it was made for the settings and nothing is left in it.
+ *
+ * @param isPrivate true if a token stands in it
+ * @returns a line for the user, and the path of the old file where there is one
+ */
+export function writePlanned(
+  { file, text, changes, isNew }: PlannedFile,
+  isPrivate: boolean,
+): { line: string; backup?: string } {
+  const { path } = file;
+  if (text === (file.text ?? "")) return { line: `${path} unchanged` };
+  const isUndone = changes.length === 0;
+  if (isUndone && isNew && isEmptyText(text)) {
+    rmSync(path);
+    return { line: `${path} deleted: there was nothing else in it` };
+  }
+  const backup = writeClientFile(file, text, isPrivate);
+  if (isUndone) {
+    // The file is as it was before, so no other copy of it is needed.
+    if (backup !== undefined) rmSync(backup, { force: true });
+    return { line: `${path} changed: the settings are gone` };
+  }
+  const names = changes.flatMap(({ path: keys, before, after }) =>
+    keys.length === 0 || Bun.deepEquals(before, after) ? [] : [keys.join(".")],
+  );
+  return {
+    line: `${path} ${file.text === undefined ? "created" : "changed"}${names.length === 0 ? "" : `: ${names.join(", ")}`}`,
+    ...(backup !== undefined && { backup }),
+  };
+}
+
+/** The folder that a file must stay in: the user's own, or the one that a variable of the client names. */
+export function folderOf(file: string, own: readonly string[]): string {
+  return own.find((folder) => file.startsWith(`${folder}/`)) ?? dirname(file);
+}

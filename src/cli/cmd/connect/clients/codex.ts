@@ -1,0 +1,46 @@
+import { join } from "node:path";
+import { type ClientPlaces, type ConnectClient, commandAndArgs } from "../client.ts";
+
+/**
+ * https://developers.openai.com/codex/config-reference has the settings of a provider, https://developers.openai.com/codex/mcp
+ * the entries of servers. A command prints the token, so that the settings hold none.
+ */
+export const codex: ConnectClient = {
+  name: "codex",
+  title: "Codex",
+  models: {
+    dialect: "responses",
+    files: ({ url, model, tokenFile, context }, places) => [
+      {
+        file: configFile(places),
+        format: "toml",
+        settings: [
+          { path: ["model"], value: model },
+          { path: ["model_provider"], value: "mcpctl" },
+          ...(context === undefined ? [] : [{ path: ["model_context_window"], value: context }]),
+          { path: ["model_providers", "mcpctl", "name"], value: "mcpctl" },
+          { path: ["model_providers", "mcpctl", "base_url"], value: `${url}/v1` },
+          { path: ["model_providers", "mcpctl", "wire_api"], value: "responses" },
+          { path: ["model_providers", "mcpctl", "auth", "command"], value: "cat" },
+          { path: ["model_providers", "mcpctl", "auth", "args"], value: [tokenFile] },
+        ],
+      },
+    ],
+    next: () => "start codex; /status shows the model and its provider",
+  },
+  mcp: {
+    format: "toml",
+    section: ["mcp_servers"],
+    folderFiles: [],
+    userFile: configFile,
+    members: ["command", "args", "url", "bearer_token_env_var"],
+    tokens: ["variable"],
+    http: (url, token) => ({ url, ...("variable" in token && { bearer_token_env_var: token.variable }) }),
+    program: commandAndArgs,
+    next: "start codex; /mcp shows the server",
+  },
+};
+
+function configFile({ home, env }: ClientPlaces): string {
+  return join(env["CODEX_HOME"] || join(home, ".codex"), "config.toml");
+}

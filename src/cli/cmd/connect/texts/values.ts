@@ -1,0 +1,89 @@
+import { AppError } from "../../../../errors.ts";
+import { isObject } from "../../../../wire/json.ts";
+import type { FileFormat } from "../client.ts";
+import { removeMember, setMember } from "./json-text.ts";
+import { parseToml, removePair, removeTable, setPairs, type TomlValue } from "./toml-text.ts";
+import { parseYaml, removeRootScalar, setRootScalar } from "./yaml-text.ts";
+
+/** Bun's parser of JSON with comments. Its types do not know it yet. */
+const { JSONC } = Bun as unknown as { JSONC: { parse(text: string): unknown } };
+
+interface TextFormat {
+  /** Returns the values of a text. Throws AppError `invalid_request` if the client would not read it. */
+  parse(text: string): unknown;
+  set(text: string, path: readonly string[], value: unknown): string;
+  remove(text: string, path: readonly string[]): string;
+}
+
+const formats: Readonly<Record<FileFormat, TextFormat>> = {
+  json: {
+    parse(text) {
+      if (text.trim() === "") return {};
+      // The scanner tells the line of a fault, which Bun's parser does not.
+      setMember(text, ["x"], 0);
+      const values = JSONC.parse(text);
+      return isObject(values) ? values : {};
+    },
+    set: setMember,
+    remove: removeMember,
+  },
+  toml: {
+    parse: parseToml,
+    set: (text, path, value) =>
+      isObject(value)
+        ? setPairs(text, path, value as Record<string, TomlValue>)
+        : setPairs(text, path.slice(0, -1), { [path.at(-1)!]: value as TomlValue }),
+    remove: (text, path) =>
+      isObject(valueAt(parseToml(text), path)) ? removeTable(text, path) : removePair(text, path),
+  },
+  yaml: {
+    parse: parseYaml,
+    set: (text, path, value) => setRootScalar(text, path[0]!, value),
+    remove: (text, path) => removeRootScalar(text, path[0]!),
+  },
+  text: {
+    parse: (text) => (text === "" ? undefined : text),
+    set: (_, __, value) => String(value),
+    remove: () => "",
+  },
+};
+
+/** Returns the value at a path of a text; undefined if there is none. */
+export function readValue(format: FileFormat, text: string, path: readonly string[]): unknown {
+  return valueAt(formats[format].parse(text), path);
+}
+
+/**
+ * Sets a value in a text. All else stays as it is, byte by byte.
+ *
+ * @param value undefined removes it
+ * @throws AppError `invalid_request` if the text is not what the client reads, or cannot be changed without a doubt
+ */
+export function withValue(format: FileFormat, text: string, path: readonly string[], value: unknown): string {
+  const { parse, set, remove } = formats[format];
+  const before = parse(text);
+  if (Bun.deepEquals(valueAt(before, path), value)) return text;
+  const result = value === undefined ? remove(text, path) : set(text, path, value);
+  const after = parse(result);
+  const isSet = Bun.deepEquals(valueAt(after, path), value);
+  if (isSet && Bun.deepEquals(without(after, path), without(before, path))) return result;
+  throw new AppError("invalid_request", "it is written in a way that mcpctl cannot change safely");
+}
+
+/** True if a text holds nothing that a client would read, and no comment. */
+export function isEmptyText(text: string): boolean {
+  return /^\s*(\{\s*\}\s*)?$/.test(text);
+}
+
+function valueAt(values: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), values);
+}
+
+/** Returns values without the one at a path, and without what is empty then. */
+function without(values: unknown, [key, ...rest]: readonly string[]): unknown {
+  if (key === undefined || !isObject(values)) return undefined;
+  const { [key]: value, ...others } = values;
+  if (rest.length === 0 || !isObject(value)) return others;
+  const inner = without(value, rest) as object;
+  return Object.keys(inner).length === 0 ? others : { ...others, [key]: inner };
+}
