@@ -12,11 +12,30 @@ import { type Row, StoreError, type Write } from "./store/types.ts";
 /** Makes the row of something that the server brings along. */
 type MakeRow = (kind: string, prefix: string, name: string, spec: Record<string, unknown>) => Row;
 
+/** How often the rows are written, if other servers on the same database write them at the same time. */
+const maxAttempts = 3;
+
 /**
  * Creates the rows that every catalogue has, where they are missing: the user `admin`, the secret backend `default`, and
  * the templates and proxy models of this version.
  */
 export async function seed(catalogue: Catalogue, now: () => number, random: Random): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const writes = missingRows(catalogue, now, random);
+    if (writes.length === 0) return;
+    try {
+      await catalogue.commit(writes);
+      return;
+    } catch (error) {
+      const isBehind = error instanceof StoreError && ["taken", "stale"].includes(error.refusal);
+      if (!isBehind || attempt === maxAttempts) throw error;
+      await catalogue.refresh();
+    }
+  }
+}
+
+/** Returns the writes after which a catalogue has the rows that every one has. */
+function missingRows(catalogue: Catalogue, now: () => number, random: Random): Write[] {
   const builtIn: MakeRow = (kind, prefix, name, spec) => ({
     id: newId(prefix, now(), random),
     kind,
@@ -38,29 +57,17 @@ export async function seed(catalogue: Catalogue, now: () => number, random: Rand
       config: {},
       description: "In the server's own database",
     }),
-  ];
-  for (const row of rows) {
-    if (catalogue.snapshot.named(row.kind, row.name)) continue;
-    await commit(catalogue, [{ op: "insert", row, refs: [] }]);
-  }
+  ].filter(({ kind, name }) => !catalogue.snapshot.named(kind, name));
   const templates = builtInTemplates.map(({ name, ...fields }) => ({
     name,
     spec: validateFields(template, { ...fields }).fields,
   }));
   const proxyModels = builtInProxyModels.map(({ name, ...spec }) => ({ name, spec }));
-  await commit(catalogue, builtInWrites(catalogue, template, templates, builtIn, now()));
-  await commit(catalogue, builtInWrites(catalogue, proxyModel, proxyModels, builtIn, now()));
-}
-
-/** Commits writes, unless another server on the same database was faster with the same ones. */
-async function commit(catalogue: Catalogue, writes: readonly Write[]): Promise<void> {
-  if (writes.length === 0) return;
-  try {
-    await catalogue.commit(writes);
-  } catch (error) {
-    if (!(error instanceof StoreError) || !["taken", "stale"].includes(error.refusal)) throw error;
-    await catalogue.refresh();
-  }
+  return [
+    ...rows.map((row): Write => ({ op: "insert", row, refs: [] })),
+    ...builtInWrites(catalogue, template, templates, builtIn, now()),
+    ...builtInWrites(catalogue, proxyModel, proxyModels, builtIn, now()),
+  ];
 }
 
 /**

@@ -91,6 +91,7 @@ type Handler = (request: Request, params?: Readonly<Record<string, string>>) => 
 /** Returns the function that handles all requests of one listener. */
 export function createApp(
   server: Server,
+  routes: readonly Route[],
   options: AppOptions,
 ): (request: Request) => Response | Promise<Response> {
   const { peer, nextRequestId, logUnexpected, accessLog } = options;
@@ -98,7 +99,6 @@ export function createApp(
   // `normalize` would silently drop unknown fields, which `validateFields` refuses by name. With `standardHostname`,
   // Elysia looks for the path behind the first four characters of the host, but the host of `http://nas/` has three.
   const router = new Elysia({ normalize: false, handler: { standardHostname: false } });
-  const routes = allRoutes(server);
   /** Routes without parameters, by path. The router need not look for them, and their paths need no check. */
   const literal = new Map<string, Map<string, Handler>>();
   for (const route of routes) {

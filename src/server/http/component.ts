@@ -1,6 +1,6 @@
 import type { Log } from "../../log.ts";
 import { type Component, within } from "../core/lifecycle.ts";
-import { type AppOptions, createApp } from "./app.ts";
+import { type AppOptions, allRoutes, createApp } from "./app.ts";
 import { ConnectionLimiter } from "./connections/connection-limiter.ts";
 import type { ConnectionOptions } from "./connections/connection-options.ts";
 import type { TrustedProxies } from "./connections/trusted-proxies.ts";
@@ -36,7 +36,8 @@ export function httpComponent(options: HttpOptions): Component {
     async start() {
       metrics.gauge("mcpctl_open_streams", "Answers that are being sent", () => streams.size);
       try {
-        const tcp = listenTcp(listen, createApp(server, { ...app, peer: "tcp" }));
+        const routes = allRoutes(server);
+        const tcp = listenTcp(listen, createApp(server, routes, { ...app, peer: "tcp" }));
         listeners.addTcp(tcp);
         listeners.limiter = ConnectionLimiter.open({
           port: tcp.port,
@@ -50,7 +51,9 @@ export function httpComponent(options: HttpOptions): Component {
           elapsed,
         });
         if (socketPath)
-          listeners.addUnix(await listenUnix(socketPath, createApp(server, { ...app, peer: "unix" })));
+          listeners.addUnix(
+            await listenUnix(socketPath, createApp(server, routes, { ...app, peer: "unix" })),
+          );
       } catch (error) {
         // A listener that is left open would keep the process alive.
         await listeners.close();

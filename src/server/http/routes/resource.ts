@@ -1,9 +1,10 @@
-import { type TSchema, Type } from "@sinclair/typebox";
+import { Type } from "@sinclair/typebox";
 import type { Kind, WriteOperation } from "../../../kinds/define.ts";
 import { kinds } from "../../../kinds/index.ts";
 import { scopeIn } from "../../../kinds/scopes.ts";
 import { allowsWrite, writeRefusal } from "../../../kinds/writes.ts";
 import { rightFor } from "../../core/access/parts.ts";
+import { oncePerObject } from "../../core/once-per-object.ts";
 import type { Row } from "../../core/store/types.ts";
 import { readObject } from "../body.ts";
 import { kindRoutes } from "../kinds/index.ts";
@@ -47,6 +48,7 @@ function unlessRefused(kind: Kind, route: Route): Route {
 function routesOf(server: Server, kind: Kind): Route[] {
   const { resources, deadlines } = server;
   const extras = kindRoutes[kind.kind] ?? {};
+  const schemas = schemasOf(kind);
   const base = `/api/v1/${kind.plural}`;
   const named = /^[aeiou]/.test(kind.kind) ? `an ${kind.kind}` : `a ${kind.kind}`;
   const one = `${base}/:idOrName`;
@@ -70,7 +72,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
         watch: "1: stream changes as server-sent events",
         since: "With watch: only changes after this revision, from the header x-mcpctl-revision",
       },
-      response: Type.Array(objectSchema(kind)),
+      response: schemas.list,
       handle: (call) =>
         call.query.get("watch") === "1" ? watch(server, kind, call) : list(server, kind, call),
     },
@@ -81,8 +83,8 @@ function routesOf(server: Server, kind: Kind): Route[] {
       summary: `Create ${named}`,
       status: 201,
       query: { ...dryRunQuery, ...extras.createQuery },
-      body: inputSchema(kind),
-      response: objectSchema(kind),
+      body: schemas.input,
+      response: schemas.object,
       handle: async (call) => {
         const dryRun = flagIn(call.query, "dryRun");
         const owner = extras.ownerOf?.(server, call);
@@ -98,7 +100,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
       access: rightFor(kind, "view"),
       summary: `Read ${named}`,
       query: { ...scoped, ...extras.readQuery },
-      response: objectSchema(kind),
+      response: schemas.object,
       handle: async (call) => {
         const row = resources.find(call.principal, "view", kind, call.params["idOrName"]!, scope(call));
         const object = resources.present(call.principal, kind, row);
@@ -114,8 +116,8 @@ function routesOf(server: Server, kind: Kind): Route[] {
       access: rightFor(kind, "update"),
       summary: `Change ${named}: only the given fields; null clears`,
       query: { ...scoped, ...dryRunQuery },
-      body: Type.Partial(inputSchema(kind)),
-      response: objectSchema(kind),
+      body: schemas.change,
+      response: schemas.object,
       handle: async (call) => {
         const { idOrName } = call.params;
         const dryRun = flagIn(call.query, "dryRun");
@@ -171,19 +173,19 @@ function startOf(rows: readonly Row[], cursor: string | null): number {
   });
 }
 
-function inputSchema(kind: Kind) {
-  return Type.Object({ name: Type.String(), ...kind.fields.properties }, { additionalProperties: false });
-}
-
-function objectSchema(kind: Kind): TSchema {
-  const fields = Object.entries(kind.fields.properties).filter(([field]) => !kind.writeOnly.includes(field));
-  return Type.Object({
+/** Returns the schemas of a kind, for the API description. */
+const schemasOf = oncePerObject((kind: Kind) => {
+  const { properties } = kind.fields;
+  const shown = Object.entries(properties).filter(([field]) => !kind.writeOnly.includes(field));
+  const object = Type.Object({
     id: Type.String(),
     name: Type.String(),
-    ...Object.fromEntries(fields),
+    ...Object.fromEntries(shown),
     ...kind.readOnly.properties,
     version: Type.Integer(),
     createdAt: Type.String(),
     updatedAt: Type.String(),
   });
-}
+  const input = Type.Object({ name: Type.String(), ...properties }, { additionalProperties: false });
+  return { object, list: Type.Array(object), input, change: Type.Partial(input) };
+});
