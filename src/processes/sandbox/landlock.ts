@@ -16,10 +16,8 @@ const devices = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/ura
 /**
  * Makes the level of Landlock: the kernel refuses every file but the given ones, tracing other processes, and with a
  * filter of calls every Unix socket (T140, T141, T142). It needs no program and no namespaces.
- *
- * @param path the variable PATH for the program that is tried
  */
-export function landlockLevel(path: string): SandboxLevel {
+export function landlockLevel(): SandboxLevel {
   return {
     name: "landlock",
     title: "Landlock",
@@ -32,9 +30,12 @@ export function landlockLevel(path: string): SandboxLevel {
       "a process of it that leaves its group and empties its environment can outlive a kill -9 of mcpctl",
     ],
     probe: remembered(async () => {
-      const policy = landlockPolicy({ folder: "/tmp", readable: [], writable: [], network: true });
-      const argv = execCommand({ parent: process.pid, limits: {}, landlock: policy }, ["true"]);
-      const { code, stderr } = await tryCommand(argv, { PATH: path });
+      // This program, because an image of a container may have no other one (T226).
+      const readable = [process.execPath];
+      const policy = landlockPolicy({ folder: "/tmp", readable, writable: [], network: true });
+      const tried = [process.execPath, "--version"];
+      const argv = execCommand({ parent: process.pid, limits: {}, landlock: policy }, tried);
+      const { code, stderr } = await tryCommand(argv, {});
       return code === 0 ? { available: true } : explained(stderr);
     }),
     wrap: (request) => ({

@@ -17,7 +17,7 @@ export interface LevelOptions {
 const makers = {
   container: ({ env }) => containerLevel(env),
   bwrap: ({ env }) => bwrapLevel(env["PATH"] ?? ""),
-  landlock: ({ env }) => landlockLevel(env["PATH"] ?? ""),
+  landlock: landlockLevel,
   systemd: ({ env }) => systemdLevel(env),
   none: () => none,
 } satisfies Record<SandboxName, (options: LevelOptions) => SandboxLevel>;

@@ -85,3 +85,15 @@ describe("the levels of a host without any program", () => {
     expect(await found.at(-1)!.probe()).toEqual({ available: true });
   });
 });
+
+// T226
+it.runIf(process.platform === "linux")(
+  "Landlock is found without any other program on the host",
+  async () => {
+    const landlock = (path: string) =>
+      sandboxLevels({ env: { PATH: path } })
+        .find(({ name }) => name === "landlock")!
+        .probe();
+    expect(await landlock("/nonexistent")).toEqual(await landlock(process.env["PATH"]!));
+  },
+);
