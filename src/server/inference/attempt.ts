@@ -25,7 +25,7 @@ import { jsonHeaders, limitHeaders, noLimits, withAnswerHeaders } from "./answer
 import type { CallContext, InferenceDeps } from "./call.ts";
 import { sentForm, sentRequest } from "./estimated-usage.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
-import { heldBody } from "./held-body.ts";
+import { heldResponse, type MadeResponse } from "./held-response.ts";
 import { withOutputLimit } from "./known-limits.ts";
 import { isWholeJson, passedAnswer } from "./passed-answer.ts";
 import { findPersona, llmsOfPersona, personaModel } from "./personas/persona.ts";
@@ -106,7 +106,11 @@ export async function attempt(
     const isWhole = isPassed(operation)
       ? isWholeJson(response, record.facts.streaming)
       : !isDialect(operation) || !record.facts.streaming;
-    if (isWhole) return await wholeResponse(deps, response, context, prepared, key, leaveQueue);
+    if (isWhole)
+      return await heldResponse(response, deps.answers, context, isDialect(prepared.operation), (bytes) => {
+        leaveQueue();
+        return wholeResponse(bytes, response, context, prepared, key);
+      });
     const common = {
       response,
       record,
@@ -319,19 +323,16 @@ function missingOperation(operation: Operation, taken: readonly Operation[]): Ap
   });
 }
 
-/** Returns a response that is not streamed, after its audit event is committed. */
+/** Makes a response of a whole answer, after its audit event is committed. */
 async function wholeResponse(
-  { answers }: InferenceDeps,
+  bytes: Buffer,
   response: ProviderResponse,
   context: CallContext,
   prepared: PreparedCall,
   key: string | undefined,
-  leaveQueue: () => void,
-): Promise<Response> {
+): Promise<MadeResponse> {
   const { request, operation, translation } = prepared;
   const { record } = context;
-  const bytes = await heldBody(response, answers, context, isDialect(operation));
-  leaveQueue();
   record.received.addWhole(bytes);
   const dialect = dialectOfAnswer(operation, prepared);
   const isOther = !isDialect(operation);
@@ -349,13 +350,13 @@ async function wholeResponse(
   if (remembered) context.onAnswer(remembered, prepared.llm);
   if (isLarge) await nextTurn();
   const options = answerOptions(jsonHeaders, prepared, response, key);
-  if (translated) return Response.json(translated, options);
+  if (translated) return [JSON.stringify(translated), options];
   const vectors =
     operation === "embeddings"
       ? await inAskedFormat(answer.text, request.body["encoding_format"])
       : undefined;
   const untranslated = request.persona ? withModel(answer.text, body, requestedName(prepared)) : answer.bytes;
-  return new Response(vectors ?? untranslated, options);
+  return [vectors ?? untranslated, options];
 }
 
 /** Returns the dialect in which the provider answers. */

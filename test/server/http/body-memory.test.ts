@@ -1,4 +1,7 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
+import { requestHead } from "../../support/raw-http.ts";
 import { must, testServer } from "../../support/server.ts";
 import { chatAnswer, goodProvider, reply, type Script, upstream } from "../../support/upstream.ts";
 
@@ -9,9 +12,9 @@ const question = (size: number) => ({ model: "m", messages: [{ role: "user", con
 const large = question(3 * megabyte);
 const small = question(10);
 
-/** A server with 8 MB for large bodies, 4 of which one user may have, and a provider. */
-async function serverWith(script: Script, wait: number) {
-  const server = await testServer({ bodies: { most: 8 * megabyte, wait } });
+/** A server with 8 MB for large bodies if not given, half of which one user may have, and a provider. */
+async function serverWith(script: Script, wait: number, megabytes = 8) {
+  const server = await testServer({ bodies: { most: megabytes * megabyte, wait } });
   const provider = upstream(script);
   await must(
     server.admin("POST", "/api/v1/llms?probe=false", {
@@ -137,5 +140,40 @@ describe("large answers that are read whole (T173)", () => {
     expect((await called).status).toBe(200);
     await until('body_bytes\\{body="answer"\\}', 0);
     expect((await alice("POST", path, small)).status).toBe(200);
+  });
+
+  it("hold memory until their caller has them, however slowly it reads, and until it leaves (T227)", async () => {
+    // More than the buffers of two sockets take.
+    const megabytes = 12;
+    const text = JSON.stringify(chatAnswer("x".repeat(megabytes * megabyte)));
+    const { server, metric, until, user } = await serverWith(
+      (_, connection) => connection.write(reply(200, JSON.parse(text))),
+      1,
+      2 * (megabytes + 1),
+    );
+    const held = 'body_bytes\\{body="answer"\\}';
+    const alice = await user("alice");
+    const { bearer } = await server.user("bob", right);
+    const body = JSON.stringify(small);
+    /** Sends the call and reads the first bytes of the answer, and no more. */
+    const ask = async () => {
+      const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+      const head = { "content-type": "application/json", "content-length": String(body.length) };
+      socket.write(`${requestHead("POST", path, { ...head, authorization: `Bearer ${bearer}` })}${body}`);
+      const [first] = (await once(socket, "data")) as [Buffer];
+      socket.pause();
+      return { socket, status: Number(first.toString("latin1").split(" ")[1]) };
+    };
+    const slow = await ask();
+    expect(slow.status).toBe(200);
+    expect(await metric(held)).toBeGreaterThan(megabytes * megabyte);
+    expect((await ask()).status).toBe(429);
+    // The half of another user is free.
+    expect((await alice("POST", path, small)).status).toBe(200);
+    slow.socket.destroy();
+    await until(held, 0);
+    const whole = await alice("POST", path, small);
+    expect(whole.text).toBe(text);
+    await until(held, 0);
   });
 });

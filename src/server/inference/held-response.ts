@@ -1,0 +1,86 @@
+import { maxParsedBytes } from "../../adapters/shapes/parse-answer.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
+import type { BodyBudget, HeldBytes } from "../core/body-budget.ts";
+import type { CallContext } from "./call.ts";
+
+/** The most bytes of an answer that passes through unread: embeddings. */
+const maxResponseBytes = 64 * 1024 * 1024;
+
+/** Bytes of a large answer that go out at a time. */
+const partBytes = 256 * 1024;
+/** Milliseconds after which a caller who takes no part of it is left. Bun closes a connection that takes nothing before. */
+const longestPause = 90_000;
+
+/** The body of a response, and the rest of it. */
+export type MadeResponse = readonly [body: string | Uint8Array<ArrayBuffer>, rest: ResponseInit];
+
+/**
+ * Reads a whole answer and makes a response of it. A large one holds memory until its caller has it, however slowly it is
+ * read, and its provider is held back until there is enough (T173, T227).
+ *
+ * @param isParsed true for the answer of a dialect: others may be larger
+ * @throws HttpFailure `too-large`; AppError `server_busy` or `too_many_requests` where there was no memory in time; what
+ *   `make` throws
+ */
+export async function heldResponse(
+  response: ProviderResponse,
+  answers: BodyBudget,
+  { call: { principal, httpRequest } }: Pick<CallContext, "call">,
+  isParsed: boolean,
+  make: (bytes: Buffer) => Promise<MadeResponse>,
+): Promise<Response> {
+  const most = isParsed ? maxParsedBytes : maxResponseBytes;
+  let memory: HeldBytes | undefined;
+  const release = () => memory?.release();
+  const keep = (held: HeldBytes) => {
+    memory = held;
+    httpRequest.signal.addEventListener("abort", release);
+  };
+  try {
+    const bytes = await response.bytes(most, () => {
+      const declared = Number(response.headers.get("content-length") ?? most);
+      const held = answers.hold(principal.userId, Math.min(most, declared), httpRequest.signal);
+      if (held instanceof Promise) return held.then(keep);
+      keep(held);
+      return undefined;
+    });
+    memory?.shrink(bytes.length);
+    const [body, rest] = await make(bytes);
+    return new Response(memory ? inParts(body, release) : body, rest);
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** Returns a body that is given to Bun as it goes out: given at once, it stays in memory for as long as the caller likes. */
+function inParts(body: string | Uint8Array<ArrayBuffer>, whenOver: () => void): ReadableStream<Uint8Array> {
+  const bytes = typeof body === "string" ? Buffer.from(body) : body;
+  let at = 0;
+  let patience: ReturnType<typeof setTimeout>;
+  const end = () => {
+    clearTimeout(patience);
+    whenOver();
+  };
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        patience = setTimeout(() => {
+          controller.error(new Error("the response was not read"));
+          whenOver();
+        }, longestPause);
+        patience.unref();
+      },
+      pull(controller) {
+        controller.enqueue(bytes.subarray(at, at + partBytes));
+        at += partBytes;
+        patience.refresh();
+        if (at < bytes.length) return;
+        controller.close();
+        end();
+      },
+      cancel: end,
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: 0 }),
+  );
+}
