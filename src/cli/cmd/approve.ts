@@ -29,7 +29,7 @@ export const approve = defineVerb({
       description: "server or promptrequest, or KIND/NAME",
       complete: ["server", "promptrequest"],
     },
-    name: { type: "positional", required: false, description: "The name", complete: { kind: "server" } },
+    name: { type: "positional", required: false, description: "The name" },
     yes: { type: "boolean", alias: "y", description: "Do not ask" },
     "dry-run": { type: "boolean", description: "Show what has changed or is proposed, and accept nothing" },
   },

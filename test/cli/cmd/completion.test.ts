@@ -58,6 +58,19 @@ describe("completion", () => {
     await expectNames(["wait", "llms", ""], { server }, ["claude", "qwen-alice"]);
   });
 
+  it("offers what approve and reject decide on", async () => {
+    const server = fakeApi({
+      "GET /api/v1/servers": rows("server", { name: "github" }),
+      "GET /api/v1/promptrequests": rows("promptrequest", { name: "test-database", project: "web" }),
+    });
+    expect(await complete(["approve", ""], { server })).toEqual(["server", "promptrequest"]);
+    await expectNames(["approve", "server", ""], { server }, ["github"]);
+    await expectNames(["approve", "promptrequest", ""], { server }, ["test-database"]);
+    await expectNames(["approve", "promptrequest/t"], { server }, ["promptrequest/test-database"]);
+    await expectNames(["reject", "promptrequest", ""], { server }, ["test-database"]);
+    expect(await complete(["reject", "server/g"], { server })).toEqual([]);
+  });
+
   it("offers the words of migrate and rotate and the names of backends", async () => {
     const backends = rows("secretbackend", { name: "default" }, { name: "bao" });
     const server = fakeApi({ "GET /api/v1/secretbackends": backends });

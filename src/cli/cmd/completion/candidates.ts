@@ -112,8 +112,12 @@ async function valuesOf(
   const { context } = situation;
   if (arg.options) return arg.options.map((value) => ({ value }));
   const offered = arg.complete ?? name;
-  if (typeof offered === "object")
-    return "kind" in offered ? namesOf(offered.kind, [], situation) : offered.map((value) => ({ value }));
+  if (typeof offered === "object" && "kind" in offered) return namesOf(offered.kind, [], situation);
+  if (typeof offered === "object") {
+    const { kind, name: begun } = splitKindName(situation.current);
+    const isName = begun !== undefined && offered.includes(kind);
+    return isName ? kindsOr(situation) : offered.map((value) => ({ value }));
+  }
   switch (offered) {
     case "kind":
     case "kinds":

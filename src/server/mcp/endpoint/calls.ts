@@ -52,6 +52,23 @@ export class McpCalls {
   }
 
   /**
+   * Returns the result of a tool that came within another answer, as the client gets it.
+   *
+   * @throws RpcError for the client
+   */
+  refined(
+    exchange: ClientExchange,
+    server: McpServerRow,
+    { subject, definition }: Pick<CallDetails, "subject" | "definition">,
+    result: JsonObject,
+  ): Promise<JsonObject> {
+    const { project, requestId, caller } = exchange;
+    const use = { project, requestId, caller, method: "tools/call" };
+    const source = { server, subject: nameOf(subject), ...(definition && { definition }) };
+    return this.#options.content.apply(use, source, result);
+  }
+
+  /**
    * Answers a call without a server: what it is about belongs to the project itself.
    *
    * @throws RpcError for the client

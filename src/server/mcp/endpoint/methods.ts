@@ -87,8 +87,7 @@ function callTool(exchange: ClientExchange, services: EndpointServices): Promise
       subject: { tool: tool.name },
       definition,
       mayRepeat: annotations["readOnlyHint"] === true || annotations["idempotentHint"] === true,
-      adapt: (result) =>
-        withTaskId(withOfferedUris(result, offer, server), exchange, server, services.sealer),
+      adapt: (result) => withTaskId(withOfferedUris(result, offer, server), exchange, tool, services.sealer),
     }),
   );
 }

@@ -2,6 +2,7 @@ import { estimateTokens } from "../../../adapters/tokens/token-estimate.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
+import { withPartArguments } from "../content/part-request.ts";
 import { agentTools } from "./agent-tools.ts";
 import { type HiddenReason, type Offered, offerOf } from "./offer.ts";
 
@@ -13,7 +14,7 @@ export interface ToolReport {
   server: string | null;
   /** The name that the server uses. */
   original: string;
-  /** The size of its description and schema in a request, estimated. */
+  /** The size of its description and schema in a request, estimated; with the arguments that are added here. */
   tokens: number;
   offered: boolean;
   /** The reason why it is not offered, or why its name differs; null if there is none. */
@@ -31,7 +32,10 @@ export function reportTools(snapshot: Snapshot, project: ProjectRow, principal: 
     const sees = isVisible(principal, "servers", tool.server);
     if (!sees && !(mayCall && hidden === null)) return [];
     const { name, original, server, definition } = tool;
-    const { title, description, inputSchema, outputSchema } = definition;
+    const { title, description, outputSchema } = definition;
+    const inputSchema = offer.cuts
+      ? withPartArguments(definition["inputSchema"], offer.cuts)
+      : definition["inputSchema"];
     return [
       {
         name,

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { said, scriptedMcp, tool } from "../../../support/mcp/http-server.ts";
 import { testProject } from "../../../support/mcp/project.ts";
+import { must } from "../../../support/server.ts";
 
 const capabilities = { extensions: { "io.modelcontextprotocol/tasks": {} } };
 
-function working() {
+function working(text = "done") {
   const task = {
     taskId: "t-1",
     status: "working",
@@ -20,16 +21,16 @@ function working() {
         const declared = params._meta["io.modelcontextprotocol/clientCapabilities"].extensions;
         return declared ? { resultType: "task", ...task } : { resultType: "complete", ...said("at once") };
       },
-      "tasks/get": () => ({ resultType: "complete", ...task, status: "completed", result: said("done") }),
+      "tasks/get": () => ({ resultType: "complete", ...task, status: "completed", result: said(text) }),
       "tasks/cancel": () => ({ resultType: "complete" }),
     },
     { capabilities: { tools: {}, extensions: { "io.modelcontextprotocol/tasks": {} } } as never },
   );
 }
 
-async function project() {
-  const upstream = working();
-  const p = await testProject();
+async function project(text?: string, spec: object = {}) {
+  const upstream = working(text);
+  const p = await testProject({}, spec);
   await p.attach("s", upstream.url);
   return { ...p, upstream };
 }
@@ -80,5 +81,33 @@ describe("a task of a server", () => {
       { headers },
     );
     expect(legacy.body.result).toEqual(said("at once"));
+  });
+
+  it("has a result that is cut as that of its tool, and read on by the tool's arguments", async () => {
+    const rows = Array.from({ length: 900 }, (_, id) => ({ id, name: `row ${id}` }));
+    const p = await project(JSON.stringify(rows), { proxyModel: "content-pipeline" });
+    const begun = await p.modern("tools/call", { name: "long" }, { capabilities });
+    const { taskId } = begun.body.result;
+    const { body } = await p.modern("tasks/get", { taskId }, { capabilities });
+    const [first, notice] = body.result.result.content;
+    expect(first.text.length).toBeLessThan(9000);
+    expect(notice.text).toMatch(/call long with \{"_resultId":"[0-9a-f]+","_page":2\}/);
+    const [, given] = /call long with (\{.*?\})/.exec(notice.text)!;
+    const next = await p.modern("tools/call", { name: "long", arguments: JSON.parse(given!) });
+    expect(JSON.parse(`[${next.body.result.content[0].text.replace(/[,\]]$/, "")}]`)[0].id).toBeGreaterThan(
+      100,
+    );
+    expect(p.upstream.of("tools/call")).toHaveLength(1);
+  });
+
+  it("has no result with what the project hides (T232)", async () => {
+    const p = await project("the key is sk-12345 and no other");
+    const stages = [{ type: "redact", patterns: ["sk-[0-9]+"] }];
+    await must(p.admin("POST", "/api/v1/proxymodels", { name: "hiding", stages }));
+    await must(p.admin("PUT", "/api/v1/projects/p", { proxyModel: "hiding" }));
+    const begun = await p.modern("tools/call", { name: "long" }, { capabilities });
+    const { body } = await p.modern("tasks/get", { taskId: begun.body.result.taskId }, { capabilities });
+    expect(JSON.stringify(body)).not.toContain("sk-12345");
+    expect(body.result.result.content[0].text).toMatch(/^the key is .* and no other$/);
   });
 });
