@@ -158,6 +158,28 @@ export function recordsContract(store: () => Store): void {
       expect(await store().queryAudit({ limit: 1 })).toMatchObject([{ costMicros: 7, llm: "gpt" }]);
     });
 
+    it("counts the calls of MCP servers by user and token, but those that a limit refused", async () => {
+      const one = (at: number, tokenId: string | null, more: Partial<AuditEvent> = {}): AuditEvent => ({
+        ...{ at, action: "mcp_call", requestId: "req_1", userId: "usr_m", tokenId, status: 200 },
+        ...more,
+      });
+      const refused = one(70_150, null, { status: 429 });
+      const others = [one(70_150, null, { action: "login" }), one(70_200, null), one(70_099, null)];
+      await store().appendAudit([
+        one(70_100, null),
+        one(70_150, "tok_m"),
+        one(70_199, null),
+        refused,
+        ...others,
+      ]);
+      const counts = await store().countCalls(70_100, 70_200);
+      const sorted = counts.sort((a, b) => String(a.tokenId).localeCompare(String(b.tokenId)));
+      expect(sorted).toEqual([
+        { userId: "usr_m", tokenId: null, count: 2 },
+        { userId: "usr_m", tokenId: "tok_m", count: 1 },
+      ]);
+    });
+
     it("loses none of many batches at once", async () => {
       await Promise.all(
         Array.from({ length: 20 }, (_, i) =>

@@ -58,6 +58,9 @@ export interface McpOptions
   cluster?: McpCluster;
 }
 
+/** Milliseconds between two looks at the calls that other servers of mcpctl have let in. */
+const learnInterval = 1000;
+
 /** Milliseconds between two looks for sessions that nobody uses any more. */
 const sweepInterval = 60_000;
 
@@ -106,11 +109,23 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
     limiter.forgetDeleted();
   }, sweepInterval);
   timer.unref();
+  let learning: ReturnType<typeof setInterval> | undefined;
+  let isLearning = false;
+  const learn = () => {
+    if (isLearning) return;
+    isLearning = true;
+    const isOver = () => {
+      isLearning = false;
+    };
+    // A database that does not answer is told of elsewhere.
+    limiter.learn().then(isOver, isOver);
+  };
   let unfollow: (() => void) | undefined;
   return {
     name: "mcp",
     async start() {
       await limiter.load();
+      if (cluster) learning = setInterval(learn, learnInterval).unref();
       unfollow = catalogue.subscribe((changes) => logins.follow(changes ?? []));
       await instances.start();
       summaries = new Summaries({ ...options, ask: askLlm });
@@ -129,6 +144,7 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
     drain: () => instances.drain(),
     async close() {
       clearInterval(timer);
+      clearInterval(learning);
       unfollow?.();
       summaries?.close();
       close();

@@ -1,4 +1,4 @@
-import { and, type Column, eq, gte, lt, lte, type SQL } from "drizzle-orm";
+import { and, type Column, eq, gte, isNull, lt, lte, ne, or, type SQL } from "drizzle-orm";
 import { storable } from "./storable.ts";
 import type { AuditEvent, AuditFilter, AuditTail } from "./types.ts";
 
@@ -76,6 +76,16 @@ export function auditWhere(
     status && gte(table.status, status.from),
     status && lte(table.status, status.to),
   );
+}
+
+/** Returns the condition for the calls of MCP servers that were let in, for either dialect. */
+export function callsWhere(
+  table: Parameters<typeof auditWhere>[0],
+  since: number,
+  until: number,
+): SQL | undefined {
+  const isCall = auditWhere(table, { action: "mcp_call", since, until, limit: 0 });
+  return and(isCall, or(isNull(table.status), ne(table.status, 429)));
 }
 
 /** Returns the event of a row with the number of the row, from which a reader can go on. */

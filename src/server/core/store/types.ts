@@ -204,6 +204,13 @@ export interface AuditEvent {
   detail?: Record<string, unknown>;
 }
 
+/** The calls of MCP servers by one user with one token, or without one. */
+export interface CallCount {
+  userId: string | null;
+  tokenId: string | null;
+  count: number;
+}
+
 export interface AuditFilter {
   /** Inclusive, milliseconds. */
   since?: number;
@@ -320,6 +327,11 @@ export interface Store extends CopyQueries {
   appendAudit(events: readonly AuditEvent[]): Promise<void>;
   /** Returns the events that match a filter, newest first. */
   queryAudit(filter: AuditFilter): Promise<AuditEvent[]>;
+  /**
+   * Counts the calls of MCP servers in the audit log, from a time on and before another one, in milliseconds. Calls that a
+   * limit has refused are left out.
+   */
+  countCalls(since: number, until: number): Promise<CallCount[]>;
   /**
    * Returns events that match a filter, from the rows behind `after`. They may be only some of them: the caller calls
    * again with `last` until `last` no longer changes, and gets every row once. Without `after`, returns the newest

@@ -1,12 +1,12 @@
 import { holdersOf, type LimitHolder } from "../../core/access/limit-holders.ts";
 import { type LimitState, limitRefusal, timeToEndOf } from "../../core/access/limit-state.ts";
 import { type Principal, tokenIdOf } from "../../core/access/policy.ts";
-import { accountableFor } from "../../core/access/token-makers.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { MinuteMeter } from "../../core/minute-meter.ts";
 import { oncePerObject } from "../../core/once-per-object.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import { dayMilliseconds, dayOf } from "../../core/store/usage.ts";
+import { SharedCalls } from "./shared-calls.ts";
 
 /** The calls of one user or one token. */
 interface CallAccount {
@@ -15,8 +15,6 @@ interface CallAccount {
   days: Map<string, number>;
 }
 
-/** The most calls of a day that are read from the audit log at a start. */
-const mostRead = 100_000;
 /** Days that an account remembers. */
 const mostDays = 3;
 
@@ -29,30 +27,48 @@ export class McpCallLimiter {
   readonly #now: () => number;
   readonly #elapsed: () => number;
   readonly #accounts = new Map<string, CallAccount>();
+  readonly #shared: SharedCalls;
+  /** Calls that other servers of mcpctl have let in, as far as it is known: of the last minute, and of a day. */
+  #others = { day: "", inMinute: new Map<string, number>(), inDay: new Map<string, number>() };
 
   /** @param elapsed the monotonic clock, in milliseconds */
   constructor(catalogue: Catalogue, now: () => number, elapsed: () => number) {
     this.#catalogue = catalogue;
     this.#now = now;
     this.#elapsed = elapsed;
+    this.#shared = new SharedCalls(catalogue, now);
   }
 
   /** Counts today's calls in the audit log, so that a restart gives no second allowance. Needed only with limits by day. */
   async load(): Promise<void> {
-    const { snapshot, store } = this.#catalogue;
-    if (!hasDailyLimit(snapshot)) return;
-    const now = this.#now();
-    const since = now - (now % dayMilliseconds);
-    const makers = accountableFor(snapshot);
-    const counts = new Map<string, number>();
-    for (const { userId, tokenId } of await store.queryAudit({ action: "mcp_call", since, limit: mostRead }))
-      for (const id of [userId, ...(tokenId === null ? [] : [tokenId, ...(makers.get(tokenId) ?? [])])])
-        if (id !== null) counts.set(id, (counts.get(id) ?? 0) + 1);
-    const today = dayOf(now);
-    for (const [id, count] of counts) {
+    if (!hasLimit(this.#catalogue.snapshot, "mcpCallsPerDay")) return;
+    const { day } = await this.#shared.count();
+    const today = dayOf(this.#now());
+    for (const [id, count] of day) {
       const { days } = this.#account(id);
       days.set(today, Math.max(count, days.get(today) ?? 0));
     }
+  }
+
+  /**
+   * Learns of the calls that other servers of mcpctl on the database have let in. Called every second, so that a limit is
+   * exceeded at most by the calls in flight and those of a second.
+   */
+  async learn(): Promise<void> {
+    const { snapshot } = this.#catalogue;
+    if (!hasLimit(snapshot, "mcpCallsPerMinute") && !hasLimit(snapshot, "mcpCallsPerDay")) return;
+    const elapsed = this.#elapsed();
+    const today = dayOf(this.#now());
+    const own = new Map(
+      [...this.#accounts].map(([id, { minute, days }]) => [
+        id,
+        { minute: minute.sum(elapsed), day: days.get(today) ?? 0 },
+      ]),
+    );
+    const { minute, day } = await this.#shared.count();
+    const beyond = (counts: ReadonlyMap<string, number>, period: "minute" | "day") =>
+      new Map([...counts].map(([id, count]) => [id, Math.max(0, count - (own.get(id)?.[period] ?? 0))]));
+    this.#others = { day: today, inMinute: beyond(minute, "minute"), inDay: beyond(day, "day") };
   }
 
   /** Forgets deleted users and tokens. */
@@ -120,9 +136,15 @@ export class McpCallLimiter {
 
   #reading(ids: readonly string[], today: string, elapsed: number): { inMinute: number; inDay: number } {
     const accounts = this.#known(ids);
+    const { day, inMinute, inDay } = this.#others;
+    const ofOthers = (counts: ReadonlyMap<string, number>) =>
+      ids.reduce((sum, id) => sum + (counts.get(id) ?? 0), 0);
     return {
-      inMinute: accounts.reduce((sum, { minute }) => sum + minute.sum(elapsed), 0),
-      inDay: accounts.reduce((sum, { days }) => sum + (days.get(today) ?? 0), 0),
+      inMinute: accounts.reduce((sum, { minute }) => sum + minute.sum(elapsed), ofOthers(inMinute)),
+      inDay: accounts.reduce(
+        (sum, { days }) => sum + (days.get(today) ?? 0),
+        day === today ? ofOthers(inDay) : 0,
+      ),
     };
   }
 
@@ -145,9 +167,9 @@ export class McpCallLimiter {
   }
 }
 
-/** True if a token, user or group has a limit on the calls of a day. */
-function hasDailyLimit(snapshot: Snapshot): boolean {
+/** True if a token, user or group has a limit of a kind. */
+function hasLimit(snapshot: Snapshot, name: "mcpCallsPerMinute" | "mcpCallsPerDay"): boolean {
   return (["token", "user", "group"] as const).some((kind) =>
-    snapshot.table(kind).sorted.some(({ spec }) => spec.limits?.mcpCallsPerDay !== undefined),
+    snapshot.table(kind).sorted.some(({ spec }) => spec.limits?.[name] !== undefined),
   );
 }

@@ -3,23 +3,18 @@ import type { Limits } from "../../../../src/kinds/limits.ts";
 import type { Principal } from "../../../../src/server/core/access/policy.ts";
 import type { Catalogue } from "../../../../src/server/core/catalogue/catalogue.ts";
 import { Snapshot } from "../../../../src/server/core/store/snapshot.ts";
-import type { AuditFilter } from "../../../../src/server/core/store/types.ts";
+import type { CallCount } from "../../../../src/server/core/store/types.ts";
 import { McpCallLimiter } from "../../../../src/server/mcp/limits/call-limiter.ts";
 import { errorOf } from "../../../support/error-of.ts";
 import { row } from "../../../support/row.ts";
 
-interface Recorded {
-  userId: string | null;
-  tokenId: string | null;
-}
-
 /** Alice with a token, Bob, and a group of both, each with the given limits. */
 function house(
   limits: { alice?: Limits; token?: Limits; friends?: Limits },
-  recorded: readonly Recorded[] = [],
+  recorded: (since: number) => readonly CallCount[] = () => [],
 ) {
   const clock = { now: Date.parse("2026-11-21T23:59:00Z"), elapsed: 0 };
-  const asked: AuditFilter[] = [];
+  const asked: number[] = [];
   const spec = (given: Limits | undefined, more = {}) => ({
     spec: { ...more, ...(given && { limits: given }) },
   });
@@ -30,11 +25,11 @@ function house(
     row("grp_1", "group", "friends", spec(limits.friends, { members: ["alice", "bob"] })),
   ];
   const contents = { revision: 1, rows, refs: [], bearers: [], sessions: [], withPassword: [], lastUsed: [] };
-  const queryAudit = async (filter: AuditFilter) => {
-    asked.push(filter);
-    return recorded;
+  const countCalls = async (since: number) => {
+    asked.push(since);
+    return recorded(since);
   };
-  const catalogue = { snapshot: new Snapshot(contents), store: { queryAudit } } as unknown as Catalogue;
+  const catalogue = { snapshot: new Snapshot(contents), store: { countCalls } } as unknown as Catalogue;
   const limiter = new McpCallLimiter(
     catalogue,
     () => clock.now,
@@ -121,18 +116,22 @@ describe("limits on MCP calls", () => {
   });
 
   it("count the calls of today that are on record after a restart", async () => {
-    const recorded = [
-      { userId: "usr_1", tokenId: "tok_1" },
-      { userId: "usr_1", tokenId: null },
-      { userId: null, tokenId: null },
-    ];
+    const midnight = Date.parse("2026-11-21T00:00:00Z");
+    const recorded = (since: number) =>
+      since > midnight
+        ? []
+        : [
+            { userId: "usr_1", tokenId: "tok_1", count: 1 },
+            { userId: "usr_1", tokenId: null, count: 1 },
+            { userId: null, tokenId: null, count: 1 },
+          ];
     const { limiter, refusal, asked, alice, token } = house(
       { alice: { mcpCallsPerDay: 3 }, token: { mcpCallsPerDay: 2 } },
       recorded,
     );
     await limiter.load();
     await limiter.load();
-    expect(asked[0]).toMatchObject({ action: "mcp_call", since: Date.parse("2026-11-21T00:00:00Z") });
+    expect(asked[0]).toBe(midnight);
     limiter.admit(token);
     expect((await refusal(token)).message).toContain('token "laptop"');
     expect((await refusal(alice)).message).toContain('user "alice"');
@@ -141,6 +140,51 @@ describe("limits on MCP calls", () => {
   it("read nothing where no limit is by day", async () => {
     const { limiter, asked } = house({ alice: { mcpCallsPerMinute: 1 } });
     await limiter.load();
+    expect(asked).toEqual([]);
+  });
+
+  it("count the calls that other servers on the database have let in, and the own ones once (failure mode 199)", async () => {
+    let ofAll = 0;
+    const { limiter, refusal, clock, alice, bob } = house({ friends: { mcpCallsPerMinute: 10 } }, () => [
+      { userId: "usr_2", tokenId: null, count: ofAll },
+    ]);
+    for (let i = 0; i < 3; i++) limiter.admit(bob);
+    // Three of them are the own ones.
+    ofAll = 8;
+    await limiter.learn();
+    limiter.admit(alice);
+    limiter.admit(bob);
+    expect((await refusal(alice)).message).toContain('group "friends"');
+    // They are over by now, and the own ones too.
+    ofAll = 0;
+    clock.elapsed = 62_000;
+    await limiter.learn();
+    limiter.admit(alice);
+  });
+
+  it("count a day with the calls of other servers, from its begin to now", async () => {
+    const begins = new Set<number>();
+    const { limiter, refusal, clock, alice } = house({ alice: { mcpCallsPerDay: 5 } }, (since) => {
+      begins.add(since);
+      const isMorning = since === Date.parse("2026-11-21T00:00:00Z");
+      return [{ userId: "usr_1", tokenId: null, count: isMorning ? 3 : 1 }];
+    });
+    await limiter.learn();
+    limiter.admit(alice);
+    expect((await refusal(alice)).message).toBe('user "alice" has used its 5 MCP calls of today');
+    // The morning is counted once.
+    const count = begins.size;
+    clock.now += 1000;
+    await limiter.learn();
+    expect(begins.size).toBe(count + 1);
+    // The next day begins without them.
+    clock.now += 60_000;
+    limiter.admit(alice);
+  });
+
+  it("ask the database nothing of other servers where nobody has such a limit", async () => {
+    const { limiter, asked } = house({ alice: { requestsPerMinute: 1 } });
+    await limiter.learn();
     expect(asked).toEqual([]);
   });
 });

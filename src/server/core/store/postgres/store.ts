@@ -1,8 +1,8 @@
-import { and, asc, desc, eq, getTableColumns, gte, lte, max, sql } from "drizzle-orm";
+import { and, asc, count, desc, eq, getTableColumns, gte, lte, max, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { migrations } from "../../../../../drizzle/postgres/migrations.ts";
-import { auditEvent, auditWhere } from "../audit.ts";
+import { auditEvent, auditWhere, callsWhere } from "../audit.ts";
 import { after, ended, type Note } from "../changes.ts";
 import { type Ids, idsOf, inMemory } from "../contents.ts";
 import { failureNotes } from "../failure-notes.ts";
@@ -215,6 +215,13 @@ export async function openPostgres(
         const { id } = auditEvents;
         const query = db.select().from(auditEvents).where(auditWhere(auditEvents, filter));
         return (await query.orderBy(desc(id)).limit(filter.limit)).map(auditEvent);
+      }),
+
+    countCalls: (since, until) =>
+      guarded(async () => {
+        const { userId, tokenId } = auditEvents;
+        const query = db.select({ userId, tokenId, count: count() }).from(auditEvents);
+        return await query.where(callsWhere(auditEvents, since, until)).groupBy(userId, tokenId);
       }),
 
     auditTail: (after, filter) => guarded(() => tail(db, transactions, after, filter)),

@@ -1,9 +1,10 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
-import { and, asc, eq, getTableColumns, gte, lte, max, sql } from "drizzle-orm";
+import { and, asc, count, eq, getTableColumns, gte, lte, max, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import { migrations } from "../../../../../drizzle/sqlite/migrations.ts";
+import { callsWhere } from "../audit.ts";
 import { after, ended, type Note } from "../changes.ts";
 import { type Ids, idsOf, inMemory } from "../contents.ts";
 import { failureNotes } from "../failure-notes.ts";
@@ -21,6 +22,7 @@ import { explain, onShare, openDatabase, rescue } from "./open.ts";
 import { providerObjectQueries } from "./provider-objects.ts";
 import { codeOf, isFailedWrite, refusal } from "./refusal.ts";
 import {
+  auditEvents,
   changes,
   credentials,
   refs,
@@ -254,6 +256,16 @@ export function openSqlite(
       }),
 
     queryAudit: (filter) => guarded(async () => (await search(db, filter)).map(({ event }) => event)),
+
+    countCalls: (since, until) =>
+      guarded(() => {
+        const { userId, tokenId } = auditEvents;
+        const query = db.select({ userId, tokenId, count: count() }).from(auditEvents);
+        return query
+          .where(callsWhere(auditEvents, since, until))
+          .groupBy(userId, tokenId)
+          .all();
+      }),
 
     auditTail: (after, filter) => guarded(() => tail(db, after, filter)),
 
