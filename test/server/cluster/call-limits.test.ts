@@ -52,6 +52,6 @@ it("holds a limit on the MCP calls of a user over two nodes (failure mode 199)",
       },
       { interval: 800, timeout: 10_000 },
     )
-    .toContain("has used its 5 MCP calls of a minute");
+    .toContain("of its 5 MCP calls");
   expect(letIn).toBeLessThan(4);
 });

@@ -5,7 +5,7 @@ import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { MinuteMeter } from "../../core/minute-meter.ts";
 import { oncePerObject } from "../../core/once-per-object.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
-import { dayMilliseconds, dayOf } from "../../core/store/usage.ts";
+import { dayOf } from "../../core/store/usage.ts";
 import { SharedCalls } from "./shared-calls.ts";
 
 /** The calls of one user or one token. */
