@@ -3,6 +3,7 @@
  * (`test/contract/store.ts`).
  */
 
+import type { CallCount } from "./call-count.ts";
 import type { ClusterStore } from "./cluster-store.ts";
 import type { CopyQueries } from "./copy/copy.ts";
 
@@ -204,13 +205,6 @@ export interface AuditEvent {
   detail?: Record<string, unknown>;
 }
 
-/** The calls of MCP servers by one user with one token, or without one. */
-export interface CallCount {
-  userId: string | null;
-  tokenId: string | null;
-  count: number;
-}
-
 export interface AuditFilter {
   /** Inclusive, milliseconds. */
   since?: number;
@@ -328,7 +322,7 @@ export interface Store extends CopyQueries {
   /** Returns the events that match a filter, newest first. */
   queryAudit(filter: AuditFilter): Promise<AuditEvent[]>;
   /**
-   * Counts the calls of MCP servers in the audit log, from a time on and before another one, in milliseconds. Calls that a
+   * Counts the calls of MCP servers in the audit log, from a time on and before another one, in milliseconds. Those that a
    * limit has refused are left out.
    */
   countCalls(since: number, until: number): Promise<CallCount[]>;

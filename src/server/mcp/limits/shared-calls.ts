@@ -1,6 +1,6 @@
 import { accountableFor } from "../../core/access/token-makers.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
-import type { CallCount } from "../../core/store/types.ts";
+import type { CallCount } from "../../core/store/call-count.ts";
 import { dayMilliseconds } from "../../core/store/usage.ts";
 
 /** The calls of the last minute and of today, by the ids of users and tokens. */

@@ -1,0 +1,6 @@
+/** The calls of MCP servers by one user with one token, or without one. */
+export interface CallCount {
+  userId: string | null;
+  tokenId: string | null;
+  count: number;
+}
