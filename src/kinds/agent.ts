@@ -60,8 +60,8 @@ export const agent = defineKind({
   columns: [
     { header: "NAME", path: "name" },
     { header: "LLM", path: "llm" },
-    { header: "VISIBILITY", path: "visibility" },
-    { header: "ORIGIN", path: "origin" },
+    { header: "VISIBILITY", path: "visibility", rank: 60 },
+    { header: "ORIGIN", path: "origin", rank: 70 },
     { header: "STATUS", path: "status" },
     { header: "DESCRIPTION", path: "description" },
     { header: "ID", path: "id" },

@@ -16,14 +16,20 @@ export interface Column {
   format?: "age";
   /** The column is printed only with `-o wide`. */
   wide?: true;
+  /** A wide column that is also printed on a terminal, where it fits. */
+  terminal?: true;
+  /** On a terminal that is too narrow, the columns with the highest rank are left out first; one without a rank stays. */
+  rank?: number;
+  /** Its cells are never cut. */
+  whole?: true;
 }
 
 /** A flag of `mcpctl create KIND` that is more than the name of a field in kebab-case. */
 export interface Flag {
   /** Dotted path of the field it sets: `extraConfig`, `config.url`. */
   field: string;
-  /** One letter: `d` for `-d`. */
-  alias?: string;
+  /** One letter, `d` for `-d`, or names of earlier versions, which help does not show. */
+  alias?: string | readonly string[];
   /** The word shown for its value in the help text. */
   value?: string;
   /**

@@ -223,10 +223,10 @@ export const mcpServer = defineKind({
   ],
   columns: [
     { header: "NAME", path: "name" },
-    { header: "TRANSPORT", path: "transport" },
+    { header: "TRANSPORT", path: "transport", rank: 60 },
     { header: "SOURCE", path: "source" },
-    { header: "REPLICAS", path: "replicas" },
-    { header: "READY", path: "ready" },
+    { header: "REPLICAS", path: "replicas", rank: 70 },
+    { header: "READY", path: "ready", rank: 50 },
     { header: "TOOLS", path: "toolCount" },
     { header: "STATUS", path: "status" },
     { header: "AGE", path: "createdAt", format: "age" },

@@ -41,7 +41,12 @@ export const rbac = defineKind({
   ],
   flags: {
     subject: { field: "subjects", parse: "subject", value: "KIND:NAME" },
-    roleBindings: { field: "roleBindings", parse: "grant", value: "role:…,resource:…[,name:…]" },
+    "role-binding": {
+      field: "roleBindings",
+      alias: ["roleBindings", "role-bindings"],
+      parse: "grant",
+      value: "role:…,resource:…[,name:…]",
+    },
   },
   example: {
     name: "friends-run-claude",

@@ -63,7 +63,7 @@ export const serverAttachment = defineKind({
     { header: "PREFIX", path: "prefix" },
     { header: "ALLOW", path: "tools.allow" },
     { header: "DENY", path: "tools.deny" },
-    { header: "POSITION", path: "position" },
+    { header: "POSITION", path: "position", rank: 60 },
     { header: "AGE", path: "createdAt", format: "age" },
     { header: "ID", path: "id", wide: true },
   ],

@@ -46,9 +46,9 @@ export const token = defineKind({
       : [{ path: "/project", kind: "project", name: token.project, onDelete: "restrict" }],
   columns: [
     { header: "NAME", path: "name" },
-    { header: "PROJECT", path: "project" },
-    { header: "PREFIX", path: "prefix" },
-    { header: "CREATED", path: "createdAt", format: "age" },
+    { header: "PROJECT", path: "project", rank: 60 },
+    { header: "PREFIX", path: "prefix", rank: 70 },
+    { header: "CREATED", path: "createdAt", format: "age", rank: 50 },
     { header: "LAST-USED", path: "lastUsedAt", format: "age" },
     { header: "EXPIRES", path: "expiresAt", format: "age" },
     { header: "STATUS", path: "status" },
@@ -59,7 +59,7 @@ export const token = defineKind({
   flags: {
     project: { field: "project", alias: "p" },
     bind: { field: "roleBindings", parse: "grant", value: "role:…,resource:…[,name:…]" },
-    ttl: { field: "expiresAt", parse: "ttl", value: "30d|never|RFC3339" },
+    ttl: { field: "expiresAt", alias: "expires-at", parse: "ttl", value: "30d|never|RFC3339" },
     limit: limitFlag,
   },
   example: { name: "laptop", roleBindings: [{ role: "run", resource: "llms" }] },

@@ -1,13 +1,13 @@
 import { AppError } from "../../errors.ts";
-import { escapeLine, jsonText } from "../../wire/text.ts";
+import { jsonText } from "../../wire/text.ts";
 import { backoffPause } from "../client/reconnect.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { withTimeout } from "../core/deadline.ts";
 import { timeOf } from "../core/time-flag.ts";
-import { type Format, parseFormat } from "../output/format.ts";
-import { table, tableLine } from "../output/table.ts";
-import { type ApiAuditEvent, auditCells, auditColumns, auditEvents } from "./audit/cells.ts";
+import { type Format, formatName, parseFormat } from "../output/format.ts";
+import { layoutLine, table, titlesOf } from "../output/table.ts";
+import { type ApiAuditEvent, auditCells, auditColumns, auditEvents, auditLayout } from "./audit/cells.ts";
 import { followAudit } from "./audit/follow.ts";
 
 export const audit = defineVerb({
@@ -118,8 +118,8 @@ type AuditFormat = Extract<Format, { as: "table" | "wide" | "json" | "yaml" }>;
 
 function formatOf({ flags }: Context): AuditFormat {
   const format = parseFormat(flags.output);
-  if (format.as === "name" || format.as === "jsonpath")
-    throw new AppError("usage", `-o ${format.as} is not possible for events`, {
+  if (format.as === "name" || format.as === "jsonpath" || format.as === "columns")
+    throw new AppError("usage", `-o ${formatName(format)} is not possible for events`, {
       hint: "formats: wide, json, yaml",
     });
   return format;
@@ -155,7 +155,7 @@ async function printAll(
   const wide = format.as === "wide";
   const rows = events.map((event) => auditCells(event, wide));
   const { columns, color } = terminal;
-  terminal.out(table(auditColumns(wide).headers, rows, { columns, color, headers }));
+  terminal.out(table(auditColumns(wide), rows, { columns, color, headers }));
 }
 
 /** Prints the latest events, then new ones until Ctrl-C or the end of `--timeout`. JSON is one event on each line, YAML one in each document. */
@@ -168,8 +168,8 @@ async function follow(
   const { terminal } = context;
   const signal = withTimeout(context);
   const client = await context.client();
-  const textOf = await eventText(format);
-  let header = headers ? headerOf(format) : "";
+  const textOf = await eventText(format, terminal.columns);
+  let header = headers ? headerOf(format, terminal.columns) : "";
   for await (const event of followAudit(client, query, signal, backoffPause)) {
     terminal.out(header + textOf(event));
     header = "";
@@ -177,19 +177,22 @@ async function follow(
   }
 }
 
-function headerOf({ as }: AuditFormat): string {
+function headerOf({ as }: AuditFormat, columns: number | undefined): string {
   if (as !== "table" && as !== "wide") return "";
-  const { headers, widths } = auditColumns(as === "wide");
-  return `${tableLine(headers, widths)}\n`;
+  const wide = as === "wide";
+  return `${layoutLine(titlesOf(auditColumns(wide)), auditLayout(wide, columns))}\n`;
 }
 
-async function eventText(format: AuditFormat): Promise<(event: ApiAuditEvent) => string> {
+async function eventText(
+  format: AuditFormat,
+  columns: number | undefined,
+): Promise<(event: ApiAuditEvent) => string> {
   if (format.as === "json") return (event) => jsonText(event, 0);
   if (format.as === "yaml") {
     const { yamlText } = await import("../output/yaml.ts");
     return (event) => `---\n${yamlText(event)}`;
   }
   const wide = format.as === "wide";
-  const { widths } = auditColumns(wide);
-  return (event) => `${tableLine(auditCells(event, wide).map(escapeLine), widths)}\n`;
+  const layout = auditLayout(wide, columns);
+  return (event) => `${layoutLine(auditCells(event, wide), layout)}\n`;
 }

@@ -6,9 +6,10 @@ import { createExamples } from "../../kinds/secret-backends/config.ts";
 import { assertWrite } from "../../kinds/writes.ts";
 import type { ApiClient } from "../client/client.ts";
 import { dryRunQuery } from "../client/dry-run.ts";
-import { defineVerb } from "../core/command.ts";
+import { defineVerb, type VerbMeta } from "../core/command.ts";
 import { warn } from "../core/failure.ts";
 import { argsOf } from "../flags/define.ts";
+import { createUsage, exampleLine } from "../flags/example-line.ts";
 import { fieldsFrom } from "../flags/fields.ts";
 import { extensionOf } from "../kinds/index.ts";
 import { splitKindName } from "../kinds/kind-name.ts";
@@ -16,6 +17,21 @@ import { kindNamed, resolveObject } from "../kinds/resolve-kind.ts";
 import type { Manifest } from "../manifest/manifest.ts";
 import { createObject, reconcile } from "../manifest/reconcile.ts";
 import { resultFormat, resultText, warnAbout } from "../manifest/write-result.ts";
+
+const examples: readonly (readonly [command: string, purpose: string])[] = [
+  ["mcpctl create secret anthropic --data api-key=-", "Store an API key that standard input provides"],
+  [
+    "mcpctl create llm claude --type anthropic --model claude-sonnet-5 --api-key-ref anthropic/api-key",
+    "Create an llm that uses it",
+  ],
+  ["mcpctl create agent reviewer --llm claude --system-prompt-file prompt.md", "Create a persona"],
+  [
+    "mcpctl create token laptop --bind role:run,resource:llms --ttl 30d",
+    "Create a token, which is printed this once",
+  ],
+  ["mcpctl create server files --from-template filesystem --set FOLDER=/srv/notes", "Create an MCP server"],
+  ...createExamples(),
+];
 
 /** `mcpctl create KIND NAME`, with the flags of the kind. */
 export const create = defineVerb({
@@ -30,23 +46,7 @@ export const create = defineVerb({
 
       To keep objects in files, use "mcpctl apply".`,
     usage: "KIND NAME [flags]",
-    examples: [
-      ["mcpctl create secret anthropic --data api-key=-", "Store an API key that standard input provides"],
-      [
-        "mcpctl create llm claude --type anthropic --model claude-sonnet-5 --api-key-ref anthropic/api-key",
-        "Create an llm that uses it",
-      ],
-      ["mcpctl create agent reviewer --llm claude --system-prompt-file prompt.md", "Create a persona"],
-      [
-        "mcpctl create token laptop --bind role:run,resource:llms --ttl 30d",
-        "Create a token, which is printed this once",
-      ],
-      [
-        "mcpctl create server files --from-template filesystem --set FOLDER=/srv/notes",
-        "Create an MCP server",
-      ],
-      ...createExamples(),
-    ],
+    examples,
   },
   args: {
     kind: { type: "positional", description: "The kind, or KIND/NAME", writes: "create" },
@@ -60,6 +60,10 @@ export const create = defineVerb({
     // A mistyped kind is reported before its flags, which are all unknown without the kind.
     const kind = known ?? (first === undefined ? undefined : kindNamed(splitKindName(first).kind));
     return kind ? { ...argsOf(kind), ...(await extensionOf(kind.kind)).createArgs } : {};
+  },
+  async metaFor(words) {
+    const kind = words.map((word) => findKind(splitKindName(word).kind)).find((one) => one !== undefined);
+    return kind ? helpOf(kind) : {};
   },
   async run(args, context) {
     const { kind, name } = resolveObject(args.name === undefined ? [args.kind] : [args.kind, args.name]);
@@ -103,6 +107,22 @@ export const create = defineVerb({
     context.terminal.out(resultText(format, kind, object, line, extension));
   },
 });
+
+/** The help of `create KIND`. */
+function helpOf(kind: Kind): Partial<VerbMeta> {
+  const line = exampleLine(kind);
+  const article = /^[aeiou]/i.test(kind.display) || /^(LLM|RBAC)/.test(kind.display) ? "an" : "a";
+  const own = examples.filter(([command]) => command.startsWith(`mcpctl create ${kind.kind} `));
+  return {
+    description: `Create ${article} ${kind.kind}`,
+    about: `${kind.summary}
+
+      --force updates it if it exists already; with --dry-run the server only checks it. "mcpctl explain ${kind.kind}" describes
+      the fields. To keep it in a file: mcpctl apply -f FILE.`,
+    usage: createUsage(kind),
+    examples: own.length > 0 ? own : [[`mcpctl ${line}`, "For example"]],
+  };
+}
 
 function lineOf(kind: Kind, object: Resource, what: string): string {
   return `${kind.kind} '${object.name}' ${what} (id: ${object.id})`;

@@ -5,12 +5,14 @@ import { getObject, listObjects } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
+import { assertField } from "../kinds/field-name.ts";
 import { reportOf } from "../kinds/index.ts";
 import { resolveTargets, type Target } from "../kinds/resolve-kind.ts";
 import { plain } from "../output/cells.ts";
 import { type Format, parseFormat } from "../output/format.ts";
 import { valuesAt } from "../output/jsonpath.ts";
 import { type Listing, printAll } from "../output/print.ts";
+import { conditionFrom } from "../output/where.ts";
 
 export const get = defineVerb({
   meta: {
@@ -30,6 +32,8 @@ export const get = defineVerb({
       ["mcpctl get llms,secrets", "List several kinds"],
       ["mcpctl get llms -w", "Follow changes"],
       ["mcpctl get llms -o jsonpath='{[*].name}'", "Print only the names"],
+      ["mcpctl get llms --where status=active --where type!=ollama", "List those with some values"],
+      ["mcpctl get llms -o custom-columns=NAME:.name,KEY:.apiKeyRef.name", "Choose the columns"],
       ["mcpctl get usage --by user,llm", "Sum up calls, tokens and cost of this month"],
       ["mcpctl get prices --llm claude", "Show what calls of an llm cost, and why"],
       [
@@ -43,7 +47,19 @@ export const get = defineVerb({
     names: { type: "positional", required: false, multiple: true },
     watch: { type: "boolean", alias: "w", description: "Follow changes until Ctrl-C" },
     "no-headers": { type: "boolean", description: "Print no header line" },
-    "sort-by": { type: "string", valueHint: "PATH", description: "Sort by a field, for example .model" },
+    "sort-by": {
+      type: "string",
+      valueHint: "PATH",
+      complete: "fields",
+      description: "Sort by a field, for example .model",
+    },
+    where: {
+      type: "string",
+      multiple: true,
+      valueHint: "FIELD=VALUE",
+      complete: "fields",
+      description: "Only objects with this value in a field; FIELD!=VALUE for those without it",
+    },
   },
   moreArgs: async ([first = ""]) => (await reportOf(first))?.args ?? {},
   async run(args, context) {
@@ -51,21 +67,31 @@ export const get = defineVerb({
     const report = await reportOf(args.kind);
     if (report) return report.print(args, format, context);
     const sort = args["sort-by"] === undefined ? undefined : sorter(args["sort-by"]);
+    const conditions = args.where.map(conditionFrom);
+    const meets = (object: Resource) => conditions.every(({ isMet }) => isMet(object));
     const found = await resolveTargets([args.kind, ...args.names], context);
     // An export has what apply can create.
     const targets =
       args.kind === "all" && ["json", "yaml"].includes(format.as)
         ? found.filter(({ kind }) => allowsWrite(kind, "create"))
         : found;
+    const kindsOf = targets.map(({ kind }) => kind);
+    if (args["sort-by"] !== undefined) await assertField(args["sort-by"], kindsOf, "--sort-by", context);
+    for (const { path } of conditions) await assertField(path, kindsOf, "--where", context);
+    if (format.as === "columns")
+      for (const { path } of format.columns) await assertField(path, kindsOf, "-o custom-columns", context);
     if (args.watch) {
       const { watch } = await import("./get/watch.ts");
       if (targets.length > 1) throw new AppError("usage", "-w follows one kind at a time");
-      await watch(targets[0]!, format, !args["no-headers"], context);
+      await watch(targets[0]!, meets, format, !args["no-headers"], context);
       return;
     }
     const all = args.kind === "all";
     const results = await Promise.all(targets.map((target) => fetchTarget(target, all, context)));
-    const listings = results.map(({ kind, objects }) => ({ kind, objects: sort ? sort(objects) : objects }));
+    const listings = results.map(({ kind, objects }) => {
+      const wanted = objects.filter(meets);
+      return { kind, objects: sort ? sort(wanted) : wanted };
+    });
     const named = targets.some((target) => target.names.length > 0);
     const single = targets.length === 1 && targets[0]!.names.length === 1;
     await show(listings, named, format, context, {

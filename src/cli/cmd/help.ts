@@ -58,7 +58,8 @@ export const help = defineVerb({
     else {
       const { verb, path, rest } = await follow(args.words, commands);
       const more = await verb.moreArgs?.(rest, context);
-      terminal.out(verbHelp(path, verb, { ...verb.args, ...more }));
+      const meta = { ...verb.meta, ...(await verb.metaFor?.(rest)) };
+      terminal.out(verbHelp(path, { ...verb, meta }, { ...verb.args, ...more }));
     }
   },
 });

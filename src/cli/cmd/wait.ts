@@ -1,18 +1,16 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
-import { didYouMean } from "../../kinds/names.ts";
 import { backoffPause } from "../client/reconnect.ts";
 import { changesOf } from "../client/watch.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { assertField, firstField } from "../kinds/field-name.ts";
 import { resolveTargets, type Target } from "../kinds/resolve-kind.ts";
 import { plain } from "../output/cells.ts";
 import { valuesAt } from "../output/jsonpath.ts";
 
 /** The time limit in milliseconds, unless `--timeout` sets one. */
 const defaultTimeout = 30_000;
-/** The fields of every object, besides those of its kind. */
-const commonFields = ["id", "name", "version", "createdAt", "updatedAt"];
 
 export const wait = defineVerb({
   meta: {
@@ -45,7 +43,8 @@ export const wait = defineVerb({
       throw new AppError("usage", `the names of the ${nameless.kind.plural} are missing`, {
         hint: `write ${nameless.kind.kind}/NAME`,
       });
-    for (const { kind } of targets) refuseMistyped(kind, condition.field);
+    if (condition.field !== undefined)
+      for (const { kind } of targets) await assertField(condition.field, [kind], "--for", context);
     const timeout = context.flags.timeout ?? defaultTimeout;
     const deadline = AbortSignal.timeout(timeout);
     const signal = AbortSignal.any([context.signal, deadline]);
@@ -84,19 +83,11 @@ function parseCondition(text: string): Condition {
   return {
     met: `has ${path} ${value}`,
     unmet: `not ${path} ${value}`,
-    field: /^\.?(\w+)/.exec(path)?.[1],
+    field: firstField(path),
     isMet: (object) =>
       object !== undefined &&
       read(object).some((one) => (one === null ? value === "null" : plain(one) === value)),
   };
-}
-
-/** Throws AppError `usage` for a field that is nearly a known one. Others may be fields of a newer server. */
-function refuseMistyped({ kind, fields, readOnly }: Target["kind"], field: string | undefined): void {
-  const known = [...Object.keys(fields.properties), ...Object.keys(readOnly.properties), ...commonFields];
-  if (field === undefined || known.includes(field)) return;
-  const hint = didYouMean(field, known);
-  if (hint !== undefined) throw new AppError("usage", `--for: ${kind} has no field "${field}"`, { hint });
 }
 
 /** Objects of one kind that do not meet the condition yet. */

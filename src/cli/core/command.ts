@@ -25,7 +25,18 @@ export type Arg = (BooleanArgDef | StringArgDef | PositionalArgDef | EnumArg) & 
    * The words that completion offers: those of a list, the names of one kind's objects, or one of the sets that it
    * knows. A positional called `kind`, `name` or `names` needs none.
    */
-  complete?: "kinds" | "contexts" | "providers" | "verbs" | { kind: string } | readonly string[];
+  complete?:
+    | "kinds"
+    | "contexts"
+    | "providers"
+    | "verbs"
+    | "fields"
+    | "conditions"
+    | "secret-keys"
+    | "grants"
+    | "subjects"
+    | { kind: string }
+    | readonly string[];
   /** Of a positional called `kind`: completion offers only kinds that allow this write, and their names. */
   writes?: WriteOperation;
 };
@@ -79,6 +90,8 @@ interface VerbDefinition<A extends Args> {
    * @param words the words after the verb that are no flags; `words[0]` is the kind in `create llm claude`
    */
   moreArgs?(words: readonly string[], context: Context): Args | Promise<Args>;
+  /** Help that depends on the words that were typed: `create llm` has examples of an llm. */
+  metaFor?(words: readonly string[]): Promise<Partial<VerbMeta>>;
   /** @param commands every verb there is, for `help` and completion */
   run(args: Values<A> & Record<string, Value>, context: Context, commands: Commands): Outcome;
 }
@@ -88,6 +101,7 @@ export type CommandVerb = Omit<CommandDef, "meta" | "args" | "run"> & {
   meta: VerbMeta;
   args: Args;
   moreArgs?(words: readonly string[], context: Context): Args | Promise<Args>;
+  metaFor?(words: readonly string[]): Promise<Partial<VerbMeta>>;
   /** The verbs that its next word may name, as in `config use-context`. Without such a word it calls `act`, if set. */
   verbs?: Commands;
   act?(args: Record<string, Value>, context: Context, commands: Commands): Outcome;
@@ -109,12 +123,13 @@ export type Commands = Readonly<Record<string, CommandEntry>>;
 export function defineVerb<const A extends Args = Record<never, Arg>>(
   definition: VerbDefinition<A>,
 ): CommandVerb {
-  const { meta, args, moreArgs, run } = definition;
+  const { meta, args, moreArgs, metaFor, run } = definition;
   return {
     ...defineCommand({ meta, args: (args ?? {}) as ArgsDef }),
     meta,
     args: args ?? {},
     ...(moreArgs && { moreArgs }),
+    ...(metaFor && { metaFor }),
     act: run as NonNullable<CommandVerb["act"]>,
   } as CommandVerb;
 }

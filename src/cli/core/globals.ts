@@ -8,7 +8,7 @@ export const globalArgs = {
     type: "string",
     alias: "o",
     valueHint: "FORMAT",
-    description: "Output format: table|wide|json|yaml|name|jsonpath=EXPR",
+    description: "Output format: table|wide|json|yaml|name|jsonpath=EXPR|custom-columns=…",
   },
   server: {
     type: "string",

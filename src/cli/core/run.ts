@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
+import { findKind } from "../../kinds/index.ts";
 import { nearest } from "../../kinds/names.ts";
 import { escapeLine } from "../../wire/text.ts";
 import type { ApiClient } from "../client/client.ts";
@@ -11,7 +12,7 @@ import type { Args, Commands, CommandVerb, Value } from "./command.ts";
 import type { Context } from "./context.ts";
 import { reportFailure, warn } from "./failure.ts";
 import { globalArgs, globalFlags, wantsColor } from "./globals.ts";
-import { firstWord, flagsIn, parse, wordsOf } from "./parse.ts";
+import { aliasesOf, firstWord, flagsIn, parse, wordsOf } from "./parse.ts";
 
 /** Everything outside the process. A test passes its own. */
 export interface World {
@@ -66,20 +67,38 @@ async function dispatch(argv: readonly string[], commands: Commands, world: Safe
   const args = { ...verb.args, ...more };
   if (!verb.act || early["help"]) {
     const { verbHelp } = await import("./help.ts");
-    world.terminal.out(verbHelp(path, verb, args));
+    const meta = { ...verb.meta, ...(await verb.metaFor?.(words)) };
+    world.terminal.out(verbHelp(path, { ...verb, meta }, args));
     return 0;
   }
   try {
     const values = parse(rest, { ...globalArgs, ...args });
-    // A verb may have its own --server or --timeout, which is not the global flag of that name.
+    // A verb may have its own --timeout, which is not the global flag of that name.
     const globals = Object.entries(values).filter(([name]) => name in globalArgs && !(name in args));
-    const flags = merged(before, Object.fromEntries(globals));
+    const flags = { ...merged(before, Object.fromEntries(globals)), ...takeServer(values, args) };
     setColors(world, flags["color"]);
     return (await verb.act(values, contextOf(world, flags), commands)) ?? 0;
   } catch (error) {
     // With the kind, where the flags depend on it.
     throw withUsageHint(error, Object.keys(more ?? {}).length > 0 ? `${path} ${words[0]}` : path);
   }
+}
+
+/**
+ * Takes the addresses out of a flag that was once called --server and holds names: they are meant for the global flag.
+ *
+ * @returns the last address as the global flag
+ */
+function takeServer(values: Values, args: Args): Values {
+  for (const [name, arg] of Object.entries(args)) {
+    const given = values[name];
+    if (!aliasesOf(arg).includes("server") || !Array.isArray(given)) continue;
+    const isAddress = (text: string) => /^(https?|unix):\/\//i.test(text);
+    values[name] = given.filter((text) => !isAddress(text));
+    const server = given.findLast(isAddress);
+    if (server !== undefined) return { server };
+  }
+  return {};
 }
 
 /**
@@ -195,6 +214,9 @@ function setColors({ terminal, env }: SafeWorld, value: Value): void {
 
 function unknownVerb(word: string, path: readonly string[], level: Commands): AppError {
   const shown = Object.keys(level).filter((name) => !level[name]!.hidden);
+  const meant = path.length === 0 ? meantBy(word) : undefined;
+  if (meant !== undefined)
+    return new AppError("usage", `unknown verb "${word}"`, { hint: `write: mcpctl ${meant}` });
   const near = nearest(word, shown) ?? shown.find((name) => name.startsWith(word));
   const prefix = ["mcpctl", ...path].join(" ");
   return new AppError("usage", `unknown verb "${word}"`, {
@@ -202,6 +224,35 @@ function unknownVerb(word: string, path: readonly string[], level: Commands): Ap
       ? `did you mean "${near}"? Run: ${prefix} ${near} --help`
       : `to see all verbs: ${prefix} --help`,
   });
+}
+
+/** Words of other programs, and the verb that does it here. */
+const otherWords: Readonly<Record<string, string>> = {
+  list: "get KIND",
+  ls: "get KIND",
+  show: "describe KIND NAME",
+  info: "describe KIND NAME",
+  inspect: "describe KIND NAME",
+  rm: "delete KIND NAME",
+  remove: "delete KIND NAME",
+  del: "delete KIND NAME",
+  add: "create KIND NAME",
+  new: "create KIND NAME",
+  update: "patch KIND NAME FIELD=VALUE",
+  set: "patch KIND NAME FIELD=VALUE",
+  ask: "chat-llm NAME",
+  serve: "server",
+  start: "server",
+  use: "config use-context NAME",
+  env: "help environment",
+  man: "help VERB",
+};
+
+/** The command that a word of other programs, or the name of a kind, stands for. */
+function meantBy(word: string): string | undefined {
+  if (Object.hasOwn(otherWords, word)) return otherWords[word];
+  const kind = findKind(word);
+  return kind && `get ${kind.plural}`;
 }
 
 function withUsageHint(error: unknown, path: string): unknown {

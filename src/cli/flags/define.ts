@@ -52,7 +52,10 @@ const single: ReadonlySet<string> = new Set(["ref", "file", "ttl"]);
 function argOf({ alias, description, hidden, parse, schema, shape, value }: FieldFlag): Arg {
   if (hidden)
     return { type: "boolean", description: "Read it from standard input; on a terminal, ask twice" };
-  const common = { ...(alias && { alias }), description: description ?? schema?.description ?? "" };
+  const common = {
+    ...(alias && { alias: [alias].flat() }),
+    description: description ?? schema?.description ?? "",
+  };
   if (shape === "boolean") return { type: "boolean", ...common };
   if (shape === "word" && !parse && schema) return { type: "enum", options: wordsOf(schema), ...common };
   const valueHint = value ?? hints[parse ?? shape];

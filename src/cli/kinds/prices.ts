@@ -1,10 +1,11 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
-import { escapeLine, jsonText } from "../../wire/text.ts";
+import { escapeLine } from "../../wire/text.ts";
 import { fieldsOf, Name, Words } from "../client/answers.ts";
 import type { Args, Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import type { Format } from "../output/format.ts";
+import { printedAsData } from "../output/print.ts";
 import { table } from "../output/table.ts";
 import type { Report } from "./extension.ts";
 
@@ -59,15 +60,8 @@ async function printPrices(
   };
   const client = await context.client();
   const answer = await client.call("GET", "/api/v1/prices", { query, answer: pricesAnswer });
-  if (format.as === "json") return terminal.out(jsonText(answer));
-  if (format.as === "yaml") {
-    const { yamlText } = await import("../output/yaml.ts");
-    return terminal.out(yamlText(answer));
-  }
-  if (format.as === "jsonpath") {
-    const text = format.textOf(answer);
-    return terminal.data(terminal.outIsTerminal ? `${text.trimEnd()}\n` : text);
-  }
+  const withHeaders = args["no-headers"] !== true;
+  if (await printedAsData(terminal, format, answer, [...answer.llms, ...answer.models], withHeaders)) return;
   const { llms, models, asOf } = answer;
   if (llms.length + models.length === 0)
     return terminal.err("No such model has a price; set the price of its llm.\n");
@@ -84,9 +78,15 @@ async function printPrices(
     ]),
     ...models.map((one) => ["-", one.model, ...cells(one.price), one.provider, asOf]),
   ];
-  const headers = ["LLM", "MODEL", ...columns.map(([header]) => header), "SOURCE", "AS-OF"];
+  const headers = [
+    "LLM",
+    { header: "MODEL", whole: true as const },
+    ...columns.map(([header]) => header),
+    "SOURCE",
+    { header: "AS-OF", rank: 10 },
+  ];
   const { columns: width, color } = terminal;
-  terminal.out(table(headers, rows, { columns: width, color, headers: args["no-headers"] !== true }));
+  terminal.out(table(headers, rows, { columns: width, color, headers: withHeaders }));
   if (query.llm !== undefined)
     for (const { llm, reason } of llms) terminal.err(`llm '${escapeLine(llm)}': ${escapeLine(reason)}\n`);
 }

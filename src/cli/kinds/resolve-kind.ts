@@ -90,7 +90,7 @@ export function unknownKind(word: string, others: readonly string[] = []): AppEr
 }
 
 /** The kinds of the server; empty if it does not respond: an error about the word is then more useful than one about the server. */
-async function serverKinds(context: Context): Promise<KindInfo[]> {
+export async function serverKinds(context: Context): Promise<KindInfo[]> {
   const { kindInfos } = await import("../client/kind-answers.ts");
   try {
     const found = await (await context.client()).call("GET", "/api/v1/kinds", { answer: kindInfos });

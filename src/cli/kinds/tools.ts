@@ -2,13 +2,14 @@ import { Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { isObject } from "../../wire/json.ts";
-import { escapeLine, jsonText } from "../../wire/text.ts";
+import { escapeLine } from "../../wire/text.ts";
 import { getObject, listObjects, objectPath, withNearestName } from "../client/objects.ts";
 import { answerShape } from "../client/shape.ts";
 import type { Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { plain } from "../output/cells.ts";
 import type { Format } from "../output/format.ts";
+import { printedAsData } from "../output/print.ts";
 import { table } from "../output/table.ts";
 import type { Report } from "./extension.ts";
 
@@ -61,16 +62,9 @@ async function printTools(
     throw new AppError("not_found", `project "${flags.project}" has no tool "${missing}"`, {
       hint: `Run: mcpctl get tools -p ${flags.project}`,
     });
-  if (format.as === "json") return terminal.out(jsonText(found));
-  if (format.as === "yaml") {
-    const { yamlText } = await import("../output/yaml.ts");
-    return terminal.out(yamlText(found));
-  }
   if (format.as === "name") return terminal.out(found.map(({ name }) => `${escapeLine(name)}\n`).join(""));
-  if (format.as === "jsonpath") {
-    const text = format.textOf(found);
-    return terminal.data(terminal.outIsTerminal ? `${text.trimEnd()}\n` : text);
-  }
+  const withHeaders = args["no-headers"] !== true;
+  if (await printedAsData(terminal, format, found, found, withHeaders)) return;
   if (found.length > 0) {
     const rows = found.map((tool) => [
       tool.name,
@@ -89,7 +83,7 @@ async function printTools(
       "REASON",
     ];
     const { columns, color } = terminal;
-    terminal.out(table(headers, rows, { columns, color, headers: args["no-headers"] !== true }));
+    terminal.out(table(headers, rows, { columns, color, headers: withHeaders }));
   }
   await writeNotes(all, flags.project, context);
 }

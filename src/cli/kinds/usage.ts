@@ -1,6 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
-import { jsonText } from "../../wire/text.ts";
 import { identityAnswer } from "../client/account-answers.ts";
 import { Words } from "../client/answers.ts";
 import type { ApiClient } from "../client/client.ts";
@@ -12,6 +11,7 @@ import { timeOf } from "../core/time-flag.ts";
 import type { Format } from "../output/format.ts";
 import { type LimitUse, limitHeaders, limitRow } from "../output/limits.ts";
 import { numberText } from "../output/numbers.ts";
+import { printedAsData } from "../output/print.ts";
 import { type TableOptions, table } from "../output/table.ts";
 import type { Report } from "./extension.ts";
 
@@ -68,11 +68,10 @@ async function printUsage(
   const isMine = args["mine"] === true;
   const lines = args["limits"] ? undefined : await usageLines(args, context);
   const limits = args["limits"] || isMine ? await limitLines(isMine, context) : undefined;
-  const isTable = format.as === "table" || format.as === "wide";
-  if (!isTable)
-    return printData(lines && limits ? { usage: lines, limits } : (lines ?? limits), format, context);
   const options = tableOptions(args, context);
   const { terminal } = context;
+  const data = lines && limits ? { usage: lines, limits } : (lines ?? limits);
+  if (await printedAsData(terminal, format, data, lines ?? limits ?? [], options.headers)) return;
   if (lines) {
     if (lines.length === 0) terminal.err("No calls in this period.\n");
     else terminal.out(usageTable(lines, options));
@@ -129,14 +128,6 @@ function dayOf(flag: string, text: string | undefined, context: Context): string
   return timeOf(flag, text, context.now())?.slice(0, 10);
 }
 
-async function printData(data: unknown, format: Format, { terminal }: Context): Promise<void> {
-  if (format.as === "json") return terminal.out(jsonText(data));
-  if (format.as === "jsonpath")
-    return terminal.data(terminal.outIsTerminal ? `${format.textOf(data).trimEnd()}\n` : format.textOf(data));
-  const { yamlText } = await import("../output/yaml.ts");
-  terminal.out(yamlText(data as object[]));
-}
-
 const sumNames = ["requests", "errors", "promptTokens", "completionTokens", "cachedTokens"] as const;
 
 /** The lines as a table, with their total if they are several. */
@@ -146,10 +137,10 @@ function usageTable(lines: readonly UsageLine[], options: TableOptions): string 
   const headers = [
     ...by.map((word) => word.toUpperCase()),
     "REQUESTS",
-    "ERRORS",
-    "PROMPT",
-    "COMPLETION",
-    "CACHED",
+    { header: "ERRORS", rank: 30 },
+    { header: "PROMPT", rank: 20 },
+    { header: "COMPLETION", rank: 10 },
+    { header: "CACHED", rank: 40 },
     ...units.map((unit) => unit.toUpperCase()),
     "COST",
   ];

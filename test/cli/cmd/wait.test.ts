@@ -51,8 +51,11 @@ it("wait exits with 6 after the time limit and with 130 on Ctrl-C", async () => 
   expect([timedOut.code, timedOut.stderr]).toEqual([6, "error: llm/gpt: not status inactive after 0.3 s\n"]);
   const half = await wait("llm/gpt llm/gone --for=status=active --timeout 300ms");
   expect([half.code, half.stderr]).toEqual([6, "error: llm/gone: not status active after 0.3 s\n"]);
-  const newer = await wait("llm/gpt --for=weather=fine --timeout 100ms");
-  expect([newer.code, newer.stderr]).toEqual([6, "error: llm/gpt: not weather fine after 0.1 s\n"]);
+  const unknown = await wait("llm/gpt --for=weather=fine --timeout 100ms");
+  expect([unknown.code, unknown.stderr]).toEqual([
+    2,
+    'error: --for: llm has no field "weather"\nhint: to see its fields: mcpctl explain llm\n',
+  ]);
   const stop = new AbortController();
   const waiting = wait("llm/gpt --for=status=inactive", stop.signal);
   await followed();

@@ -2,6 +2,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { Time, Words } from "../../client/answers.ts";
 import { answerShape } from "../../client/shape.ts";
 import { plain } from "../../output/cells.ts";
+import { type Layout, layoutOf, type TableColumn } from "../../output/table.ts";
 
 const some = Type.Optional;
 const orNull = Type.Union([Words, Type.Null()]);
@@ -52,8 +53,7 @@ export type ApiAuditEvent = Static<typeof ApiAuditEvent>;
 export const auditEvent = answerShape(ApiAuditEvent);
 export const auditEvents = answerShape(Type.Array(ApiAuditEvent));
 
-interface Column {
-  header: string;
+interface Column extends TableColumn {
   wide?: true;
   /** The usual width of its cells, so that lines that are printed one by one are aligned. */
   width: number;
@@ -61,14 +61,14 @@ interface Column {
 }
 
 const columns: readonly Column[] = [
-  { header: "TIME", width: 20, of: ({ at }) => at.replace(/\.\d+Z$/, "Z") },
+  { header: "TIME", whole: true, width: 20, of: ({ at }) => at.replace(/\.\d+Z$/, "Z") },
   { header: "USER", width: 8, of: actor },
-  { header: "TOKEN", width: 8, of: ({ token, tokenId }) => token ?? tokenId },
+  { header: "TOKEN", rank: 70, width: 8, of: ({ token, tokenId }) => token ?? tokenId },
   { header: "ACTION", width: 18, of: ({ action }) => action },
   { header: "TARGET", width: 16, of: target },
   { header: "STATUS", width: 6, of: ({ status }) => status },
-  { header: "DURATION", width: 8, of: ({ durationMs }) => span(durationMs) },
-  { header: "TOKENS", width: 9, of: tokens },
+  { header: "DURATION", rank: 50, width: 8, of: ({ durationMs }) => span(durationMs) },
+  { header: "TOKENS", rank: 60, width: 9, of: tokens },
   { header: "ERROR", width: 5, of: ({ error }) => error },
   { header: "MODEL", wide: true, width: 12, of: ({ model }) => model },
   { header: "DIALECT", wide: true, width: 10, of: ({ dialect }) => dialect },
@@ -80,10 +80,15 @@ const columns: readonly Column[] = [
   { header: "REQUEST-ID", wide: true, width: 20, of: ({ requestId }) => requestId },
 ];
 
-/** The columns of a table of events, with the width of each before its cells are known. */
-export function auditColumns(wide: boolean): { headers: string[]; widths: number[] } {
-  const shown = columns.filter((column) => wide || !column.wide);
-  return { headers: shown.map(({ header }) => header), widths: shown.map(({ width }) => width) };
+/** The columns of a table of events. */
+export function auditColumns(wide: boolean): TableColumn[] {
+  return wide ? columns.map(({ header, whole }) => ({ header, whole })) : columns.filter((one) => !one.wide);
+}
+
+/** The layout of lines that are printed one by one, before their cells are known. */
+export function auditLayout(wide: boolean, terminalWidth: number | undefined): Layout {
+  const usual = columns.filter((one) => wide || !one.wide).map(({ width }) => "-".repeat(width));
+  return layoutOf(auditColumns(wide), [usual], terminalWidth);
 }
 
 /** The cells of one event. */
