@@ -32,7 +32,7 @@ describe("completion", () => {
   });
 
   it("offers the verb's flags, global flags and their values", async () => {
-    expect(await complete(["get", "llms", "--w"])).toEqual(["--watch"]);
+    expect(await complete(["get", "llms", "--w"])).toEqual(["--watch", "--where"]);
     expect(await complete(["get", "--out"])).toEqual(["--output"]);
     expect(await complete(["get", "-o", "j"])).toEqual(["json", "jsonpath="]);
     expect(await complete(["--color", "a"])).toEqual(["auto", "always"]);

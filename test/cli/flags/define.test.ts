@@ -31,8 +31,8 @@ describe("the flags of a kind", () => {
     expect(args["api-key-ref"]).toMatchObject({ type: "string", valueHint: "SECRET/KEY" });
     expect(args["extra"]).toMatchObject({ type: "string", valueHint: "k=v", multiple: true });
     expect(argsOf(kindOf("project"))).toMatchObject({
-      description: { alias: "d" },
-      server: { multiple: true },
+      description: { alias: ["d"] },
+      "mcp-server": { multiple: true, alias: ["server"] },
     });
     const backend = argsOf(kindOf("secretbackend"));
     expect(backend).toMatchObject({
@@ -51,12 +51,12 @@ describe("the flags of a kind", () => {
     expect(Object.keys(argsOf(kindOf("token")))).toEqual(["bind", "ttl", "limit", "description"]);
   });
 
-  it("do not replace global flags, except --project of an agent and --server of a project", () => {
+  it("do not replace global flags, except --project of an agent", () => {
     const replaced = kinds.flatMap((kind) =>
       Object.keys(argsOf(kind)).flatMap((flag) =>
         Object.hasOwn(globalArgs, flag) ? [`${kind.kind} --${flag}`] : [],
       ),
     );
-    expect(replaced).toEqual(["agent --project", "project --server"]);
+    expect(replaced).toEqual(["agent --project"]);
   });
 });

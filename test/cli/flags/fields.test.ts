@@ -82,7 +82,7 @@ describe("the fields that flags set", () => {
     expect(
       await fields("rbac", {
         subject: ["User:alice", "group:friends"],
-        roleBindings: ["role:view,resource:llm,name:claude", "role:run,action:backup"],
+        "role-binding": ["role:view,resource:llm,name:claude", "role:run,action:backup"],
       }),
     ).toEqual({
       subjects: [
