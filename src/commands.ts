@@ -222,6 +222,11 @@ export const commands: Commands = {
     summary: "Show the versions of this program and of the server",
     load: async () => (await import("./cli/cmd/version.ts")).version,
   },
+  upgrade: {
+    group: "This program",
+    summary: "Replace this program with the newest release",
+    load: async () => (await import("./cli/cmd/upgrade.ts")).upgrade,
+  },
   completion: {
     group: "This program",
     summary: "Print the completion script of a shell",

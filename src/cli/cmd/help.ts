@@ -16,6 +16,8 @@ export const topics: Record<string, () => string> = {
   NO_COLOR            Any value: no colours
   CLICOLOR_FORCE      Any value but 0: colours off a terminal too
   EDITOR, VISUAL      The editor that "mcpctl edit" opens
+  MCPCTL_UPDATE_URL   The folder of the newest release, for "mcpctl upgrade"
+  MCPCTL_UPDATE_KEY   The public key that signs releases, if not the one of the build
 
 The server is the first of: --server; --context; MCPCTL_SERVER; the current context; the
 Unix socket of a server on this machine; http://127.0.0.1:7777.

@@ -13,21 +13,47 @@ export const version = defineVerb({
     name: "version",
     description: "Show the versions of this program and of the server",
     about: `Prints version, commit, build date and Bun version of both, and warns if the versions differ. If the server
-      cannot be reached, only the client's line is printed. "mcpctl -v" asks no server.`,
-    usage: "[-o json]",
-    examples: [["mcpctl version -o json", "Print both versions for a program"]],
+      cannot be reached, only the client's line is printed. "mcpctl -v" asks no server. With --check it also reads which
+      release is the newest, from the folder that MCPCTL_UPDATE_URL names; nothing else ever asks there but
+      "mcpctl upgrade".`,
+    usage: "[--check] [-o json]",
+    examples: [
+      ["mcpctl version -o json", "Print both versions for a program"],
+      ["mcpctl version --check", "See if there is a newer release"],
+    ],
   },
-  async run(_, context) {
+  args: {
+    check: {
+      type: "boolean",
+      description: "Compare with the newest release; MCPCTL_UPDATE_URL names its folder",
+    },
+  },
+  async run(args, context) {
     const json = wantsJson(context.flags.output);
+    // First: without the variable there is nothing to compare with.
+    const newest = args.check ? await newestVersion(context) : undefined;
     const server = await serverVersion(context);
-    if (json) context.terminal.out(jsonText({ client, server: server ?? null }));
+    if (json) context.terminal.out(jsonText({ client, server: server ?? null, ...(newest && { newest }) }));
     else {
       context.terminal.out(`client: ${versionLine(client)}\n`);
       if (server) context.terminal.out(`server: ${escapeLine(versionLine(server))}\n`);
+      if (newest)
+        context.terminal.out(
+          `newest release: ${newest.version}${newest.isNewer ? "; to install it: mcpctl upgrade" : ""}\n`,
+        );
     }
     if (server) warnAboutSkew(server, context.terminal);
   },
 });
+
+/** The newest release, and if it is newer than this program. */
+async function newestVersion(
+  context: Context,
+): Promise<{ version: string; isNewer: boolean; signed: boolean }> {
+  const { newestRelease } = await import("./upgrade/release.ts");
+  const { version: newest, signed } = await newestRelease(context);
+  return { version: newest, isNewer: Bun.semver.order(newest, client.version) > 0, signed };
+}
 
 /** The server's version; undefined, with a warning, if the server does not respond. */
 async function serverVersion(context: Context): Promise<Version | undefined> {
