@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { version } from "../../package.json";
-import { compile, head } from "../compile.ts";
+import { compile, head, root } from "../compile.ts";
 import { archive, companions } from "./archive.ts";
 import { writeChecksums } from "./checksums.ts";
 import { dependencies, thirdPartyLicences } from "./dependencies.ts";
@@ -55,6 +55,8 @@ export async function makeRelease(folder: string, options: ReleaseOptions): Prom
         );
       });
     }
+    const script = readFileSync(join(root, "packaging/install.sh"), "utf8");
+    writeFileSync(join(folder, "install.sh"), script.replace("@URL@", options.url ?? ""), { mode: 0o755 });
     await makePackages(folder, work, options, others, edition);
     writeChecksums(folder);
   } finally {

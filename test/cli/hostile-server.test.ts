@@ -178,7 +178,7 @@ function expectHarmless(line: string, { stdout, stderr, prompts }: Result): void
 describe("a hostile server (T109)", () => {
   it("is met by every verb", () => {
     // `mcp` prints what the server sends to the program that has started it, and not on a terminal.
-    const own = ["agent", "server", "help", "internal", "mcp"];
+    const own = ["agent", "server", "help", "internal", "mcp", "upgrade"];
     const tested = new Set(lines.map(([line]) => line.split(" ")[0]));
     expect(Object.keys(commands).filter((verb) => !tested.has(verb) && !own.includes(verb))).toEqual([]);
   });

@@ -17,8 +17,12 @@ export function scriptOf(version: string): string {
 }
 
 /** The archive of a release: one folder with the program and other files. */
-export function archiveOf(version: string, program = scriptOf(version)): Uint8Array<ArrayBuffer> {
-  const folder = `mcpctl-${version}-linux-x64`;
+export function archiveOf(
+  version: string,
+  program = scriptOf(version),
+  platform = "linux-x64",
+): Uint8Array<ArrayBuffer> {
+  const folder = `mcpctl-${version}-${platform}`;
   const members = [
     { path: `${folder}/` },
     { path: `${folder}/LICENSE`, content: "free" },
