@@ -101,6 +101,7 @@ const mayImport: Record<string, readonly string[]> = {
     "backup",
     "certificates",
     "errors",
+    "hosts",
     "version",
     "private-file",
     "processes",
