@@ -89,6 +89,27 @@ export const llm = defineKind({
       description: "active: it can be called; hibernating: a call wakes it; inactive: it cannot be called",
     }),
     lastSeenAt: nullable(Type.String(), { description: "The last message of its workstation agent" }),
+    health: nullable(
+      Type.Object(
+        {
+          status: oneOf(["ok", "failing"], { description: "The result of the last call or probe" }),
+          since: Type.String({ description: "Time of the first such result in a row" }),
+          checkedAt: Type.String({ description: "Time of the last call or probe" }),
+          latencyMs: nullable(Type.Integer(), {
+            description: "Time to the first token of the last call, or to its whole answer",
+          }),
+          lastError: nullable(
+            Type.Object(
+              { at: Type.String(), code: Type.String(), message: Type.String() },
+              { additionalProperties: false },
+            ),
+            { description: "The last failure, also if it is over" },
+          ),
+        },
+        { additionalProperties: false },
+      ),
+      { description: "Health as calls and probes of this server show it; null before the first" },
+    ),
     learnedQuirks: Type.Record(Type.String(), Type.Unknown(), {
       description: "Quirks that refusals of the provider have taught in the last hour",
     }),
@@ -104,9 +125,10 @@ export const llm = defineKind({
     "visibility",
     "origin",
     "status",
+    "health",
   ],
   immutable: ["type"],
-  volatile: ["lastSeenAt", "learnedQuirks"],
+  volatile: ["lastSeenAt", "health", "learnedQuirks"],
   references: (llm) =>
     llm.apiKeyRef
       ? [{ path: "/apiKeyRef", kind: "secret", name: llm.apiKeyRef.name, onDelete: "clear" }]
@@ -122,6 +144,7 @@ export const llm = defineKind({
     { header: "STATUS", path: "status" },
     { header: "KEY", template: "secret://{apiKeyRef.name}/{apiKeyRef.key}", rank: 90 },
     { header: "ID", path: "id" },
+    { header: "HEALTH", path: "health.status", wide: true },
     { header: "URL", path: "url", wide: true },
     { header: "OWNER", path: "owner", wide: true },
   ],

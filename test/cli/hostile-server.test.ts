@@ -98,6 +98,7 @@ const lines: [line: string, options?: CliOptions][] = [
   ["attach-server one -p one"],
   ["attach-server one -p one -o yaml"],
   ["detach-server one -p one"],
+  ["test llm one"],
   ["test mcp -p one"],
   ["get tools -p one"],
   ["get tools -p one -o wide"],

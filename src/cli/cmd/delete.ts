@@ -6,7 +6,8 @@ import { anything } from "../client/answers.ts";
 import { listObjects, objectPath, scopeQuery, withNearestName } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
-import { reportFailure } from "../core/failure.ts";
+import { reportFailure, warn } from "../core/failure.ts";
+import { extensionOf } from "../kinds/index.ts";
 import { resolveTargets } from "../kinds/resolve-kind.ts";
 import { fileArg } from "../manifest/file-arg.ts";
 
@@ -103,6 +104,7 @@ async function confirmed(deletions: readonly Deletion[], context: Context): Prom
 
 async function remove({ kind, name, query }: Deletion, context: Context): Promise<void> {
   const client = await context.client();
+  const lost = (await (await extensionOf(kind.kind)).lostBy?.(name, context)) ?? [];
   try {
     await client.call("DELETE", objectPath(kind, name), { query, answer: anything });
   } catch (error) {
@@ -111,4 +113,5 @@ async function remove({ kind, name, query }: Deletion, context: Context): Promis
   context.terminal.out(
     context.flags.output === "name" ? `${kind.kind}/${name}\n` : `${kind.kind} '${name}' deleted\n`,
   );
+  for (const warning of lost) warn(context.terminal, warning);
 }

@@ -3,10 +3,11 @@ import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { isMovedSetting, movedSettings } from "../../kinds/llm-settings.ts";
 import { isObject } from "../../wire/json.ts";
-import { fieldsOf, Id, Name, Words } from "../client/answers.ts";
+import { fieldsOf, Id, Name, Time, Words } from "../client/answers.ts";
 import type { ApiClient } from "../client/client.ts";
-import { at, plain } from "../output/cells.ts";
-import type { DescriptionEntry, FieldEntries } from "../output/describe.ts";
+import { answerShape } from "../client/shape.ts";
+import { age, at, plain } from "../output/cells.ts";
+import { type DescriptionEntry, type FieldEntries, timed } from "../output/describe.ts";
 import { mask } from "../output/mask.ts";
 import { tableLine, widthsOf } from "../output/table.ts";
 import type { KindExtension } from "./extension.ts";
@@ -45,11 +46,11 @@ export const llm: KindExtension = {
     first === "extraConfig" && second !== undefined && isMovedSetting(second) && live[second] !== undefined
       ? [second, ...rest]
       : undefined,
-  describe: async (llm, context) => describeLlm(llm, await context.client()),
+  describe: async (llm, context) => describeLlm(llm, await context.client(), context.now()),
 };
 
 /** The secret that holds the API key (never the key itself), the pool, and the free-form settings. */
-async function describeLlm(llm: Resource, client: ApiClient): Promise<FieldEntries> {
+async function describeLlm(llm: Resource, client: ApiClient, now: number): Promise<FieldEntries> {
   const key = llm["apiKeyRef"] as { name: string; key: string } | null | undefined;
   const settings = mask(llm["extraConfig"] ?? {}) as Record<string, unknown>;
   return {
@@ -58,11 +59,60 @@ async function describeLlm(llm: Resource, client: ApiClient): Promise<FieldEntri
       ...(await pool(llm, client)),
     ],
     poolName: [],
-    extraConfig: [section("Extra Config", settings)],
+    ...(llm["health"] !== undefined && { health: [healthSection(llm["health"], now)] }),
+    extraConfig: [section("Extra Config", settings), ...(await lastCalls(llm, client))],
     ...Object.fromEntries(
       movedSettings.filter((field) => llm[field] === undefined).map((field) => [field, []]),
     ),
   };
+}
+
+/** The health as calls and probes show it, with the last failure. */
+function healthSection(health: unknown, now: number): DescriptionEntry {
+  if (!isObject(health))
+    return { title: "Health", entries: [{ label: "Status", value: "unknown: not called yet" }] };
+  const { status, since, latencyMs, lastError } = health;
+  const entries = [
+    { label: "Status", value: plain(status) },
+    { label: "Since", value: timed(plain(since), now) },
+    ...(typeof latencyMs === "number" ? [{ label: "Latency", value: `${latencyMs} ms` }] : []),
+  ];
+  if (isObject(lastError))
+    entries.push({
+      label: "Last Error",
+      value: `${plain(lastError["message"])} (${plain(lastError["code"])}), ${age(plain(lastError["at"]), now)}`,
+    });
+  return { title: "Health", entries };
+}
+
+const CallEvent = Type.Object({
+  at: Time,
+  requestId: Words,
+  user: Type.Optional(Type.Union([Words, Type.Null()])),
+  status: Type.Number(),
+  durationMs: Type.Optional(Type.Number()),
+  error: Type.Optional(Words),
+});
+const callEvents = answerShape(Type.Array(CallEvent));
+
+/** The last calls of the llm; nothing for who may not view the audit log. */
+async function lastCalls(llm: Resource, client: ApiClient): Promise<readonly DescriptionEntry[]> {
+  const query = { llm: llm.name, action: "llm_inference_call", limit: "5" };
+  const events = await client.call("GET", "/api/v1/audit", { query, answer: callEvents }).catch((error) => {
+    if (error instanceof AppError && (error.code === "not_found" || error.code === "forbidden")) return [];
+    throw error;
+  });
+  if (events.length === 0) return [];
+  const rows = events.map(({ at, user, status, durationMs, error, requestId }) => [
+    at.replace(/\.\d+Z$/, "Z"),
+    plain(user),
+    String(status),
+    durationMs === undefined ? "-" : `${durationMs} ms`,
+    plain(error),
+    requestId,
+  ]);
+  const widths = widthsOf(rows);
+  return [{ title: "Last Calls", lines: rows.map((row) => tableLine(row, widths)) }];
 }
 
 function section(title: string, values: Readonly<Record<string, unknown>>): DescriptionEntry {

@@ -1,6 +1,21 @@
+import { AppError } from "../../errors.ts";
+import type { Resource } from "../../kinds/define.ts";
+import { kindOf } from "../../kinds/index.ts";
+import { isObject } from "../../wire/json.ts";
+import { listOf } from "../client/answers.ts";
 import type { KindExtension } from "./extension.ts";
 
 export const secret: KindExtension = {
+  /** The llms whose key goes with the secret. Those that the user may not see are not named. */
+  async lostBy(name, context) {
+    const client = await context.client();
+    const llms = await client
+      .call("GET", "/api/v1/llms", { answer: listOf(kindOf("llm")) })
+      .catch(unlessForbidden);
+    return llms
+      .filter((llm) => isObject(llm["apiKeyRef"]) && llm["apiKeyRef"]["name"] === name)
+      .map((llm) => `llm "${llm.name}" has lost its key: mcpctl patch llm ${llm.name} apiKeyRef=SECRET/KEY`);
+  },
   /** Values are never shown, so a difference shows in the names of the keys: null in `data` removes one. */
   readOnlyAfter(live, { data }): Record<string, unknown> {
     if (typeof data !== "object" || data === null) return {};
@@ -9,3 +24,8 @@ export const secret: KindExtension = {
     return { keys: [...keys].sort() };
   },
 };
+
+function unlessForbidden(error: unknown): Resource[] {
+  if (error instanceof AppError && (error.code === "forbidden" || error.code === "not_found")) return [];
+  throw error;
+}

@@ -24,7 +24,7 @@ export function providerFailure(
   const { meaning } = fault;
   if (meaning?.is === "credential" || status === 401) {
     if (meaning?.is !== "no_model")
-      return new AppError("provider_rejected_credential", "the provider rejected the credential", {
+      return new AppError("provider_rejected_credential", credentialText(key), {
         cause: redact(fault.message, key),
         provider: { family, meaning: { is: "credential" }, fields: {} },
       });
@@ -47,6 +47,12 @@ export function providerFailure(
       fields: withoutKeys(fault.fields ?? {}, key) as Record<string, unknown>,
     },
   });
+}
+
+function credentialText(key: string | undefined): string {
+  return key === undefined
+    ? "the provider wants a key, and this llm has none"
+    : "the provider rejected the credential";
 }
 
 /** Returns the status that a caller gets for the status of a provider. */

@@ -1,5 +1,4 @@
 import { requestedUnits } from "../../adapters/passthrough/billed-units.ts";
-import { countTokens } from "../../adapters/tokens/count-tokens.ts";
 import type { ResponsesAnswer } from "../../adapters/types.ts";
 import { withoutSealed } from "../../adapters/without-sealed.ts";
 import { AppError } from "../../errors.ts";
@@ -23,9 +22,11 @@ import {
   readingInterval,
   retryInterval,
 } from "./capability-reader.ts";
+import { estimatedTokens } from "./estimated-tokens.ts";
 import { transportFailure } from "./failure.ts";
 import { withContextLimit } from "./known-limits.ts";
 import { LearnedQuirks } from "./learned-quirks.ts";
+import { HealthBook } from "./llm-health.ts";
 import { type Pace, systemPace } from "./pace.ts";
 import { errorOfPersona, llmsOfPersona } from "./personas/persona.ts";
 import { CoolDown } from "./pools/cool-down.ts";
@@ -61,6 +62,7 @@ export class Inference {
   readonly #coolDown: CoolDown;
   readonly #queues: CallQueues;
   readonly #learned: LearnedQuirks;
+  readonly #health: HealthBook;
   readonly #answers: AnswerMemory;
   readonly #sealed: SealedOrigins;
   readonly #objects: ProviderObjects;
@@ -73,6 +75,7 @@ export class Inference {
     this.#coolDown = new CoolDown(this.#pace.elapsed);
     this.#queues = new CallQueues(deps.deadlines, this.#pace.elapsed);
     this.#learned = new LearnedQuirks(deps.catalogue.snapshot.volatile.learned, this.#pace.elapsed);
+    this.#health = new HealthBook(deps.catalogue.snapshot.volatile.llmHealth, deps.now);
     this.#answers = new AnswerMemory(this.#pace.elapsed);
     this.#sealed = new SealedOrigins(this.#pace.elapsed);
     this.#objects = new ProviderObjects(deps.catalogue.store, deps.now);
@@ -87,6 +90,7 @@ export class Inference {
         if (kind !== "llm" || !before) continue;
         this.#coolDown.forget(before.id);
         this.#learned.forget(before.id);
+        this.#health.forget(before.id);
         if (isOtherModel(before, after)) catalogue.snapshot.volatile.capabilities.delete(before.id);
         if (!after) this.#queues.forget(before.id);
       }
@@ -107,7 +111,7 @@ export class Inference {
     };
     const { audit, metrics, now, tracer } = this.#deps;
     const span = tracer?.start({ ...facts, headers: call.httpRequest.headers });
-    const record = new CallRecord(facts, audit, metrics, now, span);
+    const record = new CallRecord(facts, audit, metrics, this.#health, now, span);
     const { body } = call;
     body?.keep();
     if (body) record.whenOver(() => body.release());
@@ -211,9 +215,11 @@ export class Inference {
       }
       if (!isSuccess(response)) throw await refusalOf(response, adapter, key);
       await this.#readCapabilities(llm, key, response);
+      this.#health.succeeded(llm);
       return { ok: true, message: "the provider answers" };
     } catch (thrown) {
       const error = transportFailure(thrown);
+      this.#health.failed(llm, error);
       const late = error.code === "client_closed_request" || error.code === "provider_timeout";
       return { ok: false, message: late ? "the provider did not answer within 2 s" : error.message };
     }
@@ -387,13 +393,4 @@ function stateAtAgent(llm: LlmRow, virtualLlms: VirtualLlms): NonNullable<Member
   if (isHibernating(llm)) return virtualLlms.wakingFor(llm) === undefined ? "hibernating" : "waking";
   if (virtualLlms.inFlight(llm) > 0) return "busy";
   return virtualLlms.isResident(llm) ? "resident" : "cold";
-}
-
-/** An estimate of the tokens of a request, for providers that cannot count them. */
-async function estimatedTokens(llm: LlmRow, { body }: ParsedRequest, record: CallRecord): Promise<Response> {
-  record.facts.llm = llm;
-  record.facts.model = llm.spec.model;
-  const count = countTokens(body);
-  await record.close(200);
-  return Response.json(count);
 }

@@ -14,6 +14,7 @@ import { CallPhases } from "./call-phases.ts";
 import { failureFacts, mostAttempts, type RecordedAttempt, scrubbed } from "./call-story.ts";
 import { ReceivedBytes, type SentRequest } from "./estimated-usage.ts";
 import type { Admission } from "./limits/limiter.ts";
+import type { HealthBook } from "./llm-health.ts";
 import { settledUsage } from "./settled-usage.ts";
 
 /** The facts of a call, which are filled in as they become known. */
@@ -46,6 +47,7 @@ export class CallRecord {
   readonly received = new ReceivedBytes();
   readonly #audit: Audit;
   readonly #metrics: CallMetrics;
+  readonly #health: HealthBook;
   readonly #now: () => number;
   readonly #start = performance.now();
   #firstByte: number | undefined;
@@ -57,11 +59,19 @@ export class CallRecord {
   #attemptAt: number | undefined;
   #asked: string | undefined;
 
-  constructor(facts: CallFacts, audit: Audit, metrics: CallMetrics, now: () => number, span?: Span) {
+  constructor(
+    facts: CallFacts,
+    audit: Audit,
+    metrics: CallMetrics,
+    health: HealthBook,
+    now: () => number,
+    span?: Span,
+  ) {
     this.facts = facts;
     this.span = span;
     this.#audit = audit;
     this.#metrics = metrics;
+    this.#health = health;
     this.#now = now;
     metrics.begin();
   }
@@ -91,6 +101,7 @@ export class CallRecord {
   attemptFailed(llm: LlmRow, status: number | undefined, error: AppError): void {
     if (this.#failed.length < mostAttempts) this.#failed.push(this.#attempt(llm, status, error));
     this.#attemptAt = undefined;
+    this.#health.failed(llm, error);
   }
 
   /** Calls a function when the call is over: at once if it is. */
@@ -120,6 +131,8 @@ export class CallRecord {
     this.#metrics.end();
     this.span?.end({ ...facts, status, usage, error: error?.code });
     if (llm) {
+      if (error) this.#health.failed(llm, error);
+      else if (this.sent) this.#health.succeeded(llm, Math.round(ttftMs ?? milliseconds));
       const firstByte = ttftMs === undefined ? undefined : ttftMs / 1000;
       this.#metrics.measure(llm, facts.dialect, milliseconds / 1000, firstByte, usage, error?.code);
     }

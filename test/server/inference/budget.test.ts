@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { AuditEvent } from "../../../src/server/core/store/types.ts";
 import type { CallMetrics } from "../../../src/server/inference/call-metrics.ts";
 import { ReceivedBytes, sentRequest } from "../../../src/server/inference/estimated-usage.ts";
+import { HealthBook } from "../../../src/server/inference/llm-health.ts";
 import { CallRecord } from "../../../src/server/inference/record.ts";
 import type { Audit } from "../../../src/server/observability/audit.ts";
 import { row } from "../../support/row.ts";
@@ -131,7 +132,7 @@ describe("the usage that an agent reports", () => {
         status: { origin },
       }) as never;
       const facts = { requestId: "r", principal, dialect: "chat", llm, streaming: false } as const;
-      const record = new CallRecord(facts, audit, metrics, () => 1);
+      const record = new CallRecord(facts, audit, metrics, new HealthBook(new Map(), () => 1), () => 1);
       record.sent = sentRequest("x".repeat(100), 50);
       record.received.add(Buffer.alloc(200));
       await record.close(200, { promptTokens: 1e9, completionTokens: 1e9, cachedTokens: 1e9 });

@@ -6,6 +6,7 @@ import type { Principal } from "../../../src/server/core/access/policy.ts";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import { CallMetrics } from "../../../src/server/inference/call-metrics.ts";
+import { HealthBook } from "../../../src/server/inference/llm-health.ts";
 import { CallRecord } from "../../../src/server/inference/record.ts";
 import { openStream } from "../../../src/server/inference/stream.ts";
 import { Audit } from "../../../src/server/observability/audit.ts";
@@ -60,6 +61,7 @@ it("a quiet stream gets a comment every 15 s, only between frames", async () => 
       { requestId: "req_1", principal, dialect: "chat", streaming: true },
       new Audit(store),
       new CallMetrics(new Metrics()),
+      new HealthBook(new Map(), Date.now),
       Date.now,
     ),
     requestId: "req_1",

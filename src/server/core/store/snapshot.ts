@@ -25,12 +25,27 @@ export interface BackendHealth {
   checkedAt: string;
 }
 
+/** The health of an llm. Times are in milliseconds since 1970. */
+export interface LlmHealth {
+  isFailing: boolean;
+  /** The time of the first success or failure in a row. */
+  since: number;
+  /** The time of the last call or probe. */
+  checkedAt: number;
+  /** The time to the first token of the last call that succeeded, or to its whole answer. */
+  latencyMs?: number;
+  /** The last failure, also if it is over. */
+  lastError?: { at: number; code: string; message: string };
+}
+
 /** State that changes without a commit, by id. All snapshots share it. */
 export interface VolatileState {
   /** The last use of tokens, in milliseconds since 1970. */
   readonly lastUsed: Map<string, number>;
   /** The health of secret backends. */
   readonly health: Map<string, BackendHealth>;
+  /** The health of llms as calls and probes of this server show it. */
+  readonly llmHealth: Map<string, LlmHealth>;
   /** The last contact of workstation agents, by session, in milliseconds since 1970. */
   readonly seen: Map<string, number>;
   /** Quirks of llms that refusals of their providers have taught, until a time of the monotonic clock. */
@@ -73,6 +88,7 @@ function emptyState(): VolatileState {
   return {
     lastUsed: new Map(),
     health: new Map(),
+    llmHealth: new Map(),
     seen: new Map(),
     learned: new Map(),
     capabilities: new Map(),

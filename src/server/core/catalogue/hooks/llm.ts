@@ -3,6 +3,7 @@ import { AppError } from "../../../../errors.ts";
 import { normaliseProviderUrl } from "../../../../net/provider-url.ts";
 import { decide } from "../../access/policy.ts";
 import { shownCapabilities } from "../../capabilities.ts";
+import type { LlmHealth } from "../../store/snapshot.ts";
 import type { LlmRow } from "../../store/typed-rows.ts";
 import { keepOwnCapabilities } from "../capabilities.ts";
 import type { Draft, Hooks } from "../hooks.ts";
@@ -62,10 +63,23 @@ export const llmHooks: Hooks<LlmRow> = {
       status: status.status,
       lastSeenAt: seen === undefined ? null : new Date(seen).toISOString(),
       capabilities: shownCapabilities(snapshot, row),
+      health: shownHealth(snapshot.volatile.llmHealth.get(id)),
       learnedQuirks: { ...snapshot.volatile.learned.get(id)?.quirks },
     };
   },
 };
+
+function shownHealth(health: LlmHealth | undefined): object | null {
+  if (!health) return null;
+  const { isFailing, since, checkedAt, latencyMs = null, lastError } = health;
+  return {
+    status: isFailing ? "failing" : "ok",
+    since: new Date(since).toISOString(),
+    checkedAt: new Date(checkedAt).toISOString(),
+    latencyMs,
+    lastError: lastError ? { ...lastError, at: new Date(lastError.at).toISOString() } : null,
+  };
+}
 
 /** Checks a change of a virtual llm. Its workstation agent sets the url, the key and the model; users set the rest. */
 function checkVirtual(draft: Draft<LlmRow>): void {
