@@ -59,6 +59,7 @@ describe("POST /api/v1/llms/_provider-register", () => {
       origin: "virtual",
       status: "inactive",
       lastSeenAt: "2026-11-21T10:00:00.000Z",
+      health: null,
       learnedQuirks: {},
       owner: "alice",
       version: 1,
