@@ -144,7 +144,7 @@ export const llm = defineKind({
     { header: "STATUS", path: "status" },
     { header: "KEY", template: "secret://{apiKeyRef.name}/{apiKeyRef.key}", rank: 90 },
     { header: "ID", path: "id" },
-    { header: "HEALTH", path: "health.status", wide: true },
+    { header: "HEALTH", path: "health.status", wide: true, terminal: true, rank: 30 },
     { header: "URL", path: "url", wide: true },
     { header: "OWNER", path: "owner", wide: true },
   ],
