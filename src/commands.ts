@@ -77,6 +77,11 @@ export const commands: Commands = {
     summary: "Set up Claude Code, Codex, SDKs and others to use the server",
     load: async () => (await import("./cli/cmd/connect.ts")).connect,
   },
+  run: {
+    group: "Use models",
+    summary: "Start a program that uses the server, with a token that dies with it",
+    load: async () => (await import("./cli/cmd/run.ts")).run,
+  },
   create: {
     group: "Change",
     summary: "Create an object",

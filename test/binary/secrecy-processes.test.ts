@@ -136,10 +136,9 @@ it("takes no secret as an argument but in create secret --data, and repeats none
   expect(found.sort()).toEqual([
     "--token-file FILE",
     // They name a variable that will hold the token; a time after which it ends.
-    ...["claude", "claude-generate", "codex", "cursor", "gemini", "opencode", "qwen"].flatMap((client) => [
-      `config ${client} --token-env VARIABLE`,
-      `config ${client} --ttl TIME`,
-    ]),
+    ...["claude", "claude-generate", "codex", "cursor", "gemini", "opencode", "qwen", "zed"].flatMap(
+      (client) => [`config ${client} --token-env VARIABLE`, `config ${client} --ttl TIME`],
+    ),
     // Its description names authorities.
     "config set-context --ca-cert FILE",
     ...["config vscode --token-env VARIABLE", "config vscode --ttl TIME"],
@@ -182,6 +181,8 @@ it("takes no secret as an argument but in create secret --data, and repeats none
     "migrate --from BACKEND",
     "migrate --names NAME,NAME",
     "migrate --to BACKEND",
+    // The life of the token that it makes.
+    "run --ttl TIME",
     // It may hold a password, and its description says how to keep that out of here.
     "server --database-url URL",
     "server --master-key-file FILE",

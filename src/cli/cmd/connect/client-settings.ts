@@ -88,22 +88,20 @@ export function writePlanned(
   const { path } = file;
   if (text === (file.text ?? "")) return { line: `${path} unchanged` };
   const isUndone = changes.length === 0;
-  if (isUndone && isNew && isEmptyText(text)) {
-    rmSync(path);
-    return { line: `${path} deleted: there was nothing else in it` };
-  }
-  const backup = writeClientFile(file, text, isPrivate);
-  if (isUndone) {
-    // The file is as it was before, so no other copy of it is needed.
-    if (backup !== undefined) rmSync(backup, { force: true });
-    return { line: `${path} changed: the settings are gone` };
-  }
+  const isDeleted = isUndone && isNew && isEmptyText(text);
+  const backup = isDeleted ? `${path}.mcpctl-backup` : writeClientFile(file, text, isPrivate);
+  if (isDeleted) rmSync(path);
+  // No other copy is needed of a file that is as it was before, or that mcpctl alone writes.
+  const isOwn = changes.some(({ format }) => format === "text");
+  if (backup !== undefined && (isUndone || isOwn)) rmSync(backup, { force: true });
+  if (isDeleted) return { line: `${path} deleted: there was nothing else in it` };
+  if (isUndone) return { line: `${path} changed: the settings are gone` };
   const names = changes.flatMap(({ path: keys, before, after }) =>
     keys.length === 0 || Bun.deepEquals(before, after) ? [] : [keys.join(".")],
   );
   return {
     line: `${path} ${file.text === undefined ? "created" : "changed"}${names.length === 0 ? "" : `: ${names.join(", ")}`}`,
-    ...(backup !== undefined && { backup }),
+    ...(backup !== undefined && !isOwn && { backup }),
   };
 }
 

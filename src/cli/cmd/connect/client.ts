@@ -81,12 +81,29 @@ export interface McpUse {
   next: string;
 }
 
+/** What `mcpctl run` lets a program use. Its token is in the variable MCPCTL_TOKEN. */
+export interface LaunchAccess {
+  url: string;
+  model: string;
+  context?: number;
+  project?: string;
+}
+
+/** What a program is started with besides the variables that all programs get. */
+export interface Launch {
+  /** They stand before the user's own. */
+  args?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}
+
 /** A program that uses the server. */
 export interface ConnectClient {
+  /** Its name on the command line, and that of its executable. */
   name: string;
   title: string;
   models?: ModelUse;
   mcp?: McpUse;
+  launch?(access: LaunchAccess): Launch;
 }
 
 /** Returns the value of a header. */

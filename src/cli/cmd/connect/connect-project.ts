@@ -54,6 +54,10 @@ export async function connectProject(
   const { terminal, flags } = context;
   const { project, name, variable } = options;
   const { mcp } = client;
+  if (variable !== undefined && !mcp.tokens.includes("variable"))
+    throw new AppError("usage", `${client.title} reads no token from a variable`, {
+      hint: "without --token-env it starts mcpctl mcp, which reads it from a file",
+    });
   const file = fileOf(client, options, context);
   // All that can be refused is refused before a token is made.
   explaining(client, file, undefined, () => withEntry(mcp, file.text ?? "", name, mcp.program("mcpctl", [])));

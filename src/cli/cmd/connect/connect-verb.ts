@@ -127,7 +127,7 @@ function partsOf(
   const llm = args["llm"] as string | undefined;
   if (project !== undefined && !mcp)
     throw new AppError("usage", `${title} has no settings for the MCP servers of a project`, {
-      hint: "to use them from a program: mcpctl help mcp",
+      hint: `programs call /projects/${project}/mcp at the server, with a token: mcpctl create token NAME --bind role:run,resource:projects,name:${project}`,
     });
   if (project !== undefined && !isName(project))
     throw new AppError("usage", `"${project}" cannot be the name of a project`);

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
+import { connectClients } from "../../../../src/cli/cmd/connect/clients/index.ts";
 import { cli } from "../../../support/cli/run-cli.ts";
 import { must, type TestServer, testServer } from "../../../support/server.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
@@ -259,6 +260,94 @@ describe("mcpctl connect claude", () => {
     const { code } = await run(`claude --llm gpt --server unix://${server.socketPath}`, { MCPCTL_TOKEN: "" });
     expect(code).toBe(0);
     expect(read(".claude/settings.json")).toContain(`"ANTHROPIC_BASE_URL": "${server.url}"`);
+  });
+});
+
+/** Files of clients as people have them, from `~`. */
+const existing: Record<string, string> = {
+  ".claude/settings.json": userSettings,
+  ".codex/config.toml": `# mine
+model = "o3" # the good one
+approval_policy = "never"
+
+[model_providers.other]
+name = "Other"
+`,
+  ".config/opencode/opencode.json": `{ "$schema": "https://opencode.ai/config.json", "provider": { "other": {} } }\n`,
+  ".aider.conf.yml": `# mine
+model: sonnet # the good one
+read: [a.md]
+`,
+  ".config/zed/settings.json": `// Zed settings
+{
+  "theme": "One Dark",
+  "agent": { "default_model": { "provider": "zed.dev", "model": "x" }, "dock": "left" },
+}
+`,
+};
+
+describe.each(connectClients.filter(({ models }) => models))("mcpctl connect $name", ({ name, models }) => {
+  it("changes its own values, keeps the others, and brings everything back to the byte", async () => {
+    const { server, home, run, read, write, files, tokens, bearerIn } = await open();
+    const places = { home, cwd: home, env: {}, platform: "linux" as const };
+    const access = { url: "u", model: "m", token: "t", tokenFile: "f", ownFile: join(home, ".mcpctl/own") };
+    const own = (models!.files?.(access, places) ?? []).map(({ file }) => relative(home, file));
+    for (const file of own.filter((one) => existing[one] !== undefined)) write(file, existing[file]!);
+    const before = files();
+    const first = await run(`${name} --llm gpt`);
+    expect({ code: first.code, stderr: first.stderr }).toMatchObject({ code: 0 });
+    const token = bearerIn();
+    expect(first.stdout + first.stderr).not.toContain(token);
+    expect(first.stdout + files().map(read).join("\n")).toContain(server.url);
+    for (const file of files()) {
+      const mode = statSync(join(home, file)).mode & 0o777;
+      if (read(file).includes(token)) expect({ file, mode }).toEqual({ file, mode: 0o600 });
+      for (const line of existing[file]?.split("\n").filter((one) => /#|\/\/ /.test(one)) ?? [])
+        expect(read(file)).toContain(/(#|\/\/) .*/.exec(line)![0]);
+    }
+    const after = new Map(files().map((file) => [file, read(file)]));
+    const second = await run(`${name} --llm gpt`);
+    expect(second.stdout).not.toMatch(/ (created|changed)/);
+    expect(new Map(files().map((file) => [file, read(file)]))).toEqual(after);
+    expect(await tokens()).toHaveLength(1);
+    await run(`${name} --llm local`);
+    expect((await run(`${name} --remove`)).code).toBe(0);
+    expect(files()).toEqual(before);
+    for (const file of before) expect({ file, text: read(file) }).toEqual({ file, text: existing[file] });
+    expect(await tokens()).toEqual([]);
+  });
+});
+
+describe("mcpctl connect codex", () => {
+  it("writes what Codex reads", async () => {
+    const { server, run, read, files } = await open();
+    await run("codex --llm gpt");
+    const token = files().find((name) => name.endsWith(".token"))!;
+    expect(Bun.TOML.parse(read(".codex/config.toml"))).toEqual({
+      model: "gpt",
+      model_provider: "mcpctl",
+      model_providers: {
+        mcpctl: {
+          name: "mcpctl",
+          base_url: `${server.url}/v1`,
+          wire_api: "responses",
+          auth: { command: "cat", args: [expect.stringContaining(token)] },
+        },
+      },
+    });
+  });
+});
+
+describe("mcpctl connect sdk-node", () => {
+  it("prints a program that works", async () => {
+    const { run } = await open();
+    const { stdout } = await run("sdk-node --llm gpt");
+    const child = Bun.spawn([process.execPath, "-e", stdout], {
+      cwd: join(import.meta.dirname, "../../../.."),
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    expect(await new Response(child.stdout).text()).toBe("hello there\n");
   });
 });
 

@@ -20,14 +20,10 @@ export const claude: ConnectClient = {
         settings: [
           { path: ["model"], value: model },
           { path: ["apiKeyHelper"], value: `cat ${shellWord(tokenFile)}` },
-          { path: ["env", "ANTHROPIC_BASE_URL"], value: url },
-          ...["OPUS", "SONNET", "HAIKU"].map((tier) => ({
-            path: ["env", `ANTHROPIC_DEFAULT_${tier}_MODEL`],
-            value: model,
+          ...Object.entries(environment(url, model, context)).map(([name, value]) => ({
+            path: ["env", name],
+            value,
           })),
-          ...(context === undefined
-            ? []
-            : [{ path: ["env", "CLAUDE_CODE_MAX_CONTEXT_TOKENS"], value: String(context) }]),
           // It prefers these to the helper, and to the model above.
           { path: ["env", "ANTHROPIC_AUTH_TOKEN"], value: undefined },
           { path: ["env", "ANTHROPIC_API_KEY"], value: undefined },
@@ -57,7 +53,32 @@ export const claude: ConnectClient = {
     program: (command, args) => ({ type: "stdio", command, args }),
     next: "start claude in this folder and accept the server; /mcp shows it",
   },
+  launch: ({ url, model, context, project }) => ({
+    // Variables in the user's settings would win over those of the process.
+    args: [
+      `--settings=${JSON.stringify({ model, env: environment(url, model, context) })}`,
+      ...(project === undefined
+        ? []
+        : [`--mcp-config=${JSON.stringify({ mcpServers: serverOf(url, project) })}`]),
+    ],
+  }),
 };
+
+/** The variables that name the server and its model. */
+function environment(url: string, model: string, context: number | undefined): Record<string, string> {
+  return {
+    ANTHROPIC_BASE_URL: url,
+    ANTHROPIC_DEFAULT_OPUS_MODEL: model,
+    ANTHROPIC_DEFAULT_SONNET_MODEL: model,
+    ANTHROPIC_DEFAULT_HAIKU_MODEL: model,
+    ...(context !== undefined && { CLAUDE_CODE_MAX_CONTEXT_TOKENS: String(context) }),
+  };
+}
+
+function serverOf(url: string, project: string): object {
+  const headers = bearer("${MCPCTL_TOKEN}");
+  return { [project]: { type: "http", url: `${url}/projects/${project}/mcp`, headers } };
+}
 
 /** Prints the headers as Claude Code wants them from a helper. */
 function headersHelper(file: string): string {

@@ -39,6 +39,19 @@ export const codex: ConnectClient = {
     program: commandAndArgs,
     next: "start codex; /mcp shows the server",
   },
+  launch: ({ url, model, context, project }) => {
+    const provider = `{name="mcpctl",base_url="${url}/v1",env_key="MCPCTL_TOKEN",wire_api="responses"}`;
+    const server = `{url="${url}/projects/${project}/mcp",bearer_token_env_var="MCPCTL_TOKEN"}`;
+    const settings = {
+      model: JSON.stringify(model),
+      // Names of their own: Codex would merge them with those that connect has written.
+      model_provider: '"mcpctl-run"',
+      "model_providers.mcpctl-run": provider,
+      ...(context !== undefined && { model_context_window: String(context) }),
+      ...(project !== undefined && { [`mcp_servers.${project}-run`]: server }),
+    };
+    return { args: Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]) };
+  },
 };
 
 function configFile({ home, env }: ClientPlaces): string {

@@ -1,10 +1,22 @@
 import { join } from "node:path";
-import { bearer, type ConnectClient, commandAndArgs } from "../client.ts";
+import { bearer, type ConnectClient, commandAndArgs, shellWord } from "../client.ts";
 
-/** https://cursor.com/docs/mcp */
+/** https://cursor.com/help/models-and-usage/api-keys and https://cursor.com/docs/mcp */
 export const cursor: ConnectClient = {
   name: "cursor",
   title: "Cursor",
+  models: {
+    dialect: "chat",
+    // It keeps these settings in a database of its own.
+    snippet: ({ url, model, tokenFile }) => `In Cursor's settings, under Models, API Keys:
+  OpenAI API Key            the output of: cat ${shellWord(tokenFile)}
+  Override OpenAI Base URL  ${url}/v1
+and under Models, Add Custom Model:
+  ${model}
+`,
+    next: () =>
+      "type this into Cursor's settings; its own servers make the calls, so the address must be one that the internet reaches",
+  },
   mcp: {
     format: "json",
     section: ["mcpServers"],

@@ -14,20 +14,7 @@ export const opencode: ConnectClient = {
         settings: [
           { path: ["model"], value: `mcpctl/${model}` },
           { path: ["small_model"], value: `mcpctl/${model}` },
-          {
-            path: ["provider", "mcpctl"],
-            value: {
-              npm: "@ai-sdk/openai-compatible",
-              name: "mcpctl",
-              options: { baseURL: `${url}/v1`, apiKey: `{file:${tokenFile}}` },
-              models: {
-                [model]: {
-                  name: model,
-                  ...(context !== undefined && { limit: { context, output: Math.min(context, 32_000) } }),
-                },
-              },
-            },
-          },
+          { path: ["provider", "mcpctl"], value: provider(url, model, `{file:${tokenFile}}`, context) },
         ],
       },
     ],
@@ -49,7 +36,33 @@ export const opencode: ConnectClient = {
     program: (command, args) => ({ type: "local", command: [command, ...args] }),
     next: "to see the server: opencode mcp list",
   },
+  launch: ({ url, model, context, project }) => {
+    const token = "{env:MCPCTL_TOKEN}";
+    const server = {
+      type: "remote",
+      url: `${url}/projects/${project}/mcp`,
+      headers: bearer(token),
+      oauth: false,
+    };
+    const config = {
+      model: `mcpctl/${model}`,
+      small_model: `mcpctl/${model}`,
+      provider: { mcpctl: provider(url, model, token, context) },
+      ...(project !== undefined && { mcp: { [project]: server } }),
+    };
+    return { env: { OPENCODE_CONFIG_CONTENT: JSON.stringify(config) } };
+  },
 };
+
+function provider(url: string, model: string, apiKey: string, context: number | undefined): object {
+  const limit = context !== undefined && { limit: { context, output: Math.min(context, 32_000) } };
+  return {
+    npm: "@ai-sdk/openai-compatible",
+    name: "mcpctl",
+    options: { baseURL: `${url}/v1`, apiKey },
+    models: { [model]: { name: model, ...limit } },
+  };
+}
 
 function userFile({ home, env }: ClientPlaces): string {
   return join(env["XDG_CONFIG_HOME"] || join(home, ".config"), "opencode/opencode.json");
