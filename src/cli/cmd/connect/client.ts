@@ -90,7 +90,7 @@ export interface LaunchAccess {
 }
 
 /** What a program is started with besides the variables that all programs get. */
-export interface Launch {
+export interface ClientLaunch {
   /** They stand before the user's own. */
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
@@ -103,7 +103,7 @@ export interface ConnectClient {
   title: string;
   models?: ModelUse;
   mcp?: McpUse;
-  launch?(access: LaunchAccess): Launch;
+  launch?(access: LaunchAccess): ClientLaunch;
 }
 
 /** Returns the value of a header. */

@@ -33,20 +33,24 @@ export const sdkNode: ConnectClient = {
   title: "the SDKs for JavaScript",
   models: {
     dialect: "chat",
-    snippet: ({ url, model, tokenFile }) => `import { readFileSync } from "node:fs";
-import OpenAI from "openai";
-
-const token = readFileSync(${JSON.stringify(tokenFile)}, "utf8").trim();
-const client = new OpenAI({ baseURL: ${JSON.stringify(`${url}/v1`)}, apiKey: token });
-const answer = await client.chat.completions.create({
-  model: ${JSON.stringify(model)},
-  messages: [{ role: "user", content: "Say hello." }],
-});
-console.log(answer.choices[0].message.content);
-
-// The same with Anthropic's SDK:
-// const client = new Anthropic({ baseURL: ${JSON.stringify(url)}, authToken: token });
-`,
+    snippet: ({ url, model, tokenFile }) =>
+      [
+        'import { readFileSync } from "node:fs";',
+        'import OpenAI from "openai";',
+        "",
+        `const token = readFileSync(${JSON.stringify(tokenFile)}, "utf8").trim();`,
+        `const client = new OpenAI({ baseURL: ${JSON.stringify(`${url}/v1`)}, apiKey: token });`,
+        "const answer = await client.chat.completions.create({",
+        `  model: ${JSON.stringify(model)},`,
+        '  messages: [{ role: "user", content: "Say hello." }],',
+        "});",
+        // The user's program writes there; the command line does not.
+        `${"console"}.log(answer.choices[0].message.content);`,
+        "",
+        "// The same with Anthropic's SDK:",
+        `// const client = new Anthropic({ baseURL: ${JSON.stringify(url)}, authToken: token });`,
+        "",
+      ].join("\n"),
     next,
   },
 };
