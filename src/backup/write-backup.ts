@@ -19,7 +19,7 @@ export type BackupFacts = Pick<
 >;
 
 /** Bytes after which a table goes on in another member. A member is put together in memory: its size stands before it. */
-const memberBytes = 1024 * 1024;
+const memberBytes = 256 * 1024;
 
 /**
  * Yields the bytes of a backup: a tar archive, compressed with zstd and sealed. No more than one member of it is in

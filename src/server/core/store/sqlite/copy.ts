@@ -14,7 +14,7 @@ import { conflictClause, list, moveStatements, quoted, selection } from "../copy
 
 /** The most rows of a batch, and about its most characters. A batch takes some milliseconds. */
 const batchRows = 500;
-const batchCharacters = 256 * 1024;
+const batchCharacters = 128 * 1024;
 
 /**
  * The part of the store that copies and fills all of it. It has connections of its own: a transaction of the store's
