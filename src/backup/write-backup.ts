@@ -20,6 +20,8 @@ export type BackupFacts = Pick<
 
 /** Bytes after which a table goes on in another member. A member is put together in memory: its size stands before it. */
 const memberBytes = 256 * 1024;
+/** Members of a table after which they grow by that size, so that the largest tables do not have too many. */
+const growAfter = 1000;
 
 /**
  * Yields the bytes of a backup: a tar archive, compressed with zstd and sealed. No more than one member of it is in
@@ -64,7 +66,8 @@ async function* members(
     let rows = 0;
     for await (const some of lines())
       for (const line of some) {
-        if (text.length + line.length > memberBytes && inPart > 0) {
+        const most = memberBytes * (1 + Math.floor(part / growAfter));
+        if (text.length + line.length > most && inPart > 0) {
           yield member(memberName(name, part++), inPart, text);
           [text, inPart] = ["", 0];
         }

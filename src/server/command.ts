@@ -150,6 +150,7 @@ export const server = defineVerb({
       ...(databaseUrl ? { url: databaseUrl } : { path }),
       now: Date.now,
       onWarning: (text) => log.warn(redact(text, undefined)),
+      onMigrated: (text) => log.info(text),
     });
     const socketPath = join(dataDir, "mcpctl.sock");
     const running = await startServer({

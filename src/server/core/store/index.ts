@@ -9,21 +9,30 @@ export interface StoreOptions {
   now: () => number;
   /** Gets warnings about the database, and the reasons why it fails, for the log. */
   onWarning?: (text: string) => void;
+  /** Gets a sentence about migrations of a database that was there, for the log. */
+  onMigrated?: (text: string) => void;
 }
 
 /**
  * Opens the database and applies migrations. Only the driver in use is loaded. Throws AppError if the database cannot
  * be opened, is damaged, is in use by another server (SQLite), or was written by a newer mcpctl.
  */
-export async function openStore({ url, path, now, onWarning }: StoreOptions): Promise<Store> {
+export async function openStore({ url, path, now, onWarning, onMigrated }: StoreOptions): Promise<Store> {
   if (url !== undefined) {
     const { openPostgres } = await import("./postgres/store.ts");
     const env = { ...process.env };
     // The driver would read this one by itself. It would give up on a database that has become read-only.
     delete process.env["PGTARGETSESSIONATTRS"];
-    return await openPostgres(url, now, { env, ...(onWarning && { onWarning }) });
+    return await openPostgres(url, now, {
+      env,
+      ...(onWarning && { onWarning }),
+      ...(onMigrated && { onMigrated }),
+    });
   }
   if (path === undefined) throw new TypeError("openStore needs a url or a path");
   const { openSqlite } = await import("./sqlite/store.ts");
-  return openSqlite(path, now, onWarning && { onWarning });
+  return openSqlite(path, now, {
+    ...(onWarning && { onWarning }),
+    ...(onMigrated && { onMigrated }),
+  });
 }

@@ -6,22 +6,40 @@ export interface Migration {
   sql: string;
 }
 
+/** A step that a database has, and the version of mcpctl that took it; null for one from before versions were noted. */
+export interface AppliedMigration {
+  name: string;
+  version: string | null;
+}
+
 /**
  * Returns the known steps that a database lacks, in order. Throws AppError if the database has a step that is not known:
  * a newer mcpctl has written it.
  *
- * @param applied names of the steps that the database has
+ * @param applied the steps that the database has
  * @param database its name, for the error
+ * @param wayBack returns how to go back, for the version that has written it
  */
 export function lacking(
   known: readonly Migration[],
-  applied: readonly string[],
+  applied: readonly AppliedMigration[],
   database: string,
+  wayBack: (version: string | null) => string,
 ): Migration[] {
-  const newer = applied.find((name) => !known.some((migration) => migration.name === name));
-  if (newer !== undefined)
-    throw new AppError("unavailable", `${database} was written by a newer mcpctl: it has ${newer}`, {
-      hint: "Upgrade mcpctl, or restore a backup from before the newer one started. Nothing was changed.",
+  const newer = applied.findLast(({ name }) => !known.some((migration) => migration.name === name));
+  if (newer !== undefined) {
+    const { name, version } = newer;
+    const by = version === null ? "" : ` ${version}`;
+    throw new AppError("unavailable", `${database} was written by a newer mcpctl${by}: it has ${name}`, {
+      hint: `Upgrade mcpctl${version === null ? "" : ` to ${version} or newer`}. ${wayBack(version)} Nothing was changed.`,
     });
-  return known.filter((migration) => !applied.includes(migration.name));
+  }
+  return known.filter((migration) => !applied.some(({ name }) => name === migration.name));
+}
+
+/** Returns the sentence for the log about a database that was migrated. */
+export function migratedText(applied: readonly AppliedMigration[], missing: readonly Migration[]): string {
+  const { name, version } = applied.at(-1)!;
+  const by = version === null ? "" : `, of mcpctl ${version},`;
+  return `the database was migrated from ${name}${by} to ${missing.at(-1)!.name}`;
 }

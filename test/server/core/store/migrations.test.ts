@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { migrations as postgresSteps } from "../../../../drizzle/postgres/migrations.ts";
 import { migrations as sqliteSteps } from "../../../../drizzle/sqlite/migrations.ts";
@@ -8,6 +9,7 @@ import type { Migration } from "../../../../src/server/core/store/migration.ts";
 import { openPostgres } from "../../../../src/server/core/store/postgres/store.ts";
 import { openSqlite } from "../../../../src/server/core/store/sqlite/store.ts";
 import type { Row, Store } from "../../../../src/server/core/store/types.ts";
+import { version } from "../../../../src/version.ts";
 import { row } from "../../../contract/store-fixtures.ts";
 import { freshDatabase } from "../../../postgres.ts";
 import { freshFolder } from "./folder.ts";
@@ -48,6 +50,16 @@ const later: Migration = {
   name: "9999_later",
   sql: 'create table "later" ("id" text primary key not null); alter table "resources" add column "colour" text',
 };
+
+/** The hint of the error that some work throws. */
+function hintOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    return (error as { hint?: string }).hint ?? "";
+  }
+  return "";
+}
 
 interface Place {
   open(steps: readonly Migration[]): Promise<Store>;
@@ -189,6 +201,10 @@ describe.each(dialects)("a %s database", (_dialect, steps, fresh) => {
   });
 });
 
+it("the last migration has the same name in both dialects: a backup tells it", () => {
+  expect(sqliteSteps.at(-1)!.name).toBe(postgresSteps.at(-1)!.name);
+});
+
 describe("an SQLite file", () => {
   it("of zero bytes is a new database", async () => {
     const path = join(freshFolder(), "mcpctl.db");
@@ -196,6 +212,54 @@ describe("an SQLite file", () => {
     const store = openSqlite(path, now);
     expect(await store.commit([{ op: "insert", row: row("a"), refs: [] }])).toBe(1);
     await store.close();
+  });
+
+  it("is copied before it is migrated, and the last two copies are kept", async () => {
+    const folder = freshFolder();
+    const path = join(folder, "mcpctl.db");
+    const notes: string[] = [];
+    const step = (name: string) => ({ name, sql: `create table "${name}" ("id" text primary key not null)` });
+    const open = (...steps: Migration[]) =>
+      openSqlite(path, now, { steps: [...sqliteSteps, ...steps], onMigrated: (text) => notes.push(text) });
+    const first = open();
+    await first.commit([{ op: "insert", row: row("a"), refs: [] }]);
+    await first.close();
+    expect(notes).toEqual([]);
+    writeFileSync(`${path}.before-0.0.1`, "old", { mode: 0o600 });
+    writeFileSync(`${path}.before-0.0.2`, "old", { mode: 0o600 });
+    utimesSync(`${path}.before-0.0.1`, 1, 1);
+    utimesSync(`${path}.before-0.0.2`, 2, 2);
+    const second = open(step("s1"));
+    await second.commit([{ op: "insert", row: row("b"), refs: [] }]);
+    await second.close();
+    const copy = `${path}.before-${version.version}`;
+    expect(notes).toEqual([
+      `the database was migrated from ${sqliteSteps.at(-1)!.name}, of mcpctl ${version.version}, to s1; a copy from before it: ${copy}`,
+    ]);
+    expect(readdirSync(folder).filter((name) => name.includes("before")).sort()).toEqual([
+      "mcpctl.db.before-0.0.2",
+      basename(copy),
+    ]);
+    expect(statSync(copy).mode & 0o777).toBe(0o600);
+    // An older version says which one wrote it, and how to go back; that works.
+    const older = () => openSqlite(path, now);
+    expect(older).toThrow(`was written by a newer mcpctl ${version.version}: it has s1`);
+    const [, back = ""] = /To go back[^:]*: (.*)\. Nothing was changed/.exec(hintOf(older)) ?? [];
+    execFileSync("sh", ["-c", back]);
+    const again = openSqlite(path, now);
+    expect((await again.load()).rows.map(({ id }) => id)).toEqual(["a"]);
+    await again.close();
+  });
+
+  it("is not migrated where it cannot be copied, and no half copy is left (failure mode 203)", async () => {
+    const folder = freshFolder();
+    const path = join(folder, "mcpctl.db");
+    await openSqlite(path, now).close();
+    // A folder in the place of the copy.
+    mkdirSync(`${path}.before-${version.version}/x`, { recursive: true });
+    expect(() => openSqlite(path, now, { steps: [...sqliteSteps, later] })).toThrow();
+    expect(readdirSync(folder).filter((name) => name.endsWith(".part"))).toEqual([]);
+    await openSqlite(path, now).close();
   });
 
   it("from a newer mcpctl keeps every byte", async () => {

@@ -1,7 +1,8 @@
 import postgres, { type Options, type Sql } from "postgres";
 import { AppError } from "../../../../errors.ts";
 import { systemReason } from "../../../../system-errors.ts";
-import { lacking, type Migration } from "../migration.ts";
+import { version } from "../../../../version.ts";
+import { type AppliedMigration, lacking, type Migration, migratedText } from "../migration.ts";
 import { bare, mayWorkElsewhere } from "./refusal.ts";
 import { type PostgresSettings, postgresSettings, shownUrl } from "./settings.ts";
 import { type WatchedSockets, watchedSockets } from "./sockets.ts";
@@ -30,6 +31,7 @@ export async function connect(
   env: Readonly<Record<string, string | undefined>>,
   migrations: readonly Migration[],
   now: () => number,
+  onMigrated: (text: string) => void = () => {},
 ): Promise<Database> {
   const settings = postgresSettings(url, env);
   const shown = shownUrl(url);
@@ -38,7 +40,8 @@ export async function connect(
     const sql = client(settings, sockets);
     try {
       await checkEncoding(sql, shown);
-      await migrate(sql, migrations, shown, now);
+      const text = await migrate(sql, migrations, shown, now);
+      if (text !== undefined) onMigrated(text);
       const oneConnection: OneConnection = (onclose) => client(settings, sockets, { max: 1, onclose });
       return { client: sql, oneConnection, sockets };
     } catch (error) {
@@ -109,25 +112,29 @@ async function checkEncoding(sql: Sql, shown: string): Promise<void> {
   });
 }
 
+/** Applies the migrations that a database lacks. Returns a sentence about them; undefined if it was new or up to date. */
 async function migrate(
   sql: Sql,
   migrations: readonly Migration[],
   shown: string,
   now: () => number,
-): Promise<void> {
-  await sql.begin(async (transaction) => {
+): Promise<string | undefined> {
+  return await sql.begin(async (transaction) => {
     await transaction`select pg_advisory_xact_lock(${writeLock})`;
     await transaction`
-      create table if not exists "schema_migrations" ("name" text primary key not null, "applied_at" bigint not null)`;
-    const applied = await transaction<{ name: string }[]>`select "name" from "schema_migrations"`;
-    const missing = lacking(
-      migrations,
-      applied.map(({ name }) => name),
-      shown,
-    );
+      create table if not exists "schema_migrations" (
+        "name" text primary key not null, "applied_at" bigint not null, "version" text)`;
+    await transaction`alter table "schema_migrations" add column if not exists "version" text`;
+    const applied = await transaction<AppliedMigration[]>`
+      select "name", "version" from "schema_migrations" order by "applied_at", "name"`;
+    const missing = lacking(migrations, applied, shown, () => wayBack);
     for (const step of missing) {
       await transaction.unsafe(step.sql);
-      await transaction`insert into "schema_migrations" values (${step.name}, ${now()})`;
+      await transaction`insert into "schema_migrations" values (${step.name}, ${now()}, ${version.version})`;
     }
+    return applied.length > 0 && missing.length > 0 ? migratedText(applied, missing) : undefined;
   });
 }
+
+const wayBack =
+  "To go back, start this version with an empty database, and restore a backup that it made: mcpctl restore FILE.";

@@ -47,15 +47,17 @@ export interface PostgresOptions {
   env?: Readonly<Record<string, string | undefined>>;
   /** Gets warnings about the connection, and the reasons of failures, for the log. */
   onWarning?: (text: string) => void;
+  /** Gets a sentence about migrations, for the log. */
+  onMigrated?: (text: string) => void;
 }
 
 /** Opens a store in a PostgreSQL database, which several servers may share. */
 export async function openPostgres(
   url: string,
   now: () => number,
-  { steps = migrations, timeout = 10_000, env = {}, onWarning = () => {} }: PostgresOptions = {},
+  { steps = migrations, timeout = 10_000, env = {}, onWarning = () => {}, onMigrated }: PostgresOptions = {},
 ): Promise<Store> {
-  const database = await connect(url, env, steps, now);
+  const database = await connect(url, env, steps, now, onMigrated);
   if (database.sockets.isExposed)
     onWarning(
       `the connection to ${shownUrl(url)} is not encrypted, and secrets travel over it: set sslmode=verify-full in the URL`,

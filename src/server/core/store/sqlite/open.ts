@@ -2,8 +2,10 @@ import { Database } from "bun:sqlite";
 import { chmodSync, closeSync, existsSync, openSync, realpathSync } from "node:fs";
 import { AppError } from "../../../../errors.ts";
 import { systemReason } from "../../../../system-errors.ts";
-import { lacking, type Migration } from "../migration.ts";
+import { version } from "../../../../version.ts";
+import { type AppliedMigration, lacking, type Migration, migratedText } from "../migration.ts";
 import { emptyLog } from "./checkpoints.ts";
+import { snapshotFile, snapshotsOf } from "./file-snapshot.ts";
 import { networkShare } from "./network-share.ts";
 import { codeOf } from "./refusal.ts";
 
@@ -31,11 +33,14 @@ const pragmas = {
 /**
  * Opens an SQLite file for this server alone, creates it if it is missing (mode 0600), checks it and applies migrations.
  * Other programs may read it meanwhile. Throws AppError with the name of the file.
+ *
+ * @param onMigrated gets a sentence about migrations of a database that was there, and the copy from before them
  */
 export function openDatabase(
   path: string,
   migrations: readonly Migration[],
   now: () => number,
+  onMigrated: (text: string) => void = () => {},
 ): OpenDatabase {
   let lock: Database | undefined;
   let database: Database | undefined;
@@ -47,10 +52,11 @@ export function openDatabase(
     refuseForeign(database, path);
     for (const [name, value] of Object.entries(pragmas)) set(database, name, value);
     check(database, path);
-    migrate(database, migrations, path, now);
+    const text = migrate(database, migrations, path, now);
     set(database, "foreign_keys", 1);
     set(database, "busy_timeout", 0);
     emptyLog(database);
+    if (text !== undefined) onMigrated(text);
     return { database, close: () => close(database, lock) };
   } catch (error) {
     close(database, lock);
@@ -126,28 +132,59 @@ function check(database: Database, path: string): void {
   }
 }
 
+/** Applies the migrations that a database lacks. Returns a sentence about them; undefined if it was new or up to date. */
 function migrate(
   database: Database,
   migrations: readonly Migration[],
   path: string,
   now: () => number,
-): void {
+): string | undefined {
+  const applied = appliedIn(database);
+  const missing = lacking(migrations, applied, path, (newer) => wayBack(path, newer));
+  if (missing.length === 0) return undefined;
+  const snapshot = applied.length === 0 ? undefined : snapshotFile(database, path, version.version);
   // To rebuild a table, a migration drops the old one. With foreign keys on, that would delete referring rows.
   database.run("pragma foreign_keys = 0");
   const run = database.transaction(() => {
     database.run(
-      'create table if not exists "schema_migrations" ("name" text primary key not null, "applied_at" integer not null) strict',
+      'create table if not exists "schema_migrations" ("name" text primary key not null, "applied_at" integer not null, "version" text) strict',
     );
-    const applied = column<string>(database, 'select "name" from "schema_migrations"');
-    const missing = lacking(migrations, applied, path);
+    if (applied.length > 0 && !hasVersions(database))
+      database.run('alter table "schema_migrations" add column "version" text');
     for (const { name, sql } of missing) {
       database.run(sql);
-      database.run('insert into "schema_migrations" values (?, ?)', [name, now()]);
+      database.run('insert into "schema_migrations" values (?, ?, ?)', [name, now(), version.version]);
     }
-    if (missing.length > 0 && column(database, "pragma foreign_key_check").length > 0)
+    if (column(database, "pragma foreign_key_check").length > 0)
       throw damaged(path, "a reference points nowhere");
   });
   run.immediate();
+  return snapshot && `${migratedText(applied, missing)}; a copy from before it: ${snapshot}`;
+}
+
+function hasVersions(database: Database): boolean {
+  return column<string>(database, "select name from pragma_table_info('schema_migrations')").includes(
+    "version",
+  );
+}
+
+/** Returns the migrations that a database has; none if it is new. */
+function appliedIn(database: Database): AppliedMigration[] {
+  if (!tablesOf(database).includes("schema_migrations")) return [];
+  const versions = hasVersions(database) ? '"version"' : "null";
+  using statement = database.prepare<AppliedMigration, []>(
+    `select "name", ${versions} as "version" from "schema_migrations" order by "applied_at", "name"`,
+  );
+  return statement.all();
+}
+
+/** Returns how to go back to this version, from one that has migrated the file. */
+function wayBack(path: string, newer: string | null): string {
+  const all = snapshotsOf(path);
+  const snapshot = all.find((one) => newer !== null && one.endsWith(`.before-${newer}`)) ?? all[0];
+  if (snapshot === undefined)
+    return "To go back, start this version with an empty folder, and restore a backup that it made: mcpctl restore FILE.";
+  return `To go back, and lose what was written since: rm -f ${path}-wal ${path}-shm; mv ${snapshot} ${path}.`;
 }
 
 function close(database: Database | undefined, lock: Database | undefined): void {

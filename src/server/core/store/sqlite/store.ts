@@ -46,6 +46,8 @@ export interface SqliteOptions {
   lockTimeout?: number;
   /** Gets the reasons of failures, for the log. */
   onWarning?: (text: string) => void;
+  /** Gets a sentence about migrations, for the log. */
+  onMigrated?: (text: string) => void;
 }
 
 const unsynced =
@@ -61,9 +63,9 @@ const touchOne = sql`update resources set version = version where id = (select m
 export function openSqlite(
   path: string,
   now: () => number,
-  { steps = migrations, lockTimeout, onWarning = () => {} }: SqliteOptions = {},
+  { steps = migrations, lockTimeout, onWarning = () => {}, onMigrated }: SqliteOptions = {},
 ): Store {
-  const { database, close } = openDatabase(path, steps, now);
+  const { database, close } = openDatabase(path, steps, now, onMigrated);
   const share = networkShare(path);
   if (share) onWarning(`${path}: ${onShare(share)}`);
   const note = failureNotes(onWarning);
