@@ -26,15 +26,9 @@ const growAfter = 1000;
 /**
  * Yields the bytes of a backup: a tar archive, compressed with zstd and sealed. No more than one member of it is in
  * memory at a time.
- *
- * @param onRows is called with the number of rows so far
  */
-export function writeBackup(
-  facts: BackupFacts,
-  tables: readonly BackupTable[],
-  onRows: (rows: number) => void = () => {},
-): AsyncGenerator<Uint8Array> {
-  const archive = Readable.from(members(facts, tables, onRows), { objectMode: true, highWaterMark: 1 });
+export function writeBackup(facts: BackupFacts, tables: readonly BackupTable[]): AsyncGenerator<Uint8Array> {
+  const archive = Readable.from(members(facts, tables), { objectMode: true, highWaterMark: 1 });
   const zstd = createZstdCompress({
     params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 },
   });
@@ -44,15 +38,10 @@ export function writeBackup(
   return sealed(zstd);
 }
 
-async function* members(
-  facts: BackupFacts,
-  tables: readonly BackupTable[],
-  onRows: (rows: number) => void,
-): AsyncGenerator<Buffer> {
+async function* members(facts: BackupFacts, tables: readonly BackupTable[]): AsyncGenerator<Buffer> {
   const seconds = Date.parse(facts.createdAt) / 1000;
   const written: ManifestMember[] = [];
   const counts: BackupManifest["tables"] = [];
-  let total = 0;
   const member = (name: string, rows: number, text: string): Buffer => {
     const bytes = Buffer.from(text);
     const sha256 = createHash("sha256").update(bytes).digest("hex");
@@ -74,12 +63,10 @@ async function* members(
         text += `${line}\n`;
         inPart++;
         rows++;
-        if (++total % 1000 === 0) onRows(total);
       }
     yield member(memberName(name, part), inPart, text);
     counts.push({ name, columns: [...columns], rows });
   }
-  onRows(total);
   const manifest: BackupManifest = { product: "mcpctl", format, ...facts, tables: counts, members: written };
   yield member(manifestName, 0, `${JSON.stringify(manifest, null, 2)}\n`);
   yield tarEnd();

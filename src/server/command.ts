@@ -12,6 +12,7 @@ import { proxyRule } from "../proxies.ts";
 import { serviceManager } from "../systemd.ts";
 import { systemDataFolder } from "../unix-socket.ts";
 import { version } from "../version.ts";
+import { backupFlags, scheduleOf } from "./backups/settings.ts";
 import { leastBodyMemory } from "./core/body-budget.ts";
 import { prepareDataDirectory } from "./core/data-directory.ts";
 import { redact } from "./core/redact.ts";
@@ -112,6 +113,7 @@ export const server = defineVerb({
       valueHint: "TIME",
       description: "Delete the usage of older days, for example 2y (MCPCTL_USAGE_KEEP; default: keep all)",
     },
+    ...backupFlags,
     "metrics-public": { type: "boolean", description: "Let everybody read /metrics, without a token" },
     "access-log": { type: "boolean", description: "Write a line of JSON to stderr for each request" },
     "log-format": {
@@ -136,11 +138,13 @@ export const server = defineVerb({
       args["audit-keep"] ?? env["MCPCTL_AUDIT_KEEP"],
       args["usage-keep"] ?? env["MCPCTL_USAGE_KEEP"],
     );
+    const backups = scheduleOf(args, env);
     const bodyMemory = args["memory-for-bodies"] ?? env["MCPCTL_MEMORY_FOR_BODIES"];
     const databaseUrl = args["database-url"] ?? env["MCPCTL_DATABASE_URL"];
     // Files of the server are readable by its own user only (T86).
     process.umask(0o077);
     prepareDataDirectory(dataDir);
+    if (backups) prepareDataDirectory(backups.folder);
     const log = createLog(process.stderr, args["log-format"] ?? parseLogFormat(env["MCPCTL_LOG_FORMAT"]));
     if (passed && wanted !== undefined)
       log.info(`${wanted} is not used: systemd passes the socket on which the server listens`);
@@ -168,6 +172,7 @@ export const server = defineVerb({
       keep,
       ...(!databaseUrl && { databaseFolder: dataDir }),
       scratchFolder: dataDir,
+      ...(backups && { backups }),
       quotas: Object.fromEntries(args.quota.map(parseQuota)),
       ...(bodyMemory && { bodies: { most: parseMemory(bodyMemory) } }),
       ...(keyFile && { keyFile }),

@@ -1,6 +1,7 @@
 import type { Log } from "../log.ts";
 import type { ProxyRule } from "../proxies.ts";
 import type { Time } from "../time.ts";
+import type { ScheduleSettings } from "./backups/schedule.ts";
 import type { LeaseTimes } from "./cluster/membership.ts";
 import type { PasswordCost } from "./core/access/passwords.ts";
 import type { Retention } from "./core/retention.ts";
@@ -58,6 +59,8 @@ export interface ServerOptions {
   keep?: Retention;
   /** The folder of the database, if it is a file of this machine. */
   databaseFolder?: string;
+  /** Backups that the server makes by itself; none if not given. */
+  backups?: ScheduleSettings;
   /** A folder of the server's own for files that are in use only while it runs; that of the system if not given. */
   scratchFolder?: string;
   /** Milliseconds since 1970. */

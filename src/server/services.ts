@@ -4,6 +4,7 @@ import { createGeminiCli } from "../adapters/gemini-cli/index.ts";
 import { createOutbound } from "../net/outbound.ts";
 import { systemTime } from "../time.ts";
 import { Backups } from "./backups/backups.ts";
+import { scheduleComponent } from "./backups/schedule.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import { clusterComponent } from "./cluster/component.ts";
 import { clockOfLeases } from "./cluster/process-identity.ts";
@@ -103,6 +104,12 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
   await lifecycle.start({ name: "limits", start: () => limits.load() });
   const audit = await lifecycle.start(auditComponent(store, accessLog, metrics));
 
+  const node = options.node ?? hostname();
+  const schedule =
+    options.backups &&
+    (await lifecycle.start(
+      scheduleComponent({ store, settings: options.backups, node, now, elapsed, log, gauges: metrics }),
+    ));
   const backups = new Backups({
     catalogue,
     audit,
@@ -135,7 +142,6 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     ...(pace && { pace }),
     now,
   });
-  const node = options.node ?? hostname();
   const time = options.time ?? systemTime;
   const cluster =
     store.cluster &&
@@ -207,6 +213,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     limits,
     audit,
     backups,
+    schedule,
     deadlines,
     bodies,
     streams,

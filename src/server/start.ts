@@ -128,6 +128,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   );
   await every("retention", tick, retention);
   diskUse.register(metrics);
+  const { schedule } = services;
+  if (schedule) await every("backup", tick, () => schedule.run(), true);
   await every("disk use", tick, () => diskUse.refresh(), true);
   await lifecycle.start(storeHealthComponent(health, Math.min(tick, healthInterval), metrics));
   await every("upkeep", tick, upkeep);

@@ -1,4 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
+import { nullable } from "../../kinds/define.ts";
 import { Time, Words } from "./answers.ts";
 import { LimitAnswer } from "./limit-answers.ts";
 import { answerShape } from "./shape.ts";
@@ -27,6 +28,16 @@ const UseAnswer = Type.Object({
     Type.Object({
       open: Count,
       closed: Type.Object({ address: Count, descriptors: Count, vanished: Count }),
+    }),
+  ),
+  /** The backups that the server makes by itself. */
+  backups: Type.Optional(
+    Type.Object({
+      lastAt: nullable(Time),
+      name: nullable(Words),
+      failedAt: nullable(Time),
+      reason: nullable(Words),
+      nextAt: nullable(Time),
     }),
   ),
 });

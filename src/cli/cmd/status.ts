@@ -14,7 +14,7 @@ import { listOf } from "../client/answers.ts";
 import { readConfig } from "../client/config.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
-import { sizeText } from "../output/cells.ts";
+import { age, sizeText } from "../output/cells.ts";
 import { aligned } from "../output/describe.ts";
 import { wantsJson } from "../output/format.ts";
 import { warnAboutSkew } from "./version.ts";
@@ -78,6 +78,7 @@ function text(report: Report, context: Context): string {
     { label: "Server", value: `${server.url}${origin}` },
     { label: "Version", value: `${server.version} (this program: ${client.version})` },
     ...linesOfUse(report),
+    ...backupLines(report, context.now()),
     ...identityLines(identity, context),
     { label: "LLMs", value: `${llms.total}, ${llms.active} active` },
     { label: "Agents", value: agents.join("; ") || "none attached" },
@@ -106,6 +107,16 @@ function linesOfUse({ database = {}, connections }: Partial<ServerUse>): { label
   ];
   const value = `${connections.open} open${closed.length > 0 ? `; closed: ${closed.join(", ")}` : ""}`;
   return [...lines, { label: "Connections", value }];
+}
+
+/** The backups that the server makes by itself. */
+function backupLines({ backups }: Partial<ServerUse>, now: number): { label: string; value: string }[] {
+  if (!backups) return [];
+  const { lastAt, name, failedAt, reason, nextAt } = backups;
+  const last = lastAt === null ? "none yet" : `${age(lastAt, now)}${name === null ? "" : `, ${name}`}`;
+  const failed = failedAt === null ? "" : `; FAILED ${age(failedAt, now)}: ${reason}`;
+  const next = nextAt === null ? "" : `; next ${age(nextAt, now)}`;
+  return [{ label: "Backups", value: `${last}${failed}${next}` }];
 }
 
 function counts(llms: readonly Resource[]): { total: number; active: number } {

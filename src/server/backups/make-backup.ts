@@ -1,7 +1,7 @@
 import type { BackupManifest } from "../../backup/manifest.ts";
 import { type BackupFacts, writeBackup } from "../../backup/write-backup.ts";
 import { version } from "../../version.ts";
-import type { CopyTable } from "../core/store/copy/copy.ts";
+import type { CopyTable, StoreCopy } from "../core/store/copy/copy.ts";
 import { copyTables } from "../core/store/copy-tables.ts";
 import type { Store } from "../core/store/types.ts";
 
@@ -35,19 +35,35 @@ export interface OpenBackup {
  * Begins a backup. Whoever takes it reads all its bytes, or ends the iteration: until then the database keeps the state
  * of that moment.
  *
- * @param onRows is called with the number of rows so far
+ * @returns undefined if it must be alone, and another server on the database makes one that must be
  */
+export async function makeBackup(store: Store, options: BackupOptions, now: number): Promise<OpenBackup>;
 export async function makeBackup(
   store: Store,
   options: BackupOptions,
   now: number,
-  onRows?: (rows: number) => void,
-): Promise<OpenBackup> {
-  const copy = await store.copy();
+  how: { isAlone: true },
+): Promise<OpenBackup | undefined>;
+export async function makeBackup(
+  store: Store,
+  options: BackupOptions,
+  now: number,
+  how?: { isAlone: true },
+): Promise<OpenBackup | undefined> {
+  const copy = await store.copy(how?.isAlone);
+  return copy && openOn(copy, store, options, now);
+}
+
+function openOn(
+  copy: StoreCopy,
+  { migration, dialect }: Pick<Store, "migration" | "dialect">,
+  options: BackupOptions,
+  now: number,
+): OpenBackup {
   const facts: BackupFacts = {
     version: version.version,
-    migration: store.migration,
-    dialect: store.dialect,
+    migration,
+    dialect,
     createdAt: new Date(now).toISOString(),
     ...options,
   };
@@ -58,7 +74,7 @@ export async function makeBackup(
   }));
   async function* bytes() {
     try {
-      yield* writeBackup(facts, tables, onRows);
+      yield* writeBackup(facts, tables);
     } finally {
       await copy.close();
     }

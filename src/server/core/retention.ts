@@ -31,21 +31,23 @@ const units = {
 };
 
 /** Parses the value of a flag, such as `90d`. Returns milliseconds. Throws AppError `usage`. */
-function parseKeep(flag: "--audit-keep" | "--usage-keep", text: string): number {
+export function parseSpan(flag: string, text: string): number {
   const [, number, unit] = /^([1-9]\d{0,5})([mhdwy])$/.exec(text) ?? [];
-  if (!unit)
-    throw new AppError("usage", `${flag}: "${text}" is not a time`, { hint: "for example 12h, 90d or 2y" });
-  const time = Number(number) * units[unit as keyof typeof units];
-  if (flag === "--usage-keep" && time < leastUsage)
-    throw new AppError("usage", `${flag}: ${text} is too short: limits of a month need 62d or more`);
-  return time;
+  if (unit) return Number(number) * units[unit as keyof typeof units];
+  throw new AppError("usage", `${flag}: "${text}" is not a time`, { hint: "for example 12h, 90d or 2y" });
+}
+
+function usageSpan(text: string): number {
+  const time = parseSpan("--usage-keep", text);
+  if (time >= leastUsage) return time;
+  throw new AppError("usage", `--usage-keep: ${text} is too short: limits of a month need 62d or more`);
 }
 
 /** Returns the times of two flags or variables, of which each may be missing or empty. */
 export function keepOf(audit: string | undefined, usage: string | undefined): Retention {
   return {
-    ...(audit && { audit: parseKeep("--audit-keep", audit) }),
-    ...(usage && { usage: parseKeep("--usage-keep", usage) }),
+    ...(audit && { audit: parseSpan("--audit-keep", audit) }),
+    ...(usage && { usage: usageSpan(usage) }),
   };
 }
 

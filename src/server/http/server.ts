@@ -1,4 +1,5 @@
 import type { Backups } from "../backups/backups.ts";
+import type { BackupSchedule } from "../backups/schedule.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Passwords } from "../core/access/passwords.ts";
 import type { Quotas } from "../core/access/quotas.ts";
@@ -46,6 +47,8 @@ export interface Server extends SecretServices {
   audit: Audit;
   /** Makes backups of the database, and restores them. */
   backups: Backups;
+  /** The backups that the server makes by itself; undefined if it makes none. */
+  schedule: BackupSchedule | undefined;
   metrics: Metrics;
   streams: OpenStreams;
   threads: Threads;

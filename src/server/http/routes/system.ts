@@ -37,7 +37,10 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
       summary: "Return 200 if the server should get requests, otherwise 503 with the reasons",
       handle: () => {
         const reasons = server.unready();
-        return reasons.length === 0 ? plain("ok\n") : plain(`${reasons.join("\n")}\n`, 503);
+        if (reasons.length > 0) return plain(`${reasons.join("\n")}\n`, 503);
+        // Everybody may ask: the reason is for those who may see the status.
+        const failedAt = server.schedule?.state.failedAt ?? null;
+        return plain(failedAt === null ? "ok\n" : `ok\nthe last backup failed at ${failedAt}\n`);
       },
     },
     server.metricsPublic
@@ -80,7 +83,8 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
       method: "GET",
       path: "/api/v1/status",
       access: { verb: "view", resource: "metrics" },
-      summary: "Return what the server uses: the database, its disk, connections",
+      summary:
+        "Return what the server uses: the database, its disk, connections, and the backups that it makes by itself",
       handle: () => Response.json(use(server)),
     },
   ];
@@ -89,7 +93,11 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
 /** Returns what a server uses. What it cannot find out is left out. */
 function use(server: Server) {
   const { bytes, logBytes, freeBytes } = server.diskUse;
-  return { database: { bytes, logBytes, freeBytes }, connections: server.connections() };
+  return {
+    database: { bytes, logBytes, freeBytes },
+    connections: server.connections(),
+    ...(server.schedule && { backups: server.schedule.state }),
+  };
 }
 
 function welcomeText(origin: string): string {

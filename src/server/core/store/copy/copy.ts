@@ -75,6 +75,11 @@ export interface CopyQueries {
   readonly migrations: readonly string[];
   copy(): Promise<StoreCopy>;
   /**
+   * @param isAlone true for a copy of which the servers on a database make one at a time
+   * @returns undefined if another server is making such a copy
+   */
+  copy(isAlone: boolean | undefined): Promise<StoreCopy | undefined>;
+  /**
    * Runs work in one transaction, and tells all servers on the database to read it anew.
    *
    * @param isKept false to undo everything in the end

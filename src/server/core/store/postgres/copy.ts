@@ -15,6 +15,8 @@ import { refusal } from "./refusal.ts";
 import { type OneConnection, transactions } from "./transactions.ts";
 import type { Queries } from "./write.ts";
 
+/** The advisory lock of copies that are made one at a time. ASCII "backup". */
+const backupLock = 0x6261636b7570;
 /** Rows that are fetched at once. */
 const batchRows = 500;
 /** Copies and restores at a time. */
@@ -32,7 +34,7 @@ export function copyQueries(
 ): Pick<CopyQueries, "copy" | "fill"> & { close(): Promise<void> } {
   const long = transactions(connect, most, Number.POSITIVE_INFINITY);
   return {
-    async copy() {
+    async copy(isAlone?: boolean) {
       const over = Promise.withResolvers<void>();
       const begun = Promise.withResolvers<Queries>();
       const running = long.run(async (queries) => {
@@ -46,10 +48,17 @@ export function copyQueries(
       // The first query is what fixes the moment.
       await queries.execute(sql`select count(*) from schema_migrations`);
       await queries.execute(sql`set local idle_in_transaction_session_timeout = 0`);
-      return postgresCopy(queries, async () => {
+      const end = async () => {
         over.resolve();
         await running.catch(() => {});
-      });
+      };
+      if (isAlone) {
+        const [lock] = await queries.execute<{ got: boolean }>(
+          sql`select pg_try_advisory_xact_lock(${backupLock}) as got`,
+        );
+        if (!lock?.got) return (await end()) as never;
+      }
+      return postgresCopy(queries, end);
     },
 
     async fill(work, isKept) {
