@@ -90,11 +90,15 @@ const rows = fill(first.database, megabytes);
 console.log(`${rows} events, database ${Math.round(statSync(first.database).size / 1e6)} MB`);
 const source = await start("first");
 const idle = memory(source.pid, "VmRSS");
-console.log(`backup:  ${await run(source, "backup", "b.tar.zst")}, server ${idle} MB before, ${memory(source.pid, "VmHWM")} MB at most`);
+console.log(
+  `backup:  ${await run(source, "backup", "b.tar.zst")}, server ${idle} MB before, ${memory(source.pid, "VmHWM")} MB at most`,
+);
 await source.stop();
 console.log(`file:    ${Math.round(statSync(join(root, "b.tar.zst")).size / 1e6)} MB`);
 const target = await start("second");
 console.log(`verify:  ${await run(target, "backup", "verify", "b.tar.zst")}`);
 const fresh = memory(target.pid, "VmRSS");
-console.log(`restore: ${await run(target, "restore", "b.tar.zst")}, server ${fresh} MB before, ${memory(target.pid, "VmHWM")} MB at most`);
+console.log(
+  `restore: ${await run(target, "restore", "b.tar.zst")}, server ${fresh} MB before, ${memory(target.pid, "VmHWM")} MB at most`,
+);
 await target.stop();

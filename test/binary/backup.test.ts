@@ -88,7 +88,8 @@ describe("mcpctl backup and restore", () => {
     await must(mcpctl(`restore two.tar.zst --server unix://${third.socketPath}`, { home }));
     // The last use of a token is stored once a minute.
     const shown = async (server: BinaryServer) =>
-      (await server.admin("GET", "/api/v1/llms")).text + (await server.admin("GET", "/api/v1/tokens")).text.replace(/"lastUsedAt":[^,]*,/, "");
+      (await server.admin("GET", "/api/v1/llms")).text +
+      (await server.admin("GET", "/api/v1/tokens")).text.replace(/"lastUsedAt":[^,]*,/, "");
     expect(await shown(third)).toBe(await shown(second));
     const before = await readAll(readFileSync(join(home, "one.tar.zst")));
     const after = await readAll(readFileSync(join(home, "two.tar.zst")));

@@ -153,7 +153,7 @@ describe("a database that cannot be used", () => {
     const newer = join(freshFolder(), "newer.db");
     writeFileSync(newer, await grown());
     const theirs = new Database(newer);
-    theirs.run("insert into schema_migrations values ('9999_future', 0)");
+    theirs.run("insert into schema_migrations (name, applied_at) values ('9999_future', 0)");
     theirs.close();
     await refused(readFileSync(newer), /\S+mcpctl\.db was written by a newer mcpctl: it has 9999_future/);
 

@@ -236,10 +236,11 @@ describe("an SQLite file", () => {
     expect(notes).toEqual([
       `the database was migrated from ${sqliteSteps.at(-1)!.name}, of mcpctl ${version.version}, to s1; a copy from before it: ${copy}`,
     ]);
-    expect(readdirSync(folder).filter((name) => name.includes("before")).sort()).toEqual([
-      "mcpctl.db.before-0.0.2",
-      basename(copy),
-    ]);
+    expect(
+      readdirSync(folder)
+        .filter((name) => name.includes("before"))
+        .sort(),
+    ).toEqual(["mcpctl.db.before-0.0.2", basename(copy)]);
     expect(statSync(copy).mode & 0o777).toBe(0o600);
     // An older version says which one wrote it, and how to go back; that works.
     const older = () => openSqlite(path, now);
