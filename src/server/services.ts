@@ -31,6 +31,7 @@ import { Programs } from "./mcp/instances/programs.ts";
 import type { AccessLog } from "./observability/access-log.ts";
 import { auditComponent } from "./observability/component.ts";
 import { loopDelayComponent } from "./observability/loop-delay.ts";
+import { memoryReturnComponent } from "./observability/memory-return.ts";
 import { Metrics } from "./observability/metrics.ts";
 import { registerProcessGauges } from "./observability/process-gauges.ts";
 import { openTracer } from "./observability/tracer.ts";
@@ -66,6 +67,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
 
   await lifecycle.start(storeComponent(store, metrics));
   await lifecycle.start(loopDelayComponent(metrics));
+  await lifecycle.start(memoryReturnComponent());
   const catalogue = await lifecycle.start(catalogueComponent({ store, now, random, onError }));
   const secretServices = await lifecycle.start(
     secretsComponent({ catalogue, keyFile, isSelf, proxyFor, now, elapsed, random, log, gauges: metrics }),

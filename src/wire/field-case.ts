@@ -4,6 +4,7 @@ import type { JsonScan } from "./json.ts";
 /** Fields of a call, of any dialect, by which the server decides who is asked, for how much, and how the answer comes. */
 const decisive: ReadonlySet<string> = new Set([
   "background",
+  "best_of",
   "input",
   "instructions",
   "max_completion_tokens",
@@ -28,8 +29,10 @@ const decisive: ReadonlySet<string> = new Set([
   "tools",
 ]);
 
-/** A letter that `toLowerCase` may change: some beyond ASCII become letters of it. */
+/** A letter that is written in another way below: some beyond ASCII become letters of it. */
 const capital = /[A-Z\u0080-\uffff]/;
+/** The long s, which is no capital: Go takes it for an `s`. The other such letter, the sign of Kelvin, has `k` as its small letter. */
+const longS = /ſ/g;
 
 /**
  * Refuses a call with a field such as `Model` or `MAX_TOKENS`. Providers written in Go, among them Ollama, take such a
@@ -40,7 +43,7 @@ const capital = /[A-Z\u0080-\uffff]/;
 export function refuseOtherCase({ members }: Pick<JsonScan, "members">): void {
   for (const { key } of members) {
     if (!capital.test(key)) continue;
-    const plain = key.toLowerCase();
+    const plain = key.toLowerCase().replace(longS, "s");
     if (!decisive.has(plain)) continue;
     const message = `unknown field "${key}"; did you mean "${plain}"?`;
     throw new AppError("invalid_request", message, { details: [{ path: `/${key}`, message }] });

@@ -16,6 +16,15 @@ it.each(["Model", "MAX_TOKENS", "Max_Completion_Tokens", "Stream", "N", "Tools",
   },
 );
 
+it.each([
+  ["\u017ftream", "stream"],
+  ["max_to\u212aens", "max_tokens"],
+  ["me\u017f\u017fages", "messages"],
+  ["Best_Of", "best_of"],
+])("a call with %s, which Go takes for the same letters, is refused by name (T95)", (field, plain) => {
+  expect(() => check({ model: "gpt", [field]: 1 })).toThrow(`did you mean "${plain}"?`);
+});
+
 it("fields of a provider's own may be written as it likes", () => {
-  check({ model: "gpt", keepAlive: 1, topK: 2, extra: { Model: "inside another" } });
+  check({ model: "gpt", keepAlive: 1, topK: 2, extra: { Model: "inside another" }, größe: 1, maß: 2 });
 });

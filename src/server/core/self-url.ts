@@ -1,5 +1,6 @@
 import { hostname, networkInterfaces } from "node:os";
-import { isLoopbackHost } from "../../hosts.ts";
+import { isLoopbackHost, plainHost } from "../../hosts.ts";
+import { embeddedIpv4 } from "../../net/provider-url.ts";
 import { systemCodeOf } from "../../system-errors.ts";
 
 /**
@@ -21,13 +22,11 @@ export function selfTest(
 }
 
 function isThisMachine(host: string): boolean {
-  const name = host.replace(/^\[|\]$/g, "").toLowerCase();
-  return (
-    isLoopbackHost(host) ||
-    name === "0.0.0.0" ||
-    name === "::" ||
-    name === hostname().toLowerCase() ||
-    ownAddresses().includes(name)
+  const name = plainHost(host);
+  if (name === hostname().toLowerCase()) return true;
+  // An address of version 4 may stand in one of version 6.
+  return [name, ...embeddedIpv4(name)].some(
+    (one) => isLoopbackHost(one) || one === "0.0.0.0" || one === "::" || ownAddresses().includes(one),
   );
 }
 

@@ -183,9 +183,10 @@ export function maxTokensOf(operation: Operation, body: Record<string, unknown>)
 /** The most answers to one request for which tokens are reserved. */
 const maxChoices = 128;
 
-/** Returns the number of answers that a request asks for: OpenAI's `n`. */
-export function choicesOf({ n }: Record<string, unknown>): number {
-  return typeof n === "number" && n >= 1 ? Math.min(Math.ceil(n), maxChoices) : 1;
+/** Returns the number of answers that a request asks for: OpenAI's `n`, or the more that vLLM makes for `best_of`. */
+export function choicesOf({ n, best_of: tried }: Record<string, unknown>): number {
+  const counts = [n, tried].filter((count) => typeof count === "number" && count >= 1) as number[];
+  return Math.min(Math.ceil(Math.max(1, ...counts)), maxChoices);
 }
 
 /** Returns a model's name without `[1m]`, with which Claude Code asks Anthropic for the large context. */

@@ -49,7 +49,7 @@ describe("an llm whose url leads back (T105)", () => {
   it("by a name that resolves to its own address is not connected to", async () => {
     const { provider } = await withProvider(goodProvider);
     const isSelf = selfTest([], () => [provider.url]);
-    for (const address of ["127.0.0.1", "::1", "127.0.0.9"]) {
+    for (const address of ["127.0.0.1", "::1", "127.0.0.9", "::ffff:127.0.0.1", "64:ff9b::7f00:1"]) {
       const outbound = createOutbound({ isSelf, resolve: async () => [address] });
       onTestFinished(() => outbound.close());
       const call = outbound(new URL(`http://alias.test:${new URL(provider.url).port}/v1/models`), {

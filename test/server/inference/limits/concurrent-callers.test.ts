@@ -47,6 +47,7 @@ const tricks: readonly object[] = [
   { max_tokens: 100_000, max_completion_tokens: 0 },
   { max_tokens: 1, max_completion_tokens: 400 },
   { max_tokens: 100, n: 5 },
+  { max_tokens: 100, best_of: 5 },
   { max_tokens: 300, user: "silent" },
   { max_tokens: 300, user: "silent", stream: true },
   { max_tokens: 300, user: "leave", stream: true },
