@@ -1,11 +1,11 @@
 import type { Component } from "../core/lifecycle.ts";
 
 /** Milliseconds between two looks at the memory. */
-const interval = 1000;
-/** Bytes that the process may have more than after the last collection. */
-const slack = 192 * 1024 * 1024;
+const interval = 500;
+/** Bytes that the process may have more than after the last collection. A collection takes the longer, the more it frees. */
+const slack = 128 * 1024 * 1024;
 /** A collection may take this share of the time until the next one, so that a large heap is not collected all the time. */
-const largestShare = 0.01;
+const largestShare = 0.02;
 
 /** The process, as far as its memory matters. */
 export interface Memory {
@@ -45,7 +45,7 @@ export class MemoryReturn {
   }
 }
 
-/** Looks at the memory each second. */
+/** Looks at the memory twice a second. */
 export function memoryReturnComponent(): Component<Timer> {
   return {
     name: "memory",
