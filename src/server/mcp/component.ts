@@ -67,9 +67,10 @@ const sweepInterval = 60_000;
 /** Starts what serves projects to MCP clients. It ends the processes of servers when it closes. */
 export function mcpComponent(options: McpOptions): Component<Mcp> {
   const { cluster, catalogue, publicUrls } = options;
+  const authorizations = new AuthorizationStore(options);
   const logins = new Logins({
     ...options,
-    store: new AuthorizationStore(options),
+    store: authorizations,
     network: new LoginNetwork(options),
     isShared: cluster !== undefined,
     documentUrl: clientDocumentUrl(publicUrls),
@@ -87,7 +88,7 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
   const admit = (principal: Principal) => limiter.admit(principal);
   const servers = new RoutedServers(shared.servers, new WorkstationServers(options.workstations));
   let summaries: Summaries | undefined;
-  const traffic = new Traffic(options);
+  const traffic = new Traffic({ ...options, readTokens: (id) => authorizations.secretsOf(id) });
   const tap = (incoming: EndpointRequest) => traffic.tap(incoming);
   const { endpoint, services, sweep, close } = openEndpoint({
     ...options,
@@ -129,7 +130,9 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
       unfollow = catalogue.subscribe((changes) => logins.follow(changes ?? []));
       await instances.start();
       summaries = new Summaries({ ...options, ask: askLlm });
-      const tools = new PersonaTools(services, options.onError);
+      const tools = new PersonaTools(services, options.onError, (project, client) =>
+        traffic.tapOf(project, client),
+      );
       return {
         endpoint,
         logins,

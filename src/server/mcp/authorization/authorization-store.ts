@@ -146,6 +146,15 @@ export class AuthorizationStore {
     return record;
   }
 
+  /** Returns the tokens of all authorizations of a server, and the secrets of clients. @throws AppError as `record` does */
+  async secretsOf(serverId: string): Promise<string[]> {
+    const rows = authorizationsOf(this.#options.catalogue.snapshot, serverId);
+    const records = await Promise.all(rows.map((row) => this.record(row)));
+    return records.flatMap(({ tokens, client }) =>
+      [tokens?.accessToken, tokens?.refreshToken, client?.client_secret].filter((one) => one !== undefined),
+    );
+  }
+
   /** Returns the record if it is in memory. */
   held({ status }: StoredAuthorization): AuthorizationRecord | undefined {
     return status.externalRef === undefined ? {} : this.#cache.get(status.externalRef);

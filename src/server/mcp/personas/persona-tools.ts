@@ -16,10 +16,12 @@ import { withPartArguments } from "../content/part-request.ts";
 import type { EndpointServices } from "../endpoint/endpoint-types.ts";
 import type { ClientExchange } from "../endpoint/exchange.ts";
 import { WrittenResult } from "../endpoint/exchange.ts";
+import type { MessageTap } from "../endpoint/message-tap.ts";
 import { methods } from "../endpoint/methods.ts";
 import { type AgentTool, agentTools } from "../offers/agent-tools.ts";
 import { offerOf } from "../offers/offer.ts";
 import { isAllowed } from "../offers/tool-globs.ts";
+import type { TappedClient } from "../traffic/traffic-tap.ts";
 import { resultText } from "./result-text.ts";
 
 /**
@@ -29,10 +31,17 @@ import { resultText } from "./result-text.ts";
 export class PersonaTools implements ProjectTools {
   readonly #services: EndpointServices;
   readonly #onDefect: (error: unknown) => void;
+  readonly #tapOf: (project: ProjectRow, client: TappedClient) => MessageTap | undefined;
 
-  constructor(services: EndpointServices, onDefect: (error: unknown) => void) {
+  /** @param tapOf returns what sees the calls of a persona; undefined if nobody wants to */
+  constructor(
+    services: EndpointServices,
+    onDefect: (error: unknown) => void,
+    tapOf: (project: ProjectRow, client: TappedClient) => MessageTap | undefined,
+  ) {
     this.#services = services;
     this.#onDefect = onDefect;
+    this.#tapOf = tapOf;
   }
 
   open(request: ToolsRequest): OpenTools | undefined {
@@ -80,7 +89,9 @@ export class PersonaTools implements ProjectTools {
         return { text: "the agent has no such project any more", isError: true };
       checkRights(snapshot, principal, persona, project);
       const exchange = exchangeOf(request, principal, project, name, args, signal);
-      const result = resultOf(await methods["tools/call"]!.handle(exchange, this.#services));
+      const { requestId } = request;
+      const client = { requestId, principal, name: `agent:${persona.name}` };
+      const result = await this.#seen(this.#tapOf(project, client), exchange);
       return { text: resultText(result), isError: result["isError"] === true };
     } catch (error) {
       if (error instanceof RpcError || error instanceof AppError)
@@ -89,7 +100,28 @@ export class PersonaTools implements ProjectTools {
       return { text: "the call failed: something went wrong in the server", isError: true };
     }
   }
+
+  /** Makes a call, and shows its messages as those of a client. */
+  async #seen(tap: MessageTap | undefined, exchange: ClientExchange): Promise<JsonObject> {
+    const { method, params } = exchange;
+    const call = async () => resultOf(await methods["tools/call"]!.handle(exchange, this.#services));
+    if (!tap) return call();
+    const message = (more: object) => ({ jsonrpc: "2.0", id: onlyId, ...more });
+    const request = message({ method, params });
+    tap.received(request, JSON.stringify(request));
+    try {
+      const result = await call();
+      tap.sent(JSON.stringify(message({ result })));
+      return result;
+    } catch (error) {
+      if (error instanceof RpcError) tap.sent(JSON.stringify(message({ error: error.toJSON() })));
+      throw error;
+    }
+  }
 }
+
+/** The id of the only request of an exchange within the server. */
+const onlyId = 1;
 
 /** Returns the personas that a persona may ask: those that the caller may run, but not itself. */
 function agentsFor(snapshot: Snapshot, project: ProjectRow, request: ToolsRequest): AgentTool[] {

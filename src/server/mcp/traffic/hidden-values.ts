@@ -20,16 +20,24 @@ const timeout = 2000;
 /** The form of mcpctl's own bearers. */
 const bearers = /\bmcpctl_(?:ses|pat)_[0-9a-z]{10,}/g;
 
-/** The values of secrets that the MCP servers of one project are given. They must not be seen in its messages (T221). */
+/** Reads the access tokens and the like with which an MCP server is called, by its id. */
+export type ReadTokens = (serverId: string) => Promise<readonly string[]>;
+
+/**
+ * The values of secrets that the MCP servers of one project are given, and the tokens with which they are called. They must
+ * not be seen in its messages (T221).
+ */
 export class HiddenValues {
   readonly #read: ReadSecret;
+  readonly #readTokens: ReadTokens;
   readonly #now: () => number;
   /** Also values that a process may still have although the secret has others by now. */
   readonly #forms = new Set<string>();
   #newest: { snapshot: Snapshot; at: number; fault: Promise<string | undefined> } | undefined;
 
-  constructor(read: ReadSecret, now: () => number) {
+  constructor(read: ReadSecret, readTokens: ReadTokens, now: () => number) {
     this.#read = read;
+    this.#readTokens = readTokens;
     this.#now = now;
   }
 
@@ -55,7 +63,8 @@ export class HiddenValues {
   }
 
   async #load(snapshot: Snapshot, project: ProjectRow): Promise<string | undefined> {
-    const refs = attachmentsOf(snapshot, project.name).flatMap(({ name }) => {
+    const attached = attachmentsOf(snapshot, project.name);
+    const refs = attached.flatMap(({ name }) => {
       const { env = [], headers = [] } = snapshot.named("server", name)?.spec ?? {};
       return [...env, ...headers].flatMap(({ valueFrom }) => (valueFrom ? [valueFrom.secretRef] : []));
     });
@@ -70,9 +79,21 @@ export class HiddenValues {
       for (const form of formsOf(values[key] ?? "")) current.add(form);
       unread.delete(name);
     });
-    await within(timeout, Promise.allSettled(reads));
+    const withoutTokens = new Set<string>();
+    const tokenReads = attached.map(async ({ name }) => {
+      const server = snapshot.named("server", name);
+      if (!server) return;
+      withoutTokens.add(name);
+      for (const token of await this.#readTokens(server.id))
+        for (const form of formsOf(token)) current.add(form);
+      withoutTokens.delete(name);
+    });
+    await within(timeout, Promise.allSettled([...reads, ...tokenReads]));
     const [name] = unread;
     if (name !== undefined) return `secret "${name}" cannot be read, so its value cannot be masked`;
+    const [server] = withoutTokens;
+    if (server !== undefined)
+      return `the tokens for server "${server}" cannot be read, so they cannot be masked`;
     if (current.size > maxForms) return "its MCP servers have too many secrets to mask";
     this.#remember(current);
     return undefined;

@@ -11,6 +11,14 @@ import type { NewMessage, ProjectTraffic } from "./project-traffic.ts";
 /** The client of an HTTP request. */
 type Sender = Pick<NewMessage, "userId" | "tokenId" | "requestId" | "session" | "client">;
 
+/** The client whose messages are recorded. */
+export interface TappedClient extends Pick<EndpointRequest, "requestId" | "principal"> {
+  /** The id of its session. */
+  session?: string;
+  /** Its name, where its messages do not tell it. */
+  name?: string;
+}
+
 /** Records the messages that come and go with one HTTP request. */
 export class TrafficTap implements MessageTap {
   readonly #traffic: ProjectTraffic;
@@ -22,19 +30,19 @@ export class TrafficTap implements MessageTap {
 
   constructor(
     traffic: ProjectTraffic,
-    { request, requestId, principal }: Pick<EndpointRequest, "request" | "requestId" | "principal">,
+    { requestId, principal, session, name }: TappedClient,
     snapshot: Snapshot,
     now: () => number,
   ) {
     this.#traffic = traffic;
     this.#snapshot = snapshot;
     this.#now = now;
-    const session = request.headers.get("mcp-session-id");
     this.#about = {
       userId: principal.userId,
       tokenId: tokenIdOf(principal),
       requestId,
-      ...(session !== null && { session: sessionLabel(session) }),
+      ...(session !== undefined && { session: sessionLabel(session) }),
+      ...(name !== undefined && { client: name }),
     };
   }
 

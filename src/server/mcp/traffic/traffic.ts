@@ -3,9 +3,9 @@ import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { isOf, type ProjectRow } from "../../core/store/typed-rows.ts";
 import type { EndpointRequest } from "../endpoint/endpoint-types.ts";
 import type { ReadSecret } from "../types.ts";
-import { HiddenValues } from "./hidden-values.ts";
+import { HiddenValues, type ReadTokens } from "./hidden-values.ts";
 import { ProjectTraffic } from "./project-traffic.ts";
-import { TrafficTap } from "./traffic-tap.ts";
+import { type TappedClient, TrafficTap } from "./traffic-tap.ts";
 
 /** The most bytes of the messages of all projects. */
 const maxBytes = 64 * 1024 * 1024;
@@ -13,6 +13,7 @@ const maxBytes = 64 * 1024 * 1024;
 export interface TrafficOptions {
   catalogue: Catalogue;
   readSecret: ReadSecret;
+  readTokens: ReadTokens;
   now(): number;
 }
 
@@ -28,19 +29,26 @@ export class Traffic {
   }
 
   /** Returns what records the messages of an HTTP request; undefined if its project wants none. */
-  tap(incoming: EndpointRequest): TrafficTap | undefined {
+  tap({ project, request, requestId, principal }: EndpointRequest): TrafficTap | undefined {
+    const session = request.headers.get("mcp-session-id");
+    return this.tapOf(project, { requestId, principal, ...(session !== null && { session }) });
+  }
+
+  /** Returns what records the messages of a client that comes from within the server: a persona. */
+  tapOf(project: ProjectRow, client: TappedClient): TrafficTap | undefined {
     // A project that was written before the field was there has none.
-    if ((incoming.project.spec.traffic ?? "off") === "off") return undefined;
+    if ((project.spec.traffic ?? "off") === "off") return undefined;
     const { catalogue, now } = this.#options;
-    return new TrafficTap(this.of(incoming.project), incoming, catalogue.snapshot, now);
+    return new TrafficTap(this.of(project), client, catalogue.snapshot, now);
   }
 
   /** Returns the messages of a project. */
   of(project: ProjectRow): ProjectTraffic {
     const known = this.#projects.get(project.id);
     if (known) return known;
-    const { readSecret, now } = this.#options;
-    const made = new ProjectTraffic(project, new HiddenValues(readSecret, now), () => this.#makeRoom());
+    const { readSecret, readTokens, now } = this.#options;
+    const hidden = new HiddenValues(readSecret, readTokens, now);
+    const made = new ProjectTraffic(project, hidden, () => this.#makeRoom());
     this.#projects.set(project.id, made);
     return made;
   }

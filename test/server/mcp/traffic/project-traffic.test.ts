@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Snapshot } from "../../../../src/server/core/store/snapshot.ts";
-import { HiddenValues } from "../../../../src/server/mcp/traffic/hidden-values.ts";
+import { HiddenValues, type ReadTokens } from "../../../../src/server/mcp/traffic/hidden-values.ts";
 import { MessageRing, type TrafficMessage } from "../../../../src/server/mcp/traffic/message-ring.ts";
 import { type NewMessage, ProjectTraffic } from "../../../../src/server/mcp/traffic/project-traffic.ts";
 import { row } from "../../../support/row.ts";
@@ -37,10 +37,10 @@ const message = (at = 1): NewMessage => ({
   requestId: "r",
 });
 
-function traffic(read: ReadSecret, mode = "full") {
+function traffic(read: ReadSecret, mode = "full", readTokens: ReadTokens = async () => []) {
   const added: number[] = [];
   let now = 0;
-  const hidden = new HiddenValues(read, () => now);
+  const hidden = new HiddenValues(read, readTokens, () => now);
   const one = new ProjectTraffic(projectOf(mode), hidden, () => added.push(1));
   const bodies = () => one.ring.after(0, 1000).map(({ body }) => body && Buffer.from(body).toString());
   /** Resolves when so many messages are in the ring. */
@@ -82,6 +82,22 @@ describe("the messages of a project", () => {
     one.record(message(), "first-value second-value", snapshot);
     await settled(2);
     expect(bodies()).toEqual(["[redacted]", "[redacted] [redacted]"]);
+  });
+
+  it("have no token with which a server is called, and no body if the tokens cannot be read (T221)", async () => {
+    const echo = { access: "access-0123456789", refresh: 'refresh-"quoted"' };
+    const tokens = async (id: string) => (id === "srv1" ? Object.values(echo) : []);
+    const { traffic: one, settled, bodies } = traffic(reads("x"), "full", tokens);
+    one.record(message(), JSON.stringify({ text: JSON.stringify(echo) }), snapshot);
+    await settled(1);
+    expect(bodies()[0]).toContain("[redacted]");
+    expect(bodies()[0]).not.toMatch(/access-0123|refresh-/);
+    const broken = traffic(reads("x"), "full", () => Promise.reject(new Error("no such host")));
+    broken.traffic.record(message(), "a token", snapshot);
+    await broken.settled(1);
+    expect(broken.bodies()).toEqual([undefined]);
+    const { leftOut } = broken.traffic.ring.after(0, 1)[0]!;
+    expect(leftOut).toBe('the tokens for server "s" cannot be read, so they cannot be masked');
   });
 
   it("have bodies of 64 KB at most, cut behind a character, and no value that is cut through (T222)", async () => {
