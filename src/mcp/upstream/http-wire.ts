@@ -1,3 +1,4 @@
+import { Bag } from "../../bag.ts";
 import type { RequestHeaders } from "../../net/http1/encode-request.ts";
 import type { OutboundOptions } from "../../net/outbound.ts";
 import { headersOf } from "../http-headers.ts";
@@ -43,7 +44,7 @@ export class HttpWire implements UpstreamWire {
   readonly #options: HttpServerOptions;
   readonly #events: WireEvents;
   readonly #closing = new AbortController();
-  readonly #underWay = new Set<PendingRequest>();
+  readonly #underWay = new Bag<PendingRequest>();
   /** Headers of requests, by what they repeat of a request. */
   readonly #postHeaders = new Map<string, RequestHeaders>();
   #sessionId: string | undefined;

@@ -1,3 +1,4 @@
+import { Bag } from "../../bag.ts";
 import { isRequest, isResponse, type JsonObject, type RpcMessage, type RpcRequest } from "../messages.ts";
 import { McpFailure } from "../rpc-error.ts";
 import { answerByOnly, PendingRequest, parseMessages, relatedId } from "./pending.ts";
@@ -15,7 +16,7 @@ export interface MessageStream {
 export class StreamWire implements UpstreamWire {
   readonly #stream: MessageStream;
   readonly #events: WireEvents;
-  readonly #pending = new Map<number, PendingRequest>();
+  readonly #pending = new Bag<PendingRequest>();
   #nextId = 1;
   #closed: Error | undefined;
 
@@ -29,7 +30,7 @@ export class StreamWire implements UpstreamWire {
   async exchange(method: string, params: JsonObject, options: ExchangeOptions): Promise<JsonObject> {
     if (this.#closed) throw new McpFailure("closed", this.#closed.message, { isUnsent: true });
     const pending = new PendingRequest(this.#nextId++, options);
-    this.#pending.set(pending.id, pending);
+    this.#pending.add(pending);
     try {
       const request: RpcRequest = {
         jsonrpc: "2.0",
@@ -50,7 +51,7 @@ export class StreamWire implements UpstreamWire {
         void this.#cancel(pending.id, error.message);
       throw error;
     } finally {
-      this.#pending.delete(pending.id);
+      this.#pending.delete(pending);
     }
   }
 
@@ -75,7 +76,7 @@ export class StreamWire implements UpstreamWire {
     if (messages) for (const message of messages) this.receive(message);
     if (messages) return true;
     const unread = unreadAnswer(text);
-    const pending = unread && this.#pending.get(unread.id);
+    const pending = unread && this.#of(unread.id);
     pending?.fail(unread!.failure);
     return pending !== undefined;
   }
@@ -83,18 +84,22 @@ export class StreamWire implements UpstreamWire {
   /** Takes the next message of the server. */
   receive(message: RpcMessage): void {
     const answer = (one: RpcMessage) => this.#stream.send(one);
-    if (isResponse(message)) return this.#pending.get(Number(message.id))?.take(message, answer);
-    if (isRequest(message)) return answerByOnly(message, this.#pending.values(), answer);
+    if (isResponse(message)) return this.#of(Number(message.id))?.take(message, answer);
+    if (isRequest(message)) return answerByOnly(message, this.#pending, answer);
     const id = relatedId(message);
-    if (id !== undefined) return this.#pending.get(Number(id))?.take(message, answer);
+    if (id !== undefined) return this.#of(Number(id))?.take(message, answer);
     this.#events.onNotification(message);
+  }
+
+  #of(id: number): PendingRequest | undefined {
+    return this.#pending.find((one) => one.id === id);
   }
 
   /** Ends all requests: the stream is over. */
   end(reason: Error): void {
     if (this.#closed) return;
     this.#closed = reason;
-    for (const pending of this.#pending.values())
+    for (const pending of this.#pending)
       pending.fail(new McpFailure("closed", reason.message, { cause: reason }));
     this.#events.onClose(reason);
   }

@@ -1,3 +1,5 @@
+import { Bag } from "../../bag.ts";
+
 /** A time limit that can be extended. */
 export interface Deadline {
   /** Sets the limit to so many milliseconds from now. */
@@ -10,7 +12,7 @@ export interface Deadline {
  * of its own for each deadline it would cost a new timer for every chunk of every stream.
  */
 export class Deadlines {
-  readonly #entries = new Set<Entry>();
+  readonly #entries = new Bag<Entry>();
   readonly #now: () => number;
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -43,10 +45,10 @@ export class Deadlines {
 class Entry implements Deadline {
   at: number;
   readonly expire: () => void;
-  readonly #entries: Set<Entry>;
+  readonly #entries: Bag<Entry>;
   readonly #now: () => number;
 
-  constructor(at: number, expire: () => void, entries: Set<Entry>, now: () => number) {
+  constructor(at: number, expire: () => void, entries: Bag<Entry>, now: () => number) {
     this.at = at;
     this.expire = expire;
     this.#entries = entries;

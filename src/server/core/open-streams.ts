@@ -1,3 +1,4 @@
+import { Bag } from "../../bag.ts";
 import type { Principal } from "./access/policy.ts";
 import { isStillValid } from "./access/principals.ts";
 import type { Catalogue } from "./catalogue/catalogue.ts";
@@ -14,7 +15,7 @@ interface OpenStream {
  * deleted, at the next check when it expires (T56).
  */
 export class OpenStreams {
-  readonly #streams = new Set<OpenStream>();
+  readonly #streams = new Bag<OpenStream>();
   readonly #catalogue: Catalogue;
   readonly #now: () => number;
   readonly #stop: () => void;

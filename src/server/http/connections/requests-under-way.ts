@@ -1,23 +1,24 @@
+import { Bag } from "../../../bag.ts";
 import type { SocketHandler } from "../../core/socket-handler.ts";
 import type { BusyPorts } from "./victims.ts";
 
 /** The requests and WebSockets of a listener that are under way. Their connections are not idle. */
 export class RequestsUnderWay {
-  /** The value is true if the caller is known. */
-  readonly #requests = new Map<Request, boolean>();
+  readonly #requests = new Bag<{ request: Request; isKnown: boolean }>();
   readonly #sockets = new Map<SocketHandler, number>();
 
   begin(request: Request): void {
-    this.#requests.set(request, false);
+    this.#requests.add({ request, isKnown: false });
   }
 
   /** Notes that the caller of a request has shown a valid bearer. */
   know(request: Request): void {
-    if (this.#requests.has(request)) this.#requests.set(request, true);
+    const found = this.#requests.find((one) => one.request === request);
+    if (found) found.isKnown = true;
   }
 
   end(request: Request): void {
-    this.#requests.delete(request);
+    this.#requests.deleteWhere((one) => one.request === request);
   }
 
   /** @param port the port of the peer */
@@ -37,10 +38,10 @@ export class RequestsUnderWay {
    */
   ports(portOf: (request: Request) => number | undefined): BusyPorts {
     const ports = new Map<number, boolean>();
-    for (const [request, isKnown] of this.#requests) {
-      const port = portOf(request);
-      if (port === undefined) this.#requests.delete(request);
-      else ports.set(port, isKnown || ports.get(port) === true);
+    for (const one of this.#requests) {
+      const port = portOf(one.request);
+      if (port === undefined) this.#requests.delete(one);
+      else ports.set(port, one.isKnown || ports.get(port) === true);
     }
     for (const port of this.#sockets.values()) ports.set(port, true);
     return ports;

@@ -1,3 +1,4 @@
+import { Bag } from "../../../bag.ts";
 import { AppError } from "../../../errors.ts";
 import type { RpcNotification } from "../../../mcp/messages.ts";
 import { AuthorizationNeeded } from "../../../mcp/oauth/authorized-outbound.ts";
@@ -59,7 +60,7 @@ export class Instance {
   readonly queue: FairQueue;
   /** The resources whose changes the server tells on it. It runs for as long as there are any. */
   readonly followed = new Set<string>();
-  readonly underWay = new Set<ServerCall>();
+  readonly underWay = new Bag<ServerCall>();
   /** The id of its row. Another one after somebody has deleted the row. */
   id: string;
   state: InstanceState = "stopped";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { must } from "../../../support/server.ts";
+import { watchKind } from "../../../support/watch.ts";
 import { said, usualTools, withTools } from "../../inference/personas/tools/setup.ts";
 import { events } from "../../inference/setup.ts";
 
@@ -50,6 +51,28 @@ describe("the personas of a project, for its MCP clients", () => {
     expect(await events(server)).toMatchObject([
       { detail: { agent: "helper" } },
       { detail: { agent: "helper" } },
+    ]);
+  });
+
+  it("show the calls of their tools in the traffic of the project, by their name", async () => {
+    const server = await withAgents({
+      turns: [{ calls: [{ name: "add", args: { a: 1, b: 2 } }] }, { text: "It is 3." }],
+    });
+    await must(server.admin("PUT", "/api/v1/projects/p", { agents: ["helper"], traffic: "full" }));
+    const client = await server.client("modern", { bearer: server.caller });
+    await client.callTool({ name: "ask_helper", arguments: { message: "1 + 2?" } });
+    const { bearer } = await server.token("editor", [{ role: "edit", resource: "projects", name: "p" }]);
+    const watch = await watchKind(server, bearer, "projects/p/traffic", "&tail=1000");
+    // biome-ignore lint/suspicious/noExplicitAny: tests look at any field
+    const own: any[] = [];
+    while (own.length < 2) {
+      const event = await watch.next();
+      if (!event) throw new Error("the stream ended");
+      if (event.type === "message" && event.data["client"] === "agent:helper") own.push(event.data);
+    }
+    expect(own).toMatchObject([
+      { from: "client", type: "request", method: "tools/call", subject: "add" },
+      { from: "server", type: "response", method: "tools/call", subject: "add" },
     ]);
   });
 
