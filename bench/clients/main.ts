@@ -23,6 +23,7 @@ import { libraries } from "./sdks.ts";
 const usage = `bun run clients [--only NAME] [--provider NAME] [--scenario NAME] [--keep] [--requests FOLDER]
 
   --only NAME        one client; repeat it for more
+  --dialect NAME     chat, responses or messages; repeat it for more
   --provider NAME    ${providerNames.join(", ")}
   --scenario NAME    ${scenarioNames.join(", ")}
   --keep             do not delete what the clients wrote
@@ -33,6 +34,7 @@ const usage = `bun run clients [--only NAME] [--provider NAME] [--scenario NAME]
 const { values: options } = parseArgs({
   options: {
     only: { type: "string", multiple: true },
+    dialect: { type: "string", multiple: true },
     provider: { type: "string", multiple: true },
     scenario: { type: "string", multiple: true },
     keep: { type: "boolean", default: false },
@@ -46,7 +48,8 @@ const { values: options } = parseArgs({
 const chosen = <T extends string>(all: readonly T[], some: readonly string[] | undefined) =>
   all.filter((one) => some === undefined || some.includes(one));
 const clients = [...codingAgents, ...pi, ...libraries].filter(
-  ({ name }) => options.only?.includes(name) ?? true,
+  ({ name, dialect }) =>
+    (options.only?.includes(name) ?? true) && (options.dialect?.includes(dialect) ?? true),
 );
 const columns = chosen(providerNames, options.provider);
 if (options.help || clients.length === 0 || columns.length === 0) {

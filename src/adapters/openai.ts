@@ -9,7 +9,7 @@ export const openai: Adapter = {
   dialect: "chat",
   defaultUrls: defaultUrlsOf("openai"),
   operations: ["chat", "embeddings", ...operationNames.filter(isPassed)],
-  optional: ["responses"],
+  optional: ["responses", "input_tokens"],
   headers(apiKey, { keyHeader }): Record<string, string> {
     if (apiKey === undefined) return {};
     return keyHeader === undefined ? { authorization: `Bearer ${apiKey}` } : { [keyHeader]: apiKey };

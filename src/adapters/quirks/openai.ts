@@ -13,7 +13,7 @@ export const openaiQuirks: readonly QuirkRow[] = [
   {
     // Elsewhere it may be missing: the first refusal teaches that.
     when: { type: "openai" },
-    takes: ["responses"],
+    takes: ["responses", "input_tokens"],
     source: "https://developers.openai.com/api/docs/guides/migrate-to-responses",
   },
   {

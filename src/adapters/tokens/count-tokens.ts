@@ -2,9 +2,9 @@ import { type Fields, isGiven, listAt, objectAt, refused } from "../translation/
 import { estimateTokens } from "./token-estimate.ts";
 
 /** Tokens of a conversation, a message and a tool besides their text: models put marks around them. */
-const conversationOverhead = 3;
-const messageOverhead = 4;
-const toolOverhead = 8;
+export const conversationOverhead = 3;
+export const messageOverhead = 4;
+export const toolOverhead = 8;
 
 /** Anthropic scales an image down to this edge, in pixels, and counts one token for so many of its pixels. */
 const longestEdge = 1_568;
@@ -41,7 +41,7 @@ export function countTokens(body: Fields): { input_tokens: number } {
 }
 
 /** Returns the tokens of a message, of the system prompt or of a tool's result. */
-function contentTokens(content: unknown): number {
+export function contentTokens(content: unknown): number {
   if (!isGiven(content)) return 0;
   if (typeof content === "string") return estimateTokens(content);
   if (!Array.isArray(content)) return jsonTokens(content);
@@ -80,7 +80,11 @@ function documentTokens(value: unknown): number {
 }
 
 function imageTokens(source: Fields | null): number {
-  const data = source?.type === "base64" && typeof source.data === "string" ? source.data : "";
+  return encodedImageTokens(source?.type === "base64" && typeof source.data === "string" ? source.data : "");
+}
+
+/** Returns the tokens of an image in base64; the most that an image has for "". */
+export function encodedImageTokens(data: string): number {
   const size = sizeOf(Buffer.from(data.slice(0, headCharacters), "base64"));
   if (!size) return largestImage;
   const scale = Math.min(1, longestEdge / Math.max(size.width, size.height));
@@ -121,6 +125,6 @@ function jpegSize(bytes: Buffer): { width: number; height: number } | undefined 
   return undefined;
 }
 
-function jsonTokens(value: unknown): number {
+export function jsonTokens(value: unknown): number {
   return isGiven(value) ? estimateTokens(JSON.stringify(value)) : 0;
 }

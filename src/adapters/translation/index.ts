@@ -4,6 +4,7 @@ import { chatToMessages } from "./chat-to-messages/index.ts";
 import { chatToResponses } from "./chat-to-responses/index.ts";
 import { compose } from "./compose.ts";
 import type { FromChat, ToChat } from "./halves.ts";
+import { withFunctions } from "./legacy-functions.ts";
 import { messagesToChat } from "./messages-to-chat/index.ts";
 import { type NewId, randomId } from "./new-id.ts";
 import { responsesToChat } from "./responses-to-chat/index.ts";
@@ -40,5 +41,5 @@ export function translationFor(
   const first = caller === "chat" ? undefined : toChat[caller](now, newId);
   if (provider === "chat") return first;
   const second = fromChat[provider](now, newId, first === undefined);
-  return first ? compose(first, second) : second;
+  return first ? compose(first, second) : withFunctions(second);
 }

@@ -7,7 +7,8 @@ import { isObject } from "../../wire/json.ts";
 export function takesStrict(schema: unknown): boolean {
   if (Array.isArray(schema)) return schema.every(takesStrict);
   if (!isObject(schema)) return true;
-  const { properties, required, additionalProperties } = schema;
+  const { type, properties, required, additionalProperties } = schema;
+  if (type === "object" && additionalProperties !== false) return false;
   if (isObject(properties)) {
     const names = Object.keys(properties);
     if (additionalProperties !== false) return false;

@@ -9,8 +9,8 @@ const elsewhere: readonly (readonly [path: RegExp, hint: string])[] = [
     "files and batches stay at the provider under the key of the llm, where every caller would see them; send each request as a call of its own",
   ],
   [
-    /^\/v1\/responses\/(?:input_tokens|compact)(?:\/|$)/,
-    "send the whole conversation with each call, and count tokens at /v1/messages/count_tokens",
+    /^\/v1\/responses\/compact(?:\/|$)/,
+    "send the whole conversation with each call; clients that compact ask a model for a summary",
   ],
   [
     /^\/v1\/(?:assistants|threads|vector_stores|containers|fine_tuning|evals|skills|chatkit)(?:\/|$)/,

@@ -125,7 +125,7 @@ export async function attempt(
       onLastBytes: call.onLastBytes,
       visibleError: context.visibleError,
     };
-    if (!isDialect(operation)) return await passedAnswer(common);
+    if (!isDialect(operation)) return await passedAnswer(common, operation);
     const keeps = isKept(context, prepared.translation !== undefined, prepared.quirks);
     const body = openStream({
       ...common,
@@ -336,7 +336,9 @@ async function wholeResponse(
   record.received.addWhole(bytes);
   const dialect = dialectOfAnswer(operation, prepared);
   const isOther = !isDialect(operation);
-  const read = isOther ? otherAnswer(bytes) : wholeAnswer(bytes, dialect, translation !== undefined);
+  const read = isOther
+    ? otherAnswer(bytes, operation, request.body)
+    : wholeAnswer(bytes, dialect, translation !== undefined);
   const answer = read instanceof Promise ? await read : read;
   const { body, fault } = answer;
   if (fault) throw providerFailure(fault.status ?? 502, fault, dialects[dialect].family, key);

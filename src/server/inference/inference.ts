@@ -5,7 +5,7 @@ import { AppError } from "../../errors.ts";
 import { llm as llmKind } from "../../kinds/llm.ts";
 import { uncompressed } from "../../net/inflated-response.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
-import { isDialect, isPassed, modelsPath } from "../../wire/dialects/operations.ts";
+import { isCounting, isDialect, isPassed, modelsPath, operations } from "../../wire/dialects/operations.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
 import { capabilitiesOf, reportedCapabilities } from "../core/capabilities.ts";
 import { isOf, isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
@@ -22,7 +22,7 @@ import {
   readingInterval,
   retryInterval,
 } from "./capability-reader.ts";
-import { estimatedTokens } from "./estimated-tokens.ts";
+import { counts, estimatedTokens } from "./estimated-tokens.ts";
 import { transportFailure } from "./failure.ts";
 import { withContextLimit } from "./known-limits.ts";
 import { LearnedQuirks } from "./learned-quirks.ts";
@@ -126,16 +126,15 @@ export class Inference {
       const sent = await call.read((model) => record.asks(model));
       const able = named ?? this.#resolve(call, record, nameIn(sent), sent.persona);
       const { request, candidates } =
-        call.operation === "responses"
+        operations[call.operation].dialect === "responses"
           ? await placedRequest(sent, able, call.principal.id, this.#objects, this.#answers)
           : { request: sent, candidates: able };
       record.facts.streaming =
         request.body["stream"] === true && (isDialect(call.operation) || isPassed(call.operation));
-      if (call.operation === "count_tokens") {
-        const canCount = candidates.some((llm) =>
-          providerOf(llm).adapter.operations.includes("count_tokens"),
-        );
-        if (!canCount) return await estimatedTokens(candidates[0]!, request, record);
+      const { operation } = call;
+      if (isCounting(operation)) {
+        if (!candidates.some((llm) => counts(llm, operation)))
+          return await estimatedTokens(candidates[0]!, request, operation, record);
         // It reaches a provider, and so is one of the requests of a minute. It costs no tokens.
         record.admission = this.#deps.limits.admit(call.principal, candidates, 0, 0);
       } else {
@@ -173,11 +172,11 @@ export class Inference {
         visibleError,
       };
       const response = this.#try(context);
-      if (call.operation === "count_tokens")
+      if (isCounting(operation))
         return await response.catch((error: AppError) => {
           // Many relays of Anthropic have no such path.
           if (![404, 405, 501].includes(error.status)) throw error;
-          return estimatedTokens(candidates[0]!, request, record);
+          return estimatedTokens(candidates[0]!, request, operation, record);
         });
       if (!record.facts.streaming || !candidates.some(isHibernating)) return await response;
       return await responseWhileWaking(response, context, this.#deps);

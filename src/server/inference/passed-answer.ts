@@ -1,6 +1,9 @@
+import { passthroughPipe } from "../../adapters/passthrough/index.ts";
 import { passedBytes, passedEvents } from "../../adapters/passthrough/passed.ts";
+import type { StreamPipe } from "../../adapters/types.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
+import type { Operation } from "../../wire/dialects/operations.ts";
 import { isEventStream } from "./provider-response.ts";
 import type { CallRecord } from "./record.ts";
 import { openStream, type StreamOptions, streamHeaders } from "./stream.ts";
@@ -11,6 +14,11 @@ import { openStream, type StreamOptions, streamHeaders } from "./stream.ts";
  */
 const passedType =
   /^(?:audio\/[\w.+-]+|image\/(?:png|jpeg|webp|gif)|text\/(?:plain|vtt)|application\/(?:json|octet-stream|x-subrip))(?:\s*;\s*[\w-]+="?[\w.+-]+"?)*$/i;
+
+/** Returns the pipe of a stream of events. Completions end as chat does: without that end they were cut. */
+function eventsOf(operation: Operation): StreamPipe {
+  return operation === "completions" ? passthroughPipe("chat", { stripUsage: false }) : passedEvents();
+}
 
 /** Returns true for a response that is read whole: JSON that was not asked for as a stream. */
 export function isWholeJson({ headers }: ProviderResponse, streaming: boolean): boolean {
@@ -25,6 +33,7 @@ export async function passedAnswer(
   options: Omit<StreamOptions, "pipe" | "isLabelled" | "shapes" | "wire" | "onComplete" | "record"> & {
     record: CallRecord;
   },
+  operation: Operation,
 ): Promise<Response> {
   const { response, record } = options;
   const isEvents = isEventStream(response);
@@ -33,7 +42,7 @@ export async function passedAnswer(
     ...options,
     isLabelled: isEvents,
     onComplete() {},
-    ...(isEvents ? { pipe: passedEvents(), wire: dialects.chat } : { pipe: passedBytes() }),
+    ...(isEvents ? { pipe: eventsOf(operation), wire: dialects.chat } : { pipe: passedBytes() }),
   });
   const type = response.headers.get("content-type") ?? "";
   const headers = isEvents

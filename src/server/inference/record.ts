@@ -1,6 +1,6 @@
 import type { BilledUnits } from "../../adapters/passthrough/billed-units.ts";
 import type { AppError } from "../../errors.ts";
-import type { Operation } from "../../wire/dialects/operations.ts";
+import { isCounting, type Operation } from "../../wire/dialects/operations.ts";
 import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { impersonationOf, type Principal, tokenIdOf } from "../core/access/policy.ts";
 import { ofPrivate } from "../core/caller.ts";
@@ -119,7 +119,7 @@ export class CallRecord {
     const { llm, principal } = facts;
     const { usage, isEstimated, units } = settledUsage(reported, {
       // Counting the tokens of a request uses none.
-      sent: facts.dialect === "count_tokens" ? undefined : this.sent,
+      sent: isCounting(facts.dialect) ? undefined : this.sent,
       received: this.received,
       isBroken: error !== undefined,
       isVirtual: llm !== undefined && isVirtual(llm),

@@ -94,6 +94,8 @@ function convertedRequest(
       quirks,
     );
     if (isRenamed) changes["model"] = model;
+    // Counting stores nothing and answers nothing: the provider would not know these fields.
+    if (operation === "input_tokens") for (const name of ["store", "include"]) delete changes[name];
     const names = operation === "embeddings" ? withoutFormat(body, quirks) : undefined;
     return { path, text: spliceTopLevel(text, scan, changes, names), stripUsage: false, dropped: nothing };
   }

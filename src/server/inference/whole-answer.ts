@@ -1,3 +1,4 @@
+import { embeddingList, missingEmbeddings } from "../../adapters/passthrough/embedding-list.ts";
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
 import { faultOf } from "../../adapters/provider-fault.ts";
 import { inDialect } from "../../adapters/shapes/foreign-answer.ts";
@@ -12,6 +13,7 @@ import {
 } from "../../adapters/shapes/parse-answer.ts";
 import type { StreamFault } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
+import type { Operation } from "../../wire/dialects/operations.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
 import { isObject } from "../../wire/json.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
@@ -74,14 +76,38 @@ function withoutMark(bytes: Buffer): Buffer {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
 }
 
-/** Reads the answer of an operation that is no dialect. Throws AppError `provider_error` if it is not JSON. */
-export async function otherAnswer(bytes: Buffer): Promise<ReadAnswer> {
+/**
+ * Reads the answer of an operation that is no dialect.
+ *
+ * @param request the caller's request
+ * @throws AppError `provider_error` if it is not JSON
+ */
+export async function otherAnswer(
+  bytes: Buffer,
+  operation: Operation,
+  request: Record<string, unknown>,
+): Promise<ReadAnswer> {
   const text = bytes.toString("utf8");
   const isLarge = bytes.length > largeBytes;
   // Embeddings of many texts: only the usage and an error are read.
   const body = isLarge ? await parseShortFields(text) : parseAnswer(text, false);
   const fault = isObject(body) && body.error ? faultOf(body) : undefined;
-  return { body, text, bytes: bytes as Uint8Array<ArrayBuffer>, fault };
+  if (fault || isLarge) return { body, text, bytes: bytes as Uint8Array<ArrayBuffer>, fault };
+  const list = operation === "embeddings" ? embeddingList(body) : undefined;
+  if (list) return { ...written(list), fault: missingEmbeddings(list, request) };
+  return { body, text, bytes: bytes as Uint8Array<ArrayBuffer>, fault: emptiness(operation, body, request) };
+}
+
+/** Returns the fault of an answer that has nothing of what was asked for. */
+function emptiness(
+  operation: Operation,
+  body: unknown,
+  request: Record<string, unknown>,
+): StreamFault | undefined {
+  if (operation === "embeddings") return missingEmbeddings(body, request);
+  const choices = isObject(body) ? body.choices : undefined;
+  const isEmpty = operation === "completions" && Array.isArray(choices) && choices.length === 0;
+  return isEmpty ? { message: "the provider sent an answer without choices" } : undefined;
 }
 
 /** Reads a stream that has come whole, in several turns of the event loop. */

@@ -1,7 +1,10 @@
 import type { Dialect } from "./types.ts";
 
-/** A call of a model. `count_tokens` measures a request of the messages dialect. */
-export type Operation = Dialect | "embeddings" | "count_tokens" | PassedOperation;
+/** A call of a model. */
+export type Operation = Dialect | "embeddings" | CountingOperation | PassedOperation;
+
+/** An operation that measures a request of its dialect: `count_tokens` one of messages, `input_tokens` one of responses. */
+export type CountingOperation = "count_tokens" | "input_tokens";
 
 /** An operation whose requests and answers, of whatever type, only pass through. */
 export type PassedOperation =
@@ -36,6 +39,7 @@ export const operations: Readonly<Record<Operation, OperationInfo>> = {
   messages: { path: "/v1/messages", dialect: "messages", telemetryName: "chat" },
   count_tokens: { path: "/v1/messages/count_tokens", dialect: "messages", telemetryName: "count_tokens" },
   responses: { path: "/v1/responses", dialect: "responses", telemetryName: "chat" },
+  input_tokens: { path: "/v1/responses/input_tokens", dialect: "responses", telemetryName: "count_tokens" },
   embeddings: { path: "/v1/embeddings", dialect: "chat", telemetryName: "embeddings" },
   completions: passed("/v1/completions", { telemetryName: "text_completion" }),
   speech: passed("/v1/audio/speech"),
@@ -65,6 +69,11 @@ export function isOperation(value: unknown): value is Operation {
 /** Returns true for an operation whose requests and answers only pass through. */
 export function isPassed(operation: Operation): operation is PassedOperation {
   return operations[operation].isPassed === true;
+}
+
+/** Returns true for an operation that measures a request, and uses no tokens. */
+export function isCounting(operation: Operation): operation is CountingOperation {
+  return operation === "count_tokens" || operation === "input_tokens";
 }
 
 /** Returns true for an operation that is a dialect: its calls can be translated and streamed. */

@@ -22,7 +22,7 @@ const toMax = [...toXhigh, "max"];
 const reasoner = { sampling: false, limitField: "max_completion_tokens" };
 const callIds = { longest: 40 };
 const atOpenai = {
-  takes: ["responses"],
+  takes: ["responses", "input_tokens"],
   laterSystem: true,
   openaiFields: true,
   prefersResponses: true,
@@ -64,10 +64,10 @@ const known: [QuirkSubject, object][] = [
   [openai("ft:gpt-5.6-sol:mine"), { ...atOpenai, ...reasoner, ...sealed, efforts: toMax, ...atTools }],
   [openai("gpt-6"), { ...atOpenai, ...reasoner, ...sealed, efforts: toMax, ...atTools }],
   [openai("gpt-4.1-mini"), { ...atOpenai, maxOutputTokens: 32_768 }],
-  [other("openai", "llm.lan"), { takes: ["responses"] }],
-  [other("azure", "r.openai.azure.com"), { ...atOpenai, keyHeader: "api-key" }],
+  [other("openai", "llm.lan"), { takes: ["responses", "input_tokens"] }],
+  [other("azure", "r.openai.azure.com"), { ...atOpenai, takes: ["responses"], keyHeader: "api-key" }],
   [other("perplexity", "api.perplexity.ai"), { unversioned: true }],
-  [other("openai", "models.github.ai"), { takes: ["responses"], unversioned: true }],
+  [other("openai", "models.github.ai"), { takes: ["responses", "input_tokens"], unversioned: true }],
   [other("vertex", "us-east5-aiplatform.googleapis.com"), { unversioned: true }],
   [vllm("openai/gpt-oss-120b"), { efforts: toHigh }],
   [vllm("deepseek-v4-flash"), { efforts: toHigh, toolTurnReasoning: true }],
@@ -79,9 +79,12 @@ const known: [QuirkSubject, object][] = [
   ],
   [
     { type: "openai", host: "api.groq.com", model: "llama-3.3-70b" },
-    { takes: ["responses"], plainHistory: true },
+    { takes: ["responses", "input_tokens"], plainHistory: true },
   ],
-  [mistral("devstral"), { takes: ["responses"], callIds: { longest: 9, isExact: true }, plainHistory: true }],
+  [
+    mistral("devstral"),
+    { takes: ["responses", "input_tokens"], callIds: { longest: 9, isExact: true }, plainHistory: true },
+  ],
   [vllm("qwen3:8b"), {}],
   [vllm("foo-gpt-5"), {}],
   // Names with the letters of "pro" and "codex" that say nothing.

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { countInputTokens } from "../../../src/adapters/tokens/count-input-tokens.ts";
 import { countTokens } from "../../../src/adapters/tokens/count-tokens.ts";
 import { estimateTokens } from "../../../src/adapters/tokens/token-estimate.ts";
 
@@ -138,5 +139,32 @@ describe("count_tokens", () => {
 
   it.each([{}, { messages: [] }, { messages: "hello" }])("needs messages: %j", (body) => {
     expect(() => countTokens(body)).toThrow("messages is required");
+  });
+});
+
+describe("an estimate of the tokens of a responses request", () => {
+  const counted = (input: unknown, more: object = {}) => countInputTokens({ input, ...more }).input_tokens;
+
+  it("is that of the same conversation in messages", () => {
+    const words = textOf("english");
+    expect(counted(words)).toBe(tokensOf(words));
+    expect(counted([{ role: "user", content: [{ type: "input_text", text: words }] }])).toBe(tokensOf(words));
+  });
+
+  it("counts instructions, tools, calls, results and pictures", () => {
+    const least = counted("x");
+    expect(counted("x", { instructions: "one two three" })).toBeGreaterThan(least);
+    expect(counted("x", { tools: [{ type: "function", name: "f" }] })).toBeGreaterThan(least + 8);
+    const call = { type: "function_call", call_id: "c", name: "f", arguments: '{"a":1}' };
+    expect(counted([call])).toBeGreaterThan(least);
+    const picture = { type: "input_image", image_url: "https://x/y.png" };
+    expect(counted([{ role: "user", content: [picture] }])).toBeGreaterThan(1_000);
+    expect(counted([{ type: "function_call_output", call_id: "c", output: textOf("code") }])).toBeGreaterThan(
+      180,
+    );
+  });
+
+  it("needs an input", () => {
+    expect(() => countInputTokens({})).toThrow("input is required");
   });
 });

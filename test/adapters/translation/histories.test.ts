@@ -130,7 +130,8 @@ describe("a history of responses at a chat provider (case 95)", () => {
         status: "completed",
         action: { type: "exec", command: ["ls"] },
       },
-      { type: "local_shell_call_output", call_id: "c1", output: "a.txt" },
+      // Its reference has the id of the call here.
+      { type: "local_shell_call_output", id: "c1", output: "a.txt" },
       {
         type: "mcp_call",
         id: "mcp_1",

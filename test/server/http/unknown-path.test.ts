@@ -94,7 +94,6 @@ describe("case 119: a path that is not served", () => {
     ["/v1/messages/batches", "send each request as a call of its own"],
     ["/v1/responses/compact", "send the whole conversation"],
     ["/v1/responses/resp_1/nothing", "calls: "],
-    ["/v1/responses/input_tokens", "count tokens at /v1/messages/count_tokens"],
     ["/v1/assistants", "is not served"],
     ["/v1/realtime", "WebSocket"],
     ["/v1/nothing", "calls: "],

@@ -65,3 +65,24 @@ describe("the format of embeddings (case 164)", () => {
     expect(turns).toBeGreaterThan(1);
   });
 });
+
+describe("embeddings in another form than OpenAI's (case 179)", () => {
+  const answering = (body: unknown) => withProvider((_, connection) => connection.write(reply(200, body)));
+
+  it("become OpenAI's list, in the format that was asked for", async () => {
+    const { call } = await answering({ model: "m", embeddings: [vector], prompt_eval_count: 4 });
+    const { body } = await call("POST", path, { model: "gpt", input: "a", encoding_format: "base64" });
+    expect(body).toEqual({
+      object: "list",
+      data: [{ object: "embedding", index: 0, embedding: base64 }],
+      model: "m",
+      usage: { prompt_tokens: 4, total_tokens: 4 },
+    });
+  });
+
+  it("fail where one is missing", async () => {
+    const { call } = await answering(answer(vector));
+    const { status, body } = await call("POST", path, { model: "gpt", input: ["a", "b", "c"] });
+    expect([status, body.error.message]).toEqual([502, "the provider sent 2 embeddings for 3 inputs"]);
+  });
+});

@@ -136,3 +136,34 @@ describe("count_tokens at a relay of Anthropic (case 168)", () => {
     expect([status, body.error.message]).toEqual([400, "the words"]);
   });
 });
+
+describe("POST /v1/responses/input_tokens (case 185)", () => {
+  const path = "/v1/responses/input_tokens";
+
+  it("is OpenAI's own count, without fields that only answers have", async () => {
+    const count = { object: "response.input_tokens", input_tokens: 42 };
+    const { call, provider, server } = await withProvider((_, connection) =>
+      connection.write(reply(200, count)),
+    );
+    expect((await call("POST", path, { model: "gpt", input: "hi" })).body).toEqual(count);
+    expect(provider.seen).toMatchObject([{ path, body: { model: "up", input: "hi" } }]);
+    expect(Object.keys(provider.seen[0]!.body).toSorted()).toEqual(["input", "model"]);
+    expect(await onlyEvent(server)).toMatchObject({ dialect: "input_tokens", status: 200, promptTokens: 0 });
+  });
+
+  it.each([
+    ["anthropic", 200],
+    ["vllm", 200],
+    ["openai", 404],
+  ])("is estimated at type %s that answers %i", async (type, status) => {
+    const { call } = await withProvider((_, connection) => connection.write(reply(status, {})), { type });
+    const { body } = await call("POST", path, { model: "gpt", input: "one two three" });
+    expect(body).toEqual({ object: "response.input_tokens", input_tokens: expect.any(Number) });
+    expect(body.input_tokens).toBeGreaterThan(3);
+  });
+
+  it("is refused without a right to run the llm", async () => {
+    const { call } = await withProvider((_, connection) => connection.write(reply(200, {})));
+    expect((await call("POST", path, { model: "other", input: "x" })).status).toBe(404);
+  });
+});

@@ -241,7 +241,9 @@ describe("an operation that a provider does not have", () => {
 
   it("does not teach that the base URL has no /v1", async () => {
     const { call, provider } = await withProvider((asked, connection) =>
-      connection.write(asked.path.endsWith("rerank") ? reply(404, {}) : reply(200, { data: [] })),
+      connection.write(
+        asked.path.endsWith("rerank") ? reply(404, {}) : reply(200, { data: [{ embedding: [1] }] }),
+      ),
     );
     expect((await call("POST", "/v1/rerank", { model: "gpt", query: "q", documents: [] })).status).toBe(404);
     expect((await call("POST", "/v1/embeddings", { model: "gpt", input: "x" })).status).toBe(200);
@@ -255,4 +257,23 @@ it("the log tells operations apart", async () => {
   expect(await lastEvent(server)).toMatchObject({ dialect: "moderations", status: 200 });
   const { text } = await server.admin("GET", "/metrics");
   expect(text).toContain('gen_ai_operation_name="moderation"');
+});
+
+describe("a plain completion that is not whole (case 60)", () => {
+  const path = "/v1/completions";
+
+  it("is an error in its stream", async () => {
+    const { call, server } = await withProvider((_, connection) => {
+      const piece = JSON.stringify({ choices: [{ text: "a", index: 0, finish_reason: null }] });
+      connection.write(streamHead + chunk(`data: ${piece}\n\n`) + lastChunk);
+    });
+    const { text } = await call("POST", path, { model: "gpt", prompt: "x", stream: true });
+    expect(text).toContain("before its response was complete");
+    expect(await onlyEvent(server)).toMatchObject({ status: 502 });
+  });
+
+  it("is an error without choices", async () => {
+    const { call } = await withProvider(answering({ id: "c", choices: [] }));
+    expect((await call("POST", path, { model: "gpt", prompt: "x" })).status).toBe(502);
+  });
 });

@@ -78,6 +78,7 @@ export function messagesRequest(body: Fields, model: string, quirks: Quirks): Fi
     ...samplingOf(body, quirks, thinking !== undefined && thinking.type !== "disabled"),
     ...reasoning,
     ...(thinking && { thinking }),
+    ...(isGiven(body.thinking) && roomFor(thinking, maxTokens, maxOutputTokens)),
     ...(!isEmpty(outputConfig) && { output_config: outputConfig }),
     ...(stop.length > 0 && { stop_sequences: stop }),
     ...userOf(body),
@@ -93,6 +94,17 @@ function maxTokensOf({ max_completion_tokens, max_tokens }: Fields): number | un
   const given = max_completion_tokens ?? max_tokens ?? undefined;
   if (given === undefined || typeof given === "number") return given;
   throw refused(`/${name}`, `${name} must be a number`);
+}
+
+/** Raises the limit of the answer above a budget of thinking that the caller sets: Anthropic refuses a smaller one (case 39). */
+function roomFor(
+  thinking: Fields | undefined,
+  maxTokens: number,
+  most = Number.POSITIVE_INFINITY,
+): { max_tokens?: number } {
+  const budget = thinking?.budget_tokens;
+  if (typeof budget !== "number" || budget < maxTokens) return {};
+  return { max_tokens: Math.max(maxTokens, Math.min(budget + maxTokens, most)) };
 }
 
 /** Refuses unknown stream options. `include_obfuscation` only pads frames and is ignored. */

@@ -11,6 +11,7 @@ import {
 } from "../request-fields.ts";
 import { choiceWord } from "../tool-choice-words.ts";
 import { fittingName } from "../tool-names.ts";
+import { argumentsSchema } from "../tool-schema.ts";
 import { uniqueTools } from "../unique-tools.ts";
 import { cacheControl } from "./content.ts";
 
@@ -89,7 +90,7 @@ function toolOf(tool: Fields, path: string): Fields {
   return {
     name: fittingName(textAt(described.name, `${path}/function/name`)),
     ...(isGiven(described.description) && { description: described.description }),
-    input_schema: { type: "object", ...parameters },
+    input_schema: argumentsSchema({ type: "object", ...parameters }),
     ...(isGiven(described.strict) && { strict: described.strict }),
     ...cacheControl(tool),
   };

@@ -10,6 +10,7 @@ import {
 } from "../request-fields.ts";
 import { takesStrict } from "../strict-schema.ts";
 import { choiceWord } from "../tool-choice-words.ts";
+import { argumentsSchema } from "../tool-schema.ts";
 import { uniqueTools } from "../unique-tools.ts";
 
 /**
@@ -51,7 +52,9 @@ function toolOf(tool: Fields, path: string): Fields {
     ? objectAt(described.parameters, `${path}/function/parameters`)
     : {};
   // A tool without parameters, or whose schema names none.
-  const schema = isGiven(parameters.type) ? parameters : { type: "object", properties: {}, ...parameters };
+  const schema = argumentsSchema(
+    isGiven(parameters.type) ? parameters : { type: "object", properties: {}, ...parameters },
+  );
   return {
     type: "function",
     name: textAt(described.name, `${path}/function/name`),

@@ -61,7 +61,8 @@ export function partOf(block: Fields, path: string): TranslatedPart {
 /** Returns the content of parts: text alone is a string, because some providers, such as DeepSeek, take no lists. */
 export function contentOf(parts: TranslatedPart[]): string | TranslatedPart[] {
   if (parts.some(({ type }) => type !== "text")) return parts;
-  return parts.map(({ text }) => text).join("\n\n");
+  const texts = parts.map(({ text }) => text);
+  return (texts.some((text) => text !== "") ? texts.filter((text) => text !== "") : texts).join("\n\n");
 }
 
 function imagePart(source: Fields, path: string): TranslatedPart {

@@ -11,6 +11,7 @@ import {
 } from "../request-fields.ts";
 import { choiceWord } from "../tool-choice-words.ts";
 import { fittingName } from "../tool-names.ts";
+import { argumentsSchema } from "../tool-schema.ts";
 import { uniqueTools } from "../unique-tools.ts";
 import { clientTool, clientToolFields } from "./client-tools.ts";
 
@@ -98,7 +99,7 @@ function toolOf(tool: Fields, path: string): ChatTool {
       ...(description !== undefined && { description }),
       // Bridges of MCP leave it out for tools without arguments.
       parameters: isGiven(tool.input_schema)
-        ? objectAt(tool.input_schema, `${path}/input_schema`)
+        ? argumentsSchema(objectAt(tool.input_schema, `${path}/input_schema`))
         : { type: "object", properties: {} },
       ...(isGiven(tool.strict) && { strict: tool.strict }),
     },

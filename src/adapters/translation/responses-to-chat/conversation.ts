@@ -10,7 +10,7 @@ import { ownIds, returnedMessage } from "../returned-state.ts";
 import { validArguments } from "../tool-arguments.ts";
 import { assistantText, contentOf, type ItemPart, partsOf, partsOrWords, textOf } from "./content.ts";
 import { customInputKey } from "./custom-input.ts";
-import { hostedCall, isHostedResult, wordsOf } from "./hosted-items.ts";
+import { hostedCall, hostedResultId, wordsOf } from "./hosted-items.ts";
 import { functionName } from "./tool-namespaces.ts";
 
 /** A turn of the assistant: its text and calls, with the results of the calls. */
@@ -61,7 +61,7 @@ export function conversationOf(
   const items = itemsOf(body.input);
   const lastOutput = items.findLastIndex(({ item }) => isOutput(item));
   const lastMessage = items.findLastIndex(({ item }) => item.role === "user");
-  const answered = new Set(items.flatMap(({ item }) => (isHostedResult(item) ? [item.call_id] : [])));
+  const answered = new Set(items.flatMap(({ item }) => hostedResultId(item) ?? []));
   const addCall = (call: Fields & { id: string }, path: string) => {
     const turn = assistant(path);
     // Some providers number their calls anew in every answer: an id must be unique within one answer only.
@@ -126,9 +126,10 @@ export function conversationOf(
           if (call.result !== undefined) turn.results.push(resultMessage(call.id, call.result, path));
           break;
         }
-        const turn = isHostedResult(item) ? callers.get(String(item.call_id)) : undefined;
-        if (turn) {
-          turn.results.push(resultMessage(String(item.call_id), wordsOf(item.output), path));
+        const callId = hostedResultId(item);
+        const turn = callId === undefined ? undefined : callers.get(callId);
+        if (turn && callId !== undefined) {
+          turn.results.push(resultMessage(callId, wordsOf(item.output), path));
           open = undefined;
         }
         if (turn || isHistory || isOutput(item)) break;

@@ -45,9 +45,13 @@ export function hostedCall(item: Fields): HostedCall | undefined {
   return result === undefined ? undefined : { ...call, result: wordsOf(result) };
 }
 
-/** Returns true for the result of a call that is no function call: `local_shell_call_output`. */
-export function isHostedResult({ type, call_id }: Fields): boolean {
-  return typeof type === "string" && type.endsWith("_output") && typeof call_id === "string";
+/**
+ * Returns the id of the call of a result that is no function call's: `local_shell_call_output`, which has it as its `id`.
+ * Returns undefined for every other item.
+ */
+export function hostedResultId({ type, call_id, id }: Fields): string | undefined {
+  if (typeof type !== "string" || !type.endsWith("_output")) return undefined;
+  return [call_id, id].find((one) => typeof one === "string") as string | undefined;
 }
 
 /** Returns a result in words. */

@@ -20,6 +20,7 @@ const summaries: Readonly<Record<Operation, string>> = {
   chat: "Call an llm, pool or agent in the dialect of OpenAI chat completions; the model field names it",
   messages: "Call an llm, pool or agent in the dialect of Anthropic messages; the model field names it",
   count_tokens: `Count the tokens of a request for ${operations.messages.path}; an estimate where the provider cannot count`,
+  input_tokens: `Count the tokens of a request for ${operations.responses.path}; an estimate where the provider cannot count`,
   responses: "Call an llm, pool or agent in the dialect of OpenAI responses; the model field names it",
   embeddings: "Make embeddings with an llm or pool; the model field names it",
   completions: "Complete a text with an llm or pool, as before chat; the model field names it",

@@ -53,7 +53,6 @@ describe("limits, sampling and other fields of a chat request, translated to mes
     ["logprobs", true, false],
     ["top_logprobs", 3, 0],
     ["modalities", ["text", "audio"], ["text"]],
-    ["functions", [{}], []],
   ])(
     "are refused by name for %s %j, but not for %j, which asks for nothing (cases 26, 27)",
     (name, value, neutral) => {
@@ -62,6 +61,12 @@ describe("limits, sampling and other fields of a chat request, translated to mes
       expect(translated({ [name]: null })).toEqual(translated({}));
     },
   );
+
+  it("have a limit above a budget of thinking that the caller sets (case 39)", () => {
+    const thinking = { type: "enabled", budget_tokens: 2_048 };
+    expect(translated({ thinking, max_tokens: 1_000 })).toMatchObject({ thinking, max_tokens: 3_048 });
+    expect(translated({ thinking, max_tokens: 4_000 })).toMatchObject({ thinking, max_tokens: 4_000 });
+  });
 
   it.each(["seed", "audio", "web_search_options", "function_call", "colour", "__proto__"])(
     "refuses %s by name",

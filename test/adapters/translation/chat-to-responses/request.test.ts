@@ -270,7 +270,6 @@ describe("settings of chat, translated to responses (case 125)", () => {
     ["seed", 1],
     ["audio", {}],
     ["modalities", ["audio"]],
-    ["functions", [{}]],
     ["function_call", "auto"],
     ["web_search_options", {}],
   ])("refuse %s by name", (name, value) => {

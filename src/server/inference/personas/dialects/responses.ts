@@ -1,10 +1,14 @@
 import { field, type PersonaDialect, prefixed, textFormat, within } from "./persona-dialect.ts";
 
-/** The prompt goes into `instructions`. */
-export const responses: PersonaDialect = {
+/** The prompt goes into `instructions`. Tokens are counted without parameters. */
+export const inputTokens: PersonaDialect = {
   *promptTexts(prompt, _history, textOf) {
     if (prompt !== "") yield* prefixed("instructions", prompt, textOf("instructions"));
   },
+};
+
+export const responses: PersonaDialect = {
+  ...inputTokens,
   params: {
     temperature: field("temperature"),
     top_p: field("top_p"),
