@@ -117,7 +117,7 @@ class ResponsesWatch implements StreamWatch {
     const { type, response, sequence_number: sequence } = event;
     const usage = responsesUsage(response?.usage);
     if (usage) this.usage = usage;
-    if (type === "error" || type === "response.failed") {
+    if (type === "error" || type === "response.failed" || response?.status === "failed") {
       if (this.position && sequence !== undefined) this.position = { ...this.position, sequence };
       this.fault = responsesFault(event);
       return "fault";

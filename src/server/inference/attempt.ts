@@ -47,7 +47,7 @@ import {
   toProviderRequest,
 } from "./request.ts";
 import { openStream, streamHeaders } from "./stream.ts";
-import { otherAnswer, wholeAnswer } from "./whole-answer.ts";
+import { readAnswer } from "./whole-answer.ts";
 
 /** A call that is ready to be sent to one llm. */
 interface PreparedCall {
@@ -335,10 +335,7 @@ async function wholeResponse(
   const { record } = context;
   record.received.addWhole(bytes);
   const dialect = dialectOfAnswer(operation, prepared);
-  const isOther = !isDialect(operation);
-  const read = isOther
-    ? otherAnswer(bytes, operation, request.body)
-    : wholeAnswer(bytes, dialect, translation !== undefined);
+  const read = readAnswer(bytes, operation, dialect, request.body, translation !== undefined);
   const answer = read instanceof Promise ? await read : read;
   const { body, fault } = answer;
   if (fault) throw providerFailure(fault.status ?? 502, fault, dialects[dialect].family, key);

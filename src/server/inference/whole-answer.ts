@@ -13,7 +13,7 @@ import {
 } from "../../adapters/shapes/parse-answer.ts";
 import type { StreamFault } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
-import type { Operation } from "../../wire/dialects/operations.ts";
+import { isDialect, type Operation } from "../../wire/dialects/operations.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
 import { isObject } from "../../wire/json.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
@@ -35,6 +35,24 @@ export interface ReadAnswer {
   bytes: Uint8Array<ArrayBuffer>;
   /** The error that the answer is or contains, although its status is a success. */
   fault: StreamFault | undefined;
+}
+
+/**
+ * Reads a whole answer of any operation.
+ *
+ * @param dialect the dialect of the answer
+ * @param request the caller's request
+ * @param isExact true to keep the digits of long integers, for a translation
+ * @throws AppError `provider_error`
+ */
+export function readAnswer(
+  bytes: Buffer,
+  operation: Operation,
+  dialect: Dialect,
+  request: Record<string, unknown>,
+  isExact: boolean,
+): ReadAnswer | Promise<ReadAnswer> {
+  return isDialect(operation) ? wholeAnswer(bytes, dialect, isExact) : otherAnswer(bytes, operation, request);
 }
 
 /**
@@ -82,7 +100,7 @@ function withoutMark(bytes: Buffer): Buffer {
  * @param request the caller's request
  * @throws AppError `provider_error` if it is not JSON
  */
-export async function otherAnswer(
+async function otherAnswer(
   bytes: Buffer,
   operation: Operation,
   request: Record<string, unknown>,

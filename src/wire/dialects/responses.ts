@@ -56,7 +56,7 @@ export type ResponseItem =
 export interface ResponsesEvent {
   type?: string;
   sequence_number?: number;
-  response?: { id?: string; usage?: unknown; error?: ResponsesError | null } | null;
+  response?: { id?: string; status?: string; usage?: unknown; error?: ResponsesError | null } | null;
   /** The fault of an `error` event, which may also have the fields of the fault as its own. */
   error?: ResponsesError | null;
   message?: string;
