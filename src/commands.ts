@@ -72,6 +72,14 @@ export const commands: Commands = {
     summary: "Test what a server offers, as a program would use it",
     load: async () => (await import("./cli/cmd/test.ts")).test,
   },
+  init: {
+    group: "Use models",
+    summary: "Set up the first model, and a program that uses it",
+    load: async () => {
+      const { modelsOfMachine } = await import("./agent/discovery/local-models.ts");
+      return (await import("./cli/cmd/init.ts")).initVerb(modelsOfMachine);
+    },
+  },
   connect: {
     group: "Use models",
     summary: "Set up Claude Code, Codex, SDKs and others to use the server",

@@ -122,6 +122,7 @@ const lines: [line: string, options?: CliOptions][] = [
   ["connect aider --llm one"],
   ["connect sdk-python --llm one"],
   ["run --llm one -- true"],
+  ["init --type openai --model m --key-stdin --client claude", { stdin: "secret-word" }],
   ["authorize server one"],
   ["deauthorize server one"],
   ["cache list"],

@@ -106,9 +106,7 @@ async function test(
   const client = await clientAt(context, address, token.bearer);
   try {
     const time = await callModel(client, dialect, model);
-    context.terminal.err(
-      `tested: ${model} answered in ${time < 1000 ? `${Math.ceil(time)} ms` : `${(time / 1000).toFixed(1)} s`}\n`,
-    );
+    context.terminal.err(`tested: ${model} answered in ${time}\n`);
   } catch (error) {
     if (!(error instanceof AppError) || error.code === "interrupted") throw error;
     throw new AppError(error.code, `the test call of ${model} failed: ${error.message}`, {

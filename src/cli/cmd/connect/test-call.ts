@@ -27,19 +27,20 @@ const listTimeout = 30_000;
 /**
  * Makes one short call of a model, in the API that the client uses.
  *
- * @returns the time it took in milliseconds
+ * @returns the time it took, as a user reads it: `8 ms`, `1.2 s`
  * @throws AppError with the words of the server
  */
 export async function callModel(
   client: ApiClient,
   dialect: InferenceDialect,
   model: string,
-): Promise<number> {
+): Promise<string> {
   const { path, body } = calls[dialect];
   const start = performance.now();
   // A model that sleeps takes minutes to wake.
   await client.call("POST", path, { body: { model, ...body }, answer: fieldsOf({}), unlimited: true });
-  return performance.now() - start;
+  const time = performance.now() - start;
+  return time < 1000 ? `${Math.ceil(time)} ms` : `${(time / 1000).toFixed(1)} s`;
 }
 
 /**

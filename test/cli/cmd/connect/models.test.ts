@@ -133,7 +133,7 @@ describe("mcpctl connect claude", () => {
     expect(read(".claude/settings.json")).toBe(userSettings);
   });
 
-  it("leaves alone what the user changed meanwhile, and says so", async () => {
+  it("leaves alone what the user changed meanwhile, and says so (failure mode 210)", async () => {
     const { run, read, write } = await open();
     write(".claude/settings.json", userSettings);
     await run("claude --llm gpt");
@@ -149,7 +149,7 @@ describe("mcpctl connect claude", () => {
     });
   });
 
-  it("changes nothing and keeps no token where the test call fails", async () => {
+  it("changes nothing and keeps no token where the test call fails (failure mode 209)", async () => {
     const { server, run, files, tokens } = await open();
     const broken = upstream((_, connection) =>
       connection.write(reply(401, { error: { message: "bad key" } })),
