@@ -12,6 +12,7 @@ import { proxyRule } from "../proxies.ts";
 import { serviceManager } from "../systemd.ts";
 import { systemDataFolder } from "../unix-socket.ts";
 import { version } from "../version.ts";
+import { BackupFolder } from "./backups/backup-folder.ts";
 import { backupFlags, scheduleOf } from "./backups/settings.ts";
 import { leastBodyMemory } from "./core/body-budget.ts";
 import { prepareDataDirectory } from "./core/data-directory.ts";
@@ -144,7 +145,7 @@ export const server = defineVerb({
     // Files of the server are readable by its own user only (T86).
     process.umask(0o077);
     prepareDataDirectory(dataDir);
-    if (backups) prepareDataDirectory(backups.folder);
+    if (backups) BackupFolder.prepare(backups.folder);
     const log = createLog(process.stderr, args["log-format"] ?? parseLogFormat(env["MCPCTL_LOG_FORMAT"]));
     if (passed && wanted !== undefined)
       log.info(`${wanted} is not used: systemd passes the socket on which the server listens`);

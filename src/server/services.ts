@@ -116,6 +116,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     catalogue,
     audit,
     folder: options.scratchFolder,
+    hasMasterKey: (id) => secretServices.masterKey.ring?.find(id) !== undefined,
     afterRestore: () => limits.load(),
     now,
     random,

@@ -27,6 +27,7 @@ const Restored = Type.Object({
   objects: Type.Array(Type.Object({ kind: Name, name: Words, result: Words, reason: Type.Optional(Words) })),
   switchedOff: Type.Array(Words),
   withoutValues: Type.Array(Words),
+  missingMasterKeys: Type.Optional(Type.Array(Words)),
 });
 type Restored = Static<typeof Restored>;
 
@@ -163,7 +164,7 @@ function errorOf({ code, message, hint }: { code: string; message: string; hint?
 }
 
 function print(restored: Restored, { terminal }: Context): void {
-  const { dryRun, rows, objects, backup, switchedOff, withoutValues } = restored;
+  const { dryRun, rows, objects, backup, switchedOff, withoutValues, missingMasterKeys = [] } = restored;
   const { created = 0, replaced = 0, skipped = 0 } = rows["resources"] ?? {};
   for (const { kind, name, result, reason } of objects)
     if (reason !== undefined || dryRun)
@@ -179,6 +180,11 @@ function print(restored: Restored, { terminal }: Context): void {
     warn(
       terminal,
       `switched off, because you may not run programs on the host of the server: ${switchedOff.join(", ")}. To switch one on: mcpctl patch server NAME replicas=1`,
+    );
+  if (missingMasterKeys.length > 0)
+    warn(
+      terminal,
+      `the server lacks the master key ${missingMasterKeys.join(", ")} of sealed secrets: they cannot be used, and its next start needs --master-key-file with that key`,
     );
   if (withoutValues.length > 0)
     warn(

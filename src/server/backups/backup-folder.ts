@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync, rmSync, statfsSync, statSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readdirSync, rmSync, statfsSync, statSync } from "node:fs";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
@@ -32,6 +32,19 @@ export class BackupFolder {
     this.#node = node.replaceAll(/[^\w-]/g, "_");
   }
 
+  /** Makes the folder if it is missing. Throws AppError `unavailable` if it cannot be written to. */
+  static prepare(path: string): void {
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    } catch (cause) {
+      throw new AppError("unavailable", `cannot use the folder ${path} for backups: ${reasonText(cause)}`, {
+        cause,
+        hint: "Name a folder that the server can write to: --backup-dir DIR",
+      });
+    }
+  }
+
   /** Returns the backups in the folder, the newest first. Throws AppError `unavailable`. */
   list(): StoredBackup[] {
     const found = this.#names().flatMap((name) => {
@@ -60,7 +73,9 @@ export class BackupFolder {
     const draft = join(this.#path, `.${name}.${this.#node}.part`);
     let file: FileHandle | undefined;
     try {
-      file = await open(draft, "w+", 0o600);
+      rmSync(draft, { force: true });
+      // Not through a link that somebody has put there (T240).
+      file = await open(draft, "wx+", 0o600);
       const hash = createHash("sha256");
       let size = 0;
       let nextLook = 0;

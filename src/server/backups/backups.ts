@@ -17,6 +17,8 @@ export interface BackupsOptions {
   audit: Audit;
   /** A folder for files that are gone when they are closed; that of the system if not given. */
   folder?: string | undefined;
+  /** True if the server has a master key of sealed secrets. */
+  hasMasterKey(id: string): boolean;
   /** Reads what is kept in memory besides the catalogue anew. */
   afterRestore(): Promise<void>;
   now(): number;
@@ -88,11 +90,13 @@ export class Backups {
     { merge, dryRun }: RestoreRequest,
     onProgress?: OnProgress,
   ): Promise<Restored> {
-    const { catalogue, audit, now, random, afterRestore } = this.#options;
+    const { catalogue, audit, now, random, afterRestore, hasMasterKey } = this.#options;
     const mayRunPrograms = mayRun(caller.principal, "host-processes");
-    const options = { merge, dryRun, mayRunPrograms };
+    const options = { merge, dryRun, mayRunPrograms, hasMasterKey };
     const restored = await restore(catalogue.store, () => spool.bytes(), options, onProgress);
     if (dryRun) return restored;
+    // A refresh that was under way may have begun before the commit.
+    await catalogue.refresh();
     await catalogue.refresh();
     // A backup of an older version has the templates of that version.
     await seed(catalogue, now, random);

@@ -11,6 +11,8 @@ export interface RestoreOptions {
   dryRun: boolean;
   /** False switches off the servers that run programs on the host. */
   mayRunPrograms: boolean;
+  /** True if the server has a master key of sealed secrets. */
+  hasMasterKey(id: string): boolean;
 }
 
 /** What becomes of an object of a backup. */

@@ -26,6 +26,8 @@ export interface Restored {
   switchedOff: string[];
   /** Secrets that came back without their values. */
   withoutValues: string[];
+  /** The ids of master keys that open sealed secrets of the backup, and that the server lacks: it will not start again. */
+  missingMasterKeys: string[];
 }
 
 /** Progress: bytes of the file that were read, and rows. */
@@ -104,7 +106,7 @@ async function makeRoom(fill: StoreFill, manifest: BackupManifest): Promise<void
 
 function restored(
   { createdAt, version, dialect, secrets, audit }: BackupManifest,
-  { merge, dryRun }: RestoreOptions,
+  { merge, dryRun, hasMasterKey }: RestoreOptions,
   { counts, switchedOff }: Filling,
   survey: Survey,
   verdicts: ReadonlyMap<string, RestoreVerdict>,
@@ -124,6 +126,7 @@ function restored(
     objects: told.slice(0, mostNamed),
     switchedOff: switchedOff.slice(0, mostNamed),
     withoutValues: empty.slice(0, mostNamed).map(({ name }) => name),
+    missingMasterKeys: [...survey.masterKeys].filter((id) => !hasMasterKey(id)),
   };
 }
 

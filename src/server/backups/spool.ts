@@ -9,6 +9,8 @@ const leastFree = 64 * 1024 * 1024;
 /** Bytes after which the free space is looked at again. */
 const lookAfter = 8 * 1024 * 1024;
 const readBytes = 256 * 1024;
+/** Milliseconds between two pieces of a backup that is received: one restore at a time is under way. */
+const longestSilence = 60_000;
 
 /**
  * A file without a name: nobody else can open it, and nothing of it is left after this process, however that ends. It
@@ -47,7 +49,7 @@ export class Spool {
 
   async #take(bytes: AsyncIterable<Uint8Array>): Promise<void> {
     let nextLook = 0;
-    for await (const piece of bytes) {
+    for await (const piece of steady(bytes, longestSilence)) {
       if (this.size >= nextLook) {
         const { bavail, bsize } = statfsSync(this.#folder);
         if (bavail * bsize < leastFree + lookAfter) throw noSpace();
@@ -78,4 +80,23 @@ function noSpace(): AppError {
     "storage_full",
     "there is no room for the backup on the disk of the server: nothing was changed",
   );
+}
+
+/** Yields pieces as they come. Throws AppError `timed_out` if the next one takes too long (T240). */
+export async function* steady(bytes: AsyncIterable<Uint8Array>, most: number): AsyncGenerator<Uint8Array> {
+  const pieces = bytes[Symbol.asyncIterator]();
+  for (;;) {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      late.reject(new AppError("timed_out", "the backup did not arrive in time", { status: 408 }));
+      void pieces.return?.().catch(() => {});
+    }, most);
+    try {
+      const { done, value } = await Promise.race([pieces.next(), late.promise]);
+      if (done) return;
+      yield value;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
 }

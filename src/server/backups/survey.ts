@@ -7,6 +7,8 @@ export class Survey {
   readonly objects: PlannedRow[] = [];
   /** The refs of secrets whose values are in the backup. */
   readonly refs = new Set<string>();
+  /** The ids of the master keys of sealed secrets. */
+  readonly masterKeys = new Set<string>();
   readonly #backendTypes = new Map<string, unknown>();
   rows = 0;
   /** The first row that this version cannot read. The manifest tells if a newer one wrote it. */
@@ -24,7 +26,13 @@ export class Survey {
 
   #add(table: string, lines: readonly string[]): void {
     if (table === "resources") for (const line of lines) this.#addObject(parsed(table, line));
-    if (table === "secret_data") for (const line of lines) this.refs.add(String(parsed(table, line)["ref"]));
+    if (table === "secret_data") for (const line of lines) this.#addValues(parsed(table, line));
+  }
+
+  #addValues({ ref, data }: Record<string, unknown>): void {
+    this.refs.add(String(ref));
+    const { kid } = (data ?? {}) as { kid?: unknown };
+    if (typeof kid === "string" && /^[0-9a-f]{16}$/.test(kid)) this.masterKeys.add(kid);
   }
 
   #addObject(row: Record<string, unknown>): void {

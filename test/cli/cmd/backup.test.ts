@@ -66,6 +66,22 @@ describe("mcpctl backup and restore", () => {
     });
   });
 
+  it("are refused to who does not hold the operations, in one line", async () => {
+    const { server, home, run } = await setUp();
+    await run(server, "backup b.tar.zst");
+    const { bearer } = await server.user("eve", [{ role: "view", resource: "llms" }]);
+    for (const [line, error] of [
+      ["backup c.tar.zst", "error: you may not run backup\n"],
+      ["restore b.tar.zst", "error: you may not run restore\n"],
+    ] as const)
+      expect(await cli(line, { home, server, env: { MCPCTL_TOKEN: bearer } }), line).toMatchObject({
+        code: 4,
+        stdout: "",
+        stderr: expect.stringContaining(error),
+      });
+    expect(readdirSync(home)).not.toContain("c.tar.zst");
+  });
+
   it("encrypt the values of secrets, and open them only with the passphrase", async () => {
     const { server, home, run } = await setUp();
     expect(await run(server, "backup --with-secrets x")).toMatchObject({

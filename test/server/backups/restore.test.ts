@@ -82,10 +82,19 @@ describe.each(dialects)("%s", (dialect, fresh) => {
     const { rows: inFile } = await readAll(bytes);
     expect(JSON.stringify(inFile)).not.toContain("MARKED-VALUE");
     expect(JSON.stringify(inFile)).not.toContain("ORPHAN");
-    expect(inFile["secret_data"]).toMatchObject([{ data: { v: "1", data: "sealed" } }]);
-    expect(await restored(second, bytes)).toMatchObject({ withoutValues: ["openai"] });
+    expect(inFile["secret_data"]).toMatchObject([
+      { data: { v: "1", kid: "0123456789abcdef", data: "sealed" } },
+    ]);
+    expect(await restored(second, bytes)).toMatchObject({
+      withoutValues: ["openai"],
+      missingMasterKeys: ["0123456789abcdef"],
+    });
     expect(await second.secretData(`${rows.openai.id}/ver_1`)).toBeNull();
-    expect(await second.secretData(`${rows.hidden.id}/ver_1`)).toEqual({ v: "1", data: "sealed" });
+    expect(await second.secretData(`${rows.hidden.id}/ver_1`)).toEqual({
+      v: "1",
+      kid: "0123456789abcdef",
+      data: "sealed",
+    });
   });
 
   once("leaves the audit log and the usage out on request", async () => {

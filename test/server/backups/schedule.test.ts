@@ -1,4 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { decrypted, newTransferKey } from "../../../src/backup/age.ts";
@@ -90,6 +99,17 @@ describe("backups at intervals", () => {
     utimesSync(join(folder, half("three")), 1, 1);
     await make("one").run();
     expect(files()).toEqual([half("two"), expect.stringMatching(/^mcpctl-backup/)]);
+  });
+
+  it("are not written through a link that somebody has put in their place (T240)", async () => {
+    const { folder, make, files } = await setUp();
+    const target = join(temporaryFolder(), "target");
+    writeFileSync(target, "mine");
+    const name = `mcpctl-backup-${new Date(start).toISOString().replace(/\.\d+|[:-]/g, "")}.tar.zst`;
+    symlinkSync(target, join(folder, `.${name}.one.part`));
+    await make().run();
+    expect(readFileSync(target, "utf8")).toBe("mine");
+    expect(files()).toEqual([name]);
   });
 
   it("are made by one of the servers on a database at a time", async () => {

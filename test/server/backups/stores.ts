@@ -79,7 +79,7 @@ export async function filled(store: Store) {
       op: "putSecretData",
       ref: `${hidden.id}/ver_1`,
       backendId: sealed.id,
-      data: { v: "1", data: "sealed" },
+      data: { v: "1", kid: "0123456789abcdef", data: "sealed" },
       at: 5,
     },
     { op: "addOrphan", orphan: { ref: `${openai.id}/ver_0`, backendId: plain.id, doomed: true, at: 1 } },
@@ -168,5 +168,5 @@ export function restored(
   options: { merge?: Merge; dryRun?: boolean; mayRunPrograms?: boolean } = {},
 ): Promise<Restored> {
   const { merge, dryRun = false, mayRunPrograms = true } = options;
-  return restore(store, () => inPieces(bytes), { merge, dryRun, mayRunPrograms });
+  return restore(store, () => inPieces(bytes), { merge, dryRun, mayRunPrograms, hasMasterKey: () => false });
 }

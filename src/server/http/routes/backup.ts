@@ -7,6 +7,8 @@ import type { Server } from "../server.ts";
 
 /** Milliseconds between two lines of progress. */
 const progressEvery = 250;
+/** The usual time in which the next bytes of a backup must be taken, in milliseconds. */
+const longestPause = 60_000;
 /** The most recipients of one backup. */
 const mostRecipients = 20;
 
@@ -59,29 +61,45 @@ async function backup(server: Server, call: Call): Promise<Response> {
   return new Response(streamOf(server, call, open), { headers: headers(backupName(open.facts.createdAt)) });
 }
 
-/** Returns the bytes of a backup. It ends in an error when its caller's bearer ends. */
-function streamOf(
-  { streams }: Server,
-  { principal }: Call,
-  { bytes }: OpenBackup,
+/**
+ * Returns the bytes of a backup. It ends in an error when its caller's bearer ends, and when the caller takes nothing for a
+ * minute: until its end the database keeps what it had at the beginning, and its log grows (T240).
+ *
+ * @param pause milliseconds in which the next bytes must be taken
+ */
+export function streamOf(
+  { streams }: Pick<Server, "streams">,
+  { principal }: Pick<Call, "principal">,
+  { bytes }: Pick<OpenBackup, "bytes">,
+  pause: number = longestPause,
 ): ReadableStream<Uint8Array> {
   const pieces = bytes[Symbol.asyncIterator]();
-  let isOver = false;
-  const remove = streams.add(principal, () => {
-    isOver = true;
-  });
+  let fail: (error: AppError) => void = () => {};
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const remove = streams.add(principal, () => fail(new AppError("unauthenticated", "the token was revoked")));
   const stop = async () => {
     remove();
+    clearTimeout(timer);
     await pieces.return?.();
   };
   return new ReadableStream<Uint8Array>({
+    start(controller) {
+      fail = (error) => {
+        controller.error(error);
+        void stop().catch(() => {});
+      };
+    },
     async pull(controller) {
+      clearTimeout(timer);
       try {
-        if (isOver) throw new AppError("unauthenticated", "the token was revoked");
         const { done, value } = await pieces.next();
-        if (!done) return controller.enqueue(value);
-        remove();
-        controller.close();
+        if (done) {
+          await stop();
+          controller.close();
+          return;
+        }
+        controller.enqueue(value);
+        timer = setTimeout(() => fail(new AppError("timed_out", "nobody takes the backup")), pause);
       } catch (error) {
         await stop();
         controller.error(error);

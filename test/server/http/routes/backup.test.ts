@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { decrypted, newTransferKey } from "../../../../src/backup/age.ts";
+import { steady } from "../../../../src/server/backups/spool.ts";
+import { nobody } from "../../../../src/server/core/access/policy.ts";
+import { streamOf } from "../../../../src/server/http/routes/backup.ts";
 import { collected, inPieces, readAll } from "../../../backup/archives.ts";
 import { must, type TestServer, testServer } from "../../../support/server.ts";
 
@@ -8,7 +11,7 @@ const secretValue = "MARKED-VALUE-7f3a";
 async function withData(server: TestServer): Promise<void> {
   await must(server.admin("POST", "/api/v1/secrets", { name: "openai", data: { k: secretValue } }));
   await must(
-    server.admin("POST", "/api/v1/llms", {
+    server.admin("POST", "/api/v1/llms?probe=false", {
       name: "gpt",
       type: "openai",
       model: "m",
@@ -138,6 +141,38 @@ describe("GET /api/v1/backup and POST /api/v1/restore", () => {
     expect(good.at(-1)).toMatchObject({ restored: { merge: null } });
     const bad = await lines("", bytes.subarray(0, -1));
     expect(bad.at(-1)).toMatchObject({ error: { code: "invalid_request", hint: expect.any(String) } });
+  });
+
+  it("end after a time without a byte, and when the bearer is revoked (T240)", async () => {
+    let isEnded = false;
+    const endless = (async function* () {
+      try {
+        for (;;) yield new Uint8Array(100_000);
+      } finally {
+        isEnded = true;
+      }
+    })();
+    let revoke = () => {};
+    const streams = {
+      add(_principal: unknown, end: () => void) {
+        revoke = end;
+        return () => {};
+      },
+    };
+    const open = (pause?: number) =>
+      streamOf({ streams } as never, { principal: nobody }, { bytes: endless }, pause).getReader();
+    const slow = open(1);
+    await slow.read();
+    while (!isEnded) await Bun.sleep(1);
+    await expect(slow.read().then(() => slow.read())).rejects.toThrow("nobody takes the backup");
+    const revoked = open();
+    revoke();
+    await expect(revoked.read()).rejects.toThrow("the token was revoked");
+    const silent = (async function* () {
+      yield new Uint8Array(1);
+      await new Promise(() => {});
+    })();
+    await expect(collected(steady(silent, 5))).rejects.toMatchObject({ code: "timed_out", status: 408 });
   });
 
   it("does not let a restorer run programs who may not", async () => {
