@@ -11,6 +11,15 @@ process.once("SIGINT", () => interrupt.abort());
 process.exitCode = await runMain(process.argv.slice(2), commands, {
   terminal: processTerminal(interrupt.signal, () => interrupt.abort()),
   env: takeEnvironment(process.env),
-  cwd: process.cwd(),
+  cwd: workingFolder(),
   signal: interrupt.signal,
 });
+
+/** Returns the working folder. Of one that is deleted, the path that it had: files are missing there. */
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return process.env["PWD"] ?? "/nonexistent";
+  }
+}

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, copyFileSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { binary } from "../support/binary.ts";
@@ -61,4 +62,17 @@ test("a home that cannot be written to or read is named, and everything else wor
   expect(unreadable.stderr).toContain("config.json is refused: it cannot be read");
   expect(run(["get", "llms", ...given], home).stderr).toContain("the connection was refused");
   expect(run(["help"], home).status).toBe(0);
+});
+
+it("a command line works in a folder that is deleted, and says which file is missing there (failure mode 196)", () => {
+  const folder = mkdtempSync(join(tmpdir(), "mcp-"));
+  const run = (line: string, env: Record<string, string> = {}) => {
+    const script = `mkdir gone; cd gone; rmdir ../gone; exec "${binary}" ${line}`;
+    return spawnSync("sh", ["-c", script], { cwd: folder, env: { HOME: folder, ...env }, encoding: "utf8" });
+  };
+  expect(run("explain llm")).toMatchObject({ status: 0, stderr: "" });
+  const { status, stderr } = run("apply -f a.yaml");
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^error: cannot read a\.yaml: no such file/);
+  rmSync(folder, { recursive: true });
 });
