@@ -49,6 +49,14 @@ export class Cluster implements McpCluster {
     };
   }
 
+  isFirstFor(work: string): boolean {
+    const { id, nodes } = this.#membership;
+    if (id === undefined) return false;
+    const rankOf = (node: string) => Bun.hash(`${node} ${work}`);
+    const own = rankOf(id);
+    return [...nodes.keys()].every((node) => node === id || rankOf(node) > own);
+  }
+
   attach(instances: ServerInstances, cache: OwnCache): SharedInstances {
     const { catalogue, onError } = this.#options;
     const membership = this.#membership;

@@ -129,7 +129,8 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
       if (cluster) learning = setInterval(learn, learnInterval).unref();
       unfollow = catalogue.subscribe((changes) => logins.follow(changes ?? []));
       await instances.start();
-      summaries = new Summaries({ ...options, ask: askLlm });
+      const isFirstFor = (id: string) => cluster?.isFirstFor(id) ?? true;
+      summaries = new Summaries({ ...options, ask: askLlm, isFirstFor });
       const tools = new PersonaTools(services, options.onError, (project, client) =>
         traffic.tapOf(project, client),
       );

@@ -15,6 +15,8 @@ export interface SharedInstances {
 /** Shares instances among several servers of mcpctl on one database. */
 export interface McpCluster {
   claims: InstanceClaims;
+  /** True if this host is the one that does a piece of work first, of those that are alive. */
+  isFirstFor(work: string): boolean;
   /** Adds those of this host. */
   attach(instances: ServerInstances, cache: OwnCache): SharedInstances;
 }

@@ -14,7 +14,7 @@ interface Question {
  * request is answered with the question, and the call goes on when the client comes back with its answer.
  */
 export class RunningCall {
-  readonly id = randomUUID();
+  #id: string | undefined;
   /** The request of the client that waits for the call. */
   exchange: ClientExchange;
   /** Milliseconds on the clock since which no request of the client waits for the call. */
@@ -31,6 +31,12 @@ export class RunningCall {
     this.#result = start(this);
     // It may fail while no request waits for it.
     this.#result.catch(() => undefined);
+  }
+
+  /** The name by which the client comes back to it. Most calls need none. */
+  get id(): string {
+    this.#id ??= randomUUID();
+    return this.#id;
   }
 
   /** Aborts when nobody waits for the call any more. */

@@ -9,6 +9,8 @@ export interface SummariesOptions {
   catalogue: Catalogue;
   ask: AskProjectLlm;
   requestId(): string;
+  /** True if no other server of mcpctl on the database is to write the summary of a prompt first. */
+  isFirstFor(promptId: string): boolean;
   /** Gets errors other than those of the llm. */
   onError(error: unknown): void;
 }
@@ -24,6 +26,9 @@ const timeLimit = 60_000;
 
 /** Milliseconds after a change: somebody who edits writes more than once, and other servers may be at it. */
 const settleTime = 500;
+
+/** Milliseconds that a summary is left to the server that is to write it first. */
+const othersTime = 90_000;
 
 /** The most texts that are remembered as ones for which there is no summary. */
 const maxFailed = 5000;
@@ -42,6 +47,8 @@ export class Summaries {
   readonly #options: SummariesOptions;
   readonly #waiting = new Set<string>();
   readonly #failed = new Set<string>();
+  /** The timers of summaries that were left to another server, by the attempt. */
+  readonly #left = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #unsubscribe: () => void;
   readonly #closed = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -60,6 +67,7 @@ export class Summaries {
   close(): void {
     this.#unsubscribe();
     clearTimeout(this.#timer);
+    for (const timer of this.#left.values()) clearTimeout(timer);
     this.#closed.abort();
   }
 
@@ -101,6 +109,8 @@ export class Summaries {
     const hash = hashOf(row.spec.content);
     const attempt = `${id} ${hash} ${llmOf(project)}`;
     if (!principal || this.#failed.has(attempt)) return;
+    if (!this.#options.isFirstFor(id) && !this.#left.has(attempt)) return this.#leave(id, attempt);
+    this.#left.delete(attempt);
     const text = plainText(row.spec.content).slice(0, longest);
     const signal = this.#closed.signal;
     const question = { project, principal, requestId: requestId(), system, text, maxTokens: 500, signal };
@@ -111,6 +121,18 @@ export class Summaries {
       this.#failed.add(attempt);
       if (this.#failed.size > maxFailed) this.#failed.clear();
     }
+  }
+
+  /** Leaves a summary to another server, and looks again when that has had time enough. */
+  #leave(id: string, attempt: string): void {
+    const look = () => {
+      this.#waiting.add(id);
+      this.#arm();
+    };
+    this.#left.set(attempt, setTimeout(look, othersTime).unref());
+    if (this.#left.size <= maxFailed) return;
+    for (const timer of this.#left.values()) clearTimeout(timer);
+    this.#left.clear();
   }
 
   /** Keeps a digest with its prompt, unless the text is another one now. */
