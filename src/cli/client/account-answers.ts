@@ -20,10 +20,13 @@ export const versionAnswer = answerShape(VersionAnswer);
 const Count = Type.Integer();
 const UseAnswer = Type.Object({
   database: Type.Object({
+    kind: Type.Optional(Words),
     bytes: Type.Optional(Count),
     logBytes: Type.Optional(Count),
     freeBytes: Type.Optional(Count),
   }),
+  /** The names of the servers on the database, if several can share it. */
+  replicas: Type.Optional(Type.Array(Words)),
   connections: Type.Optional(
     Type.Object({
       open: Count,

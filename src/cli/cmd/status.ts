@@ -1,6 +1,8 @@
+import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
-import { version as client, type Version } from "../../version.ts";
+import { version as program, type Version } from "../../version.ts";
+import { isObject } from "../../wire/json.ts";
 import { jsonText } from "../../wire/text.ts";
 import {
   type Identity,
@@ -11,93 +13,222 @@ import {
 } from "../client/account-answers.ts";
 import { isUnexpectedAnswer } from "../client/answer-text.ts";
 import { listOf } from "../client/answers.ts";
+import type { ApiClient } from "../client/client.ts";
 import { readConfig } from "../client/config.ts";
+import { limitsAnswer } from "../client/limit-answers.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { reportFailure } from "../core/failure.ts";
 import { age, sizeText } from "../output/cells.ts";
 import { aligned } from "../output/describe.ts";
 import { wantsJson } from "../output/format.ts";
+import { isNearEnd, type LimitUse, limitText } from "../output/limits.ts";
+import { certificateOf } from "./doctor/tls.ts";
+import { reachOf } from "./status/reach.ts";
 import { warnAboutSkew } from "./version.ts";
-import { identityLines } from "./whoami.ts";
+import { identityLines, limitLines } from "./whoami.ts";
 
 export const status = defineVerb({
   meta: {
     name: "status",
     description: "Show the server that is used, its load, who you are there, and what agents publish",
     about: `The first command to run when something does not work: it says which server the other commands talk to and
-      where that address comes from, if the versions differ, how many llms are active, and which users' agents
-      publish some. Who may view metrics also sees the size of the database, the free space on its disk and the open
-      connections, where the server can find them out. To measure the connection itself, run "mcpctl doctor".`,
+      where that address comes from, if it can be reached or why not, if the versions differ, who you are there with the
+      limits that apply, which llms are failing, and which users' agents publish some. Who may view metrics also sees
+      the database, the free space on its disk, the servers that share it and the open connections; who may view the
+      audit sees all limits that are near their end.
+
+      It prints what it can also if the server is down or wants a login; it then exits with the code of that error. To
+      measure the connection itself, run "mcpctl doctor".`,
     usage: "[-o json]",
     examples: [["mcpctl status", "Check the server and your login"]],
   },
   async run(_, context) {
     const json = wantsJson(context.flags.output);
     const client = await context.client();
-    // What a user may not see, or an older server does not tell, is left out.
-    const unlessRefused =
-      <T>(instead: T) =>
-      (error: unknown) => {
-        if (isUnexpectedAnswer(error)) throw error;
-        return instead;
-      };
-    const [server, identity, llms, use] = await Promise.all([
-      client.call("GET", "/api/v1/version", { answer: versionAnswer }),
-      client.call("GET", "/api/v1/auth/whoami", { answer: identityAnswer }),
-      client.call("GET", "/api/v1/llms", { answer: listOf(kindOf("llm")) }).catch(unlessRefused([])),
-      client.call("GET", "/api/v1/status", { answer: useAnswer }).catch(unlessRefused(undefined)),
-    ]);
-    const report = {
-      server: { url: client.endpoint.url, origin: client.endpoint.origin ?? null, ...server },
-      ...use,
-      identity,
-      llms: counts(llms),
-      published: published(llms),
+    const reach = await reachOf(client);
+    const { error, ...way } = reach;
+    const certificate = await certificateTime(client);
+    const found = error ? { problem: error } : await ask(client);
+    const { problem, ...facts } = found;
+    const { url, origin, token } = client.endpoint;
+    const report: Report = {
+      context: contextOf(context),
+      server: { url, origin: origin ?? null, ...way, ...facts.version },
+      program: program.version,
+      ...(certificate !== undefined && { certificateExpiresAt: new Date(certificate).toISOString() }),
+      ...facts.use,
+      identity: facts.identity ?? null,
+      ...(problem && { problem: problem.message }),
+      llms: counts(facts.llms ?? []),
+      failing: failing(facts.llms ?? []),
+      limitsNearEnd: (facts.limits ?? []).filter(isNearEnd),
+      published: published(facts.llms ?? []),
       failovers: failovers(context),
     };
-    context.terminal.out(json ? jsonText(report) : text(report, context));
-    warnAboutSkew(server, context.terminal);
+    context.terminal.out(json ? jsonText(report) : text(report, token !== undefined, context));
+    if (facts.version) warnAboutSkew(facts.version, context.terminal);
+    return problem ? reportFailure(problem, context.terminal, context.flags.verbose) : 0;
   },
 });
 
+interface Facts {
+  version?: Version;
+  identity?: Identity;
+  llms?: Resource[];
+  use?: ServerUse;
+  limits?: LimitUse[];
+  /** The failure that says why the rest is missing. */
+  problem?: AppError;
+}
+
+/** Asks the server for all that it tells this user. What the user may not see, or an older server does not tell, is left out. */
+async function ask(client: ApiClient): Promise<Facts> {
+  const unlessRefused = (error: unknown) => {
+    if (error instanceof AppError && error.code === "interrupted") throw error;
+    if (isUnexpectedAnswer(error)) throw error;
+    return undefined;
+  };
+  try {
+    const [version, identity, llms, use, limits] = await Promise.all([
+      client.call("GET", "/api/v1/version", { answer: versionAnswer }),
+      client.call("GET", "/api/v1/auth/whoami", { answer: identityAnswer }),
+      client.call("GET", "/api/v1/llms", { answer: listOf(kindOf("llm")) }).catch(unlessRefused),
+      client.call("GET", "/api/v1/status", { answer: useAnswer }).catch(unlessRefused),
+      client.call("GET", "/api/v1/limits", { answer: limitsAnswer }).catch(unlessRefused),
+    ]);
+    return { version, identity, ...(llms && { llms }), ...(use && { use }), ...(limits && { limits }) };
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code === "interrupted" || isUnexpectedAnswer(error))
+      throw error;
+    return { problem: error };
+  }
+}
+
+/** Returns the end of the certificate of a server with TLS that is called without a proxy; undefined if it is not known. */
+async function certificateTime({ endpoint, proxy }: ApiClient): Promise<number | undefined> {
+  const url = URL.parse(endpoint.url);
+  if (url?.protocol !== "https:" || proxy) return undefined;
+  const found = await certificateOf(url.hostname.replace(/^\[|\]$/g, ""), Number(url.port || 443));
+  return typeof found === "string" || Number.isNaN(found.validTo) ? undefined : found.validTo;
+}
+
 interface Report extends Partial<ServerUse> {
-  server: Version & { url: string; origin: string | null };
-  identity: Identity;
+  /** The context that is chosen; null if there is none. */
+  context: string | null;
+  server: Partial<Version> & {
+    url: string;
+    origin: string | null;
+    reachable: boolean;
+    reason: string | null;
+    milliseconds: number | null;
+  };
+  /** The version of this program. */
+  program: string;
+  certificateExpiresAt?: string;
+  /** Null if the server cannot be reached or wants a login. */
+  identity: Identity | null;
+  problem?: string;
   llms: { total: number; active: number };
+  failing: { llm: string; since: string; error: string }[];
+  limitsNearEnd: LimitUse[];
   published: Record<string, { total: number; active: number }>;
   failovers: { llm: string; provider: string }[];
 }
 
-function text(report: Report, context: Context): string {
-  const { server, identity, llms, published, failovers } = report;
+function text(report: Report, hasToken: boolean, context: Context): string {
+  const now = context.now();
+  const { server, identity, certificateExpiresAt } = report;
   const origin = server.origin === null ? "" : ` (${server.origin})`;
-  const agents = Object.entries(published).map(
-    ([owner, count]) => `${owner}: ${count.active} of ${count.total} active`,
-  );
+  const version = server.version ?? (identity ? "unknown" : "not known without a login");
   const lines = [
+    { label: "Context", value: report.context ?? "-" },
     { label: "Server", value: `${server.url}${origin}` },
-    { label: "Version", value: `${server.version} (this program: ${client.version})` },
+    { label: "Reachable", value: reachText(server) },
+    ...(server.reachable
+      ? [{ label: "Version", value: `${version} (this program: ${report.program})` }]
+      : []),
+    ...(certificateExpiresAt ? [{ label: "Certificate", value: expiryText(certificateExpiresAt, now) }] : []),
     ...linesOfUse(report),
-    ...backupLines(report, context.now()),
-    ...identityLines(identity, context),
-    { label: "LLMs", value: `${llms.total}, ${llms.active} active` },
-    { label: "Agents", value: agents.join("; ") || "none attached" },
+    ...backupLines(report, now),
+    ...(identity ? identityLines(identity, context) : loginLines(server.reachable, hasToken)),
+    ...limitLines(identity?.limits ?? [], now),
+    ...(identity ? catalogueLines(report, now) : []),
     {
       label: "Failovers",
-      value: failovers.map(({ llm, provider }) => `${llm} → ${provider}`).join(", ") || "none",
+      value: report.failovers.map(({ llm, provider }) => `${llm} → ${provider}`).join(", ") || "none",
     },
+    ...(server.reachable ? [] : [{ label: "This program", value: report.program }]),
   ];
   return `${aligned(lines, "").join("\n")}\n`;
 }
 
-function linesOfUse({ database = {}, connections }: Partial<ServerUse>): { label: string; value: string }[] {
-  const { bytes, logBytes, freeBytes } = database;
+function reachText({ reachable, reason, milliseconds }: Report["server"]): string {
+  if (!reachable) return `no: ${reason}`;
+  const time = `in ${milliseconds} ms`;
+  return reason === null ? `yes, ${time}` : `yes, ${time}, but not ready: ${reason}`;
+}
+
+function loginLines(reachable: boolean, hasToken: boolean): Line[] {
+  if (!reachable) return [{ label: "Login", value: hasToken ? "a token is there; not checked" : "no token" }];
+  return [{ label: "Login", value: hasToken ? "the token is refused" : "not logged in" }];
+}
+
+function catalogueLines({ llms, failing, limitsNearEnd, published }: Report, now: number): Line[] {
+  const agents = Object.entries(published).map(
+    ([owner, count]) => `${owner}: ${count.active} of ${count.total} active`,
+  );
+  const broken = failing.map(({ llm, since, error }) => `${llm}, since ${age(since, now)}: ${error}`);
+  const near = limitsNearEnd.map((use) => `${use.kind} ${use.name}: ${limitText(use, now)}`);
+  return [
+    { label: "LLMs", value: `${llms.total}, ${llms.active} active` },
+    ...underOneLabel("Failing LLMs", broken),
+    ...underOneLabel("Limits near end", near),
+    { label: "Agents", value: agents.join("; ") || "none attached" },
+  ];
+}
+
+type Line = { label: string; value: string };
+
+function underOneLabel(label: string, values: readonly string[]): Line[] {
+  return values.map((value, i) => ({ label: i === 0 ? label : "", value }));
+}
+
+function expiryText(time: string, now: number): string {
+  const isOver = Date.parse(time) < now;
+  return `${isOver ? "EXPIRED" : "expires"} ${time} (${age(time, now)})`;
+}
+
+/** The name of the context that is used; null if another setting names the server, or there is none. */
+function contextOf({ flags, env, home }: Context): string | null {
+  if (flags.server) return null;
+  if (flags.context) return flags.context;
+  if (env["MCPCTL_SERVER"] || env["MCPD_URL"]) return null;
+  try {
+    return readConfig(home).currentContext ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function failing(llms: readonly Resource[]): Report["failing"] {
+  return llms.flatMap(({ name, health }) => {
+    if (!isObject(health) || health["status"] !== "failing") return [];
+    const error = isObject(health["lastError"]) ? String(health["lastError"]["message"]) : "unknown";
+    return [{ llm: name, since: String(health["since"]), error }];
+  });
+}
+
+function linesOfUse({ database = {}, connections, replicas }: Partial<ServerUse>): Line[] {
+  const { kind, bytes, logBytes, freeBytes } = database;
   const sizes = [
+    ...(kind === undefined ? [] : [databaseNames[kind] ?? kind]),
     ...(bytes === undefined ? [] : [sizeText(bytes)]),
     ...(logBytes ? [`${sizeText(logBytes)} log`] : []),
     ...(freeBytes === undefined ? [] : [`${sizeText(freeBytes)} free on its disk`]),
   ];
   const lines = sizes.length === 0 ? [] : [{ label: "Database", value: sizes.join(", ") }];
+  if (replicas) lines.push({ label: "Servers", value: `${replicas.length}: ${replicas.join(", ")}` });
   if (!connections) return lines;
   const { address, descriptors, vanished } = connections.closed;
   const closed = [
@@ -118,6 +249,8 @@ function backupLines({ backups }: Partial<ServerUse>, now: number): { label: str
   const next = nextAt === null ? "" : `; next ${age(nextAt, now)}`;
   return [{ label: "Backups", value: `${last}${failed}${next}` }];
 }
+
+const databaseNames: Readonly<Record<string, string>> = { sqlite: "SQLite", postgres: "PostgreSQL" };
 
 function counts(llms: readonly Resource[]): { total: number; active: number } {
   return { total: llms.length, active: llms.filter((llm) => llm["status"] === "active").length };

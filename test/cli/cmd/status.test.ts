@@ -2,10 +2,15 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { version } from "../../../src/version.ts";
-import { alice, catalogueResponses, failure, fakeApi } from "../../support/cli/fake-api.ts";
+import { hasOpenssl } from "../../support/certificates.ts";
+import { alice, catalogueResponses, failure, fakeApi, llms } from "../../support/cli/fake-api.ts";
+import { expectGolden } from "../../support/cli/golden.ts";
 import { cli, newHome } from "../../support/cli/run-cli.ts";
+import { testServer } from "../../support/server.ts";
+import { certificateFaults, closedPort, sshPort } from "../../support/unreachable.ts";
 
 const responses = {
+  "GET /readyz": () => new Response("ok\n"),
   ...catalogueResponses(),
   "GET /api/v1/auth/whoami": alice,
   "GET /api/v1/version": { version: "9.9.9", commit: "abc", date: "2026-11-01", bun: "1.4.5" },
@@ -21,6 +26,7 @@ describe("status", () => {
     expect(code).toBe(0);
     expect(stdout).toContain(`Server:         ${server.url} (MCPCTL_SERVER)\n`);
     expect(stdout).toContain(`Version:        9.9.9 (this program: ${version.version})\n`);
+    expect(stdout).toMatch(/^Reachable: +yes, in \d+ ms$/m);
     expect(stdout).toContain(
       "LLMs:           2, 1 active\nAgents:         alice: 0 of 1 active\nFailovers:      claude → local\n",
     );
@@ -37,7 +43,15 @@ describe("status", () => {
     const server = fakeApi({ ...responses, "GET /api/v1/llms": () => failure(403, "forbidden", "no") });
     expect((await cli("status", { server })).code).toBe(0);
     await server.stop();
-    expect((await cli("status", { server })).code).toBe(1);
+    const { code, stdout, stderr } = await cli("status", { server });
+    expect(code).toBe(1);
+    expect(stdout).toContain(
+      `Server:        ${server.url} (MCPCTL_SERVER)\nReachable:     no: the connection was refused (`,
+    );
+    expect(stdout).toContain("Login:         no token\n");
+    expect(stderr).toMatch(
+      /^error: cannot reach http.*: the connection was refused \(\w+\)\nhint: start the server/,
+    );
   });
 
   describe("what the server uses", () => {
@@ -82,5 +96,108 @@ describe("status", () => {
       const { code, stderr } = await statusOf({ database: { bytes: "many" }, connections });
       expect([code, stderr]).toEqual([1, expect.stringContaining("/database/bytes is not an integer")]);
     });
+  });
+
+  describe("when something is wrong", () => {
+    it("prints what it can without a login, and exits as that error does", async () => {
+      const testing = await testServer();
+      const none = await cli("status", { server: testing });
+      expect(none.code).toBe(4);
+      expect(none.stdout).toMatch(/^Reachable: +yes, in \d+ ms$/m);
+      expect(none.stdout).toMatch(/^Version: +not known without a login \(this program: .*\)$/m);
+      expect(none.stdout).toMatch(/^Login: +not logged in$/m);
+      expect(none.stdout).not.toMatch(/LLMs|Database/);
+      const refused = await cli("status -o json", { server: testing, env: { MCPCTL_TOKEN: "mcpctl_pat_x" } });
+      expect(refused.code).toBe(4);
+      expect(JSON.parse(refused.stdout)).toMatchObject({
+        server: { reachable: true, reason: null },
+        identity: null,
+        problem: "log in, or send a valid token",
+      });
+      expect(refused.stdout + refused.stderr).not.toContain("mcpctl_pat_x");
+    });
+
+    it.each([
+      [
+        "a name without address",
+        () => "http://no-such-host.invalid",
+        /the host name was not found|name server/,
+      ],
+      [
+        "a port where nothing listens",
+        () => `http://127.0.0.1:${closedPort()}`,
+        /the connection was refused/,
+      ],
+      [
+        "another program",
+        () => `http://127.0.0.1:${sshPort()}`,
+        /not HTTP|closed without an answer|cannot reach/,
+      ],
+      ["a socket that is gone", () => "unix:///nowhere/mcpctl.sock", /does not exist|refused/],
+    ])("names the reason for %s", async (_, address, reason) => {
+      const url = address();
+      const { code, stdout, stderr } = await cli(["status", "--server", url]);
+      expect(code).toBe(1);
+      expect(stdout).toMatch(new RegExp(`^Reachable: +no: .*(${reason.source})`, "m"));
+      expect(stderr).toContain("error: ");
+    });
+
+    it.skipIf(!hasOpenssl)("tells the end of a certificate, also if it is the reason", async () => {
+      const { url } = certificateFaults()["an expired certificate"]!;
+      const { code, stdout } = await cli(["status", "--server", url]);
+      expect(code).toBe(1);
+      expect(stdout).toMatch(/^Reachable: +no: the certificate .*\([A-Z_]+\)$/m);
+      expect(stdout).toMatch(/^Certificate: +(EXPIRED|expires) \d{4}-/m);
+    });
+
+    it.each([80, 120, 200])(
+      "names failing llms, limits near their end and servers, at %i columns",
+      async (columns) => {
+        const [first, ...others] = llms;
+        const lastError = {
+          at: "2026-11-21T11:50:00Z",
+          code: "provider_error",
+          message: "the provider answered with status 503",
+        };
+        const health = {
+          status: "failing",
+          since: "2026-11-21T11:00:00Z",
+          checkedAt: "2026-11-21T11:50:00Z",
+          latencyMs: null,
+          lastError,
+        };
+        const limit = (name: string, used: number, limit = "costPerDay") => ({
+          kind: "user",
+          name,
+          limit,
+          used,
+          reserved: 0,
+          max: 10,
+          resetsAt: "2026-11-22T00:00:00Z",
+        });
+        const server = fakeApi({
+          ...responses,
+          "GET /api/v1/auth/whoami": { ...alice, limits: [limit("alice", 3)] },
+          "GET /api/v1/version": { ...version, version: version.version },
+          "GET /api/v1/llms": [{ ...first, health }, ...others],
+          "GET /api/v1/limits": [
+            limit("alice", 3),
+            limit("bob", 9.5),
+            limit("carol", 10, "requestsPerMinute"),
+          ],
+          "GET /api/v1/status": {
+            database: { kind: "postgres", bytes: 12_345_678 },
+            replicas: ["one", "two"],
+          },
+        });
+        const { code, stdout } = await cli("status", { server, columns });
+        expect(code).toBe(0);
+        const steady = stdout
+          .replace(server.url, "http://server")
+          .replace(/in \d+ ms/, "in 3 ms")
+          .replaceAll(version.version, "1.2.3");
+        expectGolden("status.txt", steady);
+      },
+    );
   });
 });

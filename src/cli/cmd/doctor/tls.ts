@@ -45,7 +45,7 @@ export async function checkTls(url: string, now: number, proxy?: string): Promis
   return { name, verdict: "ok", detail: `${version}, certificate valid until ${until}`, figures };
 }
 
-interface Certificate {
+export interface Certificate {
   version: string;
   /** Milliseconds since 1970. */
   validTo: number;
@@ -54,7 +54,7 @@ interface Certificate {
 }
 
 /** The certificate, trusted or not; a sentence if there is no TLS connection. */
-function certificateOf(host: string, port: number): Promise<Certificate | string> {
+export function certificateOf(host: string, port: number): Promise<Certificate | string> {
   return new Promise((resolve) => {
     const socket = connect({
       host,

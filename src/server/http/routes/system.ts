@@ -85,17 +85,20 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
       access: { verb: "view", resource: "metrics" },
       summary:
         "Return what the server uses: the database, its disk, connections, and the backups that it makes by itself",
-      handle: () => Response.json(use(server)),
+      handle: async () => Response.json(await use(server)),
     },
   ];
 }
 
 /** Returns what a server uses. What it cannot find out is left out. */
-function use(server: Server) {
+async function use(server: Server) {
+  const { store } = server.catalogue;
+  const state = await store.cluster?.clusterState().catch(() => undefined);
   const { bytes, logBytes, freeBytes } = server.diskUse;
   return {
-    database: { bytes, logBytes, freeBytes },
+    database: { kind: store.dialect, bytes, logBytes, freeBytes },
     connections: server.connections(),
+    ...(state && { replicas: state.nodes.map(({ name }) => name).sort() }),
     ...(server.schedule && { backups: server.schedule.state }),
   };
 }
