@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
-import type { JsonObject } from "../../../mcp/messages.ts";
+import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import { largeText, nextTurn } from "../../../wire/next-turn.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { Audit } from "../../observability/audit.ts";
@@ -102,6 +103,7 @@ export class McpCalls {
     try {
       this.#options.admit(exchange.caller.principal);
       const result = forEra(await work(), exchange);
+      if (isLarge(result)) await nextTurn();
       written = new WrittenResult(JSON.stringify(result));
       outcome = { status: 200, ...outcomeOf(result) };
     } catch (error) {
@@ -169,6 +171,12 @@ function failureOf(error: unknown, server: string, signal: AbortSignal): CallOut
       data,
     ),
   };
+}
+
+/** True if a result takes long to be written. It came in this turn of the event loop, and was long to read. */
+function isLarge({ content }: JsonObject): boolean {
+  const isLong = (one: unknown) => isObject(one) && String(one["text"] ?? "").length > largeText;
+  return Array.isArray(content) && content.some(isLong);
 }
 
 /** Returns a result without the fields that only modern clients know. */

@@ -72,6 +72,8 @@ export async function cutTexts(texts: readonly string[], options: CutOptions): P
 }
 
 async function outlineOf(text: string, partSize: number) {
+  // It came in this turn, and took long to read.
+  if (text.length > turnCharacters) await nextTurn();
   const json = looksLikeJson(text) && (await readAll(new JsonOutlineReader(text, partSize)));
   if (json) return { ...json, isJson: true };
   return { ...(await readAll(new TextOutlineReader(text, partSize)))!, isJson: false };
