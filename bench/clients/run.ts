@@ -107,17 +107,26 @@ async function runProgram(
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
-    timeout,
-    killSignal: "SIGKILL",
+    // Some programs are several processes: a signal goes to all of them, as that of a terminal does.
+    detached: true,
   });
+  const signal = (name: "SIGINT" | "SIGKILL") => {
+    try {
+      process.kill(-child.pid, name);
+    } catch {
+      // All of them have ended.
+    }
+  };
+  const late = setTimeout(() => signal("SIGKILL"), timeout);
   const texts = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   if (cancelled && !client.program) {
     await Promise.race([cancelled.begun.promise, child.exited]);
-    child.kill("SIGINT");
+    signal("SIGINT");
     await Promise.race([cancelled.left.promise, child.exited, Bun.sleep(5000)]);
-    child.kill("SIGKILL");
+    signal("SIGKILL");
   }
   await child.exited;
+  clearTimeout(late);
   return (await texts).join("\n");
 }
 

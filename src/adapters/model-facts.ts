@@ -36,7 +36,7 @@ export function capabilitiesIn(entry: unknown): Capabilities {
   const contextTokens =
     firstCount([entry], contextFields) ??
     firstCount([part(entry["default_generation_settings"]), top], contextFields) ??
-    ollamaContext(entry["model_info"]);
+    ollamaContext(entry);
   const maxOutputTokens = firstCount([top, entry], outputFields);
   const lists = [
     entry["capabilities"],
@@ -82,10 +82,16 @@ function asFlag(value: unknown): boolean | undefined {
   return typeof supported === "boolean" ? supported : undefined;
 }
 
-/** The context in Ollama's `model_info`, whose keys begin with the architecture: `qwen3.context_length`. */
-function ollamaContext(info: unknown): number | undefined {
-  const found = Object.entries(part(info)).find(([name]) => name.endsWith(".context_length"));
-  return found && count(found[1]);
+/**
+ * The context that Ollama runs a model with: its `num_ctx`, beyond which it silently cuts the conversation, else the one
+ * in `model_info`, whose keys begin with the architecture: `qwen3.context_length`.
+ */
+function ollamaContext({ model_info, parameters }: Readonly<Record<string, unknown>>): number | undefined {
+  const [, set] = typeof parameters === "string" ? (/^num_ctx\s+(\d{1,10})\s*$/m.exec(parameters) ?? []) : [];
+  const found = Object.entries(part(model_info)).find(([name]) => name.endsWith(".context_length"));
+  const most = found && count(found[1]);
+  const own = count(Number(set));
+  return own !== undefined && most !== undefined ? Math.min(own, most) : (own ?? most);
 }
 
 function firstCount(

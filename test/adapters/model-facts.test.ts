@@ -61,6 +61,14 @@ describe("what a provider says of a model", () => {
       { contextTokens: 40_960, vision: false, tools: true, reasoning: true },
     ],
     [
+      "Ollama's page of a model that runs with a smaller context (case 186)",
+      {
+        model_info: { "qwen3.context_length": 40_960 },
+        parameters: 'stop                           "<|im_end|>"\nnum_ctx                        8192\n',
+      },
+      { contextTokens: 8_192 },
+    ],
+    [
       "the properties of llama.cpp",
       { default_generation_settings: { n_ctx: 4_096 }, modalities: { vision: false, audio: false } },
       { contextTokens: 4_096, vision: false },
