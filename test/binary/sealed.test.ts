@@ -319,7 +319,7 @@ describe("rotate master-key", () => {
     const { code, stdout, stderr } = await server.run("rotate master-key");
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     const steps = /make a key with "openssl rand -base64 32".*first line.*restart.*run this again.*/;
-    expect(stderr).toMatch(new RegExp(`^error: ${why.source}\nhint: ${steps.source}\n$`));
+    expect(stderr).toMatch(new RegExp(`^error: ${why.source}\nhint: ${steps.source}\nrequest: req_\\w+\n$`));
     expect(stderr).not.toContain(key);
     expect(hashes(copied(folder))).toEqual(before);
     await makeSecrets(server, { c: "marked-c" });

@@ -170,7 +170,9 @@ describe("a conversation on a terminal", () => {
     const answers = ["/thread", "hello", "never"];
     const { code, stdout, stderr, prompts } = await cli("chat reviewr", at(server, { answers }));
     expect([code, stdout, prompts]).toEqual([3, "", ["> ", "> ", "closed"]]);
-    expect(stderr).toMatch(/error: agent "reviewr" not found\nhint: did you mean "reviewer"\?.*\n$/);
+    expect(stderr).toMatch(
+      /error: agent "reviewr" not found\nhint: did you mean "reviewer"\?.*\nrequest: req_\w+\n$/,
+    );
     expect(provider.seen).toEqual([]);
   });
 

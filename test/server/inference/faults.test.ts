@@ -149,7 +149,7 @@ describe("a call of a provider that", () => {
     frame = deepArguments!;
     expect((await call("POST", "/v1/messages", stream)).text).toContain("message_stop");
     const whole = await call("POST", "/v1/messages", { ...question, max_tokens: 9 });
-    expect([whole.status, whole.body.content[0].input]).toEqual([200, { arguments: deep }]);
+    expect([whole.status, whole.body.content[0].input]).toEqual([200, { INVALID_JSON: deep }]);
   });
 
   it.each([600, 700, 999])("answers with status %i returns 502 and no text of a defect", async (status) => {

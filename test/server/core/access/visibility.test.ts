@@ -48,7 +48,11 @@ const questions: readonly ((call: Client, llm: string) => Promise<Answer>)[] = [
 
 async function answers(call: Client, llm: string): Promise<unknown[]> {
   const got: unknown[] = [];
-  for (const ask of questions) got.push(told(await ask(call, llm)));
+  for (const ask of questions) {
+    const answer = await ask(call, llm);
+    // The calls change the health of what is called.
+    got.push(told({ ...answer, text: answer.text.replace(/"health":\{[^}]*\}/g, '"health":null') }));
+  }
   return got;
 }
 
