@@ -6,11 +6,14 @@ import { compile, head, root } from "../compile.ts";
 import { archive, companions } from "./archive.ts";
 import { writeChecksums } from "./checksums.ts";
 import { dependencies, thirdPartyLicences } from "./dependencies.ts";
+import { homebrewFormula, nixFlake } from "./formula.ts";
+import { imageLayout } from "./image.ts";
+import { type Arch, libcMembers } from "./libc.ts";
 import { buildNfpm, type Format, formats, makePackage } from "./packages.ts";
 import { platforms as allPlatforms, type Platform, programOn } from "./platforms.ts";
 import { fetchRuntimes, runtimeOf } from "./runtimes.ts";
 import { billOfMaterials } from "./sbom.ts";
-import type { Member } from "./tar.ts";
+import { type Member, sha256 } from "./tar.ts";
 
 /** Options of a release. */
 export interface ReleaseOptions {
@@ -58,6 +61,8 @@ export async function makeRelease(folder: string, options: ReleaseOptions): Prom
     const script = readFileSync(join(root, "packaging/install.sh"), "utf8");
     writeFileSync(join(folder, "install.sh"), script.replace("@URL@", options.url ?? ""), { mode: 0o755 });
     await makePackages(folder, work, options, others, edition);
+    await timed("image", async () => makeImage(folder, work, options, others, edition, commit));
+    writeFormulas(folder, options);
     writeChecksums(folder);
   } finally {
     rmSync(work, { recursive: true, force: true });
@@ -86,6 +91,42 @@ async function makePackages(
       const program = join(work, name, programOn(platform));
       makePackage({ format, arch, program, companions, edition, nfpm, work: own, outFolder });
     });
+}
+
+/** The platforms that the image has programs of. */
+const imagePlatforms: Record<string, Arch> = { "linux-x64-baseline": "amd64", "linux-arm64": "arm64" };
+
+function makeImage(
+  outFolder: string,
+  work: string,
+  { platforms, libc }: ReleaseOptions,
+  companions: readonly Member[],
+  edition: { version: string; date: Date },
+  commit: string,
+): void {
+  const licences = companions.filter(({ path }) => /LICENSE/.test(path));
+  const place = mkdtempSync(join(work, "image-"));
+  const sources = platforms.flatMap((platform) => {
+    const arch = imagePlatforms[platform.name];
+    if (arch === undefined) return [];
+    const program = readFileSync(join(work, platform.name, programOn(platform)));
+    return [{ arch, program, libc: libcMembers(arch, mkdtempSync(join(place, "libc-")), libc), licences }];
+  });
+  if (sources.length === 0) return;
+  writeFileSync(join(outFolder, `mcpctl-${version}-image.tar`), imageLayout(sources, edition, commit));
+}
+
+/** Writes the formula and the flake, where it is known where the archives will be. */
+function writeFormulas(folder: string, { platforms, url }: ReleaseOptions): void {
+  if (url === undefined) return;
+  const sums = new Map(
+    platforms.map(({ name }) => [
+      name,
+      sha256(readFileSync(join(folder, `mcpctl-${version}-${name}.tar.gz`))),
+    ]),
+  );
+  writeFileSync(join(folder, "mcpctl.rb"), homebrewFormula({ version, url, sums }));
+  writeFileSync(join(folder, "flake.nix"), nixFlake({ version, url, sums }));
 }
 
 async function timed(what: string, act: () => Promise<void>): Promise<void> {

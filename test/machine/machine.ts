@@ -14,9 +14,15 @@ export interface Machine {
   /** The process of systemd, as this machine numbers it. */
   pid: number;
   /** Runs a command as root, or as a user with a manager of systemd. */
-  run(words: readonly string[] | string, options?: { user?: number; input?: string }): MachineOutcome;
+  run(
+    words: readonly string[] | string,
+    options?: { user?: number; input?: string | Uint8Array<ArrayBuffer> },
+  ): MachineOutcome;
   /** The output of a command that must succeed. */
-  must(words: readonly string[] | string, options?: { user?: number; input?: string }): string;
+  must(
+    words: readonly string[] | string,
+    options?: { user?: number; input?: string | Uint8Array<ArrayBuffer> },
+  ): string;
   write(path: string, text: string, mode?: number): void;
   /** A value that `systemctl show` tells of a unit. */
   shown(unit: string, property: string): string;
@@ -107,7 +113,7 @@ function inside(pid: number): Omit<Machine, "stop"> {
     const command = typeof words === "string" ? words.split(" ") : words;
     const before = user === undefined ? [] : asUser(user);
     const outcome = Bun.spawnSync([...enter, "env", "-i", ...variables, ...before, ...command], {
-      stdin: new TextEncoder().encode(input),
+      stdin: typeof input === "string" ? new TextEncoder().encode(input) : input,
       stderr: "pipe",
     });
     return { code: outcome.exitCode, text: `${outcome.stdout}${outcome.stderr}` };

@@ -1,0 +1,98 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import { version } from "../../package.json";
+import { server } from "../../src/server/command.ts";
+
+const packaging = join(import.meta.dirname, "../../packaging");
+const read = (path: string) => readFileSync(join(packaging, path), "utf8");
+
+/** Fails if the words are not `server` with flags that it has. */
+function assertServerWords(words: string[]) {
+  expect(words[0]).toBe("server");
+  const flags = words.filter((word) => word.startsWith("--")).map((word) => word.slice(2).replace(/=.*/, ""));
+  expect(flags.length).toBeGreaterThan(0);
+  for (const flag of flags) expect(Object.keys(server.args)).toContain(flag);
+}
+
+describe("the manifests of Kubernetes", () => {
+  // biome-ignore lint/suspicious/noExplicitAny: manifests of Kubernetes
+  const objects: any[] = parseAllDocuments(read("kubernetes/mcpctl.yaml")).map((one) => {
+    expect(one.errors).toEqual([]);
+    return one.toJS();
+  });
+  const named = (kind: string) => objects.find((one) => one.kind === kind);
+  const [container] = named("Deployment").spec.template.spec.containers;
+
+  it("run two servers of this version with flags that there are", () => {
+    expect(named("Deployment").spec.replicas).toBe(2);
+    expect(container.image).toBe(`mcpctl:${version}`);
+    assertServerWords(container.args);
+    expect(container.args).toContain("--node-url=http://$(POD_ADDRESS):7777");
+  });
+
+  it("keep one server running, wait for it to be ready, and give streams their time", () => {
+    const pod = named("Deployment").spec.template.spec;
+    expect(named("PodDisruptionBudget").spec.minAvailable).toBe(1);
+    expect(container.readinessProbe.httpGet.path).toBe("/readyz");
+    expect(container.livenessProbe.httpGet.path).toBe("/healthz");
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(30 + container.lifecycle.preStop.sleep.seconds);
+    const labels = [named("Service").spec.selector, named("PodDisruptionBudget").spec.selector.matchLabels];
+    for (const one of labels) expect(one).toEqual(named("Deployment").spec.template.metadata.labels);
+  });
+
+  it("give it no rights, and have the database's password in no argument", () => {
+    expect(container.securityContext).toMatchObject({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    });
+    expect(JSON.stringify(container.args)).not.toContain("postgres");
+    expect(read("kubernetes/mcpctl.yaml")).not.toMatch(/hostNetwork|privileged: true|hostPath/);
+  });
+});
+
+describe("the file for Compose", () => {
+  const { services, volumes } = parse(read("compose/compose.yaml"), { merge: true });
+
+  it("runs two servers with flags that there are, each reached by the other", () => {
+    for (const name of ["server1", "server2"]) {
+      assertServerWords(services[name].command);
+      expect(services[name].image).toBe(`mcpctl:${version}`);
+      expect(services[name].environment.MCPCTL_NODE_URL).toBe(`http://${name}:7777`);
+      expect(services[name].environment.MCPCTL_DATABASE_URL).toContain("@database:5432/");
+      expect(read("compose/nginx.conf")).toContain(`server ${name}:7777;`);
+      expect(services[name]).toMatchObject({ read_only: true, cap_drop: ["ALL"] });
+    }
+    const used = Object.values<{ volumes?: string[] }>(services).flatMap((one) => one.volumes ?? []);
+    for (const volume of Object.keys(volumes))
+      expect(used.some((one) => one.startsWith(`${volume}:`))).toBe(true);
+  });
+
+  it("opens a port on this machine alone, and has no password in it", () => {
+    const ports = Object.values<{ ports?: string[] }>(services).flatMap((one) => one.ports ?? []);
+    expect(ports).toEqual(["127.0.0.1:8080:80"]);
+    expect(services.database.environment.POSTGRES_PASSWORD).toMatch(/^\$\{POSTGRES_PASSWORD:\?/);
+  });
+});
+
+describe.each(["github", "forgejo"])("the workflow for %s", (name) => {
+  const text = read(`ci/${name}.yml`);
+  const { jobs } = parse(text);
+  const steps: { run?: string; env?: Record<string, string> }[] = jobs.release.steps;
+
+  it("checks each change, and releases a tag that is the version after that", () => {
+    expect(JSON.stringify(jobs.check.steps)).toContain("run check");
+    expect(jobs.release).toMatchObject({ needs: "check", if: "startsWith(github.ref, 'refs/tags/v')" });
+    expect(steps.some(({ run }) => run?.includes('test "$GITHUB_REF_NAME" = "v'))).toBe(true);
+    expect(steps.some(({ run }) => run?.includes("run release --url"))).toBe(true);
+  });
+
+  it("gives the key to the step that signs, and to no other", () => {
+    const withKey = steps.filter(({ env }) => env?.["RELEASE_KEY"]);
+    expect(withKey).toHaveLength(1);
+    expect(withKey[0]!.run).toContain("sign-release.ts");
+    expect(text.match(/secrets\.RELEASE_KEY/g)).toHaveLength(1);
+  });
+});
