@@ -174,6 +174,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
       metrics,
       streams,
       deadlines,
+      answers,
       quotas,
       outbound,
       publicOutbound,

@@ -104,6 +104,18 @@ export class BodyBudget {
     });
   }
 
+  /** Holds memory for a body that is in memory already. Returns undefined if there is not enough now. */
+  tryHold(user: string, bytes: number): HeldBytes | undefined {
+    const wanted = Math.min(bytes, this.#share);
+    const isFree = this.#of(user) + wanted <= this.#share && this.held + wanted <= this.#most;
+    if (!isFree || this.#waiting.size > 0) {
+      this.refused++;
+      return undefined;
+    }
+    this.#change(user, wanted);
+    return this.#heldBytes(user, wanted);
+  }
+
   get #share(): number {
     return this.#most / 2;
   }

@@ -1,15 +1,11 @@
 import { maxParsedBytes } from "../../adapters/shapes/parse-answer.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { BodyBudget, HeldBytes } from "../core/body-budget.ts";
+import { inParts } from "../core/in-parts.ts";
 import type { CallContext } from "./call.ts";
 
 /** The most bytes of an answer that passes through unread: embeddings. */
 const maxResponseBytes = 64 * 1024 * 1024;
-
-/** Bytes of a large answer that go out at a time. */
-const partBytes = 256 * 1024;
-/** Milliseconds after which a caller who takes no part of it is left. Bun closes a connection that takes nothing before. */
-const longestPause = 90_000;
 
 /** The body of a response, and the rest of it. */
 export type MadeResponse = readonly [body: string | Uint8Array<ArrayBuffer>, rest: ResponseInit];
@@ -51,36 +47,4 @@ export async function heldResponse(
     release();
     throw error;
   }
-}
-
-/** Returns a body that is given to Bun as it goes out: given at once, it stays in memory for as long as the caller likes. */
-function inParts(body: string | Uint8Array<ArrayBuffer>, whenOver: () => void): ReadableStream<Uint8Array> {
-  const bytes = typeof body === "string" ? Buffer.from(body) : body;
-  let at = 0;
-  let patience: ReturnType<typeof setTimeout>;
-  const end = () => {
-    clearTimeout(patience);
-    whenOver();
-  };
-  return new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        patience = setTimeout(() => {
-          controller.error(new Error("the response was not read"));
-          whenOver();
-        }, longestPause);
-        patience.unref();
-      },
-      pull(controller) {
-        controller.enqueue(bytes.subarray(at, at + partBytes));
-        at += partBytes;
-        patience.refresh();
-        if (at < bytes.length) return;
-        controller.close();
-        end();
-      },
-      cancel: end,
-    },
-    new ByteLengthQueuingStrategy({ highWaterMark: 0 }),
-  );
 }

@@ -1,5 +1,7 @@
 import type { Principal } from "../../core/access/policy.ts";
+import type { BodyBudget } from "../../core/body-budget.ts";
 import type { Deadline, Deadlines } from "../../core/deadlines.ts";
+import { inParts } from "../../core/in-parts.ts";
 import type { OpenStreams } from "../../core/open-streams.ts";
 import { ClientStream } from "./client-stream.ts";
 import type { MessageTap } from "./message-tap.ts";
@@ -14,6 +16,8 @@ const jsonHeaders = { headers: new Headers({ "content-type": "application/json" 
 export interface ReplyServices {
   streams: OpenStreams;
   deadlines: Deadlines;
+  /** The memory for large answers. */
+  answers: Pick<BodyBudget, "isLarge" | "tryHold">;
 }
 
 export interface ReplyOptions {
@@ -46,14 +50,16 @@ export class HttpReply {
   readonly #answers: string[] = [];
   readonly #removeStream: () => void;
   readonly #deadline: Deadline | undefined;
+  readonly #memory: ReplyServices["answers"];
   #stream: ClientStream | undefined;
   #status = 200;
   #isOver = false;
   /** The answers that were sent or left out. */
   #done = 0;
 
-  constructor(options: ReplyOptions, { streams, deadlines }: ReplyServices) {
+  constructor(options: ReplyOptions, { streams, deadlines, answers }: ReplyServices) {
     this.#options = options;
+    this.#memory = answers;
     const { promise, resolve } = Promise.withResolvers<Response>();
     this.response = promise;
     this.#settle = resolve;
@@ -104,11 +110,23 @@ export class HttpReply {
     const { isBatch, headers } = this.#options;
     if (this.#answers.length === 0) return new Response(null, { status: 202, ...(headers && { headers }) });
     const text = isBatch ? `[${this.#answers.join(",")}]` : this.#answers[0]!;
-    if (!headers && (isBatch || this.#status === 200)) return new Response(text, jsonHeaders);
-    return new Response(text, {
+    const isLarge = this.#memory.isLarge(text.length);
+    if (!headers && !isLarge && (isBatch || this.#status === 200)) return new Response(text, jsonHeaders);
+    const rest = {
       status: isBatch ? 200 : this.#status,
       headers: { "content-type": "application/json", ...headers },
-    });
+    };
+    return isLarge ? this.#large(text, rest) : new Response(text, rest);
+  }
+
+  /** Returns a response that holds memory until the client has read it, or an error where there is none (T227). */
+  #large(text: string, rest: ResponseInit): Response {
+    const { principal, request } = this.#options;
+    const held = this.#memory.tryHold(principal.userId, text.length);
+    if (!held) return failed(-32_000, "too many large answers are not read yet: call again later", 503);
+    const release = () => held.release();
+    request.signal.addEventListener("abort", release);
+    return new Response(inParts(text, release), rest);
   }
 
   /** Makes the response a stream. */
@@ -129,10 +147,7 @@ export class HttpReply {
     if (this.#isOver) return;
     this.#end();
     this.#stream?.end();
-    const message = "the session or token is not valid any more";
-    this.#settle(
-      Response.json({ jsonrpc: "2.0", id: null, error: { code: -32_600, message } }, { status: 401 }),
-    );
+    this.#settle(failed(-32_600, "the session or token is not valid any more", 401));
     this.#options.onGone();
   }
 
@@ -156,4 +171,9 @@ export class HttpReply {
 export function acceptsStreams({ headers }: Request): boolean {
   const accept = headers.get("accept");
   return accept === null || /text\/(event-stream|\*)|\*\/\*/i.test(accept);
+}
+
+/** Returns an error that belongs to the whole request. */
+function failed(code: number, message: string, status: number): Response {
+  return Response.json({ jsonrpc: "2.0", id: null, error: { code, message } }, { status });
 }

@@ -3,6 +3,7 @@ import { promptRequest } from "../../../kinds/prompt-request.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import { isStillValid } from "../../core/access/principals.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
+import type { BodyBudget } from "../../core/body-budget.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import type { Resources } from "../../core/catalogue/resources.ts";
 import type { Deadlines } from "../../core/deadlines.ts";
@@ -39,6 +40,8 @@ export interface OpenEndpointOptions {
   metrics: Metrics;
   streams: OpenStreams;
   deadlines: Deadlines;
+  /** The memory for large answers. */
+  answers: BodyBudget;
   quotas: Quotas;
   sample: ClientSampler;
   askLlm: AskProjectLlm;
@@ -75,6 +78,7 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
     audit,
     streams,
     deadlines,
+    answers,
     quotas,
     sample,
     admit,
@@ -114,6 +118,7 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
     servers,
     streams,
     deadlines,
+    answers,
     quotas,
     tap,
     // 128 bits.
