@@ -140,7 +140,7 @@ const serverMayImport: Record<string, { below: readonly string[]; beside: readon
 const cliFolders = ["terminal", "output", "client", "core", "flags", "kinds", "manifest", "cmd"];
 
 /** The files beside the rooms of the server, which put it together and may import all of it. */
-const composition = ["command", "options", "services", "start"];
+const composition = ["check", "command", "options", "services", "start"];
 
 /** The room of a file inside `src/server`: `core`, or for a file beside the rooms its own name. */
 function serverRoomOf(path: string): string {

@@ -14,6 +14,7 @@ import { systemDataFolder } from "../unix-socket.ts";
 import { version } from "../version.ts";
 import { BackupFolder } from "./backups/backup-folder.ts";
 import { backupFlags, scheduleOf } from "./backups/settings.ts";
+import { checkServer, printChecks } from "./check.ts";
 import { leastBodyMemory } from "./core/body-budget.ts";
 import { prepareDataDirectory } from "./core/data-directory.ts";
 import { redact } from "./core/redact.ts";
@@ -115,6 +116,11 @@ export const server = defineVerb({
       description: "Delete the usage of older days, for example 2y (MCPCTL_USAGE_KEEP; default: keep all)",
     },
     ...backupFlags,
+    check: {
+      type: "boolean",
+      description:
+        "Check flags, folders, database, port and keys, change nothing, and exit: 1 if the server would not start",
+    },
     "metrics-public": { type: "boolean", description: "Let everybody read /metrics, without a token" },
     "access-log": { type: "boolean", description: "Write a line of JSON to stderr for each request" },
     "log-format": {
@@ -142,6 +148,18 @@ export const server = defineVerb({
     const backups = scheduleOf(args, env);
     const bodyMemory = args["memory-for-bodies"] ?? env["MCPCTL_MEMORY_FOR_BODIES"];
     const databaseUrl = args["database-url"] ?? env["MCPCTL_DATABASE_URL"];
+    if (args.check) {
+      const results = await checkServer({
+        dataDir,
+        socketPath: join(dataDir, "mcpctl.sock"),
+        databaseUrl: databaseUrl || undefined,
+        databasePath: join(dataDir, "mcpctl.db"),
+        listen,
+        keyFile,
+        backupFolder: backups?.folder,
+      });
+      return printChecks(results, context.terminal);
+    }
     // Files of the server are readable by its own user only (T86).
     process.umask(0o077);
     prepareDataDirectory(dataDir);

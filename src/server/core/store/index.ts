@@ -36,3 +36,18 @@ export async function openStore({ url, path, now, onWarning, onMigrated }: Store
     ...(onMigrated && { onMigrated }),
   });
 }
+
+/**
+ * Looks at a database as `openStore` would find it, and changes nothing. Returns a text about it.
+ *
+ * @throws AppError with the reason why a server could not use it; `conflict` if another server uses it
+ */
+export async function inspectStore({ url, path }: Pick<StoreOptions, "url" | "path">): Promise<string> {
+  if (url !== undefined) {
+    const { inspectPostgres } = await import("./postgres/inspect.ts");
+    return await inspectPostgres(url, process.env);
+  }
+  if (path === undefined) throw new TypeError("inspectStore needs a url or a path");
+  const { inspectSqlite } = await import("./sqlite/inspect.ts");
+  return inspectSqlite(path);
+}

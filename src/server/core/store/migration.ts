@@ -43,3 +43,11 @@ export function migratedText(applied: readonly AppliedMigration[], missing: read
   const by = version === null ? "" : `, of mcpctl ${version},`;
   return `the database was migrated from ${name}${by} to ${missing.at(-1)!.name}`;
 }
+
+/** Returns a text about the state of a database, for somebody who only looks. */
+export function stateText(applied: readonly AppliedMigration[], missing: readonly Migration[]): string {
+  const last = applied.at(-1);
+  if (!last) return "is new";
+  if (missing.length === 0) return `is up to date (${last.name})`;
+  return `will be migrated from ${last.name} to ${missing.at(-1)!.name}`;
+}

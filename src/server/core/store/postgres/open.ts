@@ -57,7 +57,7 @@ export async function connect(
 }
 
 /** Makes a client. TLS, several hosts and the variables of libpq are not left to the driver. */
-function client(
+export function client(
   { user, password, database, connectTimeout, session, hosts }: PostgresSettings,
   sockets: WatchedSockets,
   more: Options<Record<string, never>> = {},
@@ -81,7 +81,8 @@ function client(
   });
 }
 
-function cannotOpen(shown: string, error: unknown): AppError {
+/** Returns the error of a database that cannot be used. */
+export function cannotOpen(shown: string, error: unknown): AppError {
   const { code, cause } = bare(error);
   const known = systemReason({ code });
   const message = cause instanceof Error ? cause.message : "it did not answer";
@@ -104,7 +105,7 @@ const hints: Readonly<Record<string, string>> = {
 };
 
 /** Refuses a database that cannot store every text. */
-async function checkEncoding(sql: Sql, shown: string): Promise<void> {
+export async function checkEncoding(sql: Sql, shown: string): Promise<void> {
   const [row] = await sql<{ encoding: string }[]>`select current_setting('server_encoding') as encoding`;
   if (row?.encoding === "UTF8") return;
   throw new AppError("unavailable", `${shown} has the encoding ${row?.encoding}, and mcpctl needs UTF8`, {
@@ -136,5 +137,6 @@ async function migrate(
   });
 }
 
-const wayBack =
+/** The way back from a newer version. */
+export const wayBack =
   "To go back, start this version with an empty database, and restore a backup that it made: mcpctl restore FILE.";

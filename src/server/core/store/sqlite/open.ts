@@ -51,7 +51,7 @@ export function openDatabase(
     database = new Database(real, { readwrite: true, create: false });
     refuseForeign(database, path);
     for (const [name, value] of Object.entries(pragmas)) set(database, name, value);
-    check(database, path);
+    checkTables(database, path);
     const text = migrate(database, migrations, path, now);
     set(database, "foreign_keys", 1);
     set(database, "busy_timeout", 0);
@@ -81,7 +81,7 @@ function makePrivate(path: string): void {
  * Locks out other servers by an exclusive transaction on a file of its own. The kernel releases it when the process
  * ends, however it ends.
  */
-function takeLock(path: string): Database {
+export function takeLock(path: string): Database {
   const file = `${path}.lock`;
   makePrivate(file);
   const lock = new Database(file, { readwrite: true, create: false });
@@ -117,13 +117,14 @@ function tablesOf(database: Database): string[] {
 }
 
 /** Refuses the database of another program. Runs before any setting: the journal mode is stored in the file. */
-function refuseForeign(database: Database, path: string): void {
+export function refuseForeign(database: Database, path: string): void {
   const tables = tablesOf(database);
   if (tables.length > 0 && !tables.includes("schema_migrations"))
     throw new AppError("unavailable", `${path} is the database of another program`);
 }
 
-function check(database: Database, path: string): void {
+/** Checks the pages of all tables but the audit log. Throws AppError if one is damaged. */
+export function checkTables(database: Database, path: string): void {
   for (const table of tablesOf(database)) {
     // The audit log may have millions of rows, and damage in it does not stop the server.
     if (table === "audit_events") continue;
@@ -169,7 +170,7 @@ function hasVersions(database: Database): boolean {
 }
 
 /** Returns the migrations that a database has; none if it is new. */
-function appliedIn(database: Database): AppliedMigration[] {
+export function appliedIn(database: Database): AppliedMigration[] {
   if (!tablesOf(database).includes("schema_migrations")) return [];
   const versions = hasVersions(database) ? '"version"' : "null";
   using statement = database.prepare<AppliedMigration, []>(
@@ -179,7 +180,7 @@ function appliedIn(database: Database): AppliedMigration[] {
 }
 
 /** Returns how to go back to this version, from one that has migrated the file. */
-function wayBack(path: string, newer: string | null): string {
+export function wayBack(path: string, newer: string | null): string {
   const all = snapshotsOf(path);
   const snapshot = all.find((one) => newer !== null && one.endsWith(`.before-${newer}`)) ?? all[0];
   if (snapshot === undefined)
