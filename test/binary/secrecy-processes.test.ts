@@ -136,9 +136,17 @@ it("takes no secret as an argument but in create secret --data, and repeats none
   expect(found.sort()).toEqual([
     "--token-file FILE",
     // They name a variable that will hold the token; a time after which it ends.
-    ...["claude", "claude-generate", "codex", "cursor", "gemini", "opencode", "qwen", "zed"].flatMap(
-      (client) => [`config ${client} --token-env VARIABLE`, `config ${client} --ttl TIME`],
-    ),
+    ...[
+      "claude",
+      "claude-generate",
+      "codex",
+      "continue",
+      "cursor",
+      "gemini",
+      "opencode",
+      "qwen",
+      "zed",
+    ].flatMap((client) => [`config ${client} --token-env VARIABLE`, `config ${client} --ttl TIME`]),
     // Its description names authorities.
     "config set-context --ca-cert FILE",
     ...["config vscode --token-env VARIABLE", "config vscode --ttl TIME"],

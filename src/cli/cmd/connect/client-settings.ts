@@ -13,8 +13,8 @@ export interface PlannedFile {
   changes: SettingChange[];
   /** Values that somebody else has changed meanwhile, and that stay. */
   kept: string[];
-  /** True if it was made for the settings. */
-  isNew: boolean;
+  /** The text that it began with, if it was made for the settings. */
+  newFile: string | undefined;
 }
 
 /**
@@ -53,10 +53,11 @@ function planned(
   wanted: readonly FileSettings[],
   earlier: readonly SettingChange[],
 ): PlannedFile {
-  let text = file.text ?? "";
+  const begin = wanted.find(({ newFile }) => newFile !== undefined)?.newFile ?? "";
+  const newFile = file.text === undefined ? begin : earlier.find((one) => one.newFile !== undefined)?.newFile;
+  let text = file.text?.trim() ? file.text : begin;
   const changes: SettingChange[] = [];
   const kept: string[] = [];
-  const isNew = file.text === undefined || earlier.some(({ isNewFile }) => isNewFile);
   const known = (path: readonly string[]) => earlier.find((one) => Bun.deepEquals(one.path, path));
   for (const { format, settings } of wanted)
     for (const { path, value: after } of settings) {
@@ -64,7 +65,7 @@ function planned(
       const old = known(path);
       const before = old && Bun.deepEquals(current, old.after) ? old.before : current;
       text = withValue(format, text, path, after);
-      changes.push({ file: name, format, path, before, after, ...(isNew && { isNewFile: true }) });
+      changes.push({ file: name, format, path, before, after, ...(newFile !== undefined && { newFile }) });
     }
   for (const { format, path, before, after } of earlier.toReversed()) {
     if (changes.some((one) => Bun.deepEquals(one.path, path))) continue;
@@ -72,7 +73,7 @@ function planned(
     if (Bun.deepEquals(current, after)) text = withValue(format, text, path, before);
     else if (!Bun.deepEquals(current, before)) kept.push(path.join("."));
   }
-  return { file, text, changes, kept, isNew };
+  return { file, text, changes, kept, newFile };
 }
 
 /**
@@ -82,13 +83,13 @@ function planned(
  * @returns a line for the user, and the path of the old file where there is one
  */
 export function writePlanned(
-  { file, text, changes, isNew }: PlannedFile,
+  { file, text, changes, newFile }: PlannedFile,
   isPrivate: boolean,
 ): { line: string; backup?: string } {
   const { path } = file;
   if (text === (file.text ?? "")) return { line: `${path} unchanged` };
   const isUndone = changes.length === 0;
-  const isDeleted = isUndone && isNew && isEmptyText(text);
+  const isDeleted = isUndone && newFile !== undefined && (text === newFile || isEmptyText(text));
   const backup = isDeleted ? `${path}.mcpctl-backup` : writeClientFile(file, text, isPrivate);
   if (isDeleted) rmSync(path);
   // No other copy is needed of a file that is as it was before, or that mcpctl alone writes.

@@ -21,6 +21,7 @@ export type FileFormat = "json" | "toml" | "yaml" | "text";
 
 /** A value in a client's file. Undefined takes it out, because the client would prefer it to the others. */
 export interface Setting {
+  /** The keys that lead to it; `=NAME` is the entry of a list whose `name` it is. */
   path: readonly string[];
   value: unknown;
 }
@@ -30,6 +31,8 @@ export interface FileSettings {
   file: string;
   format: FileFormat;
   settings: readonly Setting[];
+  /** The text that a new file begins with. */
+  newFile?: string;
 }
 
 /** A model of the server, and the way to it. */
@@ -63,9 +66,13 @@ export interface ModelUse {
 
 /** The way in which a client uses the MCP servers of a project: an entry in its own file. */
 export interface McpUse {
-  format: "json" | "toml";
+  format: Exclude<FileFormat, "text">;
   /** The path in the file to the entries of servers. */
   section: readonly string[];
+  /** The entries are a list, and each has its name in it. */
+  isList?: true;
+  /** The text that a new file begins with. */
+  newFile?: string;
   /** The files of a folder, the most usual first: one that is there is taken. None if it has no such file. */
   folderFiles: readonly string[];
   userFile(places: ClientPlaces): string;

@@ -139,9 +139,9 @@ export async function disconnectModels({ name, title }: ConnectClient, context: 
 /** Returns settings as they stand in files that hold nothing else. */
 function printed(settings: readonly FileSettings[]): string {
   return settings
-    .map(({ file, format, settings: values }) => {
+    .map(({ file, format, settings: values, newFile = "" }) => {
       const set = values.filter(({ value }) => value !== undefined);
-      return `# ${file}\n${set.reduce((text, { path, value }) => withValue(format, text, path, value), "")}`;
+      return `# ${file}\n${set.reduce((text, { path, value }) => withValue(format, text, path, value), newFile)}`;
     })
     .join("\n");
 }

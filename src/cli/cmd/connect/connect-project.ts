@@ -60,7 +60,7 @@ export async function connectProject(
     });
   const file = fileOf(client, options, context);
   // All that can be refused is refused before a token is made.
-  explaining(client, file, undefined, () => withEntry(mcp, file.text ?? "", name, mcp.program("mcpctl", [])));
+  explaining(client, file, undefined, () => withEntry(mcp, file.text, name, mcp.program("mcpctl", [])));
   let made: OpenToken | undefined;
   let request: ClientTokenRequest | undefined;
   let token: TokenSource;
@@ -92,7 +92,7 @@ export async function connectProject(
     }
     write(
       file,
-      explaining(client, file, byHand, () => withEntry(mcp, file.text ?? "", name, entry)),
+      explaining(client, file, byHand, () => withEntry(mcp, file.text, name, entry)),
       name,
       context,
     );
@@ -144,7 +144,7 @@ export async function disconnectProject(
   const text = explaining(client, file, undefined, () => withoutEntry(client.mcp, file.text ?? "", name));
   if (file.text === undefined || text === file.text)
     terminal.out(`${file.path} has no MCP server '${name}'\n`);
-  else if (isEmptyText(text)) {
+  else if (isEmptyText(text) || text === client.mcp.newFile) {
     rmSync(file.path);
     terminal.out(`${file.path} deleted: there was nothing else in it\n`);
   } else {

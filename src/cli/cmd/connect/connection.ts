@@ -16,8 +16,8 @@ export interface SettingChange {
   before?: unknown;
   /** The value that mcpctl wrote; undefined if it took one out. */
   after?: unknown;
-  /** The file was not there before. */
-  isNewFile?: true;
+  /** The text that the file began with, which was not there before; undefined if it was there. */
+  newFile?: string;
 }
 
 /** What `mcpctl connect` has done for one client, so that it can be undone. */

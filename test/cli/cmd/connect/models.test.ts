@@ -278,6 +278,23 @@ name = "Other"
 model: sonnet # the good one
 read: [a.md]
 `,
+  ".config/Code/User/chatLanguageModels.json": `[
+  // mine
+  { "name": "other", "vendor": "openai", "models": [] }
+]
+`,
+  ".continue/config.yaml": `name: Mine
+version: 0.0.1
+schema: v1
+models:
+  # the good one
+  - name: GPT
+    provider: openai
+    roles: [chat]
+
+rules:
+  - Be brief.
+`,
   ".config/zed/settings.json": `// Zed settings
 {
   "theme": "One Dark",

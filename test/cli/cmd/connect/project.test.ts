@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { connectClients } from "../../../../src/cli/cmd/connect/clients/index.ts";
+import { readValue } from "../../../../src/cli/cmd/connect/texts/values.ts";
 import { cli } from "../../../support/cli/run-cli.ts";
 import { must, testServer } from "../../../support/server.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
@@ -50,9 +51,11 @@ const files: Record<string, string> = {
   gemini: ".gemini/settings.json",
   qwen: ".qwen/settings.json",
   zed: ".zed/settings.json",
+  continue: ".continue/config.yaml",
 };
 
-const others: Record<"json" | "toml", string> = {
+const others: Record<"json" | "toml" | "yaml", string> = {
+  yaml: `name: Mine\nmcpServers: # mine\n  - name: other\n    command: x # why\n`,
   json: `{\n  // mine\n  "theme": "dark", // why\n  "list": [1, 2]\n}\n`,
   toml: `# mine\nmodel = "gpt" # why\n\n[mcp_servers.other]\ncommand = "x"\n`,
 };
@@ -70,10 +73,7 @@ describe.each(mcpClients)(
       const first = await run(`${name} -p demo`);
       expect(first).toMatchObject({ code: 0, stdout: `${join(home, file)} changed: MCP server 'demo'\n` });
       const text = read(file);
-      const parsed = (
-        format === "toml" ? Bun.TOML : (Bun as unknown as { JSONC: typeof Bun.TOML }).JSONC
-      ).parse(text) as never;
-      expect((parsed[section[0]!] as Record<string, object>)["demo"]).toBeDefined();
+      expect(readValue(format, text, [...section, isList ? "=demo" : "demo"])).toBeDefined();
       expect(read(`${file}.mcpctl-backup`)).toBe(others[format]);
       expect(statSync(join(home, file)).mode & 0o777).toBe(0o640);
 

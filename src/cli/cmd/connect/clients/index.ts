@@ -2,6 +2,7 @@ import type { ConnectClient } from "../client.ts";
 import { aider } from "./aider.ts";
 import { claude } from "./claude.ts";
 import { codex } from "./codex.ts";
+import { continueDev } from "./continue.ts";
 import { curl } from "./curl.ts";
 import { cursor } from "./cursor.ts";
 import { gemini, qwen } from "./gemini.ts";
@@ -21,6 +22,7 @@ export const connectClients: readonly ConnectClient[] = [
   cursor,
   vscode,
   zed,
+  continueDev,
   gemini,
   qwen,
   sdkPython,

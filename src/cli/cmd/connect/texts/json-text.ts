@@ -4,8 +4,9 @@ import { AppError } from "../../../../errors.ts";
 interface Value {
   start: number;
   end: number;
-  /** Undefined for a value that is no object. */
+  /** Of an object its members; of a list its elements, of which one with a `name` has the key `=NAME`. */
   members?: Member[];
+  isList?: true;
 }
 
 interface Member {
@@ -75,14 +76,26 @@ function scan(text: string): Value {
       });
       return { start, end: at, members };
     }
-    if (text[at] === "[")
+    if (text[at] === "[") {
+      const members: Member[] = [];
       list("]", () => {
-        value(depth + 1);
-        return () => undefined;
+        const element = value(depth + 1);
+        const member: Member = { key: keyOf(element), start: element.start, value: element };
+        members.push(member);
+        return (comma) => {
+          member.comma = comma;
+        };
       });
-    else if (text[at] === '"') string();
+      return { start, end: at, members, isList: true };
+    }
+    if (text[at] === '"') string();
     else if (!take(/[\w.+-]+/y)) fail("a value was expected");
     return { start, end: at };
+  };
+  const keyOf = ({ members, isList }: Value): string => {
+    const named = isList ? undefined : members?.findLast(({ key }) => key === "name")?.value;
+    const written = named && text.slice(named.start, named.end);
+    return written?.startsWith('"') ? `=${JSON.parse(written) as string}` : "";
   };
   skip();
   const root = value(0);
@@ -91,15 +104,20 @@ function scan(text: string): Value {
   return root;
 }
 
-/** Returns the object at a path, and how many words of the path lead to objects that are there. */
+/** Checks a text of JSON with comments. Throws AppError `invalid_request` with the line of the first fault. */
+export function checkJson(text: string): void {
+  scan(text);
+}
+
+/** Returns the object or list at a path, and how many words of the path lead to objects that are there. */
 function deepest(
   text: string,
   path: readonly string[],
 ): { object: Value & { members: Member[] }; depth: number } {
   let object = scan(text);
   for (let depth = 0; ; depth++) {
-    const { members } = object;
-    if (!members)
+    const { members, isList = false } = object;
+    if (!members || isList !== path[depth]!.startsWith("="))
       throw new AppError(
         "invalid_request",
         `${path.slice(0, depth).join(".") || "the file"} is not an object`,
@@ -114,6 +132,7 @@ function deepest(
 /**
  * Sets a member in a text of JSON with comments. All else stays as it is, byte by byte.
  *
+ * @param path the keys that lead to it; `=NAME` is the element of a list whose `name` it is
  * @throws AppError `invalid_request` if the text is no JSON, or the path leads through something else than objects
  */
 export function setMember(text: string, path: readonly string[], value: unknown): string {
@@ -130,7 +149,7 @@ export function setMember(text: string, path: readonly string[], value: unknown)
   }
 
   const own = nested(path.slice(depth + 1), value);
-  const key = JSON.stringify(path[depth]);
+  const key = object.isList ? "" : `${JSON.stringify(path[depth])}: `;
   const last = object.members.at(-1);
   const inside = text.slice(object.start + 1, object.end - 1);
   const trailing = last?.comma === undefined ? "" : ",";
@@ -140,11 +159,11 @@ export function setMember(text: string, path: readonly string[], value: unknown)
     last && last.comma === undefined
       ? `${text.slice(0, last.value.end)},${text.slice(last.value.end, end)}`
       : text.slice(0, end);
-  if (isInline) return `${before} ${key}: ${JSON.stringify(own)}${trailing}${text.slice(end)}`;
+  if (isInline) return `${before} ${key}${JSON.stringify(own)}${trailing}${text.slice(end)}`;
   const closing = inside.includes("\n")
     ? text.slice(end)
     : lineEnd + indent.slice(unit.length) + text.slice(end);
-  return `${before}${lineEnd}${indent}${key}: ${written(own)}${trailing}${closing}`;
+  return `${before}${lineEnd}${indent}${key}${written(own)}${trailing}${closing}`;
 }
 
 /** Removes a member, and the objects around it that are empty then. All else stays as it is, byte by byte. */
@@ -170,7 +189,7 @@ export function removeMember(text: string, path: readonly string[]): string {
 }
 
 function nested(path: readonly string[], value: unknown): unknown {
-  return path.reduceRight((inner, key) => ({ [key]: inner }), value);
+  return path.reduceRight((inner, key) => (key.startsWith("=") ? [inner] : { [key]: inner }), value);
 }
 
 /** Returns the white space before the members of an object, and that of one step. */

@@ -1,9 +1,9 @@
 import { AppError } from "../../../../errors.ts";
 import { isObject } from "../../../../wire/json.ts";
 import type { FileFormat } from "../client.ts";
-import { removeMember, setMember } from "./json-text.ts";
+import { checkJson, removeMember, setMember } from "./json-text.ts";
 import { parseToml, removePair, removeTable, setPairs, type TomlValue } from "./toml-text.ts";
-import { parseYaml, removeRootScalar, setRootScalar } from "./yaml-text.ts";
+import { parseYaml, removeYaml, setYaml } from "./yaml-text.ts";
 
 /** Bun's parser of JSON with comments. Its types do not know it yet. */
 const { JSONC } = Bun as unknown as { JSONC: { parse(text: string): unknown } };
@@ -20,9 +20,8 @@ const formats: Readonly<Record<FileFormat, TextFormat>> = {
     parse(text) {
       if (text.trim() === "") return {};
       // The scanner tells the line of a fault, which Bun's parser does not.
-      setMember(text, ["x"], 0);
-      const values = JSONC.parse(text);
-      return isObject(values) ? values : {};
+      checkJson(text);
+      return JSONC.parse(text);
     },
     set: setMember,
     remove: removeMember,
@@ -38,8 +37,8 @@ const formats: Readonly<Record<FileFormat, TextFormat>> = {
   },
   yaml: {
     parse: parseYaml,
-    set: (text, path, value) => setRootScalar(text, path[0]!, value),
-    remove: (text, path) => removeRootScalar(text, path[0]!),
+    set: setYaml,
+    remove: removeYaml,
   },
   text: {
     parse: (text) => (text === "" ? undefined : text),
@@ -72,18 +71,31 @@ export function withValue(format: FileFormat, text: string, path: readonly strin
 
 /** True if a text holds nothing that a client would read, and no comment. */
 export function isEmptyText(text: string): boolean {
-  return /^\s*(\{\s*\}\s*)?$/.test(text);
+  return /^\s*((\{\s*\}|\[\s*\])\s*)?$/.test(text);
 }
 
 function valueAt(values: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), values);
+  return path.reduce<unknown>((value, key) => {
+    if (Array.isArray(value)) return value.find((one) => isNamed(one, key));
+    return isObject(value) ? value[key] : undefined;
+  }, values);
 }
 
-/** Returns values without the one at a path, and without what is empty then. */
+/** Returns values without the one at a path, and without what is empty then; undefined if nothing is left. */
 function without(values: unknown, [key, ...rest]: readonly string[]): unknown {
-  if (key === undefined || !isObject(values)) return undefined;
+  if (key === undefined) return undefined;
+  if (Array.isArray(values)) {
+    const others = values.filter((one) => !isNamed(one, key));
+    return others.length === 0 ? undefined : others;
+  }
+  if (!isObject(values)) return values;
   const { [key]: value, ...others } = values;
-  if (rest.length === 0 || !isObject(value)) return others;
-  const inner = without(value, rest) as object;
-  return Object.keys(inner).length === 0 ? others : { ...others, [key]: inner };
+  const inner = rest.length === 0 || (value ?? undefined) === undefined ? undefined : without(value, rest);
+  if (inner !== undefined) return { ...others, [key]: inner };
+  return Object.keys(others).length === 0 ? undefined : others;
+}
+
+/** True for the element of a list that a step `=NAME` of a path means. */
+function isNamed(element: unknown, key: string): boolean {
+  return isObject(element) && key === `=${String(element["name"])}`;
 }
