@@ -64,7 +64,7 @@ const mcpClients = connectClients.flatMap(({ name, mcp }) => (mcp ? [{ name, ...
 
 describe.each(mcpClients)(
   "mcpctl config $name, the earlier name of connect",
-  ({ name, format, section, tokens: sources }) => {
+  ({ name, format, section, isList, tokens: sources }) => {
     const file = files[name]!;
 
     it("adds an entry without a token in it, once, and takes it out again to the byte (T187)", async () => {
