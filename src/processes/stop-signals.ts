@@ -12,15 +12,17 @@ export interface StopSignals {
 /**
  * Listens for the signals that stop a program. SIGHUP, which a closed terminal sends, is one of them, but not under
  * `nohup`.
+ *
+ * @param takesHangup false if SIGHUP means something else to the program
  */
-export function stopSignals(): StopSignals {
+export function stopSignals(takesHangup = true): StopSignals {
   const [first, second] = [new AbortController(), new AbortController()];
   const onSignal = () => (first.signal.aborted ? second : first).abort();
   // A closed terminal can send it twice.
   const onHangup = () => first.abort();
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
-  if (!survivesHangup()) process.on("SIGHUP", onHangup);
+  if (takesHangup && !survivesHangup()) process.on("SIGHUP", onHangup);
   return {
     first: first.signal,
     second: second.signal,

@@ -4,7 +4,7 @@ import { defineVerb } from "../cli/core/command.ts";
 import { AppError } from "../errors.ts";
 import { didYouMean } from "../kinds/names.ts";
 import { quotas } from "../kinds/quotas.ts";
-import { createLog, type LogFormat, logFormats } from "../log.ts";
+import { createLog, type LogFormat, logFormats, logLevels } from "../log.ts";
 import { launchHost } from "../processes/launch/prepare.ts";
 import { reapOrphans } from "../processes/orphan-zombies.ts";
 import { stopSignals } from "../processes/stop-signals.ts";
@@ -21,6 +21,7 @@ import { redact } from "./core/redact.ts";
 import { keepOf } from "./core/retention.ts";
 import { openStore } from "./core/store/index.ts";
 import { passedSocket } from "./http/connections/passed-socket.ts";
+import { openLogFile } from "./observability/log-file.ts";
 import { traceSettings } from "./observability/trace-settings.ts";
 import { findKeyFile } from "./secrets/key-file.ts";
 import { startServer } from "./start.ts";
@@ -128,6 +129,16 @@ export const server = defineVerb({
       options: logFormats,
       description: "Format of the log (MCPCTL_LOG_FORMAT; default text)",
     },
+    "log-level": {
+      type: "enum",
+      options: logLevels,
+      description: "Log only errors, also warnings, or all (default info)",
+    },
+    "log-file": {
+      type: "string",
+      valueHint: "FILE",
+      description: "Write the log to this file instead of stderr; SIGHUP opens it anew, after it was moved",
+    },
   },
   async run(args, context) {
     const { env } = context;
@@ -164,7 +175,13 @@ export const server = defineVerb({
     process.umask(0o077);
     prepareDataDirectory(dataDir);
     if (backups) BackupFolder.prepare(backups.folder);
-    const log = createLog(process.stderr, args["log-format"] ?? parseLogFormat(env["MCPCTL_LOG_FORMAT"]));
+    const logFile = args["log-file"] === undefined ? undefined : openLogFile(resolve(args["log-file"]));
+    const logStream = logFile?.stream ?? process.stderr;
+    const log = createLog(logStream, args["log-format"] ?? parseLogFormat(env["MCPCTL_LOG_FORMAT"]), {
+      level: args["log-level"] ?? "info",
+      hasTimes: true,
+    });
+    if (logFile) process.on("SIGHUP", () => logFile.reopen());
     if (passed && wanted !== undefined)
       log.info(`${wanted} is not used: systemd passes the socket on which the server listens`);
     const traces = traceSettings(env);
@@ -203,7 +220,7 @@ export const server = defineVerb({
       programs: { folder: join(dataDir, "mcp"), host: launchHost(env), kept: [dataDir] },
       ...(nodeUrl && { nodeUrl: parseUrl(nodeUrl, "--node-url") }),
       node: nodeName(hostname(), dataDir, databaseUrl !== undefined),
-      ...(args["access-log"] && { accessLog: (line: string) => void process.stderr.write(line) }),
+      ...(args["access-log"] && { accessLog: (line: string) => void logStream.write(line) }),
       ...(traces && { traces }),
       proxyFor: proxyRule(env),
       log,
@@ -216,7 +233,7 @@ export const server = defineVerb({
     // The service manager restarts a server that is stuck. A restart would not help against a PostgreSQL that is down.
     manager.watch(async () => void (store.dialect === "sqlite" && (await store.ping())));
     manager.ready(`listens on ${running.url}`);
-    const stops = stopSignals();
+    const stops = stopSignals(logFile === undefined);
     const stopReaping = await reapOrphans();
     await aborted(stops.first);
     manager.stopping("finishing running calls");

@@ -166,7 +166,7 @@ export class StoreError extends Error {
   /** The reason in words that every caller may read, without paths and addresses. */
   readonly reason: string | undefined;
   constructor(refusal: Refusal, { cause, reason }: { cause?: unknown; reason?: string } = {}) {
-    super(`the database refused a write: ${refusal}`, cause === undefined ? {} : { cause });
+    super(`the database failed: ${refusal}`, cause === undefined ? {} : { cause });
     this.refusal = refusal;
     this.reason = reason;
   }
