@@ -335,7 +335,7 @@ async function wholeResponse(
   const { record } = context;
   record.received.addWhole(bytes);
   const dialect = dialectOfAnswer(operation, prepared);
-  const read = readAnswer(bytes, operation, dialect, request.body, translation !== undefined);
+  const read = readAnswer(bytes, operation, dialect, translation !== undefined);
   const answer = read instanceof Promise ? await read : read;
   const { body, fault } = answer;
   if (fault) throw providerFailure(fault.status ?? 502, fault, dialects[dialect].family, key);

@@ -41,7 +41,6 @@ export interface ReadAnswer {
  * Reads a whole answer of any operation.
  *
  * @param dialect the dialect of the answer
- * @param request the caller's request
  * @param isExact true to keep the digits of long integers, for a translation
  * @throws AppError `provider_error`
  */
@@ -49,10 +48,9 @@ export function readAnswer(
   bytes: Buffer,
   operation: Operation,
   dialect: Dialect,
-  request: Record<string, unknown>,
   isExact: boolean,
 ): ReadAnswer | Promise<ReadAnswer> {
-  return isDialect(operation) ? wholeAnswer(bytes, dialect, isExact) : otherAnswer(bytes, operation, request);
+  return isDialect(operation) ? wholeAnswer(bytes, dialect, isExact) : otherAnswer(bytes, operation);
 }
 
 /**
@@ -94,17 +92,8 @@ function withoutMark(bytes: Buffer): Buffer {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
 }
 
-/**
- * Reads the answer of an operation that is no dialect.
- *
- * @param request the caller's request
- * @throws AppError `provider_error` if it is not JSON
- */
-async function otherAnswer(
-  bytes: Buffer,
-  operation: Operation,
-  request: Record<string, unknown>,
-): Promise<ReadAnswer> {
+/** Reads the answer of an operation that is no dialect. Throws AppError `provider_error` if it is not JSON. */
+async function otherAnswer(bytes: Buffer, operation: Operation): Promise<ReadAnswer> {
   const text = bytes.toString("utf8");
   const isLarge = bytes.length > largeBytes;
   // Embeddings of many texts: only the usage and an error are read.
@@ -112,17 +101,13 @@ async function otherAnswer(
   const fault = isObject(body) && body.error ? faultOf(body) : undefined;
   if (fault || isLarge) return { body, text, bytes: bytes as Uint8Array<ArrayBuffer>, fault };
   const list = operation === "embeddings" ? embeddingList(body) : undefined;
-  if (list) return { ...written(list), fault: missingEmbeddings(list, request) };
-  return { body, text, bytes: bytes as Uint8Array<ArrayBuffer>, fault: emptiness(operation, body, request) };
+  if (list) return { ...written(list), fault: undefined };
+  return { body, text, bytes: bytes as Uint8Array<ArrayBuffer>, fault: emptiness(operation, body) };
 }
 
 /** Returns the fault of an answer that has nothing of what was asked for. */
-function emptiness(
-  operation: Operation,
-  body: unknown,
-  request: Record<string, unknown>,
-): StreamFault | undefined {
-  if (operation === "embeddings") return missingEmbeddings(body, request);
+function emptiness(operation: Operation, body: unknown): StreamFault | undefined {
+  if (operation === "embeddings") return missingEmbeddings(body);
   const choices = isObject(body) ? body.choices : undefined;
   const isEmpty = operation === "completions" && Array.isArray(choices) && choices.length === 0;
   return isEmpty ? { message: "the provider sent an answer without choices" } : undefined;

@@ -27,25 +27,15 @@ describe("embeddings in another form than OpenAI's (case 179)", () => {
   );
 });
 
-describe("an answer with too few embeddings (case 179)", () => {
-  it.each([
-    [[], "x", "0 embeddings for 1 inputs"],
-    [[entry], ["a", "b"], "1 embeddings for 2 inputs"],
-    [[{ index: 0, embedding: null }], "x", "0 embeddings for 1 inputs"],
-    [[], [1, 2, 3], "0 embeddings for 1 inputs"],
-  ])("is a fault: %j for %j", (data, input, words) => {
-    expect(missingEmbeddings({ data }, { input })?.message).toContain(words);
+describe("an answer without embeddings (case 179)", () => {
+  it.each([[[]], [[{ index: 0, embedding: null }]]])("is a fault: %j", (data) => {
+    expect(missingEmbeddings({ data })?.message).toContain("without embeddings");
   });
 
-  it.each([
-    [[entry], "x"],
-    [[entry], [1, 2, 3]],
-    [
-      [entry, entry],
-      [[1], [2]],
-    ],
-    [[{ index: 0, embeddings: [[1], [2]] }], "x"],
-  ])("is not one with as many as inputs: %j for %j", (data, input) => {
-    expect(missingEmbeddings({ data }, { input })).toBeUndefined();
-  });
+  it.each([[[entry]], [[entry, { embedding: null }]], [[{ index: 0, embeddings: [[1], [2]] }]]])(
+    "is not one with an embedding: %j",
+    (data) => {
+      expect(missingEmbeddings({ data })).toBeUndefined();
+    },
+  );
 });
