@@ -54,7 +54,6 @@ export function imageLayout(
     ...blob,
     annotations: {
       "org.opencontainers.image.ref.name": `mcpctl:${edition.version}`,
-      "io.containerd.image.name": `docker.io/library/mcpctl:${edition.version}`,
     },
   });
   // One manifest for all processors, which a registry shows as one image.
