@@ -37,6 +37,7 @@ const services = [
   ...[
     "store",
     "event loop",
+    "memory",
     "catalogue",
     "secrets",
     "secret upkeep",

@@ -66,7 +66,10 @@ describe("the name of a pool", () => {
       expect(answer.status).toBe(200);
     }
     expect([a.length, b.length]).toEqual([0, 20]);
-    expect((await call("GET", "/api/v1/llms/b")).status).toBe(403);
+    // It is shown what a caller needs, and not where the llm is.
+    const shown = await must(call("GET", "/api/v1/llms/b"));
+    expect(Object.keys(shown.body)).not.toContain("url");
+    expect((await call("GET", "/api/v1/llms/a")).status).toBe(403);
     expect((await call("GET", "/v1/models")).body.data).toMatchObject([{ id: "b" }, { id: "pool" }]);
   });
 
