@@ -145,10 +145,16 @@ describe("arguments for parts", () => {
           .properties ?? {},
       );
     expect(await names()).toEqual([]);
+    const size = async () =>
+      (await p.admin("GET", "/api/v1/projects/p/tools")).body.find(({ name }: Json) => name === "rows")
+        .tokens;
+    const before = await size();
     const { body } = await p.admin("GET", "/api/v1/projects/p");
     await must(p.admin("PUT", "/api/v1/projects/p", { ...body, proxyModel: "subindex" }));
     await told.promise;
     expect(await names()).toEqual(["_resultId", "_section"]);
+    // The report counts what clients get.
+    expect(await size()).toBeGreaterThan(before + 20);
   });
 });
 
