@@ -29,6 +29,7 @@ export function completions(): Member[] {
     bash: "mcpctl.bash",
     zsh: "_mcpctl",
     fish: "mcpctl.fish",
+    powershell: "mcpctl.ps1",
   };
   return Object.entries(names).map(([shell, name]) => ({
     path: `completions/${name}`,

@@ -69,6 +69,7 @@ export const agent = defineKind({
     { header: "OWNER", path: "owner", wide: true },
   ],
   flags: {
+    llm: { field: "llm", names: "llm" },
     description: { field: "description", alias: "d" },
     "system-prompt": { field: "systemPrompt" },
     "system-prompt-file": {
@@ -77,7 +78,7 @@ export const agent = defineKind({
       description: "A file with the system prompt; - reads standard input",
     },
     param: { field: "defaultParams", parse: "pairs", value: "k=v" },
-    project: { field: "project", alias: "p" },
+    project: { field: "project", alias: "p", names: "project" },
     extra: { field: "extras", parse: "pairs", value: "k=v" },
   },
   example: {

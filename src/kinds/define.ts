@@ -46,6 +46,8 @@ export interface Flag {
    */
   parse?: "pairs" | "secret" | "ref" | "file" | "subject" | "grant" | "ttl" | "named";
   description?: string;
+  /** The singular name of the kind whose names completion offers as its values. */
+  names?: string;
 }
 
 /** One reference from a resource to another, by name. */

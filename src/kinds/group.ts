@@ -33,6 +33,6 @@ export const group = defineKind({
     { header: "MEMBERS", path: "members" },
     { header: "ID", path: "id" },
   ],
-  flags: { member: { field: "members", value: "USER" }, limit: limitFlag },
+  flags: { member: { field: "members", value: "USER", names: "user" }, limit: limitFlag },
   example: { name: "friends", members: ["alice"] },
 });

@@ -6,6 +6,7 @@ import { PlannedObjects } from "../client/dry-run.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { reportFailure } from "../core/failure.ts";
+import { assertField } from "../kinds/field-name.ts";
 import { extensionOf } from "../kinds/index.ts";
 import { fileArg } from "../manifest/file-arg.ts";
 import type { Manifest } from "../manifest/manifest.ts";
@@ -13,7 +14,9 @@ import { independentGroups, inOrder } from "../manifest/order.ts";
 import { readManifests } from "../manifest/read.ts";
 import { findLive, type Outcome, reconcileWith } from "../manifest/reconcile.ts";
 import { onceLine, resultFormat, warnAbout } from "../manifest/write-result.ts";
+import { conditionFrom } from "../output/where.ts";
 import { yamlText } from "../output/yaml.ts";
+import { progressOn } from "../terminal/progress.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { concurrently, type Settled } from "./apply/concurrent.ts";
 import { pauseUntil, type RetryClock, retrying } from "./apply/retry.ts";
@@ -24,14 +27,20 @@ export const apply = defineVerb({
     name: "apply",
     description: "Create and change objects so that they match manifests",
     about: `Creates the objects that do not exist and changes the fields that differ. A field that a manifest does not
-      name stays as it is; null clears one. Objects that no manifest names are not deleted.
+      name stays as it is; null clears one. Objects that no manifest names are not deleted, but with --prune: then those of
+      the same kinds that --where selects.
 
       All files are checked before anything is sent. With --dry-run the server checks each object as if it were written,
       and writes nothing. Objects are applied before those that refer to
       them, in any order of the files, and up to eight objects of one kind at the same time. If one fails, the others are still applied and the exit code is 1.`,
-    usage: "-f FILE|DIR|- [flags]",
+    usage: "-f FILE|DIR|URL|- [flags]",
     examples: [
       ["mcpctl apply -f house.yaml", "Apply the manifests of a file"],
+      ["mcpctl apply -f https://example.org/house.yaml --dry-run", "Look at the manifests of an address"],
+      [
+        "mcpctl apply -f house.yaml --prune --where description=managed",
+        "Delete what is marked so and no longer in the file",
+      ],
       ["mcpctl apply -f manifests/ --dry-run", "Show what would be done"],
       ["mcpctl get llms -o yaml | mcpctl apply -f -", "Apply an export, which changes nothing"],
     ],
@@ -42,8 +51,42 @@ export const apply = defineVerb({
       type: "boolean",
       description: "Let the server check everything, show what would be done, and change nothing",
     },
+    prune: {
+      type: "boolean",
+      description: "Delete objects of the same kinds that no manifest names and --where selects",
+    },
+    where: {
+      type: "string",
+      multiple: true,
+      valueHint: "FIELD=VALUE",
+      description: "With --prune: only objects with this value in a field",
+    },
+    force: { type: "boolean", description: "With --prune: do not ask" },
   },
-  run: (args, context) => applyFiles(args.file, args["dry-run"], context, pauseUntil(context.signal)),
+  async run(args, context) {
+    const { prune: isPruning, where, force } = args;
+    if (isPruning !== where.length > 0)
+      throw new AppError("usage", isPruning ? "--prune needs --where" : "--where is for --prune", {
+        hint: "for example --prune --where description=managed",
+      });
+    const conditions = where.map(conditionFrom);
+    if (isPruning && resultFormat(context.flags) !== "text")
+      throw new AppError("usage", "--prune prints lines only: leave out -o");
+    const dryRun = args["dry-run"];
+    const manifests = await readManifests(args.file, context);
+    for (const { path } of conditions)
+      await assertField(
+        path,
+        manifests.map(({ kind }) => kind),
+        "--where",
+        context,
+      );
+    const code = await applyManifests(manifests, dryRun, context, pauseUntil(context.signal));
+    // What is applied half is no reason to delete the rest.
+    if (!isPruning || code !== 0) return code;
+    const { prune } = await import("./apply/prune.ts");
+    return prune(manifests, conditions, { dryRun, force }, context);
+  },
 });
 
 /** Requests for this many objects run at the same time. */
@@ -71,15 +114,26 @@ export async function applyFiles(
   context: Context,
   pause: RetryClock,
 ): Promise<number> {
+  return applyManifests(await readManifests(paths, context), dryRun, context, pause);
+}
+
+async function applyManifests(
+  manifests: readonly Manifest[],
+  dryRun: boolean,
+  context: Context,
+  pause: RetryClock,
+): Promise<number> {
   const { terminal } = context;
   const format = resultFormat(context.flags);
-  const manifests = await readManifests(paths, context);
   for (const { kind } of manifests) if (!allowsWrite(kind, "update")) assertWrite(kind, "create");
   const client = await context.client();
   const reports: Report[] = [];
   const planned = new PlannedObjects();
   const report = async (manifest: Manifest, outcome: Outcome | undefined) => {
     reports.push(reportOn(manifest, outcome));
+    // Lines that are printed say how far it is; only where stdout goes elsewhere does nothing.
+    progress.erase();
+    if (!terminal.outIsTerminal) progress.show(`${reports.length} of ${manifests.length} objects applied`);
     const extension = await extensionOf(manifest.kind.kind);
     if (outcome?.result === "created") planned.add(manifest);
     if (outcome?.object) warnAbout(manifest.kind, outcome.object, extension, terminal);
@@ -88,6 +142,7 @@ export async function applyFiles(
     if ((format === "text" || format === "name") && outcome?.object)
       terminal.out(onceLine(outcome.object, extension));
   };
+  const progress = progressOn(context);
   const counts = new Map(manifests.map((manifest) => [manifest, { attempt: 1 }]));
   const withRetries = <T>(manifest: Manifest, call: () => Promise<T>) => {
     const busy = (milliseconds: number) => writeBusy(manifest, milliseconds, terminal);
@@ -119,6 +174,7 @@ export async function applyFiles(
       if (stop) throw stop;
     }
   } finally {
+    progress.end();
     // Also after a failure, so that the results so far are known.
     if (format === "json") terminal.out(jsonText(reports));
     if (format === "yaml") terminal.out(yamlText(reports));

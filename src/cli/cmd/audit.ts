@@ -48,8 +48,18 @@ export const audit = defineVerb({
       valueHint: "TIME",
       description: "Only before this time: 1h or 7d ago, or a time as in RFC 3339",
     },
-    llm: { type: "string", valueHint: "NAME", description: "Only calls of this llm or pool" },
-    user: { type: "string", valueHint: "NAME", description: "Only events of this user" },
+    llm: {
+      type: "string",
+      complete: { kind: "llm" },
+      valueHint: "NAME",
+      description: "Only calls of this llm or pool",
+    },
+    user: {
+      type: "string",
+      complete: { kind: "user" },
+      valueHint: "NAME",
+      description: "Only events of this user",
+    },
     action: {
       type: "string",
       valueHint: "ACTION",
@@ -65,6 +75,7 @@ export const audit = defineVerb({
         "reveal",
         "authorize",
         "deauthorize",
+        "rotate",
       ],
     },
     status: {

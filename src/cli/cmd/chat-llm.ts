@@ -8,14 +8,14 @@ export const chatLlm = defineVerb({
   meta: {
     name: "chat-llm",
     description: "Talk to an llm or a pool",
-    about: `On a terminal this starts a conversation, in which /help lists the commands; with -m, or with text on
-      standard input, it sends one message and prints the answer. If an agent on this machine serves calls of the same
+    about: `On a terminal this starts a conversation, in which /help lists the commands; with a message after the name, or with
+      text on standard input, it sends that and prints the answer. If an agent on this machine serves calls of the same
       server, the request goes through it, so that a local model can stand in; --direct calls the server itself.
 
       Only the text of answers goes to stdout. The lines you type are kept in ~/.mcpctl/chat-history.`,
     examples: [
       ["mcpctl chat-llm claude", "Start a conversation"],
-      ['mcpctl chat-llm claude -m "Hello" --set temperature=0.2', "Send one message"],
+      ['mcpctl chat-llm claude "Hello" --set temperature=0.2', "Send one message"],
       ["mcpctl chat-llm claude -m - -o json < question.txt", "Print the whole answer as JSON"],
     ],
   },

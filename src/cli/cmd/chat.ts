@@ -10,7 +10,7 @@ export const chat = defineVerb({
     name: "chat",
     description: "Talk to a persona (kind agent)",
     about: `A persona is an llm with a system prompt. On a terminal this starts a conversation, in which /help lists the
-      commands; with -m, or with text on standard input, it sends one message and prints the answer. The server
+      commands; with a message after the name, or with text on standard input, it sends that and prints the answer. The server
       remembers nothing unless --thread is given.
 
       A persona with a project calls the tools of the project; on a terminal each call is shown. --allow-tool leaves
@@ -20,7 +20,7 @@ export const chat = defineVerb({
     examples: [
       ["mcpctl chat reviewer", "Start a conversation"],
       [
-        'mcpctl chat reviewer -m "Is this safe?" --thread new',
+        'mcpctl chat reviewer "Is this safe?" --thread new',
         "Send one message, in a thread that the server keeps",
       ],
       ["mcpctl chat helper --allow-tool 'search_*' --allow-tool read_file", "Let it call these tools only"],

@@ -1,23 +1,13 @@
 import { AppError } from "../../errors.ts";
-import type { KindInfo } from "../../kinds/define.ts";
 import { scopeParameter } from "../../kinds/scopes.ts";
 import { assertWrite } from "../../kinds/writes.ts";
-import { anything } from "../client/answers.ts";
-import { listObjects, objectPath, scopeQuery, withNearestName } from "../client/objects.ts";
+import { listObjects, scopeQuery } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
-import { reportFailure, warn } from "../core/failure.ts";
-import { extensionOf } from "../kinds/index.ts";
+import { reportFailure } from "../core/failure.ts";
 import { resolveTargets } from "../kinds/resolve-kind.ts";
 import { fileArg } from "../manifest/file-arg.ts";
-
-/** One object that will be deleted. */
-interface Deletion {
-  kind: KindInfo;
-  name: string;
-  /** The scope in which its name is looked up. */
-  query: Record<string, string | undefined>;
-}
+import { confirmed, type Deletion, remove } from "./delete/deletion.ts";
 
 export const deleteVerb = defineVerb({
   meta: {
@@ -94,24 +84,4 @@ async function typed(words: readonly string[], all: boolean, context: Context): 
         deletions.push({ kind, name: object.name, query: scopeParameter(kind, object) });
   }
   return deletions;
-}
-
-async function confirmed(deletions: readonly Deletion[], context: Context): Promise<boolean> {
-  for (const { kind, name } of deletions) context.terminal.err(`  ${kind.kind}/${name}\n`);
-  const answer = await context.terminal.prompt(`Delete these ${deletions.length}? [y/N] `);
-  return /^y(es)?$/i.test(answer.trim());
-}
-
-async function remove({ kind, name, query }: Deletion, context: Context): Promise<void> {
-  const client = await context.client();
-  const lost = (await (await extensionOf(kind.kind)).lostBy?.(name, context)) ?? [];
-  try {
-    await client.call("DELETE", objectPath(kind, name), { query, answer: anything });
-  } catch (error) {
-    throw await withNearestName(error, kind, name, client);
-  }
-  context.terminal.out(
-    context.flags.output === "name" ? `${kind.kind}/${name}\n` : `${kind.kind} '${name}' deleted\n`,
-  );
-  for (const warning of lost) warn(context.terminal, warning);
 }

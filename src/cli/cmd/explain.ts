@@ -22,7 +22,9 @@ export const explain = defineVerb({
       ["mcpctl explain llm.apiKeyRef", "Describe one field"],
     ],
   },
-  args: { what: { type: "positional", required: false, valueHint: "KIND[.FIELD...]", complete: "kinds" } },
+  args: {
+    what: { type: "positional", required: false, valueHint: "KIND[.FIELD...]", complete: "field-paths" },
+  },
   async run({ what }, { terminal }) {
     if (what === undefined) return terminal.out(allKinds());
     const [word = "", ...path] = what.split(".");

@@ -57,7 +57,7 @@ export const get = defineVerb({
       type: "string",
       multiple: true,
       valueHint: "FIELD=VALUE",
-      complete: "fields",
+      complete: "conditions",
       description: "Only objects with this value in a field; FIELD!=VALUE for those without it",
     },
   },

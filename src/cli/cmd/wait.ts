@@ -32,6 +32,7 @@ export const wait = defineVerb({
       type: "string",
       required: true,
       valueHint: "FIELD=VALUE|delete",
+      complete: "conditions",
       description: "Wait for a value in a field, or for the deletion",
     },
   },

@@ -25,21 +25,23 @@ export type Arg = (BooleanArgDef | StringArgDef | PositionalArgDef | EnumArg) & 
    * The words that completion offers: those of a list, the names of one kind's objects, or one of the sets that it
    * knows. A positional called `kind`, `name` or `names` needs none.
    */
-  complete?:
-    | "kinds"
-    | "contexts"
-    | "providers"
-    | "verbs"
-    | "fields"
-    | "conditions"
-    | "secret-keys"
-    | "grants"
-    | "subjects"
-    | { kind: string }
-    | readonly string[];
+  complete?: CompletionSet | { kind: string } | readonly string[];
   /** Of a positional called `kind`: completion offers only kinds that allow this write, and their names. */
   writes?: WriteOperation;
 };
+/** The sets of words that completion knows by themselves. */
+export type CompletionSet =
+  | "kinds"
+  | "contexts"
+  | "providers"
+  | "verbs"
+  | "fields"
+  | "field-paths"
+  | "conditions"
+  | "secret-keys"
+  | "grants"
+  | "subjects"
+  | "principals";
 type EnumArg = Omit<StringArgDef, "type"> & { type: "enum" };
 export type Args = Record<string, Arg>;
 export type Value = string | boolean | string[] | undefined;

@@ -49,7 +49,7 @@ const hints: Partial<Record<string, string>> = {
 /** The `parse` values that take one value. All others make a list or a map, and their flag may be repeated. */
 const single: ReadonlySet<string> = new Set(["ref", "file", "ttl"]);
 
-function argOf({ alias, description, hidden, parse, schema, shape, value }: FieldFlag): Arg {
+function argOf({ alias, description, hidden, names, parse, schema, shape, value }: FieldFlag): Arg {
   if (hidden)
     return { type: "boolean", description: "Read it from standard input; on a terminal, ask twice" };
   const common = {
@@ -58,11 +58,25 @@ function argOf({ alias, description, hidden, parse, schema, shape, value }: Fiel
   };
   if (shape === "boolean") return { type: "boolean", ...common };
   if (shape === "word" && !parse && schema) return { type: "enum", options: wordsOf(schema), ...common };
+  const complete = completionOf(names, parse ?? shape);
   const valueHint = value ?? hints[parse ?? shape];
   const multiple = (parse ? !single.has(parse) : shape === "list" || shape === "map") && {
     multiple: true as const,
   };
-  return { type: "string", ...common, ...(valueHint && { valueHint }), ...multiple };
+  return {
+    type: "string",
+    ...common,
+    ...(valueHint && { valueHint }),
+    ...(complete && { complete }),
+    ...multiple,
+  };
+}
+
+function completionOf(names: string | undefined, form: string): Arg["complete"] {
+  if (names !== undefined) return { kind: names };
+  if (form === "grant") return "grants";
+  if (form === "subject") return "subjects";
+  return form === "ref" || form === "reference" ? "secret-keys" : undefined;
 }
 
 function kebab(field: string): string {

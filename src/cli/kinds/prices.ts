@@ -10,7 +10,12 @@ import { table } from "../output/table.ts";
 import type { Report } from "./extension.ts";
 
 const pricesArgs: Args = {
-  llm: { type: "string", valueHint: "LLM", description: "Show what calls of this llm cost, and why" },
+  llm: {
+    type: "string",
+    complete: { kind: "llm" },
+    valueHint: "LLM",
+    description: "Show what calls of this llm cost, and why",
+  },
 };
 
 /** `mcpctl get prices`: the built-in price lists, and the price of each llm. */

@@ -32,9 +32,19 @@ const usageArgs: Args = {
     description: "First day: 7d ago, or a day such as 2026-11-01 (default: first of this month)",
   },
   until: { type: "string", valueHint: "DAY", description: "Last day, in the same forms (default: today)" },
-  user: { type: "string", valueHint: "USER", description: "Only calls of this user" },
-  token: { type: "string", valueHint: "TOKEN", description: "Only calls with this token" },
-  llm: { type: "string", valueHint: "LLM", description: "Only calls of this llm" },
+  user: {
+    type: "string",
+    complete: { kind: "user" },
+    valueHint: "USER",
+    description: "Only calls of this user",
+  },
+  token: {
+    type: "string",
+    complete: { kind: "token" },
+    valueHint: "TOKEN",
+    description: "Only calls with this token",
+  },
+  llm: { type: "string", complete: { kind: "llm" }, valueHint: "LLM", description: "Only calls of this llm" },
   mine: { type: "boolean", description: "Only your own calls, with the limits that apply to you" },
   limits: {
     type: "boolean",

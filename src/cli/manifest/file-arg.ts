@@ -5,6 +5,7 @@ export const fileArg = {
   type: "string",
   alias: "f",
   multiple: true,
-  valueHint: "FILE|DIR|-",
-  description: "YAML or JSON file, a folder's *.yaml, *.yml and *.json, or - for standard input",
+  valueHint: "FILE|DIR|URL|-",
+  description:
+    "YAML or JSON file, a folder's *.yaml, *.yml and *.json, an https address, or - for standard input",
 } as const satisfies Arg;

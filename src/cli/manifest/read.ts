@@ -7,26 +7,29 @@ import type { Context } from "../core/context.ts";
 import { readTextFile, unreadable } from "../core/text-file.ts";
 import { type Located, manifestsIn } from "./documents.ts";
 import type { Manifest } from "./manifest.ts";
+import { isAddress, readRemote } from "./remote.ts";
 
 /**
- * Reads manifests from files, folders (their *.yaml, *.yml and *.json in the order of their names, without subfolders)
- * and `-`, standard input.
+ * Reads manifests from files, folders (their *.yaml, *.yml and *.json in the order of their names, without subfolders),
+ * https addresses and `-`, standard input.
  *
  * @throws AppError `invalid_request` with every fault of every file, each with file, line and column
  */
 export async function readManifests(
   paths: readonly string[],
-  context: Pick<Context, "cwd" | "terminal">,
+  context: Pick<Context, "cwd" | "terminal" | "client" | "signal">,
 ): Promise<Manifest[]> {
   if (paths.filter((path) => path === "-").length > 1)
     throw new AppError("usage", "standard input can be read only once: give - once");
   const manifests: Manifest[] = [];
   const faults: Located[] = [];
-  for (const path of paths.flatMap((path) => (path === "-" ? path : filesAt(path, context.cwd)))) {
-    const text =
-      path === "-"
-        ? withoutByteOrderMark(await context.terminal.readStdin())
-        : await readTextFile(path, context.cwd, "invalid_request");
+  const isFile = (path: string) => path !== "-" && !isAddress(path);
+  for (const path of paths.flatMap((path) => (isFile(path) ? filesAt(path, context.cwd) : path))) {
+    const text = isFile(path)
+      ? await readTextFile(path, context.cwd, "invalid_request")
+      : withoutByteOrderMark(
+          path === "-" ? await context.terminal.readStdin() : await readRemote(path, context),
+        );
     const found = manifestsIn(text, path === "-" ? "standard input" : path);
     manifests.push(...found.manifests);
     faults.push(...found.faults);

@@ -27,7 +27,7 @@ describe("completion", () => {
     expect(await complete(["config", "use"])).toEqual(["use-context"]);
     expect(await complete(["--server", "http://x", "who"])).toEqual(["whoami"]);
     expect(await complete(["help", "log"])).toEqual(["logs", "login", "logout"]);
-    expect(await complete(["completion", ""])).toEqual(["bash", "zsh", "fish"]);
+    expect(await complete(["completion", ""])).toEqual(["bash", "zsh", "fish", "powershell"]);
     expect(await complete(["nonsense", ""])).toEqual([]);
   });
 
@@ -69,6 +69,51 @@ describe("completion", () => {
     await expectNames(["approve", "promptrequest/t"], { server }, ["promptrequest/test-database"]);
     await expectNames(["reject", "promptrequest", ""], { server }, ["test-database"]);
     expect(await complete(["reject", "server/g"], { server })).toEqual([]);
+  });
+
+  it("offers the values of flags: keys of secrets, names, subjects, grants, conditions, fields", async () => {
+    const server = fakeApi({
+      ...catalogueResponses(),
+      "GET /api/v1/secrets": [
+        { name: "openai", keys: ["api-key", "$(id)"] },
+        { name: "$(id)", keys: ["k"] },
+      ],
+      "GET /api/v1/users": rows("user", { name: "alice" }),
+    });
+    const options = { server };
+    await expectNames(["create", "llm", "x", "--api-key-ref", ""], options, ["openai/api-key"]);
+    await expectNames(["create", "llm", "x", "--api-key-ref=o"], options, ["--api-key-ref=openai/api-key"]);
+    await expectNames(["create", "project", "x", "--llm", "c"], options, ["claude"]);
+    await expectNames(["create", "agent", "x", "--llm", "c"], options, ["claude"]);
+    await expectNames(["create", "group", "x", "--member", ""], options, ["alice"]);
+    await expectNames(["create", "rbac", "x", "--subject", "User:"], options, ["User:alice"]);
+    expect(await complete(["create", "rbac", "x", "--subject", ""], options)).toEqual([
+      "User:",
+      "Group:",
+      "Token:",
+    ]);
+    expect(await complete(["create", "token", "x", "--bind", "role:r"], options)).toEqual(["role:run"]);
+    expect(await complete(["create", "token", "x", "--bind", "role:run,resource:ll"], options)).toEqual([
+      "role:run,resource:llms",
+    ]);
+    const named = "role:run,resource:llms,name:";
+    await expectNames(["create", "token", "x", "--bind", named], options, [
+      `${named}claude`,
+      `${named}qwen-alice`,
+    ]);
+    await expectNames(["grant", "a"], options, ["alice"]);
+    await expectNames(["audit", "--llm", "q"], options, ["qwen-alice"]);
+    await expectNames(["audit", "--user", ""], options, ["alice"]);
+    expect(await complete(["wait", "llm/claude", "--for", "status=a"], options)).toEqual(["status=active"]);
+    expect(await complete(["wait", "llm/claude", "--for=del"], options)).toEqual(["--for=delete"]);
+    expect(await complete(["get", "llms", "--sort-by", ".mo"], options)).toEqual([".model"]);
+    expect(await complete(["get", "llms", "--where", "tier="], options)).toEqual(["tier=fast", "tier=heavy"]);
+    expect(await complete(["explain", "llm.apiKeyRef."])).toEqual([
+      "llm.apiKeyRef.name",
+      "llm.apiKeyRef.key",
+    ]);
+    expect(await complete(["explain", "llm.ti"])).toEqual(["llm.tier", "llm.timeouts"]);
+    expect(await complete(["get", "secrets", "--where", "data="], options)).toEqual([]);
   });
 
   it("offers the words of migrate and rotate and the names of backends", async () => {
@@ -148,7 +193,7 @@ describe("completion", () => {
     const drive = `
 mcpctl() { printf '%s\\n' "\${@:3}" >&2; printf 'claude\\tone\\nclear\\ntokens\\n'; }
 ${script}
-COMP_WORDS=(mcpctl get llm '$(touch /nowhere)' cl); COMP_CWORD=4; COMP_LINE="x"; COMP_POINT=1
+COMP_LINE='mcpctl get llm $(touch /nowhere) cl and more'; COMP_POINT=35
 _mcpctl; printf '<%s>' "\${COMPREPLY[@]}"`;
     const bash = Bun.spawnSync(["bash", "--norc", "-c", drive]);
     expect(bash.stdout.toString()).toBe("<claude><clear>");

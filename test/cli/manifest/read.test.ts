@@ -7,6 +7,12 @@ import { AppError } from "../../../src/errors.ts";
 import { llmTypes } from "../../../src/kinds/provider-types.ts";
 import { fakeTerminal } from "../../support/cli/fake-terminal.ts";
 
+/** No address is read here. */
+const offline = {
+  client: () => Promise.reject(new Error("no client")),
+  signal: new AbortController().signal,
+};
+
 /** The faults that are printed for a text. */
 function refusal(text: string): string[] {
   try {
@@ -32,10 +38,12 @@ describe("the form of a manifest", () => {
     writeFileSync(join(cwd, "b.yaml"), Buffer.from(text, "utf16le"));
     const terminal = fakeTerminal({ stdin: text });
     for (const path of ["a.yaml", "-"])
-      expect(await readManifests([path], { cwd, terminal })).toMatchObject([
+      expect(await readManifests([path], { cwd, terminal, ...offline })).toMatchObject([
         { name: "claude", fields: claude },
       ]);
-    await expect(readManifests(["b.yaml"], { cwd, terminal })).rejects.toThrow("b.yaml is not UTF-8 text");
+    await expect(readManifests(["b.yaml"], { cwd, terminal, ...offline })).rejects.toThrow(
+      "b.yaml is not UTF-8 text",
+    );
   });
 
   it.each([
@@ -230,7 +238,7 @@ describe("the files of manifests", () => {
     mkdirSync(join(cwd, "sub.yaml"));
     mkdirSync(join(cwd, "deeper"));
     writeFileSync(join(cwd, "deeper", "c.yaml"), user("c"));
-    const context = { cwd, terminal: fakeTerminal({ stdin: user("stdin") }) };
+    const context = { cwd, terminal: fakeTerminal({ stdin: user("stdin") }), ...offline };
     const manifests = await readManifests(["-", "."], context);
     expect(manifests.map(({ name, source }) => `${name} ${source}`)).toEqual([
       "stdin standard input:1",
@@ -243,7 +251,7 @@ describe("the files of manifests", () => {
   it("are all checked, and their faults are reported together", async () => {
     const cwd = folder({ "a.yaml": "kind: user\nname: A\n", "b.yaml": "kind: user\nnmae: b\n" });
     await expect(
-      readManifests(["a.yaml", "b.yaml"], { cwd, terminal: fakeTerminal() }),
+      readManifests(["a.yaml", "b.yaml"], { cwd, terminal: fakeTerminal(), ...offline }),
     ).rejects.toMatchObject({
       code: "invalid_request",
       message: "3 faults; nothing was sent",
@@ -262,14 +270,14 @@ describe("the files of manifests", () => {
       "a.yaml": `${user("a")}---\n${token("x")}`,
       "b.yaml": `${token("y")}---\n${user("a")}`,
     });
-    await expect(readManifests(["a.yaml", "b.yaml"], { cwd, terminal: fakeTerminal() })).rejects.toThrow(
-      'b.yaml:5:1: user "a" is given twice; also at a.yaml:1',
-    );
+    await expect(
+      readManifests(["a.yaml", "b.yaml"], { cwd, terminal: fakeTerminal(), ...offline }),
+    ).rejects.toThrow('b.yaml:5:1: user "a" is given twice; also at a.yaml:1');
   });
 
   it("are named in the error if they cannot be read or are empty", async () => {
     const cwd = folder({ "empty.yaml": "# nothing\n---\n" });
-    const context = { cwd, terminal: fakeTerminal() };
+    const context = { cwd, terminal: fakeTerminal(), ...offline };
     await expect(readManifests(["no.yaml"], context)).rejects.toThrow("cannot read no.yaml: no such file");
     await expect(readManifests(["empty.yaml"], context)).rejects.toThrow("empty.yaml: no object found");
     await expect(readManifests(["-", "-"], context)).rejects.toThrow("standard input can be read only once");

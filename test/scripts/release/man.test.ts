@@ -65,6 +65,7 @@ describe("the completion scripts", () => {
       "completions/mcpctl.bash",
       "completions/_mcpctl",
       "completions/mcpctl.fish",
+      "completions/mcpctl.ps1",
     ]);
     for (const { content } of completions()) expect(content).toContain("mcpctl __complete --");
   });

@@ -11,6 +11,14 @@ import { converse } from "./repl.ts";
 
 /** The flags that `chat` and `chat-llm` share. */
 export const chatArgs = {
+  words: {
+    type: "positional",
+    required: false,
+    multiple: true,
+    valueHint: "MESSAGE",
+    complete: [],
+    description: "Send this message and print the answer",
+  },
   message: {
     type: "string",
     alias: "m",
@@ -44,8 +52,13 @@ export async function chatWith(
   const conversation = new Conversation(client, partner);
   conversation.system = args["system"] as string | undefined;
   for (const [name, value] of paramsOf(args["set"] as string[])) conversation.params.set(name, value);
-  const text = await messageOf(args["message"] as string | undefined, context);
-  if (text === undefined && json) throw new AppError("usage", "-o json needs one message: add -m TEXT");
+  const words = args["words"] as string[];
+  const message = args["message"] as string | undefined;
+  if (words.length > 0 && message !== undefined)
+    throw new AppError("usage", "the message is given twice: as words and with -m");
+  const text = await messageOf(words.length > 0 ? words.join(" ") : message, context);
+  if (text === undefined && json)
+    throw new AppError("usage", "-o json needs one message: write it after the name");
   const thread = args["thread"] as string | undefined;
   if (thread === "new") conversation.thread = thread;
   else if (thread !== undefined) await conversation.resume(thread);

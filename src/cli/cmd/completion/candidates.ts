@@ -9,6 +9,14 @@ import { aliasesOf, firstWord, wordsOf } from "../../core/parse.ts";
 import { splitKindName } from "../../kinds/kind-name.ts";
 import { formats } from "../../output/format.ts";
 import { liveNames } from "./live-names.ts";
+import {
+  conditionWords,
+  fieldPaths,
+  fieldWords,
+  grantWords,
+  type NamesOf,
+  subjectWords,
+} from "./value-sets.ts";
 
 /** A word that may be typed, with the text that a shell shows beside it. */
 export interface Candidate {
@@ -48,7 +56,7 @@ async function complete(situation: Situation): Promise<Candidate[]> {
   const words = wordsOf(rest, { ...globalArgs, ...verb?.args });
   const args: Args = { ...globalArgs, ...verb?.args, ...(await verb?.moreArgs?.(words, situation.context)) };
   const flag = flagBefore(rest.at(-1), args);
-  if (flag) return valuesOf(flag.name, flag.arg, [], situation);
+  if (flag) return valuesOf(flag.name, flag.arg, words, situation);
   if (situation.current.startsWith("-")) return flagsOf(args, situation, words);
   if (level) return verbsOf(level);
   const positionals = Object.entries(args).filter(([, arg]) => arg.type === "positional");
@@ -110,6 +118,11 @@ async function valuesOf(
   situation: Situation,
 ): Promise<Candidate[]> {
   const { context } = situation;
+  const names: NamesOf = async (kind, keys) => {
+    const known = findKind(kind);
+    return known ? liveNames(known, situation.typed, context, keys) : [];
+  };
+  const typedKind = findKind(splitKindName(words[0] ?? "").kind);
   if (arg.options) return arg.options.map((value) => ({ value }));
   const offered = arg.complete ?? name;
   if (typeof offered === "object" && "kind" in offered) return namesOf(offered.kind, [], situation);
@@ -135,6 +148,19 @@ async function valuesOf(
       }));
     case "providers":
       return providersOf(context.home);
+    case "fields":
+      return plainWords(fieldWords(typedKind));
+    case "conditions":
+      return plainWords([...(name === "for" ? ["delete"] : []), ...conditionWords(typedKind)]);
+    case "field-paths":
+      return plainWords(fieldPaths(situation.current));
+    case "secret-keys":
+      return plainWords(await names("secret", "keys"));
+    case "grants":
+      return plainWords(await grantWords(situation.current, names));
+    case "subjects":
+    case "principals":
+      return plainWords(await subjectWords(situation.current, names, offered));
     case "verbs":
       return verbsOf((await walk(words, situation.commands)).level ?? {});
     case "output":
@@ -144,6 +170,10 @@ async function valuesOf(
     default:
       return [];
   }
+}
+
+function plainWords(words: readonly string[]): Candidate[] {
+  return words.map((value) => ({ value }));
 }
 
 /** The providers in the config of this machine. */

@@ -17,8 +17,13 @@ import { flagsIn } from "../../core/parse.ts";
 /** Time limit in milliseconds, because the user has pressed Tab and waits. */
 const timeLimit = 150;
 /** Other names are left out: a name with `$(…)` would be a command on the line that the shell completes (T110). */
-const named = answerShape(Type.Array(Type.Object({ name: Type.String() })));
-const cached = fieldsOf({ at: Type.Number(), names: Type.Array(Name) });
+const named = answerShape(
+  Type.Array(Type.Object({ name: Type.String(), keys: Type.Optional(Type.Array(Type.String())) })),
+);
+/** A secret and a key in it. */
+const secretKey = "^[a-z0-9][a-z0-9-]{0,99}/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$";
+const SecretKey = Type.String({ pattern: secretKey, title: "key" });
+const cached = fieldsOf({ at: Type.Number(), names: Type.Array(Type.Union([Name, SecretKey])) });
 
 /** Milliseconds for which names are cached: enough for several presses of Tab in a row. */
 const freshFor = 10_000;
@@ -27,16 +32,18 @@ const freshFor = 10_000;
  * The names of a kind's objects on the server that the typed command line would use.
  *
  * @param typed its words so far, which may include `--server` or `--context`
+ * @param keys the keys of secrets instead, as `SECRET/KEY`
  * @throws if the server does not respond in time
  */
 export async function liveNames(
   kind: KindInfo,
   typed: readonly string[],
   context: Context,
+  keys?: "keys",
 ): Promise<string[]> {
   const flags = globalFlags(flagsIn(typed, globalArgs));
   const endpoint = await resolveEndpoint({ ...context, flags });
-  const file = join(context.home, "cache", `names-${keyOf(kind, endpoint)}.json`);
+  const file = join(context.home, "cache", `${keys ?? "names"}-${keyOf(kind, endpoint)}.json`);
   const known = readCache(file, context.now());
   if (known) return known;
   const client = new ApiClient(endpoint, {
@@ -45,7 +52,10 @@ export async function liveNames(
     proxyFor: proxyRule(context.env),
   });
   const objects = await client.call("GET", `/api/v1/${kind.plural}`, { answer: named });
-  const names = objects.map((object) => object.name).filter(isName);
+  const isKey = (word: string) => new RegExp(secretKey).test(word);
+  const names = keys
+    ? objects.flatMap((one) => (one.keys ?? []).map((key) => `${one.name}/${key}`)).filter(isKey)
+    : objects.map((object) => object.name).filter(isName);
   try {
     writePrivateFile(file, JSON.stringify({ at: context.now(), names }));
   } catch {

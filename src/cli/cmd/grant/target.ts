@@ -19,7 +19,7 @@ export const grantArgs = {
   user: {
     type: "positional",
     description: "A user, or group:NAME or token:NAME",
-    complete: { kind: "user" },
+    complete: "principals",
   },
   role: { type: "positional", options: [...roles], description: "The role" },
   on: {
