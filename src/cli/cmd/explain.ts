@@ -3,9 +3,11 @@ import { AppError } from "../../errors.ts";
 import type { Kind } from "../../kinds/define.ts";
 import { kinds } from "../../kinds/index.ts";
 import { unknownField } from "../../kinds/validate.ts";
+import { jsonText } from "../../wire/text.ts";
 import { defineVerb } from "../core/command.ts";
 import { isRequired, present, shapeOf, wordsOf } from "../flags/schema.ts";
 import { kindNamed } from "../kinds/resolve-kind.ts";
+import { wantsJson } from "../output/format.ts";
 import { yamlText } from "../output/yaml.ts";
 
 /** `mcpctl explain KIND[.FIELD…]` */
@@ -15,7 +17,7 @@ export const explain = defineVerb({
     description: "Describe the kinds and their fields",
     about: `Without an argument it lists the kinds. For a kind it lists the fields with their types and defaults, says
       which are required and which cannot be changed later, and shows an example manifest. It needs no server.`,
-    usage: "[KIND[.FIELD...]]",
+    usage: "[KIND[.FIELD...]] [-o json]",
     examples: [
       ["mcpctl explain", "List the kinds"],
       ["mcpctl explain llm", "Describe the fields of an llm"],
@@ -25,13 +27,20 @@ export const explain = defineVerb({
   args: {
     what: { type: "positional", required: false, valueHint: "KIND[.FIELD...]", complete: "field-paths" },
   },
-  async run({ what }, { terminal }) {
-    if (what === undefined) return terminal.out(allKinds());
+  async run({ what }, { terminal, flags }) {
+    const json = wantsJson(flags.output);
+    if (what === undefined) return terminal.out(json ? jsonText(kinds.map(dataOf)) : allKinds());
     const [word = "", ...path] = what.split(".");
     const kind = kindNamed(word);
+    if (json) return terminal.out(jsonText(path.length === 0 ? dataOf(kind) : fieldAt(kind, path)));
     terminal.out(path.length === 0 ? kindText(kind) : fieldText(kind, path));
   },
 });
+
+/** A kind as data: its fields are JSON schemas. */
+function dataOf({ kind, plural, short, summary, fields, readOnly, immutable, writeOnly, example }: Kind) {
+  return { kind, plural, short, summary, fields, readOnly, immutable, writeOnly, example };
+}
 
 function allKinds(): string {
   const width = Math.max(...kinds.map(({ kind }) => kind.length));
@@ -68,7 +77,8 @@ const nameSchema = {
 const serverFields =
   "  id <string>\n  version <integer>\n      Increases with every change\n  createdAt, updatedAt <time>\n";
 
-function fieldText(kind: Kind, path: readonly string[]): string {
+/** The schema of a field. Throws AppError `usage` that suggests the nearest. */
+function fieldAt(kind: Kind, path: readonly string[]): TSchema {
   let schema: TSchema = {
     ...kind.fields,
     properties: { name: nameSchema, ...kind.readOnly.properties, ...kind.fields.properties },
@@ -87,6 +97,11 @@ function fieldText(kind: Kind, path: readonly string[]): string {
     }
     schema = next;
   }
+  return schema;
+}
+
+function fieldText(kind: Kind, path: readonly string[]): string {
+  const schema = fieldAt(kind, path);
   const [name = ""] = path.slice(-1);
   const top = path.length === 1;
   const inside = elementOf(schema);

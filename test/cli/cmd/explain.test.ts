@@ -17,6 +17,16 @@ async function explained(what: string[]): Promise<string> {
 }
 
 describe("explain", () => {
+  it("prints kinds and fields as JSON", async () => {
+    const all = JSON.parse(await explained(["-o", "json"]));
+    expect(all.map(({ kind }: { kind: string }) => kind)).toEqual(kinds.map(({ kind }) => kind));
+    const llm = JSON.parse(await explained(["llm", "-o", "json"]));
+    expect(llm.fields.properties.tier.anyOf).toHaveLength(2);
+    expect(llm.immutable).toEqual(["type"]);
+    expect(JSON.parse(await explained(["llm.tier", "-o", "json"])).default).toBe("fast");
+    expect((await server.run(["explain", "llm", "-o", "yaml"])).code).toBe(2);
+  });
+
   it.each(["llm", "agent", "secret", "secretbackend", "rbac"])(
     "%s: fields, what the server sets, an example",
     async (kind) => {
