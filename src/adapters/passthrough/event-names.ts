@@ -1,8 +1,6 @@
-import type { StreamPosition } from "../../wire/dialects/types.ts";
-import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject, shortFieldsOf } from "../../wire/json.ts";
 import { firstFrameEnd, hasManyLines, SseParser } from "../../wire/sse.ts";
-import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
+import { WrappingPipe } from "../wrapping-pipe.ts";
 import { usualFrameBytes } from "./watch.ts";
 
 /** Bytes of `data:{}` with a blank line. A shorter frame has no name. */
@@ -11,52 +9,23 @@ const shortestFrame = 9;
 /**
  * Puts the names of events back that some relays leave out (case 96): Anthropic's SDKs read no event without its name,
  * which is also the `type` in its data. The first frame with data decides: where it has its name, nothing is changed.
+ * The pipe inside returns whole frames.
  */
-export class EventNamesPipe implements StreamPipe {
-  readonly #pipe: StreamPipe;
+export class EventNamesPipe extends WrappingPipe {
   /** Undefined until the first frame with data has come. */
   #areMissing: boolean | undefined;
-
-  /** @param pipe returns whole frames */
-  constructor(pipe: StreamPipe) {
-    this.#pipe = pipe;
-  }
-
-  get finished(): boolean {
-    return this.#pipe.finished;
-  }
-
-  get done(): boolean {
-    return this.#pipe.done;
-  }
-
-  get usage(): Usage {
-    return this.#pipe.usage;
-  }
-
-  get fault(): StreamFault | undefined {
-    return this.#pipe.fault;
-  }
-
-  get position(): StreamPosition | undefined {
-    return this.#pipe.position;
-  }
-
-  get answer(): ResponsesAnswer | undefined {
-    return this.#pipe.answer;
-  }
 
   get #areThere(): boolean {
     return this.#areMissing === false;
   }
 
   push(chunk: Uint8Array): Uint8Array | string | null {
-    const out = this.#pipe.push(chunk);
+    const out = this.inner.push(chunk);
     return this.#areThere ? out : this.#named(out);
   }
 
   end(): Uint8Array | string | null {
-    return this.#named(this.#pipe.end());
+    return this.#named(this.inner.end());
   }
 
   #named(out: Uint8Array | string | null): Uint8Array | string | null {

@@ -1,10 +1,9 @@
 import { AppError } from "../../errors.ts";
-import type { StreamPosition } from "../../wire/dialects/types.ts";
-import type { Usage } from "../../wire/dialects/usage.ts";
 import { isObject } from "../../wire/json.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
 import { Pieces } from "../../wire/pieces.ts";
-import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
+import type { StreamFault, StreamPipe } from "../types.ts";
+import { WrappingPipe } from "../wrapping-pipe.ts";
 import { inDialect } from "./foreign-answer.ts";
 import { areJsonLines, JsonLines } from "./json-lines.ts";
 import { maxParsedBytes, parseAnswerInTurns } from "./parse-answer.ts";
@@ -18,8 +17,7 @@ const lineFeed = 10;
  * Collects an answer that the provider sent whole although a stream was asked for, and passes it on as the stream that
  * says the same. `convert` must return before `end` is called. A stream of JSON lines is passed on as it comes.
  */
-export class WholeAnswerPipe implements StreamPipe {
-  readonly #pipe: StreamPipe;
+export class WholeAnswerPipe extends WrappingPipe {
   readonly #shapes: AnswerShapes;
   readonly #bytes = new Pieces();
   /** Undefined until the first line has come, null for an answer that is whole. */
@@ -27,34 +25,14 @@ export class WholeAnswerPipe implements StreamPipe {
   #fault: StreamFault | undefined;
   readonly #converted: Buffer[] = [];
 
-  /** @param pipe takes the stream in the provider's dialect */
-  constructor(pipe: StreamPipe, shapes: AnswerShapes) {
-    this.#pipe = pipe;
+  /** @param inner takes the stream in the provider's dialect */
+  constructor(inner: StreamPipe, shapes: AnswerShapes) {
+    super(inner);
     this.#shapes = shapes;
   }
 
-  get finished(): boolean {
-    return this.#pipe.finished;
-  }
-
-  get done(): boolean {
-    return this.#pipe.done;
-  }
-
-  get usage(): Usage {
-    return this.#pipe.usage;
-  }
-
-  get fault(): StreamFault | undefined {
-    return this.#fault ?? this.#pipe.fault;
-  }
-
-  get answer(): ResponsesAnswer | undefined {
-    return this.#pipe.answer;
-  }
-
-  get position(): StreamPosition | undefined {
-    return this.#pipe.position;
+  override get fault(): StreamFault | undefined {
+    return this.#fault ?? this.inner.fault;
   }
 
   /** Throws AppError `provider_error` if the answer is too large. */
@@ -79,7 +57,7 @@ export class WholeAnswerPipe implements StreamPipe {
   }
 
   #pass(frames: string): Uint8Array | string | null {
-    return frames === "" ? null : this.#pipe.push(Buffer.from(frames));
+    return frames === "" ? null : this.inner.push(Buffer.from(frames));
   }
 
   /**
@@ -97,13 +75,13 @@ export class WholeAnswerPipe implements StreamPipe {
     const stream = Buffer.from(this.#shapes.toStream(body));
     for (let at = 0; at < stream.length; at += turnBytes) {
       if (at > 0) await nextTurn();
-      this.#keep(this.#pipe.push(stream.subarray(at, at + turnBytes)));
+      this.#keep(this.inner.push(stream.subarray(at, at + turnBytes)));
     }
   }
 
   end(): Uint8Array | null {
     if (this.#lines) this.#keep(this.#pass(this.#lines.end()));
-    if (!this.#fault) this.#keep(this.#pipe.end());
+    if (!this.#fault) this.#keep(this.inner.end());
     return this.#converted.length === 0 ? null : Buffer.concat(this.#converted);
   }
 

@@ -1,7 +1,6 @@
-import type { StreamPosition } from "../../wire/dialects/types.ts";
-import type { Usage } from "../../wire/dialects/usage.ts";
 import { isObject } from "../../wire/json.ts";
-import type { ResponsesAnswer, StreamFault, StreamPipe, Translation } from "../types.ts";
+import type { Translation } from "../types.ts";
+import { WrappingPipe } from "../wrapping-pipe.ts";
 import { type Fields, isEmpty, isGiven, listAt, objectAt } from "./request-fields.ts";
 
 /**
@@ -67,43 +66,13 @@ function oldCall({ tool_calls, ...rest }: Fields): Fields {
 }
 
 /** Rewrites the chunks of a stream that tell of calls, and its end. The pipe before it returns whole frames as text. */
-class FunctionCallPipe implements StreamPipe {
-  readonly #pipe: StreamPipe;
-
-  constructor(pipe: StreamPipe) {
-    this.#pipe = pipe;
-  }
-
-  get finished(): boolean {
-    return this.#pipe.finished;
-  }
-
-  get done(): boolean {
-    return this.#pipe.done;
-  }
-
-  get usage(): Usage {
-    return this.#pipe.usage;
-  }
-
-  get fault(): StreamFault | undefined {
-    return this.#pipe.fault;
-  }
-
-  get position(): StreamPosition | undefined {
-    return this.#pipe.position;
-  }
-
-  get answer(): ResponsesAnswer | undefined {
-    return this.#pipe.answer;
-  }
-
+class FunctionCallPipe extends WrappingPipe {
   push(chunk: Uint8Array): Uint8Array | string | null {
-    return rewritten(this.#pipe.push(chunk));
+    return rewritten(this.inner.push(chunk));
   }
 
   end(): Uint8Array | string | null {
-    return rewritten(this.#pipe.end());
+    return rewritten(this.inner.end());
   }
 }
 

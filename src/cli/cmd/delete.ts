@@ -4,10 +4,9 @@ import { assertWrite } from "../../kinds/writes.ts";
 import { listObjects, scopeQuery } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
-import { reportFailure } from "../core/failure.ts";
 import { resolveTargets } from "../kinds/resolve-kind.ts";
 import { fileArg } from "../manifest/file-arg.ts";
-import { confirmed, type Deletion, remove } from "./delete/deletion.ts";
+import { type Deletion, removeAll } from "./delete/deletion.ts";
 
 export const deleteVerb = defineVerb({
   meta: {
@@ -38,25 +37,7 @@ export const deleteVerb = defineVerb({
         ? await inManifests(args.file, context)
         : await typed([args.kind ?? "", ...args.names], args.all, context);
     for (const { kind } of deletions) assertWrite(kind, "delete");
-    if (
-      deletions.length > 1 &&
-      !args.force &&
-      context.terminal.inIsTerminal &&
-      !(await confirmed(deletions, context))
-    ) {
-      context.terminal.err("Nothing was deleted.\n");
-      return 1;
-    }
-    let exit = 0;
-    for (const one of deletions) {
-      try {
-        await remove(one, context);
-      } catch (error) {
-        if (deletions.length === 1 || !(error instanceof AppError)) throw error;
-        exit = Math.max(exit, reportFailure(error, context.terminal, context.flags.verbose));
-      }
-    }
-    return exit;
+    return removeAll(deletions, deletions.length > 1 && !args.force, context);
   },
 });
 

@@ -1,14 +1,12 @@
-import { AppError } from "../../../errors.ts";
 import type { Resource } from "../../../kinds/define.ts";
 import { scopeOf, scopeParameter } from "../../../kinds/scopes.ts";
 import { allowsWrite } from "../../../kinds/writes.ts";
 import { listObjects } from "../../client/objects.ts";
 import type { Context } from "../../core/context.ts";
-import { reportFailure } from "../../core/failure.ts";
 import type { Manifest } from "../../manifest/manifest.ts";
 import { inOrder } from "../../manifest/order.ts";
 import type { FieldCondition } from "../../output/where.ts";
-import { confirmed, type Deletion, remove } from "../delete/deletion.ts";
+import { type Deletion, removeAll } from "../delete/deletion.ts";
 
 /**
  * Deletes the objects of the manifests' kinds that meet all conditions and that no manifest names. What the server or a
@@ -22,7 +20,6 @@ export async function prune(
   { dryRun, force }: { dryRun: boolean; force: boolean },
   context: Context,
 ): Promise<number> {
-  const { terminal } = context;
   const kinds = [...new Set(inOrder(manifests).map(({ kind }) => kind))].reverse();
   const named = new Set(
     manifests.map(({ kind, name, fields }) => [kind.kind, scopeOf(kind, fields), name].join("/")),
@@ -39,21 +36,9 @@ export async function prune(
       deletions.push({ kind, name: object.name, query: scopeParameter(kind, object) });
   }
   if (dryRun) {
-    for (const { kind, name } of deletions) terminal.out(`${kind.kind} '${name}' deleted (dry run)\n`);
+    for (const { kind, name } of deletions)
+      context.terminal.out(`${kind.kind} '${name}' deleted (dry run)\n`);
     return 0;
   }
-  if (deletions.length > 0 && !force && terminal.inIsTerminal && !(await confirmed(deletions, context))) {
-    terminal.err("Nothing was deleted.\n");
-    return 1;
-  }
-  let exit = 0;
-  for (const one of deletions) {
-    try {
-      await remove(one, context);
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      exit = Math.max(exit, reportFailure(error, terminal, context.flags.verbose));
-    }
-  }
-  return exit;
+  return removeAll(deletions, deletions.length > 0 && !force, context);
 }
