@@ -241,7 +241,7 @@ it("completes in bash: verbs, flags, kinds and live names", async () => {
   const complete = async (...words: string[]) => {
     const drive = `${script}
 complete -p mcpctl >/dev/null || exit 9
-COMP_WORDS=("$@"); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
+COMP_LINE="$*"; COMP_POINT=\${#COMP_LINE}
 _mcpctl 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`;
     const env = cleanEnv(server.home);
     const bash = Bun.spawn(["bash", "-c", drive, "bash", "mcpctl", ...words], {
