@@ -128,9 +128,9 @@ async function restore(server: Server, call: Call): Promise<Response> {
 /** Returns the response of a restore whose progress is streamed. Its last line has the result, or the error. */
 function streamedRestore(run: (onLine: (line: object) => void) => Promise<Restored>): Response {
   const encoder = new TextEncoder();
+  let isOpen = true;
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
-      let isOpen = true;
       const line = (value: object) => {
         if (isOpen) controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`));
       };
@@ -148,9 +148,10 @@ function streamedRestore(run: (onLine: (line: object) => void) => Promise<Restor
           end({ error: { code, message, ...(hint !== undefined && { hint }) } });
         },
       );
-      return undefined;
     },
-    cancel() {},
+    cancel() {
+      isOpen = false;
+    },
   });
   return new Response(body, {
     headers: { "content-type": "application/x-ndjson", "cache-control": "no-store" },
