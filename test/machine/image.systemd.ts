@@ -55,7 +55,7 @@ describe.skipIf(!found)("the image in Podman", () => {
         Healthcheck?: { Test: string[] };
       };
       const check = Healthcheck?.Test.slice(1) ?? ["/usr/bin/mcpctl", "status", "-o", "json"];
-      await expect.poll(() => podman("exec", id, ...check)).toContain('"administrator": true');
+      await expect.poll(() => podman("exec", id, ...check)).toContain('"reachable": true');
       expect(podman("exec", id, "/usr/bin/mcpctl", "create", "project", "p")).toContain("created");
       podman("stop", "--time", "60", id);
       expect(podman("inspect", id, "--format", "{{.State.ExitCode}}").trim()).toBe("0");
