@@ -18,7 +18,7 @@ export const backup = defineVerb({
 
       Values of secrets stay out, unless you add --with-secrets: the file is then encrypted with age, for the public keys
       of --recipient, or with the passphrase in a file. Sealed secrets are in every backup, and of no use without the master
-      key; those on OpenBao stay there. Logins are never in it.
+      key; those elsewhere stay there. Logins are never in it.
 
       "verify" checks every byte of a file, without a server. A backup needs the operation backup: it lets you read
       everything that others keep on the server.`,

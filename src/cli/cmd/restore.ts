@@ -117,20 +117,24 @@ async function send(
   const progress = progressOn(context);
   let sent = 0;
   let failure: unknown;
+  let isOver = false;
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
-      try {
-        const { done, value } = await bytes.next();
-        if (done) return controller.close();
-        sent += value.length;
-        progress.show(`sending: ${sizeText(sent)}`);
-        controller.enqueue(value);
-      } catch (error) {
+      const next = await bytes.next().catch((error: unknown) => {
         failure = error;
-        controller.error(error);
-      }
+        throw error;
+      });
+      // The server may have answered meanwhile.
+      if (isOver) return;
+      if (next.done) return controller.close();
+      sent += next.value.length;
+      progress.show(`sending: ${sizeText(sent)}`);
+      controller.enqueue(next.value);
     },
-    cancel: async () => void (await bytes.return(undefined)),
+    async cancel() {
+      isOver = true;
+      await bytes.return(undefined);
+    },
   });
   try {
     const answer = await client.stream("POST", "/api/v1/restore", {

@@ -24,7 +24,10 @@ export function reportFailure(error: unknown, terminal: Terminal, verbose: boole
   }
   if (error.code === "interrupted") return error.exitCode;
   const lines = [`${red("error:")} ${escapeLine(error.message)}`];
-  for (const { path, message } of error.details ?? [])
+  const { details = [] } = error;
+  // A single fault is often in the sentence already.
+  const isSaid = details.length === 1 && error.message.includes(details[0]!.message);
+  for (const { path, message } of isSaid ? [] : details)
     lines.push(`  ${escapeLine(path === "" ? message : `${path}: ${message}`)}`);
   if (error.hint !== undefined)
     lines.push(`${paint(terminal.errColor, "dim", "hint:")} ${escapeLine(error.hint)}`);

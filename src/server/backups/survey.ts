@@ -1,5 +1,6 @@
 import { damaged } from "../../backup/manifest.ts";
 import { AppError } from "../../errors.ts";
+import { findBackendType } from "../../kinds/secret-backends/config.ts";
 import type { PlannedRow } from "./restore-plan.ts";
 
 /** The facts about a backup that decide what becomes of its rows. */
@@ -49,9 +50,9 @@ export class Survey {
 
   /** True if the values of an object are in the backup, or on a backend elsewhere. */
   hasValues({ externalRef, backend }: PlannedRow): boolean {
-    return (
-      externalRef === undefined || this.refs.has(externalRef) || this.#backendTypes.get(backend) === "openbao"
-    );
+    if (externalRef === undefined || this.refs.has(externalRef)) return true;
+    // A type that needs a login keeps them elsewhere.
+    return findBackendType(this.#backendTypes.get(backend))?.login !== undefined;
   }
 }
 

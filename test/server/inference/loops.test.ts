@@ -133,7 +133,7 @@ describe("the probe of a new llm", () => {
     const locked = { ...llm, name: "locked", url: `${provider.url}/locked` };
     expect((await creator.call("POST", "/api/v1/llms", locked)).body.probe).toEqual({
       ok: false,
-      message: "the provider rejected the credential",
+      message: "the provider wants a key, and this llm has none",
     });
     const told = await server.admin("POST", "/api/v1/llms", { ...llm, name: "theirs" });
     expect(told.body.probe).toEqual({ ok: false, message: secretWords });

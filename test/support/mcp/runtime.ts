@@ -161,7 +161,7 @@ export function isAlive(pid: number): boolean {
 
 /** Reads a value again until a condition holds. */
 export async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  const end = performance.now() + 20_000;
+  const end = performance.now() + 60_000;
   for (;;) {
     const value = await read();
     if (holds(value)) return value;
