@@ -43,15 +43,15 @@ export function connectVerb(client: ConnectClient): CommandVerb {
         isPrinted: args["print"] === true || args["stdout"] === true,
         isTested: args["skip-test"] !== true,
       };
-      const project_ = project && mcp ? { ...client, mcp } : undefined;
-      const options = project_ && { ...projectOptions(title, mcp!, args, project!), ...common };
+      const withProject = project && mcp ? { ...client, mcp } : undefined;
+      const options = withProject && { ...projectOptions(title, mcp!, args, project!), ...common };
       if (args["remove"]) {
         if (llm !== false) await disconnectModels(client, context);
-        if (project_) await disconnectProject(project_, options!, context);
+        if (withProject) await disconnectProject(withProject, options!, context);
         return;
       }
       if (llm !== false && models) await connectModels({ ...client, models }, { llm, ...common }, context);
-      if (project_) await connectProject(project_, options!, context);
+      if (withProject) await connectProject(withProject, options!, context);
     },
   });
 }
