@@ -65,18 +65,19 @@ export async function cutTexts(texts: readonly string[], options: CutOptions): P
       }
       continue;
     }
-    const { outline, size, isJson } = await outlineOf(text, options.partSize);
+    const { outline, size, isJson } = await outlineOf(text, options.partSize - textOverhead);
     await packer.addBlocks(index, text, outline, size, isJson);
   }
   return packer.end();
 }
 
-async function outlineOf(text: string, partSize: number) {
+/** Returns the outline of a text. A block that is smaller than `room` is not cut. */
+async function outlineOf(text: string, room: number) {
   // It came in this turn, and took long to read.
   if (text.length > turnCharacters) await nextTurn();
-  const json = looksLikeJson(text) && (await readAll(new JsonOutlineReader(text, partSize)));
+  const json = looksLikeJson(text) && (await readAll(new JsonOutlineReader(text, room)));
   if (json) return { ...json, isJson: true };
-  return { ...(await readAll(new TextOutlineReader(text, partSize)))!, isJson: false };
+  return { ...(await readAll(new TextOutlineReader(text, room)))!, isJson: false };
 }
 
 async function readAll(reader: OutlineReader) {
