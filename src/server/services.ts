@@ -112,7 +112,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     (await lifecycle.start(
       scheduleComponent({ store, settings: options.backups, node, now, elapsed, log, gauges: metrics }),
     ));
-  const backups = new Backups({
+  const backups = Backups.open({
     catalogue,
     audit,
     folder: options.scratchFolder,

@@ -41,8 +41,13 @@ export class Backups {
   readonly #options: BackupsOptions;
   #isRestoring = false;
 
-  constructor(options: BackupsOptions) {
+  private constructor(options: BackupsOptions) {
     this.#options = options;
+  }
+
+  static open(options: BackupsOptions): Backups {
+    Spool.removeLeftovers(options.folder ?? tmpdir());
+    return new Backups(options);
   }
 
   /** Begins a backup for a caller. It is on record before its first byte. Throws AppError. */

@@ -1,4 +1,4 @@
-import { rmSync, statfsSync } from "node:fs";
+import { readdirSync, rmSync, statfsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
@@ -11,6 +11,8 @@ const lookAfter = 8 * 1024 * 1024;
 const readBytes = 256 * 1024;
 /** Milliseconds between two pieces of a backup that is received: one restore at a time is under way. */
 const longestSilence = 60_000;
+
+const namePrefix = ".restore-";
 
 /**
  * A file without a name: nobody else can open it, and nothing of it is left after this process, however that ends. It
@@ -28,7 +30,7 @@ export class Spool {
 
   /** Writes bytes to a new file in a folder. Throws AppError `storage_full` or `unavailable`. */
   static async write(bytes: AsyncIterable<Uint8Array>, folder: string): Promise<Spool> {
-    const path = join(folder, `.restore-${crypto.randomUUID()}`);
+    const path = join(folder, `${namePrefix}${crypto.randomUUID()}`);
     let spool: Spool | undefined;
     try {
       const file = await open(path, "wx+", 0o600);
@@ -44,6 +46,17 @@ export class Spool {
       throw new AppError("unavailable", `cannot keep the backup in ${folder}: ${reasonText(error)}`, {
         cause: error,
       });
+    }
+  }
+
+  /** Removes the empty files of processes that were killed before they could take the name away. */
+  static removeLeftovers(folder: string): void {
+    for (const name of readdirSync(folder).filter((one) => one.startsWith(namePrefix))) {
+      try {
+        rmSync(join(folder, name));
+      } catch {
+        // It is another user's.
+      }
     }
   }
 
