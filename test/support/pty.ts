@@ -54,13 +54,21 @@ const patience = 30_000;
 export function openPty(columns = 80, rows = 24): Pty {
   const emulator = new Emulator({ cols: columns, rows, allowProposedApi: true, scrollback: 100 });
   let output = "";
+  /** The latest screen that is no half of a frame. */
+  let screen = Array<string>(rows).fill("");
   const looks = new Set<() => void>();
   const terminal = new Bun.Terminal({
     cols: columns,
     rows,
     data(_, bytes) {
-      output += Buffer.from(bytes).toString();
-      emulator.write(bytes, () => {
+      // The emulator reads later, and the next bytes may come into the same memory.
+      const copy = Buffer.from(bytes);
+      output += copy.toString();
+      const end = output.length;
+      emulator.write(copy, () => {
+        // A program marks its frames; what is between the marks is half of one.
+        if (output.lastIndexOf(frameBegin, end - 1) > output.lastIndexOf(frameEnd, end - 1)) return;
+        screen = shownRows();
         for (const look of [...looks]) look();
       });
     },
@@ -74,7 +82,7 @@ export function openPty(columns = 80, rows = 24): Pty {
     terminal.close();
     emulator.dispose();
   });
-  const screen = () => {
+  const shownRows = () => {
     const { active } = emulator.buffer;
     return Array.from(
       { length: emulator.rows },
@@ -85,15 +93,13 @@ export function openPty(columns = 80, rows = 24): Pty {
     new Promise<string[]>((resolve, reject) => {
       const timer = setTimeout(() => {
         looks.delete(look);
-        reject(new Error(`${what}, in:\n${screen().join("\n")}`));
+        reject(new Error(`${what}, in:\n${screen.join("\n")}`));
       }, patience);
       const look = () => {
-        // A program marks its frames; what is between the marks is half of one.
-        if (output.lastIndexOf(frameBegin) > output.lastIndexOf(frameEnd)) return;
-        if (!holds(screen().join("\n"))) return;
+        if (!holds(screen.join("\n"))) return;
         clearTimeout(timer);
         looks.delete(look);
-        resolve(screen());
+        resolve(screen);
       };
       looks.add(look);
       look();
@@ -109,7 +115,7 @@ export function openPty(columns = 80, rows = 24): Pty {
     return { pid: child.pid, kill: (signal) => child.kill(signal), ended };
   };
   return {
-    screen,
+    screen: () => screen,
     output: () => output,
     type: (text) => void terminal.write(text),
     resize(newColumns, newRows) {
