@@ -7,7 +7,7 @@ import { JsonProgress } from "./json-progress.ts";
  */
 const invalidKey = "INVALID_JSON";
 
-/** What models and their servers leave behind arguments: a fence of Markdown, tokens and tags of templates. */
+/** The text that models and their servers leave behind arguments: a fence of Markdown, tokens and tags of templates. */
 export const leavings = /^(?:\s|```|<\|[^|<>]{1,40}\|>|<\/?\w{1,20}>)*$/;
 const fence = /^\s*```(?:json)?\s*/;
 

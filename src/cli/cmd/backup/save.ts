@@ -16,7 +16,7 @@ export interface SaveOptions {
   /** Values of secrets, too. */
   secrets: boolean;
   audit: boolean;
-  /** What the file is encrypted with. */
+  /** The keys or the passphrase that the file is encrypted with. */
   lock: AgeLock | undefined;
 }
 

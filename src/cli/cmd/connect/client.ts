@@ -88,7 +88,7 @@ export interface McpUse {
   next: string;
 }
 
-/** What `mcpctl run` lets a program use. Its token is in the variable MCPCTL_TOKEN. */
+/** The model and the project that `mcpctl run` lets a program use. Its token is in the variable MCPCTL_TOKEN. */
 export interface LaunchAccess {
   url: string;
   model: string;
@@ -96,7 +96,7 @@ export interface LaunchAccess {
   project?: string;
 }
 
-/** What a program is started with besides the variables that all programs get. */
+/** The arguments and variables of one program, besides the variables that all programs get. */
 export interface ClientLaunch {
   /** They stand before the user's own. */
   args?: readonly string[];

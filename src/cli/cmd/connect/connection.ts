@@ -20,7 +20,7 @@ export interface SettingChange {
   newFile?: string;
 }
 
-/** What `mcpctl connect` has done for one client, so that it can be undone. */
+/** A record of the changes that `mcpctl connect` made for one client, so that they can be undone. */
 export interface ClientConnection {
   client: string;
   server: string;

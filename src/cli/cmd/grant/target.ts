@@ -8,7 +8,7 @@ import { subjectOf } from "../../flags/parse-values.ts";
 import { parseKindName } from "../../kinds/kind-name.ts";
 import { resolveKind } from "../../kinds/resolve-kind.ts";
 
-/** Who gets a right: the subject of a binding. */
+/** The subject of a binding: it gets the right. */
 export interface Subject {
   kind: string;
   name: string;

@@ -8,7 +8,7 @@ import type { Context } from "../../core/context.ts";
 import { callModel } from "../connect/test-call.ts";
 import type { ProviderChoice } from "./choose-provider.ts";
 
-/** How often a key is asked for that the provider refuses. */
+/** The number of times that a key is asked for while the provider refuses it. */
 const mostTries = 3;
 
 /** The model to make, and its key if standard input had one. */

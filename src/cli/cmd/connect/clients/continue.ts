@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type ClientPlaces, type ConnectClient, commandAndArgs } from "../client.ts";
 
-/** What a new file begins with: Continue reads none without these. */
+/** The fields at the begin of a new file: Continue reads none without these. */
 const newFile = "name: My config\nversion: 1.0.0\nschema: v1\n";
 
 /**
