@@ -1,6 +1,14 @@
 import { AppError } from "../errors.ts";
 
 /**
+ * Below the ports that Linux, macOS and Windows give to outgoing connections: none of them takes the port while its
+ * program starts, which is a minute for a vLLM.
+ */
+const ports = { first: 20_000, count: 12_768 };
+/** More programs that listen there than this are not met by chance. */
+const attempts = 50;
+
+/**
  * Chooses the port on which a child process is to listen on the loopback address.
  *
  * @param configured the only port that will do; undefined for any that is free
@@ -9,10 +17,7 @@ import { AppError } from "../errors.ts";
  */
 export function loopbackPort(configured: number | undefined): number {
   try {
-    const probe = Bun.listen({ hostname: "127.0.0.1", port: configured ?? 0, socket: { data() {} } });
-    const { port } = probe;
-    probe.stop(true);
-    return port;
+    return configured === undefined ? anyPort() : probed(configured);
   } catch (cause) {
     const isTaken = (cause as { code?: unknown }).code === "EADDRINUSE";
     const why = isTaken ? "is taken by another program" : "cannot be listened on";
@@ -24,4 +29,22 @@ export function loopbackPort(configured: number | undefined): number {
       hint: "set another port in the config, or none for any free one",
     });
   }
+}
+
+function anyPort(): number {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    try {
+      return probed(ports.first + Math.floor(Math.random() * ports.count));
+    } catch {
+      // Another one is free.
+    }
+  }
+  return probed(0);
+}
+
+/** Returns the port if it can be listened on; any that can for 0. */
+function probed(port: number): number {
+  const probe = Bun.listen({ hostname: "127.0.0.1", port, socket: { data() {} } });
+  probe.stop(true);
+  return probe.port;
 }

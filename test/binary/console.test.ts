@@ -159,7 +159,7 @@ describe("mcpctl console at 80×24", () => {
 });
 
 // Rarely the screen stands a line too high here: why the terminal scrolls then is not known.
-it("fills 200×60, and follows the terminal to another size and back", { retry: 2 }, async () => {
+it("fills 200×60, and follows the terminal to another size and back", async () => {
   const c = startConsole(await weatherProject(), { columns: 200, rows: 60 });
   await c.shows("> ask");
   c.type(`${keys.down}${keys.down}${keys.enter}`);

@@ -67,6 +67,8 @@ export function showConsole(app: ConsoleApp, redraws: Redraws, color: boolean): 
     process.kill(process.pid, signal);
   };
   for (const signal of deadly) process.once(signal, onSignal);
+  // Ink sets it after its first frame, and a key pressed between would be echoed into the screen.
+  stdin.setRawMode(true);
   const instance = render(element(Root, { app, redraws, color }), {
     alternateScreen: true,
     exitOnCtrlC: false,
