@@ -108,13 +108,14 @@ export async function measureMcp(
   say("results of 5 MB");
   const longCall = (name: string) => {
     const path = `/projects/${name}/mcp`;
-    return () =>
-      sent(
-        server.port,
-        mcpRequest({ port: server.port, path, method: "tools/call", name: longTool, headers }),
-      );
+    const request = mcpRequest({ port: server.port, path, method: "tools/call", name: longTool, headers });
+    return async () => (await (await sent(server.port, request)).arrayBuffer()).byteLength;
   };
-  const longResults = await measureLongResults(longCall(long.whole), longCall(long.cut));
+  const longResults = await measureLongResults({
+    command: sdkCommand({ tool: longTool }),
+    whole: longCall(long.whole),
+    page: longCall(long.cut),
+  });
   say(`${plan.sessions} idle sessions`);
   const sessions = await processes.ask<SessionsResult>("mcp-sessions.ts", {
     url: `http://127.0.0.1:${server.port}${path}`,

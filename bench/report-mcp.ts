@@ -11,10 +11,11 @@ export function mcpParts({ calls, sessions, listing, longResults, lazy }: McpRep
       `listing ${listing.tools} tools of ${listing.servers} servers, ${(listing.bytes / 1000).toFixed(0)} KB`,
       `p50 ${listing.p50.toFixed(2)} ms, p99 ${listing.p99.toFixed(2)} ms`,
     ],
-    ["a result of 5 MB, whole", `p50 ${longResults.whole.p50.toFixed(0)} ms`],
+    ["a result of 5 MB, directly over the program's pipes", `p50 ${longResults.direct.p50.toFixed(0)} ms`],
+    ["the same through a project, whole", `p50 ${longResults.whole.p50.toFixed(0)} ms`],
     [
       "its first page",
-      `p50 ${longResults.page.p50.toFixed(0)} ms, at most ${longResults.page.most.toFixed(0)} ms, ${longResults.page.bytes} bytes`,
+      `p50 ${longResults.page.p50.toFixed(0)} ms (${(longResults.page.p50 - longResults.direct.p50).toFixed(0)} more than directly), at most ${longResults.page.most.toFixed(0)} ms, ${longResults.page.bytes} bytes`,
     ],
     [`processes of ${lazy.servers} servers after a start`, `${lazy.unused}, after one call ${lazy.used}`],
   ];

@@ -146,7 +146,12 @@ function mcpVerdicts({ calls, sessions, listing, longResults, lazy }: McpReport)
       measured: megabytes(sessions.idle - sessions.before),
       unit: "MB",
     },
-    { what: "p50 of the first page of 5 MB", target: 60, measured: longResults.page.p50, unit: "ms" },
+    {
+      what: "added to the p50 until the first page of 5 MB",
+      target: 60,
+      measured: longResults.page.p50 - longResults.direct.p50,
+      unit: "ms",
+    },
     {
       what: "bytes of the first page of 5 MB",
       target: 10_240,

@@ -10,14 +10,26 @@ export class LineTooLong extends Error {
   }
 }
 
+/** Looks at a long line while it arrives. */
+export interface LineMeter {
+  add(bytes: Uint8Array): void;
+}
+
 /** Puts the lines of a byte stream together, whatever the pieces are in which it comes. */
 export class ByteLines {
   readonly #maxBytes: number;
   readonly #line = new Pieces();
+  readonly #makeMeter: (() => LineMeter) | undefined;
+  /** The meter of the line at hand. A line that comes in one piece has none. */
+  #meter: LineMeter | undefined;
 
-  /** @param maxBytes the most bytes of a line */
-  constructor(maxBytes: number) {
+  /**
+   * @param maxBytes the most bytes of a line
+   * @param makeMeter makes a meter for each line that comes in several pieces
+   */
+  constructor(maxBytes: number, makeMeter?: () => LineMeter) {
     this.#maxBytes = maxBytes;
+    this.#makeMeter = makeMeter;
   }
 
   /**
@@ -30,10 +42,13 @@ export class ByteLines {
     let from = 0;
     for (let end = bytes.indexOf(lineFeed); end !== -1; end = bytes.indexOf(lineFeed, from)) {
       this.#add(bytes.subarray(from, end));
+      this.#meter = undefined;
       from = end + 1;
       yield this.rest();
     }
-    this.#add(bytes.subarray(from));
+    const rest = bytes.subarray(from);
+    if (rest.length > 0) this.#meter ??= this.#makeMeter?.();
+    this.#add(rest);
   }
 
   /** Takes what stands after the last line feed. */
@@ -42,6 +57,7 @@ export class ByteLines {
   }
 
   #add(bytes: Uint8Array): void {
+    this.#meter?.add(bytes);
     this.#line.add(bytes);
     if (this.#line.length > this.#maxBytes) throw new LineTooLong(this.#maxBytes);
   }

@@ -40,13 +40,13 @@ export const maxJsonItems = 100_000;
 /** Characters outside strings that JSON of somebody else may have: digits, white space, brackets. */
 export const maxJsonStructure = 4 * 1024 * 1024;
 /** Escapes such as `\n` that the strings of JSON may have: each takes as long to parse as dozens of plain characters. */
-const maxJsonEscapes = 1_000_000;
+export const maxJsonEscapes = 1_000_000;
 /** Different keys that a text may have: the parser takes longest for those, 20 to 30 ms for so many. */
-const maxDifferentKeys = 30_000;
+export const maxDifferentKeys = 30_000;
 /** Characters of the top-level fields that `shortFields` parses. */
 const longestField = 64 * 1024;
 /** A string costs as much as so many characters outside strings. */
-const stringCharacters = 4;
+export const stringCharacters = 4;
 /** A scan in turns ends a turn of the event loop after so many milliseconds. It looks at the time after so many characters. */
 const turnMilliseconds = 8;
 const stepCharacters = 16 * 1024;
@@ -296,12 +296,12 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** Limits of JSON that a provider, a model or a server wrote. Its answer may contain a request, which has 64 levels. */
-const foreignLimits: JsonLimits = {
+export const foreignLimits = {
   maxDepth: 100,
   maxKeys: 50_000,
   maxStructure: 2 * 1024 * 1024,
   subject: "the JSON",
-};
+} as const satisfies JsonLimits;
 /** A text of so many characters cannot be nested so deeply that reading or writing it costs much. */
 const shortText = 1024;
 
@@ -322,10 +322,15 @@ export function refuseExcess(text: string, limits: Partial<JsonLimits> = {}): vo
 /**
  * Parses JSON text of somebody else. Returns the object or array in it; undefined for anything else, and for text that
  * exceeds the limits.
+ *
+ * @param limits `"within limits"` if a `JsonMeter` has found the text harmless
  */
-export function parsedObject(text: string, limits: Partial<JsonLimits> = {}): object | undefined {
+export function parsedObject(
+  text: string,
+  limits: Partial<JsonLimits> | "within limits" = {},
+): object | undefined {
   try {
-    refuseExcess(text, limits);
+    if (limits !== "within limits") refuseExcess(text, limits);
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null ? value : undefined;
   } catch {

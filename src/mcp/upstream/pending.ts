@@ -164,9 +164,13 @@ export async function answerWith(
   await send(answer).catch(() => undefined);
 }
 
-/** Reads a text as one message or a batch of them. Returns undefined if it is neither. */
-export function parseMessages(text: string): RpcMessage[] | undefined {
-  const value = parsedObject(text);
+/**
+ * Reads a text as one message or a batch of them. Returns undefined if it is neither.
+ *
+ * @param isHarmless true if it is known to be within the limits of JSON
+ */
+export function parseMessages(text: string, isHarmless = false): RpcMessage[] | undefined {
+  const value = parsedObject(text, isHarmless ? "within limits" : {});
   if (value === undefined) return undefined;
   const messages = (Array.isArray(value) ? value : [value]).map(asMessage);
   return messages.includes(undefined) || messages.length === 0 ? undefined : (messages as RpcMessage[]);
@@ -181,6 +185,6 @@ export function relatedId({ method, params }: { method: string; params?: JsonObj
 /** Reads a text as messages, each in a line of its own: some servers send them so where JSON is expected. */
 export function parseLines(text: string): RpcMessage[] | undefined {
   const lines = text.split("\n").filter((line) => line.trim() !== "");
-  const messages = lines.map(parseMessages);
+  const messages = lines.map((line) => parseMessages(line));
   return messages.includes(undefined) ? undefined : messages.flatMap((list) => list!);
 }

@@ -1,4 +1,5 @@
 import { ByteLines, LineTooLong } from "../../wire/byte-lines.ts";
+import { JsonMeter } from "../../wire/json-meter.ts";
 import type { RpcMessage } from "../messages.ts";
 import { type MessageStream, StreamWire } from "./stream-wire.ts";
 import type { WireEvents } from "./wire.ts";
@@ -24,8 +25,8 @@ export function stdioWire(process: SpeakingProcess, events: WireEvents): StreamW
     close: () => process.stop(),
   };
   const wire = new StreamWire(stream, events);
-  void readLines(process.stdout, (line) => {
-    if (line.trim() !== "" && !wire.read(line)) events.onNoise?.(line.slice(0, noiseLength));
+  void readLines(process.stdout, (line, isHarmless) => {
+    if (line.trim() !== "" && !wire.read(line, isHarmless)) events.onNoise?.(line.slice(0, noiseLength));
   }).then(
     () => wire.end(new Error("the server ended")),
     (error: Error) => {
@@ -36,11 +37,27 @@ export function stdioWire(process: SpeakingProcess, events: WireEvents): StreamW
   return wire;
 }
 
-/** Hands on each whole line. @throws if a line is longer than `maxMessageBytes` */
-async function readLines(output: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> {
-  const lines = new ByteLines(maxMessageBytes);
+/**
+ * Hands on each whole line, and true if it was looked through while it came and is harmless.
+ *
+ * @throws if a line is longer than `maxMessageBytes`
+ */
+async function readLines(
+  output: ReadableStream<Uint8Array>,
+  take: (line: string, isHarmless: boolean) => void,
+): Promise<void> {
+  let meter: JsonMeter | undefined;
+  const lines = new ByteLines(maxMessageBytes, () => {
+    meter = new JsonMeter();
+    return meter;
+  });
   try {
-    for await (const bytes of output) for (const line of lines.push(bytes)) take(line);
+    for await (const bytes of output)
+      for (const line of lines.push(bytes)) {
+        const isHarmless = meter?.isHarmless === true;
+        meter = undefined;
+        take(line, isHarmless);
+      }
   } catch (error) {
     if (!(error instanceof LineTooLong)) throw error;
     throw new Error(`the server sent a message of more than ${maxMessageBytes / 1024 / 1024} MB`);

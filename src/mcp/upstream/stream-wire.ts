@@ -69,10 +69,11 @@ export class StreamWire implements UpstreamWire {
   /**
    * Takes the next text of the server: a message, or a batch of them.
    *
+   * @param isHarmless true if it is known to be within the limits of JSON
    * @returns false if it is neither, and no response that cannot be read
    */
-  read(text: string): boolean {
-    const messages = parseMessages(text);
+  read(text: string, isHarmless = false): boolean {
+    const messages = parseMessages(text, isHarmless);
     if (messages) for (const message of messages) this.receive(message);
     if (messages) return true;
     const unread = unreadAnswer(text);

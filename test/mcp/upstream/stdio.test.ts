@@ -51,3 +51,16 @@ it("writes one message a line", async () => {
   await wire.notify("x", { text: "two\nlines" });
   expect(written.map((text) => text.split("\n").length)).toEqual([2, 2]);
 });
+
+it("reads a long message that comes in many pieces, and takes one that is nested too deeply for noise", async () => {
+  const long = { ...notification, params: { data: 'a "quoted" line\n'.repeat(20_000) } };
+  const deep = `{"jsonrpc":"2.0","method":"deep","params":{"data":${"[".repeat(5000)}${"]".repeat(5000)}}}`;
+  const bytes = Buffer.from(`${JSON.stringify(long)}\n${deep}\n${JSON.stringify(notification)}\n`);
+  const { events } = open((controller) => {
+    for (let at = 0; at < bytes.length; at += 1000) controller.enqueue(bytes.subarray(at, at + 1000));
+    controller.close();
+  });
+  await vi.waitFor(() => expect(events.onClose).toHaveBeenCalled());
+  expect(events.onNotification.mock.calls).toEqual([[long], [notification]]);
+  expect(events.onNoise).toHaveBeenCalledTimes(1);
+});

@@ -1,5 +1,5 @@
 import { maxRank, Outline, type OutlineReader } from "./outline.ts";
-import { asciiSizes, isAscii, sizeAt } from "./written-size.ts";
+import { asciiSizes, sizeAt } from "./written-size.ts";
 
 const quote = 34;
 const comma = 44;
@@ -24,13 +24,9 @@ export class JsonOutlineReader implements OutlineReader {
   size = 0;
   readonly #text: string;
   readonly #partSize: number;
-  /** True if each character takes one byte, but for quotes and backslashes. */
-  readonly #isPlain: boolean;
   #at = 0;
   #depth = 0;
   #isString = false;
-  /** The next backslash; the length of the text if there is none. */
-  #slash = -1;
   /** The number of the item at hand, and true for objects, by depth. */
   readonly #ordinals: number[] = [0];
   readonly #objects: boolean[] = [false];
@@ -43,7 +39,6 @@ export class JsonOutlineReader implements OutlineReader {
   constructor(text: string, partSize: number) {
     this.#text = text;
     this.#partSize = partSize;
-    this.#isPlain = isAscii(text) && !/[^ -~]/.test(text);
     this.outline = new Outline(partSize, 0);
   }
 
@@ -65,7 +60,6 @@ export class JsonOutlineReader implements OutlineReader {
    */
   #readTo(end: number): boolean {
     const text = this.#text;
-    const isPlain = this.#isPlain;
     const ordinals = this.#ordinals;
     const objects = this.#objects;
     const latest = this.#latest;
@@ -75,7 +69,6 @@ export class JsonOutlineReader implements OutlineReader {
     let detail = this.#detail;
     let hasInner = this.#hasInner;
     let isString = this.#isString;
-    let slash = this.#slash;
     for (; at < end; at++) {
       const code = text.charCodeAt(at);
       size += code < 128 ? asciiSizes[code]! : sizeAt(text, at);
@@ -90,17 +83,6 @@ export class JsonOutlineReader implements OutlineReader {
       if (depth === 0 && !(isOpen && ordinals[0] === 0)) return false;
       if (code === quote) {
         isString = true;
-        if (!isPlain) continue;
-        // A string without escapes needs no look at each character.
-        const close = text.indexOf('"', at + 1);
-        if (slash <= at) {
-          slash = text.indexOf("\\", at + 1);
-          if (slash === -1) slash = text.length;
-        }
-        if (close === -1 || slash < close) continue;
-        size += close - at - 1 + asciiSizes[quote]!;
-        at = close;
-        isString = false;
         continue;
       }
       if (isOpen) {
@@ -133,7 +115,6 @@ export class JsonOutlineReader implements OutlineReader {
     this.#detail = detail;
     this.#hasInner = hasInner;
     this.#isString = isString;
-    this.#slash = slash;
     return true;
   }
 
@@ -144,7 +125,6 @@ export class JsonOutlineReader implements OutlineReader {
     this.size = size;
     this.#depth = depth;
     this.#isString = false;
-    this.#slash = -1;
     this.#detail++;
     this.#hasInner = false;
   }
