@@ -1,3 +1,4 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Log } from "../../src/log.ts";
@@ -40,11 +41,33 @@ export interface TestServer {
   stop(patience?: number): Promise<void>;
 }
 
+type TestServerOptions = Partial<ServerOptions> & { folder?: string };
+
+/** A database of which a server has made the tables and its own rows. To make them is half of a server's start. */
+let made: Promise<Buffer> | undefined;
+
+async function madeDatabase(): Promise<Buffer> {
+  const folder = temporaryFolder();
+  const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
+  await (await startTestServer({ folder, store })).stop();
+  return readFileSync(join(folder, "mcpctl.db"));
+}
+
 /** A real server on a free port, over a SQLite file of its own; stopped when the test is over. */
-export async function testServer(
-  options: Partial<ServerOptions> & { folder?: string } = {},
-): Promise<TestServer> {
+export async function testServer(options: TestServerOptions = {}): Promise<TestServer> {
   const folder = options.folder ?? temporaryFolder();
+  const path = join(folder, "mcpctl.db");
+  if (!options.store && !options.now && !existsSync(path)) {
+    made ??= madeDatabase();
+    writeFileSync(path, await made, { mode: 0o600 });
+  }
+  return startTestServer({ ...options, folder });
+}
+
+async function startTestServer({
+  folder,
+  ...options
+}: TestServerOptions & { folder: string }): Promise<TestServer> {
   const socketPath = join(folder, "s.sock");
   const logged: string[] = [];
   const note = (...parts: unknown[]) => void logged.push(parts.map(String).join(" "));
