@@ -174,7 +174,7 @@ async function compare(
     const result = await processes.ask<LinkResult>("link-load.ts", job);
     return { ...result, cpu: ((costs(pids) - before) / result.tokens) * 1e6 };
   };
-  // What a program compiles when it is first used is no cost of a token.
+  // The compilation at a program's first use is no cost of a token.
   for (const path of all) await measure(path, Math.ceil(tokens / 5));
   for (let round = 0; round < rounds; round++) {
     const measured: Measured[] = [];

@@ -106,7 +106,7 @@ function pace(perMillisecond: number): void {
   let owed = 0;
   setInterval(() => {
     const now = performance.now();
-    // What this process itself was too late for is not the server's to answer for.
+    // The delays of this process itself are not the server's.
     owed += Math.min(now - last, longestPause) * perMillisecond;
     last = now;
     for (; owed >= 1; owed--) {

@@ -19,7 +19,7 @@ export interface SessionsResult {
   before: number;
   /** With all sessions. */
   idle: number;
-  /** When each also holds its stream. */
+  /** The same with a stream held by each. */
   listening: number;
 }
 

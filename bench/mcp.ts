@@ -96,7 +96,7 @@ export async function measureMcp(
   const { warmUp, duration } = plan;
   const listing = await loadOf(processes, { port: server.port, request, connections: 1, warmUp, duration });
   const bytes = Buffer.byteLength(await (await sent(server.port, request)).text());
-  // What was started to be listed runs until it is idle; a server that has started again has none of it.
+  // A program that was started for the list runs until it is idle; a server that has started again has none.
   await server.stop();
   server = await installation.start();
   const unused = processesWith(mark).length;

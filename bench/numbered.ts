@@ -11,7 +11,7 @@ export function tokenText(number: number): string {
 }
 
 /**
- * How a stream ended: whole, in one error that says its code, or in a way that no stream may end, which is told in
+ * The end of a stream: whole, in one error that says its code, or in a way that no stream may end, which is told in
  * words. `[DONE]` is the last frame in any case.
  */
 export type Ending = { whole: true } | { error: string } | { wrong: string };

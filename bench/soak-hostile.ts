@@ -134,7 +134,7 @@ class Watch {
   #steps = 0;
   #most = 0;
   #counts = new Map<number, number>();
-  /** When the lap began, and how long the server had waited for a processor then and at the last reading. */
+  /** The begin of the lap, and the server's wait for a processor then and at the last reading. */
   #began = performance.now();
   #waitedBefore = 0;
   #waited = 0;

@@ -9,7 +9,7 @@ export const root = join(import.meta.dirname, "..");
 interface Compilation {
   /** The name of the platform, by which `mcpctl upgrade` finds its own file: `linux-x64-musl`. */
   platform: string;
-  /** What Bun calls the platform: `bun-linux-x64-musl`. Left out for this machine. */
+  /** Bun's name of the platform: `bun-linux-x64-musl`. Left out for this machine. */
   target?: string;
   outfile: string;
   /** Bun for the target, as a file; otherwise Bun downloads it. */

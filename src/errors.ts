@@ -49,10 +49,10 @@ export interface Fault {
 }
 
 export interface ErrorOptions {
-  /** What the reader can do about it, in a sentence. */
+  /** The next step for the reader, in a sentence. */
   hint?: string;
   details?: Fault[];
-  /** What went wrong underneath. For logs, never sent to a caller. */
+  /** The underlying error. For logs, never sent to a caller. */
   cause?: unknown;
   /** Seconds after which trying again makes sense; becomes the `retry-after` header. */
   retryAfter?: number;
@@ -122,7 +122,7 @@ export class AppError extends Error {
     if (options.requestId !== undefined) this.requestId = options.requestId;
   }
 
-  /** What the command line ends with when this error reaches its top. */
+  /** The exit code of the command line for this error. */
   get exitCode(): number {
     return table[this.code][1];
   }

@@ -10,7 +10,7 @@ declare const __RELEASE_KEY__: string | undefined;
 export interface Version {
   version: string;
   commit: string;
-  /** When it was built, RFC 3339; "dev" from source. */
+  /** The time of the build, RFC 3339; "dev" from source. */
   date: string;
   bun: string;
 }

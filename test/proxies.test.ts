@@ -69,7 +69,7 @@ describe("proxyRule (failure mode 84)", () => {
       "http://[",
     ]) {
       const rule = proxyRule({ HTTPS_PROXY: value });
-      // Who needs no proxy is not bothered by a bad one.
+      // A bad proxy does not matter to an address that needs none.
       expect(rule(new URL("http://a.test"))).toBeUndefined();
       let error: unknown;
       try {

@@ -39,7 +39,7 @@ export interface Client {
   files?(job: Job): Record<string, string>;
   /** Words that it shows when the context is full, where it does not go on by itself. */
   onOverflow?: string;
-  /** How the scripted model calls its tool that reads a file of the working folder. */
+  /** The scripted model's call of the tool that reads a file of the working folder. */
   read?(job: Job, file: string): Call;
   /** The way in which it uses a project of MCP servers. */
   mcp?: McpUse;

@@ -108,7 +108,7 @@ const runs: Record<string, Run> = {
   json_schema_2020_12_tool: (given) => said(JSON.stringify(given)),
   test_header_tool: (given) => said(JSON.stringify(given)),
 
-  // What only clients of 2026-07-28 are asked by the suite.
+  // The suite asks this of clients of 2026-07-28 alone.
   test_missing_capability: completion,
   test_streaming_elicitation: form(oneField("name")),
   async test_logging_tool(_given, { mcpReq }) {

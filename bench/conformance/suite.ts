@@ -63,7 +63,7 @@ export async function runSuite(run: SuiteRun): Promise<ScenarioResult[]> {
     const failures = checks
       .filter(({ status }) => status === "FAILURE")
       .map(({ id, errorMessage, description }) => ({ check: id, reason: errorMessage ?? description }));
-    // What checks nothing proves nothing.
+    // A scenario without checks proves nothing.
     if (passed + failures.length === 0) failures.push({ check: "not-run", reason: "nothing was checked" });
     return { scenario, isRequired, passed, failures };
   });

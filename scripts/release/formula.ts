@@ -1,6 +1,6 @@
 import packageFile from "../../package.json";
 
-/** What a formula and a flake need to know of the archives of a release. */
+/** The facts about the archives of a release that a formula and a flake contain. */
 export interface PublishedArchives {
   version: string;
   /** The folder on the web. */

@@ -6,7 +6,7 @@ import { gzip, type Member, sha256, tar } from "./tar.ts";
 /** The user of the image: the one that images without a shell use for "nobody in particular". */
 const user = 65532;
 
-/** What an image of one processor is made of. */
+/** The parts of an image for one processor. */
 export interface ImageSource {
   arch: Arch;
   program: Uint8Array;

@@ -8,7 +8,7 @@ import { kinds } from "../../src/kinds/index.ts";
 import { allowsWrite } from "../../src/kinds/writes.ts";
 import type { Member } from "./tar.ts";
 
-/** What every manual page says at its top and bottom. */
+/** The top and the bottom of every manual page. */
 export interface Edition {
   version: string;
   date: Date;

@@ -2,7 +2,7 @@
 export interface Platform {
   /** Part of the names of files: `linux-x64-musl`. */
   name: string;
-  /** What Bun calls it: `bun-linux-x64-musl`. */
+  /** Bun's name of the platform: `bun-linux-x64-musl`. */
   target: string;
   /** The package of npm that has Bun for it: `@oven/bun-linux-x64-musl`. */
   runtime: string;

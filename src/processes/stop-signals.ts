@@ -36,7 +36,7 @@ export function stopSignals(takesHangup = true): StopSignals {
 
 /** True if SIGHUP was ignored when the program was started: to listen for it would end that. */
 function survivesHangup(): boolean {
-  // Where the system does not show it: `nohup` takes the terminal away.
+  // On other systems: `nohup` takes the terminal away.
   if (process.platform !== "linux") return !process.stderr.isTTY;
   try {
     const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];

@@ -6,7 +6,7 @@ import { reasonText, systemCodeOf } from "../system-errors.ts";
 import { inspectStore } from "./core/store/index.ts";
 import { type KeyFile, readKeyRing } from "./secrets/key-file.ts";
 
-/** What a server with these settings would use. */
+/** The files, ports and database that a server with these settings would use. */
 export interface CheckOptions {
   dataDir: string;
   socketPath: string;

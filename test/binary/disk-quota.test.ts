@@ -29,7 +29,7 @@ it("refuses writes with 507 while the quota of its disk is used up, answers read
 
   const ballast = inside(join(home, "ballast"));
   expect(fillUp(ballast)).toBe("EDQUOT");
-  // What the log of the database has room for is used up first.
+  // The room that the log of the database still has is used up first.
   const done: string[] = [];
   let refused = await admin("GET", "/healthz");
   for (let n = 0; refused.status !== 507 && n < 500; n++) {

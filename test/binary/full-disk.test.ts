@@ -53,7 +53,7 @@ it.runIf(mountable)(
       body: { code: "storage_full", error: expect.stringMatching(/full/) },
     });
     expect(refused.text).not.toMatch(/SQLITE|ENOSPC| at /);
-    // Where a few bytes are left in the log of the database they are used up first.
+    // A few bytes that are left in the log of the database are used up first.
     let status = 201;
     for (let n = 0; status === 201; n++)
       status = (await admin("POST", "/api/v1/groups", { name: `filler-${n}` })).status;
@@ -70,7 +70,7 @@ it.runIf(mountable)(
     for (const path of ["/healthz", "/readyz"]) expect((await server.call("GET", path)).text).toBe("ok\n");
     expect((await server.call("GET", "/v1/models", { bearer })).status).toBe(200);
     const call = { model: "gpt", messages: [{ role: "user", content: "hi" }] };
-    // What cannot be in the books is not answered.
+    // A call that cannot be recorded is not answered.
     const unanswered = await server.call("POST", "/v1/chat/completions", { bearer, body: call });
     expect(unanswered).toMatchObject({ status: 507, body: { error: { code: "storage_full" } } });
     expect(unanswered.text).not.toContain("hello there");

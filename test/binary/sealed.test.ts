@@ -123,7 +123,7 @@ describe("a thief's copy of the files", () => {
       "-wal",
       ".lock",
     ]);
-    // What was written last is in the log alone.
+    // The last value is in the log alone.
     expect(running.get(".mcpctl/server/mcpctl.db-wal")!.length).toBeGreaterThan(0);
     look(running);
     await kill(server);
@@ -200,7 +200,7 @@ describe("a server with the wrong master key", () => {
     server = await startWithKey(path, { home });
     expect(await valuesOf(server, ["a", "b"])).toEqual(values);
     await makeSecrets(server, { c: "marked-c" });
-    // What is still in the log is not lost either.
+    // A value that is still in the log is not lost either.
     await kill(server);
     for (const [file, error] of cases.slice(0, 2))
       expect(await start(file)).toContain(` 1: error: ${error}\n`);
@@ -291,7 +291,7 @@ describe("rotate master-key", () => {
     expect(kidsIn(dataDir)).toHaveLength(all);
     // The signal came in the middle, and not always before or after.
     expect(cut).toBeGreaterThanOrEqual(3);
-    // What a rotation leaves behind when it is killed while it writes the file has keys in it as well.
+    // A rotation that is killed while it writes the file leaves keys behind as well.
     for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).mode & 0o077).toBe(0);
   });
 

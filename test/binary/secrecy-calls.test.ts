@@ -30,12 +30,12 @@ it("sends a provider its key and shows it nowhere, whatever the provider answers
   const { admin, provider } = setup;
   const statuses = new Set<number>();
   for (const llm of names.flatMap((name) => [name, `${name}-anthropic`])) {
-    // What is taken out of an answer does not depend on where the key was; whether it is taken out may.
+    // The same text is taken out of an answer wherever the key was; only if it is taken out may differ.
     const wishes = ["plain", "far-anthropic"].includes(llm) ? ["hi", ...repeats] : ["hi", "400", "frame"];
     for (const stream of [false, true])
       for (const answers of await Promise.all(wishes.map((wish) => ask(setup, llm, wish, stream))))
         for (const { status } of answers) statuses.add(status);
-    // What the provider says when an llm is made.
+    // The provider's words at the creation of an llm.
     const { status, body } = await admin("POST", "/api/v1/llms", {
       name: `${llm}-probed`,
       type: llm.endsWith("anthropic") ? "anthropic" : "openai",
@@ -152,7 +152,7 @@ it("repeats no secret that it refuses, wherever one is put by mistake (T20, T21,
   let refused = 0;
   for (const line of paths) {
     const [method, path] = line.split(" ") as [string, string];
-    // What is sent is not always refused: the name of a migration's source is no secret's place.
+    // Not every body is refused: the name of a migration's source is no place of a secret.
     const own = bodies.filter((body) => !(path.endsWith("/migrate") && "from" in Object(body)));
     const answers = await Promise.all(own.map((body) => call(method, path, { bearer, body })));
     refused += answers.filter(({ status }) => status >= 400).length;

@@ -23,7 +23,7 @@ it("shows no secret in get, describe and explain, of any kind, in any format (T2
   }
   for (const format of ["table", "wide", "json", "yaml", "name", "jsonpath={[*]}"])
     all.push(`get all -o ${format} -v`);
-  // What is explained is the kind, of which the server knows nothing more.
+  // `explain` explains the kind, of which the server knows nothing more.
   for (const what of ["", "secret", "secretbackend", "llm.apiKeyRef"]) all.push(`explain ${what}`);
   all.push("status -v", "whoami -v", "config view -v");
   let text = "";
@@ -96,7 +96,7 @@ it("exports a catalogue without its secrets, and diffs and applies one without s
     expect(code, verb).not.toBe(0);
     for (const n of faulty.keys()) expect(stderr, verb).toContain(`/${n}.yaml`);
   }
-  // What only the server can refuse.
+  // Commands that only the server can refuse.
   for (const manifest of [
     secret(`  k: ${quoted(`${marks.rejected}\n${marks.rejected}`)}`),
     secret(`  k: ${bad}`, "backend: nowhere"),

@@ -67,7 +67,7 @@ it("has no secret in any byte of its files, running, killed or stopped, nor a pr
     [...copied(server.home)].map(([path, bytes]) => [`${path}, ${when}`, bytes] as const);
   const running = files("running");
   expect(running.map(([path]) => path.replace(/^.*\/|,.*$/g, "")).sort()).toEqual([
-    // What the MCP server said, and what happened to it.
+    // The output of the MCP server, and its end.
     "1.log",
     "mcpctl.db",
     "mcpctl.db-shm",

@@ -195,7 +195,7 @@ describe("a hostile server (T109)", () => {
       const result = await run(line, options, hostileServer(), line.startsWith("edit") ? ample : 300);
       expectHarmless(line, result);
       const files = readdirSync(join(root, "tmp"));
-      // What was typed into the editor is kept when it is refused, and the error says where.
+      // A refused text from the editor is kept, and the error says where.
       if (line.startsWith("edit") && result.code !== 0)
         expect(result.stderr).toContain(join(root, "tmp", files[0]!));
       else expect(files, line).toEqual([]);

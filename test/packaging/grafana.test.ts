@@ -24,7 +24,7 @@ const queries = [
 ];
 
 const functions = new Set(["sum", "by", "rate", "increase", "histogram_quantile", "label_values", "le"]);
-/** What Prometheus and Grafana add. */
+/** Names that Prometheus and Grafana add. */
 const given = new Set(["job", "instance", "le"]);
 
 /** Names of metrics in a query, and those of labels that it selects or groups by. */

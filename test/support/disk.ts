@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { expect, onTestFinished, vi } from "vitest";
 import { freshFolder, send, startBinary } from "./binary.ts";
 
-/** Where the programs for disks are. */
+/** The folders of the programs for disks. */
 export const diskPath = `${process.env["PATH"]}:/usr/sbin:/sbin`;
 
 /** A disk of one server's own: commands of sh that mount it on `$HOME`, with `/mnt` as a place for more. */
 export interface Disk {
   mount: string;
-  /** What the commands need as a file, at `$HOME.image`. */
+  /** A file that the commands need, at `$HOME.image`. */
   image?: Uint8Array;
 }
 

@@ -4,7 +4,7 @@ import type { AtEnd } from "./binary.ts";
 import { FaultyConnection, type Place } from "./faulty-connection.ts";
 
 /**
- * What becomes of a request that would upgrade: it is answered 426, its `Upgrade` and `Connection` headers are taken
+ * The fate of a request that would upgrade: it is answered 426, its `Upgrade` and `Connection` headers are taken
  * out (nginx as it comes), or it is never answered.
  */
 export type UpgradeBlock = "refuse" | "strip" | "hang";

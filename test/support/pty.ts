@@ -73,7 +73,7 @@ export function openPty(columns = 80, rows = 24): Pty {
       });
     },
   });
-  // What an emulator answers to questions of a program.
+  // The emulator's answers to questions of a program.
   emulator.onData((text) => terminal.write(text));
   const running = new Set<Bun.Subprocess>();
   onTestFinished(async () => {

@@ -19,7 +19,7 @@ export function sendRaw(url: string, ...pieces: (string | Uint8Array)[]): Promis
     const socket = connect(Number(port), hostname);
     socket.on("data", (chunk: Buffer) => chunks.push(chunk));
     socket.on("close", () => resolve(parse(Buffer.concat(chunks).toString("latin1"))));
-    // What was answered before a reset counts: a server need not read a body that it refuses.
+    // An answer before a reset counts: a server need not read a body that it refuses.
     socket.on("error", (error) => (chunks.length > 0 ? undefined : reject(error)));
     for (const piece of pieces) socket.write(piece);
   });

@@ -60,7 +60,7 @@ function formsOf(secret: string | Uint8Array): [form: string, as: Buffer][] {
     add("as it is", part);
     add("in hexadecimal", part.toString("hex"));
     for (const start of [0, 1, 2]) {
-      // What stands before and after it in the same text decides over the characters at both ends.
+      // The text before and after it decides over the characters at both ends.
       const text = Buffer.concat([Buffer.alloc(start), part])
         .toString("base64")
         .replaceAll("=", "");
@@ -124,7 +124,7 @@ export const repeatingProvider: Script = (asked, connection) => {
       return tell({ error: { type: "denied", param: key } });
     case "half json":
       return tell(JSON.stringify(fault).slice(0, -1));
-    // Where a text is cut off, the key must not be cut in two.
+    // A text must not be cut off in the middle of the key.
     case "long":
       return tell({ error: { message: `${"x".repeat(975)} ${key}` } });
     case "long type":

@@ -78,7 +78,7 @@ async function startTestServer({
     listen: { hostname: "127.0.0.1", port: 0 },
     socketPath,
     publicUrls: [],
-    // What is tried again is tried at once.
+    // A retry does not wait.
     pace: { ...systemPace, wait: async () => {} },
     metricsPublic: false,
     passwordCost: { memoryCost: 8, timeCost: 1 },

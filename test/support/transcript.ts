@@ -79,8 +79,8 @@ export async function follow(page: string, { home, env, substitutions }: Session
 }
 
 /**
- * What came, as the page puts it where the page allows for it: `…` is any text of a line, and alone on its line any
- * lines. In a line with `…` columns may be further apart.
+ * Returns the output in the words of the page if the page allows for it: `…` is any text of a line, and alone on its line
+ * any lines. In a line with `…` columns may be further apart.
  */
 function asShown(came: string, shown: string[], substituted: (text: string) => string): string[] {
   const text = came.replace(/\n$/, "");

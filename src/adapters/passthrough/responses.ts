@@ -94,7 +94,7 @@ class ResponsesWatch implements StreamWatch {
     return hasAny(bytes, ends) || (this.position === undefined && hasAny(bytes, starts));
   }
 
-  // Where the keys are sorted, the type of the last event stands behind the whole answer.
+  // If the keys are sorted, the type of the last event comes after the whole answer.
   mayBeLong(beginning: Uint8Array): boolean {
     return this.mayMatter(beginning) || hasAny(beginning, responseKey);
   }

@@ -21,9 +21,9 @@ export interface CarriedCall {
 }
 
 /**
- * What a provider needs back byte for byte and clients of another dialect have no field for (case 92). It stands in a
+ * State that a provider needs back byte for byte and clients of another dialect have no field for (case 92). It stands in a
  * field that clients return unread: the signature of a thinking block, or the `encrypted_content` of a reasoning item.
- * It is encoded, not encrypted. What others put there reaches the provider only as data of its own fields.
+ * It is encoded, not encrypted. Data that others put there reaches the provider only as data of its own fields.
  */
 export interface CarriedState {
   /** The name by which the caller called the model: the state goes back to no other. */

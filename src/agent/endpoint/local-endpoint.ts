@@ -51,7 +51,7 @@ const maxErrorBytes = 256 * 1024;
 
 /**
  * Serves the server's `/v1` to the tools of this machine. Each call goes to the server with the caller's own bearer.
- * When the server cannot get a response, a provider of this machine responds, if it has `failoverFor` that llm and the
+ * If the server cannot get a response, a provider of this machine responds, if it has `failoverFor` that llm and the
  * server confirms that the caller may use it. The endpoint has no right and no bearer of its own.
  *
  * @throws AppError `unavailable` when the port is taken; `invalid_request` for an address that others can reach

@@ -82,7 +82,7 @@ export const apply = defineVerb({
         context,
       );
     const code = await applyManifests(manifests, dryRun, context, pauseUntil(context.signal));
-    // What is applied half is no reason to delete the rest.
+    // If an object could not be applied, nothing is deleted.
     if (!isPruning || code !== 0) return code;
     const { prune } = await import("./apply/prune.ts");
     return prune(manifests, conditions, { dryRun, force }, context);

@@ -111,7 +111,7 @@ async function fetchTarget({ kind, names }: Target, all: boolean, context: Conte
   if (names.length === 0) {
     try {
       const objects = await listObjects(kind, context);
-      // What comes with the server is no part of a catalogue.
+      // Objects that come with the server are no part of a catalogue.
       return { kind, objects: all ? objects.filter((one) => one["builtIn"] !== true) : objects, missing: [] };
     } catch (error) {
       if (!all || !(error instanceof AppError) || error.code !== "forbidden") throw error;

@@ -164,7 +164,7 @@ function contextOf(world: SafeWorld, values: Values): Context {
   };
   const connectTo = async ({ server, token }: { server: string; token: string }) => {
     const { resolveEndpoint } = await import("../client/endpoint.ts");
-    // What a context says of the server, such as its certificates, holds.
+    // The context's other settings for the server hold, such as its certificates.
     const { url, ca } = await resolveEndpoint({ ...context, env: {}, flags: { ...flags, server } });
     return clientFor({ url, token, ...(ca && { ca }) }, context, world.fetch);
   };

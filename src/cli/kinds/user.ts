@@ -14,7 +14,7 @@ import type { KindExtension } from "./extension.ts";
 import { grantWords, ruleSource } from "./held-rules.ts";
 
 export const user: KindExtension = {
-  /** What the user may do, its tokens and its use of this month, as far as the reader may see them. */
+  /** The rights of the user, its tokens and its use of this month, as far as the reader may see them. */
   async describe(user, context) {
     const sections = await Promise.all([rights(user, context), tokens(user, context), use(user, context)]);
     const password = { label: "Password", value: user["hasPassword"] === true ? "yes" : "no" };

@@ -8,7 +8,7 @@ export interface LimitUse {
   /** `tokensPerDay` */
   limit: string;
   used: number;
-  /** What calls under way may use. */
+  /** Tokens or dollars that calls under way may still use. */
   reserved: number;
   max: number;
   /** RFC 3339. */

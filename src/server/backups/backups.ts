@@ -25,7 +25,7 @@ export interface BackupsOptions {
   random: Random;
 }
 
-/** What a caller wants of a backup. */
+/** Options of one backup. */
 export interface BackupRequest extends BackupOptions {
   /** The public keys of age that it is encrypted for; with values of secrets, there is at least one. */
   recipients: readonly string[];

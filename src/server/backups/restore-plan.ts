@@ -15,7 +15,7 @@ export interface RestoreOptions {
   hasMasterKey(id: string): boolean;
 }
 
-/** What becomes of an object of a backup. */
+/** The effect of a restore on one object of the backup. */
 export interface RestoreVerdict {
   result: "created" | "replaced" | "skipped";
   /** The id that it has here. */

@@ -12,7 +12,7 @@ import { type Row, StoreError, type Write } from "./store/types.ts";
 /** Makes the row of something that the server brings along. */
 type MakeRow = (kind: string, prefix: string, name: string, spec: Record<string, unknown>) => Row;
 
-/** How often the rows are written, if other servers on the same database write them at the same time. */
+/** The most attempts to write the rows, if other servers on the same database write them at the same time. */
 const maxAttempts = 3;
 
 /**

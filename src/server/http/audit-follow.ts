@@ -45,7 +45,7 @@ export async function followAudit(server: Server, call: Call, filter: AuditFilte
         if (stream.isOverrun) return stream.end();
       }
     };
-    // Where the database does not answer, the follower connects again and goes on from its last event.
+    // If the database does not answer, the follower connects again and goes on from its last event.
     const { ring, cancel } = gathered(() => read().catch(() => stream.end()));
     stream.onEnd(cancel);
     stream.onEnd(store.onAudit(ring));

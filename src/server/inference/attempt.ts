@@ -300,7 +300,7 @@ function prepare(
   const known = learned.with(llm, provider.quirksOf(model));
   const quirks = model === own ? withOutputLimit(known, capabilitiesOf(snapshot, llm)) : known;
   const native = nativePathFor(adapter, operation, quirks, llm.spec);
-  // What an agent's own provider takes is known there only.
+  // Only the agent knows what its own provider takes.
   const target = isVirtual(llm)
     ? adapter.dialect
     : providerDialect(adapter, operation, request.body, quirks, llm.spec);

@@ -13,7 +13,7 @@ export interface FailureFacts {
   proxy?: string;
   /** The host that was called. */
   host?: string;
-  /** What the provider answered, without keys and without long quotations. */
+  /** The provider's own words, without keys and without long quotations. */
   said?: string;
 }
 

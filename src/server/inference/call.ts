@@ -80,7 +80,7 @@ export interface CallContext {
   candidates: readonly LlmRow[];
   /** The number of mcpctl programs that the call has passed, this one included. */
   hops: number;
-  /** What providers keep for callers, and answers that they make in the background. */
+  /** Objects that providers keep for callers, and answers that they make in the background. */
   objects: ProviderObjects;
   background: BackgroundUsage;
   /** Takes an answer of a responses call, to which later requests can refer. */

@@ -60,8 +60,8 @@ export function withMakersName(model: ListedModel): ListedModel {
 }
 
 /**
- * Returns what a call can have from at least one of some llms: a call that one of them cannot answer goes to another.
- * What one of them is not known to have is left out.
+ * Returns the capabilities that at least one of some llms has: a call that one of them cannot answer goes to another.
+ * A capability that is unknown for one of them is left out.
  */
 function capabilitiesOfAll(snapshot: Snapshot, llms: readonly LlmRow[]): Capabilities {
   const all = llms.map((llm) => capabilitiesOf(snapshot, llm));

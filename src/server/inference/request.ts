@@ -88,7 +88,7 @@ function convertedRequest(
   }
   const isRenamed = body["model"] !== model;
   if (!isDialect(operation)) {
-    // What measures a request takes the same history as what answers it.
+    // A count of tokens takes the same history as the call that it is for.
     const { changes } = passthroughs[operations[operation].dialect].prepare(
       { ...body, stream: false },
       quirks,

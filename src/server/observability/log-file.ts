@@ -39,7 +39,7 @@ export function openLogFile(path: string): LogFile {
         closeSync(file);
         file = next;
       } catch {
-        // What is logged goes on into the old file.
+        // Lines go on into the old file.
       }
     },
   };

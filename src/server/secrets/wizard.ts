@@ -88,7 +88,7 @@ export async function setUpBackend(
     await backends.check(row);
     return { ...result.made, backend: resources.present(principal, secretBackends, row), secret };
   } catch (error) {
-    // Where that fails, it expires by itself.
+    // If that fails, it expires by itself.
     await result.revoke().catch(() => {});
     if (catalogue.snapshot.named("secret", secret) && !catalogue.snapshot.named("secretbackend", name))
       await resources.remove(caller, secrets, secret).catch(() => {});

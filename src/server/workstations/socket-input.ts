@@ -29,7 +29,7 @@ const maxWaitingBytes = 16 * 1024 * 1024;
 /** The messages and bytes that agents send over their WebSockets. A frame that no agent sends closes its link. */
 export class SocketInput {
   readonly #options: SocketInputOptions;
-  /** What came after a large message that is being read, by link. */
+  /** Messages that arrived while a large one was being read, by link. */
   readonly #waiting = new WeakMap<LinkSession, { arrivals: Arrival[]; bytes: number }>();
 
   constructor(options: SocketInputOptions) {

@@ -121,7 +121,7 @@ export function chatUsage(usage: unknown): Usage | undefined {
   const cachedTokens = tokenCount(
     prompt?.cached_tokens ?? counts.prompt_cache_hit_tokens ?? counts.cached_tokens,
   );
-  // Where nothing names the rest of the total, it may only be the cached tokens that the prompt lacks.
+  // If nothing names the rest of the total, it may only be the cached tokens that the prompt lacks.
   const isReasoning =
     tokenCount(completion?.reasoning_tokens) > 0 || (promptTokens > 0 && cachedTokens === 0);
   const told: Usage = {

@@ -263,7 +263,7 @@ describe("a stream", () => {
       "content",
     ]);
     expect(deltas.at(-1)).toEqual({ content: "4." });
-    // What comes back of it is what was signed.
+    // The signed text comes back unchanged.
     const blocks = deltas.flatMap(({ thinking_blocks = [] }) => thinking_blocks);
     const back = { role: "assistant", content: "4.", thinking_blocks: blocks };
     const { messages } = translation.request(

@@ -75,7 +75,7 @@ function messagesOf(one: Whatever, at: number): Whatever[] {
 }
 
 /**
- * What a conversation says, whatever its form: systems first, speakers merged, texts run together, a tool's images
+ * Returns the meaning of a conversation, whatever its form: systems first, speakers merged, texts run together, a tool's images
  * as the user's.
  */
 function meaningOf(messages: Whatever[]): unknown {

@@ -214,7 +214,7 @@ describe.each(dialects)("%s", (dialect, fresh) => {
     const named = (name: string) => after.find((row) => row.name === name)!;
     expect(named("gpt")).toEqual(gpt);
     expect(await second.passwordHash(alice.id)).toBeNull();
-    // What came along belongs to those who stand here.
+    // Restored objects belong to the users of this server.
     expect(named("laptop")).toMatchObject({ id: rows.token.id, owner: alice.id });
     expect(refs).toContainEqual({
       fromId: rows.persona.id,

@@ -219,7 +219,7 @@ describe("an MCP server at a URL", () => {
       (count) => count === 2,
     );
     expect(here.told).toEqual([uri]);
-    // When the node stops, the follower's own node takes the instance over and follows again.
+    // After the stop the follower's own node takes the instance over and follows again.
     const before = open.length;
     await a!.stop();
     await until(

@@ -159,7 +159,7 @@ describe("a bearer (T47)", () => {
       [{ authorization: `Basic ${btoa(`${bearer}:`)}` }],
       [{ authorization: `Bearer ${bearer} x` }],
       [{ "x-api-key": `Bearer ${bearer}` }],
-      // What is sent in the usual place counts, even where it is wrong.
+      // The header in the usual place counts, even if it is wrong.
       [{ authorization: "Bearer wrong", "x-api-key": bearer }],
       [{ "proxy-authorization": `Bearer ${bearer}` }],
     ];

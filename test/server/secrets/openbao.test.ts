@@ -98,7 +98,7 @@ describe("secrets in OpenBao", () => {
     bao.after = undefined;
     const { body } = await must(server.admin("GET", "/api/v1/secrets/s?reveal=true"));
     expect([body.backend, body.data]).toEqual(["default", values]);
-    // What was written, although the answer said otherwise, is gone again.
+    // The value was written although the answer said otherwise, and is gone again.
     expect((await bao.call("GET", "secret/metadata/?list=true")).status).toBe(404);
     expect((await must(server.admin("POST", "/api/v1/secrets/migrate", wish))).body.summary.migrated).toBe(1);
   });

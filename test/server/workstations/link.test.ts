@@ -151,7 +151,7 @@ it("a link whose agent left before it was opened is closed", async () => {
   await isRequested.promise;
   socket.destroy();
   await once(socket, "close");
-  // When the server has answered another request, it has noticed that the agent left.
+  // Once the server has answered another request, it has noticed that the agent left.
   await status();
   hasGone.resolve();
   await waitUntil(async () => (await status()) === "inactive");

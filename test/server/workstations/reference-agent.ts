@@ -1,7 +1,7 @@
 /** A complete agent for one model that uses only fetch: an example for agents of third parties. */
 
 export interface ReferenceAgent {
-  /** Where the server is: `http://127.0.0.1:7777`. */
+  /** The server's address: `http://127.0.0.1:7777`. */
   server: string;
   token: string;
   /** The name to publish. */

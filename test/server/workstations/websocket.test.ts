@@ -199,7 +199,7 @@ it("an agent whose caller does not read gets no more credit (failure mode 27)", 
     known = granted();
     expect(sent).toBeLessThan(64 * 1024 * 1024);
   }
-  // When the caller reads, the agent gets credit again.
+  // The agent gets credit again as soon as the caller reads.
   const reader = response.body!.getReader();
   while (granted() === known) await reader.read();
   agent.sendBytes(task.channel, frames.slice(-2).join(""));

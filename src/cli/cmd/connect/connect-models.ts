@@ -23,7 +23,7 @@ export interface ModelOptions {
 
 /**
  * Lets a client use a model of the server: makes a token for it, makes one call with it, and writes the client's settings.
- * Where something fails, everything is as it was.
+ * If a step fails, everything is as it was.
  *
  * @throws AppError
  */

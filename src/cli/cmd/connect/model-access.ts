@@ -89,7 +89,7 @@ export async function rightsOf(context: Context, { name }: RunnableModel): Promi
     members((llm) => llm["poolName"] === name),
     members((llm) => Array.isArray(llm["aliases"]) && llm["aliases"].includes(name)),
   ].find((rights) => rights.length > 0);
-  // Who may run an llm may not always see it.
+  // A caller who may run an llm may not always see it.
   return found ?? [run("llms", name)];
 }
 

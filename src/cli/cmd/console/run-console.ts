@@ -59,7 +59,7 @@ export async function runConsole(options: ConsoleOptions): Promise<number> {
     if (isTraffic) await mustSeeTraffic(options, signal);
     await session.connect().catch((error) => {
       const failure = explained(error, project, signal);
-      // Who may see the messages of others need not be allowed to call.
+      // A person may see the messages of others and not be allowed to call.
       if (!isTraffic || failure.code !== "forbidden") throw failure;
       session.refuse(`you may not run project "${project}"; its messages are all that you see`);
     });

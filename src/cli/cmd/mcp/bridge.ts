@@ -66,7 +66,7 @@ export class McpBridge {
       const passed = this.#pass(line, message);
       underWay.add(passed);
       void passed.finally(() => underWay.delete(passed));
-      // What follows the greeting needs the session that it begins.
+      // Later messages need the session that the first one begins.
       if (message.method === "initialize") await passed;
     }
     await Promise.all(underWay);

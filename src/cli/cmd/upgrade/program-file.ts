@@ -31,7 +31,7 @@ export function programFile(path: string): ProgramFile {
   return { path, previous: `${path.slice(0, path.length - ending.length)}.previous${ending}` };
 }
 
-/** How each package manager upgrades what it has installed. */
+/** The command by which each package manager upgrades a program. */
 const commands: Record<string, string> = {
   deb: "sudo apt-get install --only-upgrade mcpctl, or sudo apt-get install ./FILE.deb with the new file",
   rpm: "sudo dnf upgrade mcpctl, or sudo dnf install ./FILE.rpm with the new file",

@@ -55,7 +55,7 @@ export function applyLandlock(libc: SandboxLibc, policy: LandlockPolicy): void {
 
 function allowPath(libc: SandboxLibc, ruleset: number, path: string, rights: bigint): void {
   const found = statSync(path, { throwIfNoEntry: false });
-  // What does not exist needs no right.
+  // A path that does not exist needs no right.
   if (!found) return;
   const file = openSync(path, O_PATH | O_CLOEXEC);
   const rule = Buffer.alloc(12);

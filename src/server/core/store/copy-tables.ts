@@ -26,7 +26,7 @@ const instances = "select id from resources where kind = 'instance'";
  * - nodes and their instances: they say what runs now
  */
 const policies = {
-  // What runs now is written by whoever runs it.
+  // The server that runs it writes it itself.
   resources: { part: "catalogue", where: "kind <> 'instance'" },
   refs: { part: "catalogue", where: `from_id not in (${instances})`, partOf: "from_id" },
   credentials: { part: "catalogue", partOf: "resource_id" },

@@ -62,7 +62,7 @@ export async function callInstance(
         continue;
       }
       if (isSession) throw error;
-      // What a program said last is read when it has ended.
+      // The last lines of a program are read when it has ended.
       if (kind === "closed") await Promise.race([instance.settled(), Bun.sleep(settleTime)]);
       const { log } = instance;
       throw callFailure(failure, row(), {

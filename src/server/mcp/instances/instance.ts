@@ -287,7 +287,7 @@ export class Instance {
     }
     this.#failed(reason);
     const { failure } = this;
-    // How it ended, and what it said last, is known when it has ended.
+    // Its exit code and its last lines are known when it has ended.
     void this.#closing?.then(() => {
       if (this.failure !== failure) return;
       this.failure = this.#described(connection.ending?.() ?? reason);

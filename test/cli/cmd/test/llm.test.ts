@@ -95,7 +95,7 @@ describe("the health of an llm", () => {
       status: "failing",
       lastError: { code: "provider_rejected_credential", message: "the provider rejected the credential" },
     });
-    // What one caller did wrong says nothing about the llm.
+    // A caller's own mistake says nothing about the llm.
     script = refuseWith(400, { message: "bad request of one caller" });
     await ask();
     expect(await health(server)).toEqual(failing);

@@ -32,7 +32,7 @@ function folderWith(files: Record<string, string>) {
   };
 }
 
-/** How often the work can be ended, until it is done. */
+/** The number of steps at which the work can be ended. */
 function everyStep(act: (kill: ReturnType<typeof killedBefore>, number: number) => void): number {
   for (let number = 0; ; number++) {
     const kill = killedBefore(number);

@@ -64,7 +64,7 @@ describe("the servers of a project", () => {
     expect([stale.status, stale.body.code]).toEqual([409, "stale_version"]);
     const { body: after } = await admin("GET", "/api/v1/projects/web");
     expect(after.version).toBe(before.version + 1);
-    // What a read shows changes nothing, in any order.
+    // The result of a read changes nothing when it is written back, in any order.
     await must(attach(admin, "b"));
     const { body: shown } = await admin("GET", "/api/v1/projects/web");
     for (const servers of [
@@ -168,7 +168,7 @@ describe("the right to attach", () => {
       [{ role: "view", resource: "projects", name: "zz" }].slice(1),
     );
     expect((await elsewhere("GET", list)).status).toBe(403);
-    // What is hidden stays attached, and cannot be guessed.
+    // A hidden server stays attached, and its name cannot be guessed.
     await must(call("PUT", "/api/v1/projects/web", { servers: ["c"] }));
     expect(await serversOf(server.admin)).toEqual(["b", "c"]);
     const guessed = await call("PUT", "/api/v1/projects/web", { servers: ["c", "b"] });

@@ -212,7 +212,7 @@ describe("variables and headers", () => {
       const { status, body } = await call("PUT", "/api/v1/servers/s", change);
       expect([status, body.error]).toEqual([403, expect.stringContaining('value of secret "gh"')]);
     }
-    // What gets no other program may change.
+    // Fields that start no other program may change.
     await must(
       call("PUT", "/api/v1/servers/s", { description: "new", env: [fromSecret, { name: "B", value: "b" }] }),
     );

@@ -37,7 +37,7 @@ function oneOf(kind: Kind): string {
 /** A change to the example that leaves it valid; undefined for a kind of which nothing shown can be changed. */
 function change(kind: Kind): Record<string, unknown> | undefined {
   const fixed = [...kind.immutable, ...kind.writeOnly];
-  // What another row is called cannot be just anything.
+  // The name of another row cannot be any text.
   const { name: _, ...fields } = kind.example;
   fixed.push(...kind.references(fields).map(({ path }) => path.split("/")[1]!));
   for (const [field, schema] of Object.entries(kind.fields.properties)) {
@@ -200,7 +200,7 @@ describe.each(created.map((kind) => [kind.plural, kind] as const))("%s", (_, kin
     for (const field of [...readOnly, ...kind.immutable, "name"]) {
       const message = readOnly.includes(field) ? "is set by the server" : "cannot be changed";
       const { status, body } = await call("PUT", oneOf(kind), { [field]: other(before[field]) });
-      // What moves by itself may come back from a read some time ago: it changes nothing.
+      // Volatile fields may come back from an earlier read: they change nothing.
       if (kind.volatile.includes(field)) expect([status, body], field).toEqual([200, before]);
       else expect([status, body.details?.[0]], field).toEqual([400, { path: `/${field}`, message }]);
     }
@@ -211,7 +211,7 @@ describe.each(created.map((kind) => [kind.plural, kind] as const))("%s", (_, kin
 
   it("are deleted", async () => {
     const { call } = await withExamples();
-    // What points at it goes first, as `delete -f` does it.
+    // Objects that refer to it are deleted first, as `delete -f` does it.
     const later = created.filter(({ order }) => order > kind.order).toReversed();
     for (const one of later) await must(call("DELETE", oneOf(one)));
     const { body } = await must(call("GET", oneOf(kind)));
@@ -288,7 +288,7 @@ describe("names in a scope", () => {
     expect((await server.admin("GET", "/api/v1/tokens/laptop?project=p")).body.id).toBe(body.id);
     expect((await server.admin("GET", "/api/v1/tokens/laptop?project=")).body.project).toBeUndefined();
     expect((await server.admin("GET", `/api/v1/tokens/${body.id}`)).status).toBe(200);
-    // Who may not view them does not learn how many there are.
+    // A caller who may not view them does not learn their number.
     await must(server.admin("POST", "/api/v1/tokens", { name: "mine" }));
     const { call } = await server.token("other", [{ role: "view", resource: "tokens", name: "mine" }]);
     expect((await call("GET", "/api/v1/tokens/mine")).status).toBe(200);

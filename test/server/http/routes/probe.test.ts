@@ -116,7 +116,7 @@ it("a principal can have four probes at a time, independent of others", async ()
   const upload = { method: "POST", headers: { authorization: `Bearer ${bearer}` }, body: "x" };
   expect((await fetch(server.url + probePaths.upload, upload)).status).toBe(429);
   expect((await open(server, bob.bearer, "events=1")).status).toBe(200);
-  // Who has gone makes room.
+  // A caller who has gone makes room.
   socket.socket.close();
   await expect.poll(async () => (await open(server, bearer, "events=1")).status).toBe(200);
   leaving.abort();

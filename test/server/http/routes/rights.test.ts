@@ -111,7 +111,7 @@ describe("GET /api/v1/llms with run alone (T251)", () => {
     const models = (await all("GET", "/v1/models")).body.data.map(({ id }: { id: string }) => id);
     expect(names).toEqual(["one", "two"]);
     expect(models.filter((id: string) => !id.startsWith("anthropic/")).sort()).toEqual(names);
-    // Whether or not it is there.
+    // The same answer if it does not exist.
     expect((await call("GET", "/api/v1/llms/two")).status).toBe(403);
     expect((await call("GET", "/api/v1/llms/none")).status).toBe(403);
     expect((await all("GET", "/api/v1/llms/private")).text.replace(/req_\w+/, "")).toBe(

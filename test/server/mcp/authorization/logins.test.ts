@@ -337,7 +337,7 @@ describe("a server of which each user has their own access", () => {
     const { error } = await mcp.call("look", {}, { as: bob });
     expect(error?.message).toMatch(/mcpctl authorize server far/);
     expect(far.seen.slice(before).some((one) => one.includes(ofAlice!))).toBe(false);
-    // What one user lacks does not stop the others.
+    // The missing login of one user does not stop the others.
     expect(await mcp.call("look", {}, { as: alice })).toEqual({ text: "look done" });
     await logIn(far, bob);
     await until(

@@ -51,7 +51,7 @@ export interface ExistingRow {
   externalRef: string | null;
 }
 
-/** What happens where a row of the same key stands already. */
+/** The rule for a row whose key exists already. */
 export type OnConflict = "refuse" | "replace" | "keep";
 
 /** A transaction that fills tables. Nothing else can write meanwhile, and all of it happens or nothing. */

@@ -91,7 +91,7 @@ export class ToolCalls {
     const body = { ...whole.body, ...restored };
     const request = changedRequest(whole, { ...restored, ...rules.prepared(body, tools) });
     if (!isDialect(call.operation)) return { request };
-    // What the provider keeps goes on by the provider's own id.
+    // A conversation that the provider keeps goes on by the provider's own id.
     const isKept = typeof request.body["previous_response_id"] === "string" || conversationOf(request.body);
     const answerId = isResponses && !isKept ? `resp_${randomUUID().replaceAll("-", "")}` : undefined;
     const gone = new AbortController();
