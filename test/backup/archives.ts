@@ -7,7 +7,7 @@ import { type BackupTable, writeBackup } from "../../src/backup/write-backup.ts"
 
 export const facts = {
   version: "0.1.0",
-  migration: "0008_background_answers",
+  migration: "0009_former_names",
   dialect: "sqlite",
   createdAt: "2026-11-29T12:00:00.000Z",
   secrets: "references",

@@ -5,6 +5,7 @@ import { changesContract } from "./store-changes.ts";
 import { credentialsContract } from "./store-credentials.ts";
 import { backend, event, insert, refusalOf, remove, row, session, update } from "./store-fixtures.ts";
 import { linksContract } from "./store-links.ts";
+import { namesContract } from "./store-names.ts";
 import { recordsContract } from "./store-records.ts";
 import { trimContract } from "./store-trim.ts";
 
@@ -212,5 +213,6 @@ export function storeContract(name: string, fresh: () => Promise<Open>): void {
     recordsContract(() => store);
     linksContract(() => store);
     trimContract(() => store);
+    namesContract(() => store);
   });
 }

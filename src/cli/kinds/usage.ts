@@ -158,10 +158,20 @@ function usageTable(lines: readonly UsageLine[], options: TableOptions): string 
     ...[...sumNames, ...units].map((sum) => numberText(Number(line[sum] ?? 0))),
     costOf(line),
   ];
-  const rows = lines.map((line) => [...by.map((word) => String(line[word] ?? "-")), ...sums(line)]);
+  const rows = lines.map((line) => [...by.map((word) => groupText(lines, line, word)), ...sums(line)]);
   const total =
     lines.length > 1 && options.headers ? [[...totalCells(by.length), ...sums(totalOf(lines))]] : [];
   return table(headers, [...rows, ...total], options);
+}
+
+/** The name of a group: `alice (deleted)`; with its id where two of the lines would read the same. */
+function groupText(lines: readonly UsageLine[], line: UsageLine, word: (typeof groupings)[number]): string {
+  const name = String(line[word] ?? "-");
+  const id = line[`${word}Id`];
+  const isDeleted = typeof line[`${word}DeletedAt`] === "string";
+  const isUnclear = lines.some((other) => other[word] === line[word] && other[`${word}Id`] !== id);
+  const more = [...(isDeleted ? ["deleted"] : []), ...(isUnclear && typeof id === "string" ? [id] : [])];
+  return more.length === 0 ? name : `${name} (${more.join(", ")})`;
 }
 
 function totalCells(count: number): string[] {

@@ -52,7 +52,7 @@ export function keepOf(audit: string | undefined, usage: string | undefined): Re
 }
 
 export interface RetentionOptions {
-  store: Pick<Store, "trimAudit" | "trimUsage">;
+  store: Pick<Store, "trimAudit" | "trimUsage" | "trimFormerNames">;
   keep: Retention;
   /** Milliseconds since 1970. */
   now(): number;
@@ -94,6 +94,13 @@ export function retentionComponent({
     }
   }
 
+  async function trimNames(before: number): Promise<void> {
+    for (let i = 0; i < mostSteps && !isClosed; i++) {
+      if ((await store.trimFormerNames(before, step)) < step) return;
+      await Bun.sleep(betweenSteps);
+    }
+  }
+
   async function trim(): Promise<void> {
     const present = { now: now(), elapsed: elapsed() };
     const jump = present.now - before.now - (present.elapsed - before.elapsed);
@@ -102,6 +109,9 @@ export function retentionComponent({
     if (present.elapsed < heldUntil) return;
     if (keep.audit !== undefined) await trimAudit(present.now - keep.audit);
     if (keep.usage !== undefined) await trimUsage(dayOf(present.now - keep.usage));
+    // A name is needed as long as there may be an event or a day of usage with its id.
+    if (keep.audit !== undefined && keep.usage !== undefined)
+      await trimNames(present.now - Math.max(keep.audit, keep.usage) - dayMilliseconds);
   }
 
   return {

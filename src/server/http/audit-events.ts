@@ -1,26 +1,47 @@
 import { kindOf } from "../../kinds/index.ts";
 import { decide, isAdministrator, isVisible, type Principal } from "../core/access/policy.ts";
 import { rulesFor } from "../core/access/rules.ts";
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
 import type { AuditEvent, Row } from "../core/store/types.ts";
 import { billedUnits } from "../core/store/usage.ts";
+import { type RecordName, recordNames } from "./record-names.ts";
 
-/** An audit event as the API returns it to a principal; undefined if it names a row that the principal may not see. */
+/** Reads the names of the users and tokens of some events, also of those that are deleted. */
+export function actorNames(
+  catalogue: Pick<Catalogue, "snapshot" | "store">,
+  events: readonly AuditEvent[],
+): ReturnType<typeof recordNames> {
+  return recordNames(
+    catalogue,
+    events.flatMap(({ userId, tokenId }) => [userId, tokenId]),
+  );
+}
+
+/**
+ * An audit event as the API returns it to a principal; undefined if it names a row that the principal may not see.
+ *
+ * @param nameOf the names of the event's user and token
+ */
 export function visibleEvent(
   snapshot: Snapshot,
   principal: Principal,
   event: AuditEvent,
+  nameOf: (id: string | null) => RecordName | undefined,
 ): object | undefined {
   const hidden = subjects(snapshot, event).some((row) => !isVisible(principal, kindOf(row.kind).plural, row));
   if (hidden || (isOfGonePrivate(snapshot, event) && !isOwn(principal, event))) return undefined;
-  const token = snapshot.nameOf(event.tokenId);
+  const user = nameOf(event.userId);
+  const token = nameOf(event.tokenId);
   const shown = isAdministrator(principal) ? event : withoutProviders(event);
   return {
     ...shown,
     ...liftedDetail(event),
     at: new Date(event.at).toISOString(),
-    user: snapshot.nameOf(event.userId),
-    ...(token !== null && { token }),
+    user: user?.name ?? null,
+    ...(user?.deletedAt !== undefined && { userDeletedAt: user.deletedAt }),
+    ...(token && { token: token.name }),
+    ...(token?.deletedAt !== undefined && { tokenDeletedAt: token.deletedAt }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { hasSameRights } from "../core/access/principals.ts";
 import type { AuditFilter, AuditTail } from "../core/store/types.ts";
-import { visibleEvent } from "./audit-events.ts";
+import { actorNames, visibleEvent } from "./audit-events.ts";
 import { eventResponse } from "./event-stream.ts";
 import { wholeNumberIn } from "./query.ts";
 import type { Call } from "./route.ts";
@@ -21,17 +21,23 @@ export async function followAudit(server: Server, call: Call, filter: AuditFilte
   const { catalogue } = server;
   const { store } = catalogue;
   const { principal } = call;
-  if (filter.until !== undefined)
+  if (call.query.has("until"))
     throw new AppError("invalid_request", "until cannot be used with watch: a watch has no end");
   const after = wholeNumberIn(call.query, "after");
   const all = { ...filter, limit: batchSize };
   // The caller's limit is about the events before the watch. There are none where it goes on after a given event.
   const first = await store.auditTail(after, after === undefined ? filter : all);
+  const namesIn = ({ events }: AuditTail) =>
+    actorNames(
+      catalogue,
+      events.map(({ event }) => event),
+    );
+  const firstNames = await namesIn(first);
   return eventResponse(server, call, (stream) => {
     let { last } = first;
-    const send = (events: AuditTail["events"]) => {
+    const send = (events: AuditTail["events"], nameOf: Awaited<ReturnType<typeof actorNames>>) => {
       for (const { row, event } of events) {
-        const object = visibleEvent(catalogue.snapshot, principal, event);
+        const object = visibleEvent(catalogue.snapshot, principal, event, nameOf);
         if (object) stream.send("audit", row, object);
       }
     };
@@ -39,8 +45,9 @@ export async function followAudit(server: Server, call: Call, filter: AuditFilte
       for (let before = -1; before !== last && !stream.isEnded; ) {
         before = last;
         const tail = await store.auditTail(last, all);
+        const names = await namesIn(tail);
         if (stream.isEnded) return;
-        send(tail.events);
+        send(tail.events, names);
         last = tail.last;
         if (stream.isOverrun) return stream.end();
       }
@@ -56,7 +63,7 @@ export async function followAudit(server: Server, call: Call, filter: AuditFilte
     );
     // The rights may have changed while the database was read.
     if (!hasSameRights(catalogue.snapshot, principal)) return stream.end();
-    send(first.events);
+    send(first.events, firstNames);
     // The place to go on from, also where there was no event.
     stream.send("synced", last, {});
     // Events that came after the first read.

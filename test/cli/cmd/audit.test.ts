@@ -64,6 +64,13 @@ describe("audit", () => {
     expect(stdout).toContain("   alice (by admin)   laptop   ");
   });
 
+  it("shows users and tokens that are deleted under their names", async () => {
+    const at = "2026-11-21T12:00:00.000Z";
+    const events = [{ ...call, userDeletedAt: at, tokenDeletedAt: at }];
+    const { stdout } = await cli("audit", { server: fakeApi({ "GET /api/v1/audit": events }) });
+    expect(stdout).toContain("   alice (deleted)   laptop (deleted)   ");
+  });
+
   it("prints a table with the newest event last and control characters escaped (T42)", async () => {
     const { code, stdout, stderr } = await cli("audit", { server: list() });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

@@ -31,6 +31,23 @@ it("get usage prints the sums of calls in the wanted groups", async () => {
   expect(server.requests).toEqual(["GET /api/v1/usage?by=user%2Cllm&since=2026-11-01"]);
 });
 
+it("get usage marks deleted users, and shows the ids of those that had one name", async () => {
+  const some = [
+    { ...lines[0], llm: undefined, user: "alice" },
+    {
+      ...lines[0],
+      llm: undefined,
+      user: "alice",
+      userId: "usr_1",
+      userDeletedAt: "2026-11-21T12:00:00.000Z",
+    },
+    { ...lines[0], llm: undefined, user: "bob", userId: "usr_2", userDeletedAt: "2026-11-21T12:00:00.000Z" },
+  ];
+  const { stdout } = await cli("get usage", { server: fakeApi({ "GET /api/v1/usage": some }) });
+  const users = stdout.split("\n").map((line) => line.split("   ")[0]!.trim());
+  expect(users.slice(1, 4)).toEqual(["alice", "alice (deleted, usr_1)", "bob (deleted)"]);
+});
+
 it("get usage names calls without a price instead of showing that they cost nothing", async () => {
   const some = [
     { user: "alice", ...sums, unpriced: 0 },

@@ -20,6 +20,10 @@ async function startRetention(stretches: number) {
         asked.push(until);
         return 0;
       },
+      async trimFormerNames(before, most) {
+        asked.push({ names: (clock.now - before) / day });
+        return asked.length > 20 ? most : 0;
+      },
     },
   });
   const run = await component.start();
@@ -38,6 +42,8 @@ it("deletes what is older than the times of the flags, one step after the other 
     { before: 90, after: 250 },
     { before: 90, after: 500 },
     "2026-09-20",
+    // As long as the longer of both times.
+    { names: 91 },
   ]);
 });
 
@@ -53,7 +59,7 @@ it.each([
   expect(asked).toEqual([]);
   pass(2 * 60_000);
   await run();
-  expect(asked).toHaveLength(2);
+  expect(asked).toHaveLength(3);
 });
 
 it("ends in the middle of a run when the server stops", async () => {

@@ -14,7 +14,9 @@ const ApiAuditEvent = Type.Object({
   user: orNull,
   token: some(Words),
   userId: orNull,
+  userDeletedAt: some(Time),
   tokenId: orNull,
+  tokenDeletedAt: some(Time),
   status: Type.Number(),
   llm: some(Words),
   poolMember: some(Words),
@@ -63,7 +65,7 @@ interface Column extends TableColumn {
 const columns: readonly Column[] = [
   { header: "TIME", whole: true, width: 20, of: ({ at }) => at.replace(/\.\d+Z$/, "Z") },
   { header: "USER", width: 8, of: actor },
-  { header: "TOKEN", rank: 70, width: 8, of: ({ token, tokenId }) => token ?? tokenId },
+  { header: "TOKEN", rank: 70, width: 8, of: tokenText },
   { header: "ACTION", width: 18, of: ({ action }) => action },
   { header: "TARGET", width: 16, of: target },
   { header: "STATUS", width: 6, of: ({ status }) => status },
@@ -96,10 +98,15 @@ export function auditCells(event: ApiAuditEvent, wide: boolean): string[] {
   return columns.filter((column) => wide || !column.wide).map((column) => plain(column.of(event)));
 }
 
+/** Returns the token; of a deleted one `ci (deleted)`. */
+export function tokenText({ token, tokenId, tokenDeletedAt }: ApiAuditEvent): string | null {
+  return tokenDeletedAt === undefined ? (token ?? tokenId) : `${token} (deleted)`;
+}
+
 /** Returns the user, with the one who acted as that user: `bob (by admin)`. */
-export function actor({ user, userId, detail }: ApiAuditEvent): string | null {
+export function actor({ user, userId, userDeletedAt, detail }: ApiAuditEvent): string | null {
   const by = detail?.["impersonatedBy"];
-  const name = user ?? userId;
+  const name = userDeletedAt === undefined ? (user ?? userId) : `${user} (deleted)`;
   return typeof by === "string" && name !== null ? `${name} (by ${by})` : name;
 }
 

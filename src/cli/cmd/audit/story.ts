@@ -3,7 +3,7 @@ import { isObject } from "../../../wire/json.ts";
 import { escapeLine } from "../../../wire/text.ts";
 import { plain } from "../../output/cells.ts";
 import { aligned } from "../../output/describe.ts";
-import { type ApiAuditEvent, actor, cost, span, target, units } from "./cells.ts";
+import { type ApiAuditEvent, actor, cost, span, target, tokenText, units } from "./cells.ts";
 
 type Line = { label: string; value: string };
 
@@ -15,19 +15,19 @@ export function storyText(events: readonly ApiAuditEvent[]): string {
 }
 
 function linesOf(event: ApiAuditEvent): Line[] {
-  const { at, action, requestId, token, tokenId, durationMs, ttftMs } = event;
+  const { at, action, requestId, durationMs, ttftMs } = event;
   const times = [
     ...(durationMs === undefined ? [] : [`took ${span(durationMs)}`]),
     ...(ttftMs === undefined ? [] : [`first token after ${span(ttftMs)}`]),
   ];
   const who = actor(event) ?? "nobody";
-  const bearer = token ?? tokenId;
+  const bearer = tokenText(event);
   return [
     { label: "Request", value: requestId },
     { label: "Time", value: [at, ...times].join(", ") },
     {
       label: "Caller",
-      value: bearer === null || bearer === undefined ? who : `${who}, with token ${bearer}`,
+      value: bearer === null ? who : `${who}, with token ${bearer}`,
     },
     { label: "Action", value: action },
     { label: "Target", value: targetText(event) },

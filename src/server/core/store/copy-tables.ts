@@ -40,6 +40,7 @@ const policies = {
   },
   auditEvents: { part: "records", numbered: "id" },
   usage: { part: "records" },
+  formerNames: { part: "records" },
   changes: undefined,
   secretOrphans: undefined,
   sessions: undefined,

@@ -1,9 +1,10 @@
 import { AppError } from "../../../errors.ts";
-import type { Snapshot } from "../../core/store/snapshot.ts";
+import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import type { AuditFilter } from "../../core/store/types.ts";
-import { visibleEvent, withRules } from "../audit-events.ts";
+import { actorNames, visibleEvent, withRules } from "../audit-events.ts";
 import { followAudit } from "../audit-follow.ts";
 import { wholeNumberIn } from "../query.ts";
+import { llmPeriod, recordedUser } from "../record-names.ts";
 import type { Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
@@ -19,8 +20,8 @@ export function auditRoutes(server: Server): Route[] {
       query: {
         since: "Only events from this time on, RFC 3339",
         until: "Only events before this time, RFC 3339",
-        llm: "Only calls of this llm or pool",
-        user: "Only events of this user",
+        llm: "Only calls of this llm or pool: its name, or the id of an llm, also of a deleted one",
+        user: "Only events of this user: a name, or an id; a name that nobody has means the deleted user who had it",
         action: "Only events of this action: llm_inference_call, login, create, …",
         status: "Only events with this status: 429, or 5xx",
         request:
@@ -30,13 +31,14 @@ export function auditRoutes(server: Server): Route[] {
         after: "With watch: only events after the one with this id",
       },
       handle: async (call) => {
-        const filter = filterOf(call.query, server.catalogue.snapshot);
+        const filter = await filterOf(call.query, server.catalogue);
         if (call.query.get("watch") === "1") return followAudit(server, call, filter);
         const events = await server.catalogue.store.queryAudit(filter);
+        const nameOf = await actorNames(server.catalogue, events);
         const { snapshot } = server.catalogue;
         const { principal } = call;
         const shown = events.flatMap((event) => {
-          const visible = visibleEvent(snapshot, principal, event);
+          const visible = visibleEvent(snapshot, principal, event, nameOf);
           if (!visible) return [];
           return filter.requestId === undefined
             ? visible
@@ -48,7 +50,7 @@ export function auditRoutes(server: Server): Route[] {
   ];
 }
 
-function filterOf(query: URLSearchParams, snapshot: Snapshot): AuditFilter {
+async function filterOf(query: URLSearchParams, catalogue: Catalogue): Promise<AuditFilter> {
   const filter: AuditFilter = { limit: Math.min(wholeNumberIn(query, "limit") ?? 100, 1000) };
   for (const name of ["since", "until"] as const) {
     const text = query.get(name);
@@ -58,17 +60,21 @@ function filterOf(query: URLSearchParams, snapshot: Snapshot): AuditFilter {
       throw new AppError("invalid_request", `${name} must be a time such as 2026-11-21T10:00:00Z`);
     filter[name] = at;
   }
-  for (const name of ["llm", "action"] as const) {
-    const text = query.get(name);
-    if (text !== null) filter[name] = text;
+  const action = query.get("action");
+  if (action !== null) filter.action = action;
+  const llm = query.get("llm");
+  if (llm !== null) {
+    const { name, since = 0, until = Number.POSITIVE_INFINITY } = await llmPeriod(catalogue, llm);
+    filter.llm = name;
+    if (since > (filter.since ?? 0)) filter.since = since;
+    if (until < (filter.until ?? Number.POSITIVE_INFINITY)) filter.until = until;
   }
   const request = query.get("request");
   if (request !== null) filter.requestId = request;
   const status = query.get("status");
   if (status !== null) filter.status = statusRange(status);
   const user = query.get("user");
-  // Events of a deleted user can be found by the user's id.
-  if (user !== null) filter.user = snapshot.named("user", user)?.id ?? user;
+  if (user !== null) filter.user = await recordedUser(catalogue, user);
   return filter;
 }
 

@@ -154,6 +154,30 @@ describe.each(dialects)("a %s database", (_dialect, steps, fresh) => {
     await store.close();
   });
 
+  it("from before names of deleted rows were kept has those that its audit log tells", async () => {
+    const { open } = await fresh();
+    const isNew = ({ name }: Migration) => name.endsWith("former_names");
+    const written = {
+      name: "0000_written",
+      sql: [
+        ["delete", { kind: "user", name: "alice", id: "usr_1" }],
+        ["delete", { kind: "user" }],
+        ["delete", null],
+        ["create", { kind: "user", name: "bob", id: "usr_2" }],
+      ]
+        .map(([action, detail], index) => {
+          const text = detail === null ? "null" : `'${JSON.stringify(detail)}'`;
+          return `insert into audit_events (at, action, request_id, status, detail) values (${index + 5}, '${action}', 'r', 204, ${text})`;
+        })
+        .join(";"),
+    };
+    const store = await open([...steps.filter((step) => !isNew(step)), written, ...steps.filter(isNew)]);
+    expect(await store.formerNames(["usr_1", "usr_2"])).toEqual([
+      { id: "usr_1", kind: "user", name: "alice", owner: null, createdAt: 0, deletedAt: 5 },
+    ]);
+    await store.close();
+  });
+
   it("is migrated once, also if two servers open it at the same time", async () => {
     const { open } = await fresh();
     for (let time = 0; time < 3; time++) await (await open(steps)).close();

@@ -150,6 +150,22 @@ export const usage = pgTable(
   (table) => [primaryKey({ columns: [table.day, table.userId, table.tokenId, table.llm] })],
 );
 
+export const formerNames = pgTable(
+  "former_names",
+  {
+    id: text("id").primaryKey(),
+    kind: text("kind").notNull(),
+    name: text("name").notNull(),
+    owner: text("owner"),
+    createdAt: whole("created_at").notNull(),
+    deletedAt: whole("deleted_at").notNull(),
+  },
+  (table) => [
+    index("former_names_name").on(table.kind, table.name),
+    index("former_names_deleted_at").on(table.deletedAt),
+  ],
+);
+
 export const providerSessions = pgTable(
   "provider_sessions",
   {

@@ -13,6 +13,7 @@ import { usageOf, usageWhere } from "../usage.ts";
 import { clusterQueries } from "./cluster.ts";
 import { copyQueries } from "./copy.ts";
 import { doorbell } from "./doorbell.ts";
+import { formerNameQueries } from "./former-names.ts";
 import { linkQueries } from "./links.ts";
 import { connect, writeLock } from "./open.ts";
 import { providerObjectQueries } from "./provider-objects.ts";
@@ -133,7 +134,7 @@ export async function openPostgres(
 
   async function carryOut(queries: Queries, write: Write): Promise<Note[]> {
     try {
-      return await apply(queries, write);
+      return await apply(queries, write, now());
     } catch (error) {
       throw refusal(error, write.op);
     }
@@ -229,6 +230,7 @@ export async function openPostgres(
     auditTail: (after, filter) => guarded(() => tail(db, transactions, after, filter)),
     onAudit: auditListeners.listen,
     ...trimQueries(db, guarded),
+    ...formerNameQueries(db, guarded),
 
     migration: steps.at(-1)!.name,
     migrations: steps.map(({ name }) => name),

@@ -3,7 +3,9 @@ import type { PgColumn } from "drizzle-orm/pg-core";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { auditColumns, auditValues } from "../audit.ts";
 import { ended, type Note } from "../changes.ts";
+import { isNamedInRecords } from "../former-names.ts";
 import { type AuditEvent, type Ref, StoreError, type UsageRow, type Write } from "../types.ts";
+import { keepName } from "./former-names.ts";
 import {
   auditEvents,
   credentials,
@@ -61,8 +63,21 @@ export async function addUsage(db: Queries, rows: readonly UsageRow[]): Promise<
     });
 }
 
-/** Does one write inside the caller's transaction. Returns its changes, for the feed. */
-export async function apply(db: Queries, write: Write): Promise<Note[]> {
+/** The columns of a deleted row that are kept with its name. */
+const named = {
+  id: resources.id,
+  kind: resources.kind,
+  name: resources.name,
+  owner: resources.owner,
+  createdAt: resources.createdAt,
+};
+
+/**
+ * Does one write inside the caller's transaction. Returns its changes, for the feed.
+ *
+ * @param at the time, in milliseconds since 1970
+ */
+export async function apply(db: Queries, write: Write, at: number): Promise<Note[]> {
   switch (write.op) {
     case "insert": {
       const { id, kind } = write.row;
@@ -82,8 +97,9 @@ export async function apply(db: Queries, write: Write): Promise<Note[]> {
     case "delete": {
       const { id, version } = write;
       const stored = and(eq(resources.id, id), eq(resources.version, version));
-      const [deleted] = await db.delete(resources).where(stored).returning({ kind: resources.kind });
+      const [deleted] = await db.delete(resources).where(stored).returning(named);
       if (deleted === undefined) throw new StoreError("stale");
+      if (isNamedInRecords(deleted.kind)) await keepName(db, { ...deleted, deletedAt: at });
       return [{ kind: deleted.kind, id, operation: "delete" }];
     }
     case "setPassword": {

@@ -158,6 +158,23 @@ export const usage = sqliteTable(
   (table) => [primaryKey({ columns: [table.day, table.userId, table.tokenId, table.llm] })],
 );
 
+/** Names of deleted rows by their ids, which stay in the audit log and in the usage. */
+export const formerNames = sqliteTable(
+  "former_names",
+  {
+    id: text("id").primaryKey(),
+    kind: text("kind").notNull(),
+    name: text("name").notNull(),
+    owner: text("owner"),
+    createdAt: integer("created_at").notNull(),
+    deletedAt: integer("deleted_at").notNull(),
+  },
+  (table) => [
+    index("former_names_name").on(table.kind, table.name),
+    index("former_names_deleted_at").on(table.deletedAt),
+  ],
+);
+
 /** Sessions of workstation agents. */
 export const providerSessions = sqliteTable(
   "provider_sessions",

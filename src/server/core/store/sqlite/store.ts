@@ -15,6 +15,7 @@ import { usageWhere } from "../usage.ts";
 import { checkpointWhenIdle } from "./checkpoints.ts";
 import { copyQueries } from "./copy.ts";
 import { diskFault, failedWrite } from "./disk-fault.ts";
+import { formerNameQueries } from "./former-names.ts";
 import { linkQueries } from "./links.ts";
 import { lockRetry } from "./lock-retry.ts";
 import { networkShare } from "./network-share.ts";
@@ -172,7 +173,7 @@ export function openSqlite(
   function carryOut(write: Write): void {
     try {
       if (write.op === "audit") insertAudit([write.event]);
-      else record(apply(db, write));
+      else record(apply(db, write, now()));
     } catch (error) {
       // The reason of a failed write is looked for after the transaction.
       throw isFailedWrite(error) ? error : refusal(error, write.op);
@@ -279,6 +280,7 @@ export function openSqlite(
     },
 
     ...trimQueries(client, guarded, writing),
+    ...formerNameQueries(db, guarded, writing),
 
     migration: steps.at(-1)!.name,
     migrations: steps.map(({ name }) => name),

@@ -3,7 +3,9 @@ import { and, eq, ne } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { auditColumns, auditValues } from "../audit.ts";
 import { ended, type Note } from "../changes.ts";
+import { isNamedInRecords } from "../former-names.ts";
 import { type AuditEvent, type Ref, StoreError, type UsageRow, type Write } from "../types.ts";
+import { keepName } from "./former-names.ts";
 import { credentials, refs, resources, secretData, secretOrphans, sessions, threads } from "./schema.ts";
 
 /** The most audit events that one statement inserts. */
@@ -63,8 +65,21 @@ export function prepareUsage(database: Database): (row: UsageRow) => void {
   };
 }
 
-/** Does one write inside the caller's transaction. Returns its changes, for the feed. */
-export function apply(db: BunSQLiteDatabase, write: Exclude<Write, { op: "audit" }>): Note[] {
+/** The columns of a deleted row that are kept with its name. */
+const named = {
+  id: resources.id,
+  kind: resources.kind,
+  name: resources.name,
+  owner: resources.owner,
+  createdAt: resources.createdAt,
+};
+
+/**
+ * Does one write inside the caller's transaction. Returns its changes, for the feed.
+ *
+ * @param at the time, in milliseconds since 1970
+ */
+export function apply(db: BunSQLiteDatabase, write: Exclude<Write, { op: "audit" }>, at: number): Note[] {
   switch (write.op) {
     case "insert": {
       const { id, kind } = write.row;
@@ -84,8 +99,9 @@ export function apply(db: BunSQLiteDatabase, write: Exclude<Write, { op: "audit"
     case "delete": {
       const { id, version } = write;
       const stored = and(eq(resources.id, id), eq(resources.version, version));
-      const [deleted] = db.delete(resources).where(stored).returning({ kind: resources.kind }).all();
+      const [deleted] = db.delete(resources).where(stored).returning(named).all();
       if (deleted === undefined) throw new StoreError("stale");
+      if (isNamedInRecords(deleted.kind)) keepName(db, { ...deleted, deletedAt: at });
       return [{ kind: deleted.kind, id, operation: "delete" }];
     }
     case "setPassword": {
