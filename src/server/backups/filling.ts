@@ -37,7 +37,10 @@ export class Filling {
       // Another log in the middle of this one would be a forgery, and usage would count twice.
       if (merge !== undefined) this.#count(name, "skipped", rows.length);
       else if (dryRun) this.#count(name, "created", rows.length);
-      else this.#count(name, "created", await this.#options.fill.put(table, rows, "refuse"));
+      else {
+        const onConflict = table.stays ? "keep" : "refuse";
+        this.#count(name, "created", await this.#options.fill.put(table, rows, onConflict));
+      }
       return;
     }
     if (name === "resources") return this.#addObjects(table, rows);

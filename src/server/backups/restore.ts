@@ -100,7 +100,7 @@ function refuseFull(existing: readonly ExistingRow[]): void {
 
 /** Deletes what every database has from its first start, so that the objects of the backup keep their ids. */
 async function makeRoom(fill: StoreFill, manifest: BackupManifest): Promise<void> {
-  for (const table of copyTables.toReversed())
+  for (const table of copyTables.toReversed().filter(({ stays }) => !stays))
     if (table.part !== "records" || (table.key.length > 0 && manifest.audit)) await fill.remove(table);
 }
 

@@ -1,8 +1,9 @@
 import { AppError } from "../../errors.ts";
 import { isId } from "../../kinds/names.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import type { FormerName } from "../core/store/former-names.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
-import type { FormerName, Row } from "../core/store/types.ts";
+import type { Row } from "../core/store/types.ts";
 
 /** The name of a row of which the audit log or the usage has the id. */
 export interface RecordName {

@@ -85,6 +85,9 @@ export async function filled(store: Store) {
     { op: "addOrphan", orphan: { ref: `${openai.id}/ver_0`, backendId: plain.id, doomed: true, at: 1 } },
     { op: "putSecretData", ref: `${openai.id}/ver_0`, backendId: plain.id, data: { k: "ORPHAN" }, at: 5 },
   ]);
+  const gone = rowOf("user", "usr", "gone", { owner: admin.id });
+  await store.commit([insert(gone)]);
+  await store.commit([{ op: "delete", id: gone.id, version: gone.version }]);
   await store.addThread({
     id: "thr_1",
     agentId: persona.id,

@@ -178,6 +178,8 @@ it("a backup carries the names of deleted users, and one without the log does no
   const restored = async (query: string) => {
     const bytes = await answer(query);
     const other = await testServer();
+    await other.user("bob");
+    await must(other.admin("DELETE", "/api/v1/users/bob"));
     const response = await fetch("http://localhost/api/v1/restore", {
       method: "POST",
       headers: { "content-type": "application/octet-stream" },
@@ -185,6 +187,9 @@ it("a backup carries the names of deleted users, and one without the log does no
       unix: other.socketPath,
     });
     expect([response.status, await response.text()]).toEqual([200, expect.any(String)]);
+    // The log of the restored server stays, with the names in it.
+    const [login] = (await must(other.admin("GET", "/api/v1/audit?user=bob&action=login"))).body;
+    expect(login).toMatchObject({ user: "bob", userDeletedAt: expect.any(String) });
     return (await must(other.admin("GET", "/api/v1/usage?since=2026-11-01&until=2026-11-30"))).body;
   };
   expect(await restored("")).toEqual([expect.objectContaining({ user: "alice", userId: id })]);

@@ -10,6 +10,8 @@ interface Policy {
   /** A column that the database numbers anew. */
   numbered?: string;
   partOf?: string;
+  /** The rows of a restored server stay. */
+  stays?: true;
   /** Columns with ids of resources that no foreign key tells of. */
   ids?: readonly string[];
 }
@@ -40,7 +42,7 @@ const policies = {
   },
   auditEvents: { part: "records", numbered: "id" },
   usage: { part: "records" },
-  formerNames: { part: "records" },
+  formerNames: { part: "records", stays: true },
   changes: undefined,
   secretOrphans: undefined,
   sessions: undefined,
@@ -84,6 +86,7 @@ function copyTable(key: string, policy: Policy): CopyTable & { needs: string[] }
       ...(policy.ids ?? []),
     ],
     partOf: policy.partOf,
+    stays: policy.stays ?? false,
     needs: references.map((one) => one.table),
   };
 }

@@ -6,6 +6,7 @@
 import type { CallCount } from "./call-count.ts";
 import type { ClusterStore } from "./cluster-store.ts";
 import type { CopyQueries } from "./copy/copy.ts";
+import type { FormerNameQueries } from "./former-names.ts";
 
 /** One resource of any kind, as stored. Times are milliseconds since 1970, UTC. */
 export interface Row {
@@ -266,18 +267,6 @@ export interface UsageFilter {
   llm?: string;
 }
 
-/** The name of a deleted row, for its id in the audit log and in the usage. Times are milliseconds since 1970. */
-export interface FormerName {
-  id: string;
-  kind: string;
-  name: string;
-  /** Id of the user whose row it was; null for rows of the server, and where it is not known. */
-  owner: string | null;
-  /** 0 if it is not known. */
-  createdAt: number;
-  deletedAt: number;
-}
-
 export interface Change {
   revision: number;
   /** A kind, or `session` or `credential`. */
@@ -303,7 +292,7 @@ export interface Contents {
   lastUsed: { tokenId: string; at: number }[];
 }
 
-export interface Store extends CopyQueries {
+export interface Store extends CopyQueries, FormerNameQueries {
   readonly dialect: "sqlite" | "postgres";
   /** The servers on this database; undefined on SQLite, whose file belongs to one server. */
   readonly cluster?: ClusterStore;
@@ -359,12 +348,6 @@ export interface Store extends CopyQueries {
   trimAudit(before: number, after: number, most: number): Promise<{ last: number; isEnd: boolean }>;
   /** Deletes at most `most` rows of the usage of days before one. Returns their number. */
   trimUsage(day: string, most: number): Promise<number>;
-  /** Returns the names of deleted rows by their ids. Rows of which no name is kept are left out. */
-  formerNames(ids: readonly string[]): Promise<FormerName[]>;
-  /** Returns the deleted rows of a kind that had one of some names, the last deleted first and at most `most`. */
-  formerlyNamed(kind: string, names: readonly string[], most: number): Promise<FormerName[]>;
-  /** Deletes at most `most` names of rows that were deleted before a time. Returns their number. */
-  trimFormerNames(before: number, most: number): Promise<number>;
   /** Returns the size of the database in bytes, without the write-ahead log of SQLite. */
   size(): Promise<number>;
   /** Returns the size of SQLite's write-ahead log in bytes; undefined on PostgreSQL. */

@@ -24,6 +24,8 @@ export interface CopyTable {
   ids: readonly string[];
   /** The column with the id of the resource that a row is a part of: it is restored with that resource or not at all. */
   partOf: string | undefined;
+  /** True if the rows that stand there stay in every restore: they belong to records that stay. */
+  stays: boolean;
 }
 
 /** A row of a table, by the names of its columns. */

@@ -1,13 +1,12 @@
 import { and, asc, desc, eq, inArray, lt, type SQL, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
-import type { FormerName, Store } from "../types.ts";
+import type { FormerName, FormerNameQueries } from "../former-names.ts";
 import type { PostgresRun } from "./links.ts";
 import { formerNames } from "./schema.ts";
-import type { Queries } from "./write.ts";
 
 /** Keeps the name of a row that is deleted, in the transaction that deletes it. */
-export async function keepName(db: Queries, former: FormerName): Promise<void> {
+export async function keepName(db: Pick<PostgresJsDatabase, "insert">, former: FormerName): Promise<void> {
   await db.insert(formerNames).values(former).onConflictDoUpdate({ target: formerNames.id, set: former });
 }
 
@@ -17,10 +16,7 @@ function among(column: PgColumn, values: readonly string[]): SQL {
 }
 
 /** The part of the store for the names of deleted rows. */
-export function formerNameQueries(
-  db: PostgresJsDatabase,
-  guarded: PostgresRun,
-): Pick<Store, "formerNames" | "formerlyNamed" | "trimFormerNames"> {
+export function formerNameQueries(db: PostgresJsDatabase, guarded: PostgresRun): FormerNameQueries {
   const { id, kind, name, deletedAt } = formerNames;
   return {
     formerNames: (ids) =>

@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, inArray, lt, type SQL, sql } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
-import type { FormerName, Store } from "../types.ts";
+import type { FormerName, FormerNameQueries } from "../former-names.ts";
 import type { SqliteRun } from "./links.ts";
 import { formerNames } from "./schema.ts";
 
@@ -20,7 +20,7 @@ export function formerNameQueries(
   db: BunSQLiteDatabase,
   guarded: SqliteRun,
   writing: SqliteRun,
-): Pick<Store, "formerNames" | "formerlyNamed" | "trimFormerNames"> {
+): FormerNameQueries {
   const { id, kind, name, deletedAt } = formerNames;
   return {
     formerNames: (ids) =>
