@@ -38,6 +38,7 @@ function substitutions(serverUrl: string, providerUrl: string, baoUrl = ""): Rec
   return {
     "http://127.0.0.1:11434": desk.url,
     "mcpctl agent discover": `mcpctl agent discover --port ${desk.port}`,
+    "mcpctl agent publish": `mcpctl agent publish --port ${desk.port}`,
     "mcpctl agent >": "mcpctl agent --listen none >",
     "https://bao.example.org:8200": baoUrl,
     "http://127.0.0.1:7777": serverUrl,

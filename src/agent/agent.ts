@@ -61,6 +61,10 @@ export interface AgentReport {
   /** Number of running tasks. */
   tasks: number;
   draining: boolean;
+  /** The entries that the server has registered, as `providers/name` with their published names. */
+  published: readonly string[];
+  /** The entries that the server refuses, in the same form, with its reasons. */
+  refused: Readonly<Record<string, string>>;
 }
 
 /** Creates an agent. It does nothing before `run`. */
@@ -79,10 +83,11 @@ export function createAgent(options: AgentOptions): Agent {
   });
   let draining = false;
   let link: ServerLink | undefined;
+  const publication = new PublishedSet(providers, mcpServers, log);
   const registrar = new Registrar({
     session,
     sessionFile,
-    publication: new PublishedSet(providers, mcpServers, log),
+    publication,
     calls,
     attacher: new Attacher({ calls, session, events: tasks, WebSocket: options.WebSocket, log }),
     bootId,
@@ -131,6 +136,8 @@ export function createAgent(options: AgentOptions): Agent {
       transport: link?.transport ?? null,
       tasks: tasks.size,
       draining,
+      published: registrar.names,
+      refused: publication.refusals,
     }),
   };
 }

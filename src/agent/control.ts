@@ -168,7 +168,10 @@ async function route(request: Request, { providers, mcpServers, status }: Contro
   if (called === `GET ${controlPaths.status}`)
     return Response.json({ ...status(), pid: process.pid } satisfies AgentStatus);
   if (called === `GET ${controlPaths.providers}`)
-    return Response.json([...providers.all.map(reportOf), ...servers.map(serverReport)]);
+    return Response.json([
+      ...providers.all.map((one) => withRefusal("providers", reportOf(one), status())),
+      ...servers.map((one) => withRefusal("mcpServers", serverReport(one), status())),
+    ]);
   const [, name, deed] = /^POST \/providers\/([^/]+)\/(up|down)$/.exec(called) ?? [];
   if (name === undefined) throw new AppError("not_found", "the agent's socket has no such path");
   const provider = providers.named(name);
@@ -183,6 +186,12 @@ async function route(request: Request, { providers, mcpServers, status }: Contro
     });
   await (deed === "up" ? provider.runtime.wake(request.signal) : provider.runtime.stop());
   return Response.json(reportOf(provider));
+}
+
+/** Says of an entry that the server refuses that it is not published, and the server's reason. */
+function withRefusal(list: string, report: ProviderReport, { refused }: Partial<AgentStanding>): ProviderReport {
+  const reason = refused?.[`${list}/${report.publishedAs}`];
+  return reason === undefined ? report : { ...report, publishedAs: null, detail: `not published: ${reason}` };
 }
 
 function reportOf({ config, runtime, llmState }: LocalProvider): ProviderReport {

@@ -47,6 +47,13 @@ export interface AgentStanding {
   /** Tasks under way. */
   tasks: number;
   draining: boolean;
+  /**
+   * The entries that the server has registered, as `providers/NAME`, `agents/NAME` or `mcpServers/NAME` with their
+   * published names. An agent of an older version leaves it out.
+   */
+  published?: readonly string[];
+  /** The entries that the server refuses, in the same form, with its reasons. */
+  refused?: Readonly<Record<string, string>>;
   /** The base URL for tools of this machine, for example `http://127.0.0.1:7778/v1`; null if there is none. */
   endpoint: string | null;
 }

@@ -142,11 +142,21 @@ export function lemonade(...models: string[]): LocalRuntime {
   }, models);
 }
 
-/** LiteLLM's proxy, without a master key. */
-export function liteLlm(...models: string[]): LocalRuntime {
+/** Any other server with OpenAI's API, such as SGLang or mlx_lm. With `key` it refuses who has none. */
+export function plainOpenAi({ key = false }, ...models: string[]): LocalRuntime {
   return start(({ models }, { path }) => {
+    if (path !== "/v1/models") return [404, { detail: "Not Found" }];
+    if (key) return [401, { error: { message: "Incorrect API key provided", type: "invalid_request_error" } }];
+    return [200, openaiList(models, "owner")];
+  }, models);
+}
+
+/** LiteLLM's proxy, without a master key; with one if `health` is 401. */
+export function liteLlm(...models: string[]): LocalRuntime {
+  return start(({ models, health }, { path }) => {
     if (path === "/") return [200, "<!doctype html><title>LiteLLM API - Swagger UI</title>"];
     if (path === "/health/liveliness") return [200, '"I\'m alive!"'];
+    if (health === 401) return [401, { error: { message: "No api key passed in.", code: "401" } }];
     if (path === "/v1/models") return [200, openaiList(models, "openai")];
     return [404, { detail: "Not Found" }];
   }, models);

@@ -36,7 +36,8 @@ const meta = {
     Tools on this machine can call http://127.0.0.1:7778/v1 like the server. A local model with failoverFor responds
     there in place of the server's llm while that fails.`,
   examples: [
-    ["mcpctl agent discover --write", "Find the models of this machine and add them to the config"],
+    ["mcpctl agent discover", "Find the models of this machine"],
+    ["mcpctl agent publish ollama-qwen3-8b", "Add one of them to the config, published"],
     ["mcpctl agent", "Publish the models of the config until it is stopped"],
     ["mcpctl agent --listen none", "Publish them without the endpoint for local tools"],
     ["mcpctl agent install", "Run it as a service"],
@@ -84,6 +85,14 @@ export const agent = defineGroup(
     discover: {
       summary: "Find the models that run on this machine, and MCP servers",
       load: async () => (await import("./discover.ts")).discoverVerb,
+    },
+    publish: {
+      summary: "Publish models, MCP servers or personas of this machine",
+      load: async () => (await import("./publish.ts")).publishVerb,
+    },
+    unpublish: {
+      summary: "Withdraw what this machine publishes",
+      load: async () => (await import("./publish.ts")).unpublishVerb,
     },
     install: {
       summary: "Run the agent as a service of your user",

@@ -17,13 +17,15 @@ export const discoverVerb = defineVerb({
   meta: {
     name: "discover",
     description: "Find the models that run on this machine, and the MCP servers of its clients",
-    about: `Asks the usual local ports for Ollama, LM Studio, llama.cpp, vLLM and others, and lists their models. Lists
+    about: `Asks the usual local ports for Ollama, LM Studio, llama.cpp, vLLM and any other server with OpenAI's API, and
+      lists their models. Lists
       the MCP servers that Claude Desktop, Claude Code, VS Code and Cursor are set up with in the user's home; --from reads
-      another file of that form. It starts nothing, changes nothing without --write, and never publishes: set "publish" to
-      true in the config for that.`,
+      another file of that form. It starts nothing, changes nothing without --write, and never publishes: "mcpctl agent
+      publish NAME" does.`,
     usage: "[--write] [--port N...] [--from FILE...] [-o json]",
     examples: [
       ["mcpctl agent discover", "List the models that are found"],
+      ["mcpctl agent discover --port 8090", "List those of a server on another port"],
       ["mcpctl agent discover --write", "Add new ones to the config, unpublished"],
       ["mcpctl agent discover --from .vscode/mcp.json", "List the MCP servers of a file"],
     ],
@@ -47,7 +49,7 @@ export const discoverVerb = defineVerb({
     const outbound = createOutbound({ proxyFor: proxyRule(env) });
     const files = args.from.map((file) => resolve(file));
     const searched = files.length > 0 ? [] : ports;
-    const { found, empty } = await discover(outbound, config.providers, searched).finally(() =>
+    const { found, empty, locked } = await discover(outbound, config.providers, searched).finally(() =>
       outbound.close(),
     );
     const servers = serversOfClients(place.userHome, files, config.mcpServers);
@@ -59,7 +61,11 @@ export const discoverVerb = defineVerb({
       if (servers.length > 0) printServers(servers, context);
     }
     for (const server of empty) terminal.err(`${server} has no models yet.\n`);
-    if (all.length === 0 && empty.length > 0) return;
+    for (const server of locked)
+      terminal.err(
+        `${server} wants an API key: add its model to ${place.file} by hand, with the key in a file of its own (apiKeyFile).\n`,
+      );
+    if (all.length === 0 && empty.length + locked.length > 0) return;
     terminal.err(closing(all, added.length, { ...place, written: args.write, ports }));
   },
 });
@@ -93,11 +99,13 @@ function closing(
   if (found.length === 0) return `Nothing found: ${lookedFor(ports)}.\n`;
   const fresh = found.filter((one) => !(one.configured || ("refusal" in one && one.refusal !== null))).length;
   if (fresh === 0) return `All that can be used is in ${file} already.\n`;
-  if (!written) return `${fresh} not in ${file} yet. To add them: mcpctl agent discover --write\n`;
-  return `${added} added to ${file}, unpublished. To publish one, set its "publish" to true.\n`;
+  if (!written)
+    return `${fresh} not in ${file} yet. To publish one: mcpctl agent publish NAME; to add all, unpublished: mcpctl agent discover --write\n`;
+  return `${added} added to ${file}, unpublished. To publish one: mcpctl agent publish NAME\n`;
 }
 
-function portOf(text: string): number {
+/** Reads the value of --port. Throws AppError `usage`. */
+export function portOf(text: string): number {
   const port = Number(text);
   if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return port;
   throw new AppError("usage", `--port: "${text}" is not a port`);

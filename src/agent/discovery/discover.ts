@@ -1,12 +1,10 @@
 import type { Outbound } from "../../net/outbound.ts";
 import { normaliseProviderUrl } from "../../net/provider-url.ts";
-import { readPrivateFile, writePrivateFile } from "../../private-file.ts";
-import { withoutByteOrderMark } from "../../wire/text.ts";
-import { type ConfigPlace, configPath } from "../config/parse.ts";
-import { readAgentConfig } from "../config/watch.ts";
+import { changeConfig } from "../config/change.ts";
+import type { ConfigPlace } from "../config/parse.ts";
 import type { ProviderConfig } from "../core/config.ts";
 import type { FoundServer } from "./client-files.ts";
-import { fingerprint, modelsOf, type RuntimeKind } from "./fingerprints.ts";
+import { fingerprint, modelsOf, type RuntimeKind, wantsKey } from "./fingerprints.ts";
 import { freeName } from "./free-name.ts";
 import { namesModel } from "./model-names.ts";
 import { createProbe } from "./probe.ts";
@@ -28,10 +26,14 @@ export interface Discovery {
   found: Found[];
   /** Texts such as `Ollama at http://127.0.0.1:11434`. */
   empty: string[];
+  /** The same texts of servers that list their models for who has a key. */
+  locked: string[];
 }
 
-/** Default ports of the servers. */
-export const usualPorts: readonly number[] = [11434, 1234, 8080, 9931, 8000, 13305, 4000];
+/** Default ports of the servers with a name, and of others with OpenAI's API: SGLang, LMDeploy, Jan, GPT4All, KoboldCpp. */
+export const usualPorts: readonly number[] = [
+  11434, 1234, 8080, 9931, 8000, 13305, 4000, 30000, 23333, 1337, 4891, 5001,
+];
 
 /** The longest that the search on one port may take, in milliseconds. */
 const limit = 1_000;
@@ -43,6 +45,7 @@ const types: Readonly<Record<RuntimeKind, { type: string; prefix: string }>> = {
   vLLM: { type: "vllm", prefix: "vllm" },
   Lemonade: { type: "openai", prefix: "lemonade" },
   LiteLLM: { type: "openai", prefix: "litellm" },
+  "OpenAI-compatible": { type: "openai", prefix: "local" },
 };
 
 /**
@@ -69,14 +72,16 @@ export async function discover(
     taken.add(name);
     return { name, ...seen, configured: false };
   });
-  const empty = servers.filter(({ models }) => models.length === 0);
-  return { found, empty: empty.map(({ runtime, url }) => `${runtime} at ${url}`) };
+  const empty = servers.filter(({ models, isLocked }) => models.length === 0 && !isLocked);
+  const text = ({ runtime, url }: Server) =>
+    `${runtime === "OpenAI-compatible" ? "the server with OpenAI's API" : runtime} at ${url}`;
+  return { found, empty: empty.map(text), locked: servers.filter(({ isLocked }) => isLocked).map(text) };
 }
 
 /** Describes the search, for the case that nothing was found. */
 export function lookedFor(ports: readonly number[]): string {
-  const names = Object.keys(types).join(", ");
-  return `searched for ${names} on 127.0.0.1, ports ${ports.join(", ")}; --port searches another one`;
+  const names = Object.keys(types).slice(0, -1).join(", ");
+  return `searched for ${names} and other servers with OpenAI's API on 127.0.0.1, ports ${ports.join(", ")}; --port searches another one`;
 }
 
 /**
@@ -90,29 +95,19 @@ export function addToConfig(
   servers: readonly FoundServer[],
   place: ConfigPlace,
 ): (Found | FoundServer)[] {
-  const path = configPath(place);
   const added = found.filter(({ configured }) => !configured);
   const addedServers = servers.filter(({ configured, entry }) => !configured && entry);
   if (added.length + addedServers.length === 0) return [];
-  readAgentConfig(path, place);
-  const file = JSON.parse(withoutByteOrderMark(readPrivateFile(path, { secret: false }) ?? "{}")) as {
-    llm?: { providers?: object[] };
-    mcpServers?: object[];
-  };
-  const providers = [
-    ...(file.llm?.providers ?? []),
-    ...added.map(({ name, type, model, url }) => ({ name, type, model, url, publish: false })),
-  ];
-  const mcpServers = [
-    ...(file.mcpServers ?? []),
-    ...addedServers.map(({ entry }) => ({ ...entry, publish: false })),
-  ];
-  const next = {
-    ...file,
-    ...(added.length > 0 && { llm: { ...file.llm, providers } }),
-    ...(addedServers.length > 0 && { mcpServers }),
-  };
-  writePrivateFile(path, `${JSON.stringify(next, null, 2)}\n`);
+  changeConfig(place, [
+    ...added.map(({ name, type, model, url }) => ({
+      path: ["llm", "providers", `=${name}`],
+      value: { name, type, model, url, publish: false },
+    })),
+    ...addedServers.map(({ name, entry }) => ({
+      path: ["mcpServers", `=${name}`],
+      value: { ...entry, publish: false },
+    })),
+  ]);
   return [...added, ...addedServers];
 }
 
@@ -120,16 +115,20 @@ interface Server {
   runtime: RuntimeKind;
   url: string;
   models: string[];
+  /** True if it lists them for who has a key. */
+  isLocked: boolean;
 }
 
 async function lookAt(outbound: Outbound, url: string): Promise<Server | undefined> {
   const probe = createProbe(outbound, url, { timeout: limit, signal: AbortSignal.timeout(limit) });
   const runtime = await fingerprint(probe);
-  if (!runtime) return undefined;
-  const models = (await modelsOf(runtime, probe)) ?? [];
+  const listed = runtime && (await modelsOf(runtime, probe));
+  const isLocked = listed === undefined && (await wantsKey(probe));
+  if (!runtime && !isLocked) return undefined;
+  const models = listed ?? [];
   // Names with control characters are left out: they may be meant to move a cursor (T42).
   const plain = models.filter((model) => /^[^\u0000-\u001f\u007f-\u009f]{1,200}$/.test(model));
-  return { runtime, url, models: plain };
+  return { runtime: runtime ?? "OpenAI-compatible", url, models: plain, isLocked };
 }
 
 function isSame(config: ProviderConfig, { url, model }: { url: string; model: string }): boolean {

@@ -2,7 +2,14 @@ import { modelNames, namesModel } from "./model-names.ts";
 import type { Probe, ProbeResponse } from "./probe.ts";
 
 /** The programs that are recognised as servers of models. */
-export type RuntimeKind = "Ollama" | "LM Studio" | "llama.cpp" | "vLLM" | "Lemonade" | "LiteLLM";
+export type RuntimeKind =
+  | "Ollama"
+  | "LM Studio"
+  | "llama.cpp"
+  | "vLLM"
+  | "Lemonade"
+  | "LiteLLM"
+  | "OpenAI-compatible";
 
 /**
  * Recognises a server by its responses. Returns undefined for an unknown one, and for one that does not respond. The
@@ -25,10 +32,24 @@ export async function fingerprint(probe: Probe): Promise<RuntimeKind | undefined
     return "vLLM";
   if (props?.json?.["default_generation_settings"] || props?.json?.["build_info"]) return "llama.cpp";
   if (alive?.status === 200 && /I'm alive!/.test(alive.text)) return "LiteLLM";
-  // The last one, because other servers have this path too.
+  // The last of those with a name, because other servers have this path too.
   const { json } = health ?? {};
   const isLemonade = health?.status === 200 && json?.["status"] === "ok" && "model_loaded" in json;
-  return isLemonade ? "Lemonade" : undefined;
+  if (isLemonade) return "Lemonade";
+  return listsModels(models) ? "OpenAI-compatible" : undefined;
+}
+
+/** Returns true for a list of models as OpenAI's API has it. Anthropic's has entries with a `type` instead. */
+function listsModels(response: ProbeResponse | undefined): boolean {
+  const entries = list(response, "data");
+  if (entries.length === 0) return response?.json?.["object"] === "list";
+  return entries.every(({ id, object, type }) => typeof id === "string" && (type !== "model" || object === "model"));
+}
+
+/** Returns true if a server with OpenAI's API refuses its list of models to who has no key. */
+export async function wantsKey(probe: Probe): Promise<boolean> {
+  const response = await probe("/v1/models");
+  return (response?.status === 401 || response?.status === 403) && response.json !== undefined;
 }
 
 /** Returns the models of a server, loaded or not; undefined when it does not list them. */

@@ -22,8 +22,8 @@ export class PublishedSet {
   readonly #providers: Providers;
   readonly #mcpServers: Pick<McpServerSet, "all">;
   readonly #log: Log;
-  /** Refused entries, as `providers/name`: the name is taken, or the entry is invalid. */
-  readonly #dropped = new Set<string>();
+  /** Refused entries, as `providers/name`, and the reasons: the name is taken, or the entry is invalid. */
+  readonly #dropped = new Map<string, string>();
   /** Warnings that have been logged. */
   readonly #logged = new Set<string>();
 
@@ -72,6 +72,11 @@ export class PublishedSet {
     this.#logged.add(line);
   }
 
+  /** The entries that the server refuses, as `providers/name`, with its reasons. */
+  get refusals(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#dropped);
+  }
+
   /** True if entries are left out, which can be tried again. */
   get isPartial(): boolean {
     return this.#dropped.size > 0;
@@ -94,7 +99,7 @@ export class PublishedSet {
       const [, list, index] = /^\/(providers|agents|mcpServers)\/(\d+)(?:\/|$)/.exec(path) ?? [];
       const name = list && sent[list as keyof PublishedEntries]?.[Number(index)]?.name;
       if (!name || this.#dropped.has(`${list}/${name}`)) continue;
-      this.#dropped.add(`${list}/${name}`);
+      this.#dropped.set(`${list}/${name}`, message);
       dropped = true;
       this.warnOnce(`${name} is not published: ${message}`);
     }

@@ -50,6 +50,8 @@ export class Registrar {
   #wake = Promise.withResolvers<void>();
   /** The set that was registered last, as JSON. */
   #published: string | undefined;
+  /** The names in it, as `providers/name`. */
+  #names: readonly string[] = [];
   #heartbeat: Heartbeat | undefined;
   /** The server's choice, in milliseconds. */
   #beatEvery = heartbeatMs;
@@ -58,6 +60,11 @@ export class Registrar {
 
   constructor(options: RegistrarOptions) {
     this.#options = options;
+  }
+
+  /** The names that the server has registered last, as `providers/name`. */
+  get names(): readonly string[] {
+    return this.#names;
   }
 
   /** Registers again, because what is published has changed. */
@@ -234,6 +241,9 @@ export class Registrar {
         publication.warnOnce("the server takes no MCP servers of workstations: update it");
       sessionFile.keep(providerSessionId);
       this.#published = JSON.stringify(sent);
+      this.#names = Object.entries(sent).flatMap(([list, entries]: [string, { name: string }[]]) =>
+        entries.map(({ name }) => `${list}/${name}`),
+      );
       return true;
     }
   }
@@ -242,7 +252,7 @@ export class Registrar {
     const { publication, log } = this.#options;
     const line = publication.isPartial
       ? "nothing is published: the server refuses all of it"
-      : 'nothing is published: no provider or MCP server in config.json has "publish": true';
+      : 'nothing is published: no entry of config.json has "publish": true; to publish one: mcpctl agent publish NAME';
     if (line !== this.#logged) log.info(line);
     this.#logged = line;
   }

@@ -27,5 +27,7 @@ export const agentStatus = answerShape(
     server: Type.Optional(Words),
     transport: Type.Optional(orNull),
     endpoint: Type.Optional(orNull),
+    published: Type.Optional(Type.Array(Words)),
+    refused: Type.Optional(Type.Record(Type.String(), Words)),
   }),
 ) as unknown as AnswerShape<AgentStatus>;

@@ -13,10 +13,11 @@ import {
   llamaCpp,
   lmStudio,
   ollama,
+  plainOpenAi,
   vllm,
   webSite,
 } from "../../support/local-runtimes.ts";
-import { upstream } from "../../support/upstream.ts";
+import { reply, upstream } from "../../support/upstream.ts";
 
 const commands = { discover: { summary: "Find models", load: async () => discoverVerb } };
 
@@ -37,10 +38,11 @@ describe("mcpctl agent discover", () => {
       vllm("Qwen/Qwen2.5-7B-Instruct"),
       lemonade("Qwen3-0.6B-GGUF"),
       liteLlm("gpt-4o"),
+      plainOpenAi({}, "mistral-small"),
     ];
     const { code, stdout } = await discover(portsOf(...all), newHome(), "-o", "json");
     expect(code).toBe(0);
-    const [ollamaUrl, studio, llama, vllmUrl, lemon, lite] = all.map(({ url }) => url);
+    const [ollamaUrl, studio, llama, vllmUrl, lemon, lite, plain] = all.map(({ url }) => url);
     const one = (name: string, type: string, model: string, url: string | undefined, runtime: string) => ({
       name,
       type,
@@ -64,6 +66,7 @@ describe("mcpctl agent discover", () => {
       one("vllm-qwen2-5-7b-instruct", "vllm", "Qwen/Qwen2.5-7B-Instruct", vllmUrl, "vLLM"),
       one("lemonade-qwen3-0-6b-gguf", "openai", "Qwen3-0.6B-GGUF", lemon, "Lemonade"),
       one("litellm-gpt-4o", "openai", "gpt-4o", lite, "LiteLLM"),
+      one("local-mistral-small", "openai", "mistral-small", plain, "OpenAI-compatible"),
     ]);
     for (const { seen } of all) expect(seen.filter(({ method }) => method !== "GET")).toEqual([]);
   });
@@ -75,7 +78,9 @@ describe("mcpctl agent discover", () => {
     expect(stdout).toBe(
       `NAME              TYPE     MODEL      URL\nollama-qwen3-8b   ollama   qwen3:8b   ${server.url}\n`,
     );
-    expect(stderr).toBe(`1 not in ${home}/config.json yet. To add them: mcpctl agent discover --write\n`);
+    expect(stderr).toBe(
+      `1 not in ${home}/config.json yet. To publish one: mcpctl agent publish NAME; to add all, unpublished: mcpctl agent discover --write\n`,
+    );
     expect([...new Bun.Glob("*").scanSync(home)]).toEqual([]);
   });
 
@@ -85,8 +90,8 @@ describe("mcpctl agent discover", () => {
     const { code, stdout, stderr } = await discover(ports, newHome());
     expect([code, stdout]).toEqual([0, ""]);
     expect(stderr).toBe(
-      "Nothing found: searched for Ollama, LM Studio, llama.cpp, vLLM, Lemonade, LiteLLM on 127.0.0.1, " +
-        `ports ${ports.join(", ")}; --port searches another one.\n`,
+      "Nothing found: searched for Ollama, LM Studio, llama.cpp, vLLM, Lemonade, LiteLLM and other servers with OpenAI's API on " +
+        `127.0.0.1, ports ${ports.join(", ")}; --port searches another one.\n`,
     );
     expect(silent.seen).toHaveLength(1);
   });
@@ -96,6 +101,36 @@ describe("mcpctl agent discover", () => {
     const { code, stdout, stderr } = await discover(portsOf(server), newHome());
     expect([code, stdout]).toEqual([0, ""]);
     expect(stderr).toBe(`Ollama at http://127.0.0.1:${server.port} has no models yet.\n`);
+  });
+
+  it("takes no list of another form for models of a server with OpenAI's API", async () => {
+    const lists = [
+      { data: [] },
+      { data: [{ name: "no id" }] },
+      { data: [{ id: 7 }] },
+      { object: "list", data: {} },
+      { data: [{ type: "model", id: "claude", display_name: "Claude" }], has_more: false },
+      [{ id: "bare" }],
+    ];
+    const servers = lists.map((list) => upstream((_, connection) => connection.write(reply(200, list))));
+    const { stdout } = await discover(
+      servers.map(({ url }) => Number(new URL(url).port)),
+      newHome(),
+      ...["-o", "json"],
+    );
+    expect(JSON.parse(stdout)).toEqual([]);
+  });
+
+  it("says of a server that wants a key where to put it, and does not say that it has no models", async () => {
+    const servers = [plainOpenAi({ key: true }, "m"), liteLlm("gpt-4o")];
+    servers[1]!.health = 401;
+    const home = newHome();
+    const { code, stdout, stderr } = await discover(portsOf(...servers), home, "--write");
+    expect([code, stdout]).toEqual([0, ""]);
+    const rest = `wants an API key: add its model to ${home}/config.json by hand, with the key in a file of its own (apiKeyFile).\n`;
+    expect(stderr).toBe(
+      `the server with OpenAI's API at ${servers[0]!.url} ${rest}LiteLLM at ${servers[1]!.url} ${rest}`,
+    );
   });
 
   it("adds new models, unpublished, to a private file, and keeps everything else in it", async () => {
@@ -119,7 +154,7 @@ describe("mcpctl agent discover", () => {
     const { code, stderr } = await discover(portsOf(server), home, "--write");
     expect([code, stderr]).toEqual([
       0,
-      `1 added to ${path}, unpublished. To publish one, set its "publish" to true.\n`,
+      `1 added to ${path}, unpublished. To publish one: mcpctl agent publish NAME\n`,
     ]);
     const added = {
       name: "ollama-qwen3-8b",

@@ -1,4 +1,4 @@
-import { AppError } from "../../../../errors.ts";
+import { AppError } from "../errors.ts";
 
 /** A value in a text of JSON with comments. Places are offsets in the text. */
 interface Value {

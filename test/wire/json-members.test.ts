@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { removeMember, setMember } from "../../../../../src/cli/cmd/connect/texts/json-text.ts";
+import { removeMember, setMember } from "../../src/wire/json-members.ts";
 
 const jsonc = (text: string) =>
   (Bun as unknown as { JSONC: { parse(text: string): unknown } }).JSONC.parse(text);
