@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import type { Log } from "../log.ts";
 import { pause, type Time } from "../time.ts";
 import type { McpServerSet } from "./core/mcp-server.ts";
@@ -35,6 +36,8 @@ export interface AgentOptions {
   time: Time;
   /** Id of this process. Another process with the same session is another agent. */
   bootId: string;
+  /** The name of this machine, for people; that of its host if it is left out. */
+  workstation?: string;
   log: Log;
 }
 
@@ -67,6 +70,12 @@ export interface AgentReport {
   refused: Readonly<Record<string, string>>;
 }
 
+/** Returns a name as servers take it: the first part of a host's name, without characters that cannot be seen. */
+export function workstationName(name: string): string {
+  const [first = ""] = name.split(".");
+  return first.replace(/[\p{C}\p{Z}]+/gu, "-").slice(0, 64) || "workstation";
+}
+
 /** Creates an agent. It does nothing before `run`. */
 export function createAgent(options: AgentOptions): Agent {
   const { endpoint, providers, mcpServers = noMcpServers, sessionFile, time, log, bootId } = options;
@@ -91,6 +100,7 @@ export function createAgent(options: AgentOptions): Agent {
     calls,
     attacher: new Attacher({ calls, session, events: tasks, WebSocket: options.WebSocket, log }),
     bootId,
+    workstation: workstationName(options.workstation ?? hostname()),
     state: () => agentState(providers, draining),
     log,
     onLink(found) {

@@ -189,7 +189,11 @@ async function route(request: Request, { providers, mcpServers, status }: Contro
 }
 
 /** Says of an entry that the server refuses that it is not published, and the server's reason. */
-function withRefusal(list: string, report: ProviderReport, { refused }: Partial<AgentStanding>): ProviderReport {
+function withRefusal(
+  list: string,
+  report: ProviderReport,
+  { refused }: Partial<AgentStanding>,
+): ProviderReport {
   const reason = refused?.[`${list}/${report.publishedAs}`];
   return reason === undefined ? report : { ...report, publishedAs: null, detail: `not published: ${reason}` };
 }

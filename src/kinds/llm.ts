@@ -88,6 +88,7 @@ export const llm = defineKind({
     status: oneOf(["active", "inactive", "hibernating"], {
       description: "active: it can be called; hibernating: a call wakes it; inactive: it cannot be called",
     }),
+    workstation: nullable(Type.String(), { description: "The machine that publishes it" }),
     lastSeenAt: nullable(Type.String(), { description: "The last message of its workstation agent" }),
     health: nullable(
       Type.Object(
@@ -147,6 +148,7 @@ export const llm = defineKind({
     { header: "HEALTH", path: "health.status", wide: true, terminal: true, rank: 30 },
     { header: "URL", path: "url", wide: true },
     { header: "OWNER", path: "owner", wide: true },
+    { header: "WORKSTATION", path: "workstation", wide: true },
   ],
   flags: {
     extra: { field: "extraConfig", parse: "pairs", value: "k=v" },

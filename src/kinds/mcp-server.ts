@@ -153,6 +153,7 @@ export const mcpServer = defineKind({
         "stopped: a call starts it; backoff: it ends again and again; changed: tools wait for mcpctl approve server NAME; " +
         "offline: its workstation is not connected",
     }),
+    workstation: nullable(Type.String(), { description: "The machine that publishes it" }),
     lastSeenAt: nullable(Type.String(), { description: "The last message of its workstation agent" }),
     conditions: Type.Array(
       Type.Object({

@@ -146,7 +146,8 @@ export function lemonade(...models: string[]): LocalRuntime {
 export function plainOpenAi({ key = false }, ...models: string[]): LocalRuntime {
   return start(({ models }, { path }) => {
     if (path !== "/v1/models") return [404, { detail: "Not Found" }];
-    if (key) return [401, { error: { message: "Incorrect API key provided", type: "invalid_request_error" } }];
+    if (key)
+      return [401, { error: { message: "Incorrect API key provided", type: "invalid_request_error" } }];
     return [200, openaiList(models, "owner")];
   }, models);
 }

@@ -150,6 +150,7 @@ async function open({ context, endpoint, listen, listenIsAsked, log, closes }: O
     WebSocket: proxiedWebSocket(proxyFor, ca ? trustingWebSocket(ca, webSocket) : webSocket),
     time,
     bootId: crypto.randomUUID(),
+    ...(config.workstation !== undefined && { workstation: config.workstation }),
     log,
   });
   closes.push(agent.close);

@@ -77,16 +77,27 @@ interface Entries {
   providers: readonly unknown[];
   agents: readonly unknown[];
   mcpServers: readonly unknown[];
+  workstation?: string;
 }
 
 function entriesOf(value: unknown): { entries: Entries; faults: Fault[] } {
   const faults = validate(fileSchema, value);
   if (faults.length > 0) return { entries: { providers: [], agents: [], mcpServers: [] }, faults };
-  const { llm, agents = [], mcpServers = [] } = value as Partial<Entries> & { llm?: Partial<Entries> };
-  return { entries: { providers: llm?.providers ?? [], agents, mcpServers }, faults };
+  const {
+    llm,
+    agents = [],
+    mcpServers = [],
+    workstation,
+  } = value as Partial<Entries> & { llm?: Partial<Entries> };
+  const entries = { providers: llm?.providers ?? [], agents, mcpServers };
+  return { entries: { ...entries, ...(workstation !== undefined && { workstation }) }, faults };
 }
 
-function read({ providers, agents, mcpServers }: Entries, place: ConfigPlace, faults: Fault[]): AgentConfig {
+function read(
+  { providers, agents, mcpServers, workstation }: Entries,
+  place: ConfigPlace,
+  faults: Fault[],
+): AgentConfig {
   const pathOf = (path: string) => {
     if (path.startsWith("~/")) return join(place.userHome, path.slice(2));
     return isAbsolute(path) ? path : resolve(place.home, path);
@@ -100,6 +111,7 @@ function read({ providers, agents, mcpServers }: Entries, place: ConfigPlace, fa
   check(mcpServers, "mcpServers", checkMcpServer);
   if (faults.length > 0) return { providers: [], agents: [], mcpServers: [] };
   const config: AgentConfig = {
+    ...(workstation !== undefined && { workstation }),
     providers: (providers as Fields[]).map((fields) => providerOf(fields, pathOf)),
     agents: (agents as Fields[]).map((fields) => ({ publish: false, ...fields }) as PersonaConfig),
     mcpServers: (mcpServers as Fields[]).map((fields) => mcpServerOf(fields, pathOf)),

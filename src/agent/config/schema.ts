@@ -93,6 +93,7 @@ export const fileSchema = Type.Object({
   llm: Type.Optional(Type.Object({ providers: Type.Optional(Type.Array(Type.Unknown())) }, strict)),
   agents: Type.Optional(Type.Array(Type.Unknown())),
   mcpServers: Type.Optional(Type.Array(Type.Unknown())),
+  workstation: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
 });
 
 /** Returns the fields that a provider of a type may have. */

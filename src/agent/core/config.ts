@@ -5,6 +5,8 @@ export interface AgentConfig {
   providers: ProviderConfig[];
   agents: PersonaConfig[];
   mcpServers: McpServerConfig[];
+  /** The name of this machine that the server shows; that of its host if it is left out. */
+  workstation?: string;
 }
 
 /** A model on this machine, or one that this machine can reach. */

@@ -43,7 +43,9 @@ export async function fingerprint(probe: Probe): Promise<RuntimeKind | undefined
 function listsModels(response: ProbeResponse | undefined): boolean {
   const entries = list(response, "data");
   if (entries.length === 0) return response?.json?.["object"] === "list";
-  return entries.every(({ id, object, type }) => typeof id === "string" && (type !== "model" || object === "model"));
+  return entries.every(
+    ({ id, object, type }) => typeof id === "string" && (type !== "model" || object === "model"),
+  );
 }
 
 /** Returns true if a server with OpenAI's API refuses its list of models to who has no key. */

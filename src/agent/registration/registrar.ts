@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { backoffDelay, pause, reconnectSpan } from "../../time.ts";
+import { version } from "../../version.ts";
 import { heartbeatMs } from "../../wire/link/constants.ts";
 import { newestRevision, olderThan } from "../../wire/link/revisions/index.ts";
 import type { ServerCalls } from "../session/server-calls.ts";
@@ -36,6 +37,8 @@ export interface RegistrarOptions {
   attacher: Attacher;
   /** Id of this process. */
   bootId: string;
+  /** The name of this machine, for people. */
+  workstation: string;
   state: HeartbeatOptions["state"];
   log: Log;
   onLink(link: ServerLink): void;
@@ -203,7 +206,7 @@ export class Registrar {
    * @throws AppError
    */
   async #register(signal: AbortSignal): Promise<boolean> {
-    const { session, sessionFile, publication, calls, bootId } = this.#options;
+    const { session, sessionFile, publication, calls, bootId, workstation } = this.#options;
     while (true) {
       const sent = publication.current();
       const count = sent.providers.length + sent.agents.length + (sent.mcpServers?.length ?? 0);
@@ -217,6 +220,8 @@ export class Registrar {
           protocol: session.revision.protocol,
           bootId,
           machineId: sessionFile.machineId,
+          workstation,
+          agentVersion: version.version,
           ...sent,
         },
         signal,

@@ -16,10 +16,11 @@ import { listOf } from "../client/answers.ts";
 import type { ApiClient } from "../client/client.ts";
 import { readConfig } from "../client/config.ts";
 import { limitsAnswer } from "../client/limit-answers.ts";
+import { type ListedWorkstation, workstationsAnswer } from "../client/workstation-answers.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { reportFailure } from "../core/failure.ts";
-import { age, sizeText } from "../output/cells.ts";
+import { age, plain, sizeText } from "../output/cells.ts";
 import { aligned } from "../output/describe.ts";
 import { wantsJson } from "../output/format.ts";
 import { isNearEnd, type LimitUse, limitText } from "../output/limits.ts";
@@ -31,10 +32,10 @@ import { identityLines, limitLines } from "./whoami.ts";
 export const status = defineVerb({
   meta: {
     name: "status",
-    description: "Show the server that is used, its load, who you are there, and what agents publish",
+    description: "Show the server that is used, its load, who you are there, and the workstations",
     about: `The first command to run when something does not work: it says which server the other commands talk to and
       where that address comes from, if it can be reached or why not, if the versions differ, who you are there with the
-      limits that apply, which llms are failing, and which users' agents publish some. Who may view metrics also sees
+      limits that apply, which llms are failing, and which workstations are connected. Who may view metrics also sees
       the database, the free space on its disk, the servers that share it and the open connections; who may view the
       audit sees all limits that are near their end.
 
@@ -64,6 +65,7 @@ export const status = defineVerb({
       failing: failing(facts.llms ?? []),
       limitsNearEnd: (facts.limits ?? []).filter(isNearEnd),
       published: published(facts.llms ?? []),
+      ...(facts.workstations && { workstations: facts.workstations }),
       failovers: failovers(context),
     };
     context.terminal.out(json ? jsonText(report) : text(report, token !== undefined, context));
@@ -77,6 +79,7 @@ interface Facts {
   identity?: Identity;
   llms?: Resource[];
   use?: ServerUse;
+  workstations?: ListedWorkstation[];
   limits?: LimitUse[];
   /** The failure that says why the rest is missing. */
   problem?: AppError;
@@ -90,14 +93,16 @@ async function ask(client: ApiClient): Promise<Facts> {
     return undefined;
   };
   try {
-    const [version, identity, llms, use, limits] = await Promise.all([
+    const [version, identity, llms, use, limits, workstations] = await Promise.all([
       client.call("GET", "/api/v1/version", { answer: versionAnswer }),
       client.call("GET", "/api/v1/auth/whoami", { answer: identityAnswer }),
       client.call("GET", "/api/v1/llms", { answer: listOf(kindOf("llm")) }).catch(unlessRefused),
       client.call("GET", "/api/v1/status", { answer: useAnswer }).catch(unlessRefused),
       client.call("GET", "/api/v1/limits", { answer: limitsAnswer }).catch(unlessRefused),
+      client.call("GET", "/api/v1/workstations", { answer: workstationsAnswer }).catch(unlessRefused),
     ]);
-    return { version, identity, ...(llms && { llms }), ...(use && { use }), ...(limits && { limits }) };
+    const rest = { ...(llms && { llms }), ...(use && { use }), ...(limits && { limits }) };
+    return { version, identity, ...rest, ...(workstations && { workstations }) };
   } catch (error) {
     if (!(error instanceof AppError) || error.code === "interrupted" || isUnexpectedAnswer(error))
       throw error;
@@ -133,6 +138,8 @@ interface Report extends Partial<ServerUse> {
   failing: { llm: string; since: string; error: string }[];
   limitsNearEnd: LimitUse[];
   published: Record<string, { total: number; active: number }>;
+  /** Left out by a server of an older version. */
+  workstations?: ListedWorkstation[];
   failovers: { llm: string; provider: string }[];
 }
 
@@ -174,18 +181,31 @@ function loginLines(reachable: boolean, hasToken: boolean): Line[] {
   return [{ label: "Login", value: hasToken ? "the token is refused" : "not logged in" }];
 }
 
-function catalogueLines({ llms, failing, limitsNearEnd, published }: Report, now: number): Line[] {
-  const agents = Object.entries(published).map(
-    ([owner, count]) => `${owner}: ${count.active} of ${count.total} active`,
-  );
+function catalogueLines(report: Report, now: number): Line[] {
+  const { llms, failing, limitsNearEnd } = report;
   const broken = failing.map(({ llm, since, error }) => `${llm}, since ${age(since, now)}: ${error}`);
   const near = limitsNearEnd.map((use) => `${use.kind} ${use.name}: ${limitText(use, now)}`);
   return [
     { label: "LLMs", value: `${llms.total}, ${llms.active} active` },
     ...underOneLabel("Failing LLMs", broken),
     ...underOneLabel("Limits near end", near),
-    { label: "Agents", value: agents.join("; ") || "none attached" },
+    { label: "Workstations", value: workstationsText(report) },
   ];
+}
+
+/** The workstations by name; where the server does not list them, the llms that they publish. */
+function workstationsText({ workstations, published }: Report): string {
+  const llms = Object.entries(published).map(
+    ([owner, count]) => `${owner}: ${count.active} of ${count.total} active`,
+  );
+  if (!workstations) return llms.join("; ") || "none connected";
+  const connected = workstations.filter(({ state }) => state === "connected");
+  if (workstations.length === 0) return "none connected";
+  const names = connected.map(({ name, user }) => `${plain(name)} (${plain(user)})`);
+  const most = 10;
+  const more = names.length > most ? [`${names.length - most} more`] : [];
+  const list = [...names.slice(0, most), ...more].join(", ");
+  return `${connected.length} of ${workstations.length} connected${list === "" ? "" : `: ${list}`}`;
 }
 
 type Line = { label: string; value: string };

@@ -28,6 +28,8 @@ const reports: Readonly<Record<string, () => Promise<Report>>> = {
   prices: async () => (await import("./prices.ts")).prices,
   tools: async () => (await import("./tools.ts")).tools,
   usage: async () => (await import("./usage.ts")).usage,
+  workstation: async () => (await import("./workstations.ts")).workstations,
+  workstations: async () => (await import("./workstations.ts")).workstations,
 };
 
 /** Returns the report that a word of `get` stands for; undefined for a kind. */

@@ -59,6 +59,8 @@ async function describeLlm(llm: Resource, client: ApiClient, now: number): Promi
       ...(await pool(llm, client)),
     ],
     poolName: [],
+    // Only an llm of a workstation has one.
+    ...(typeof llm["workstation"] !== "string" && { workstation: [] }),
     ...(llm["health"] !== undefined && { health: [healthSection(llm["health"], now)] }),
     extraConfig: [section("Extra Config", settings), ...(await lastCalls(llm, client))],
     ...Object.fromEntries(

@@ -40,6 +40,7 @@ import { rightsRoutes } from "./routes/rights.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { threadRoutes } from "./routes/thread.ts";
 import { usageRoutes } from "./routes/usage.ts";
+import { workstationRoutes } from "./routes/workstations.ts";
 import type { Server } from "./server.ts";
 import { unknownPaths } from "./unknown-path.ts";
 
@@ -58,6 +59,7 @@ export function allRoutes(server: Server): Route[] {
     ...priceRoutes(server),
     ...providerSessionRoutes(server),
     ...linkRoutes(server),
+    ...workstationRoutes(server),
     ...resourceRoutes(server),
     ...inferenceRoutes(server),
     ...providerStateRoutes(server),

@@ -20,6 +20,7 @@ import { parseRegistration, type Registration } from "./registration.ts";
 import { SessionClaims } from "./session-claims.ts";
 import { noSuchSession, SessionRegistry, type SessionState } from "./session-registry.ts";
 import { rowsOf } from "./virtual-rows.ts";
+import { type Workstation, workstationsFor } from "./workstation-list.ts";
 
 export interface ProviderSessionsOptions {
   catalogue: Catalogue;
@@ -171,6 +172,7 @@ export class ProviderSessions {
     // Another process has registered since the stream began to open.
     if (epoch < state.ownedSince) return this.#notifySuperseded(sessionId, state.ownedSince);
     state.isAttached = true;
+    state.attachedAt = this.#options.now();
     this.#registry.renew(state);
     await this.#settle(state);
   }
@@ -211,6 +213,16 @@ export class ProviderSessions {
   llmState(llm: LlmRow): Pick<LlmState, "resident" | "inFlight"> | undefined {
     const state = this.#registry.get(String(llm.status.session));
     return state?.isAttached ? state.reports.get(llm.name) : undefined;
+  }
+
+  /** Returns the workstations that a principal may know of. Throws StoreError. */
+  async workstations(principal: Principal): Promise<Workstation[]> {
+    await this.#registry.catchUp();
+    return workstationsFor(principal, {
+      snapshot: this.#options.catalogue.snapshot,
+      sessions: this.#registry.all(),
+      isElsewhere: (state) => this.#statuses.isElsewhere(state),
+    });
   }
 
   /** Returns true if a session has a stream on which tasks can be sent. */

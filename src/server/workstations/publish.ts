@@ -21,7 +21,7 @@ export interface PublishOptions {
   quotas: Quotas;
   caller: Caller;
   sessionId: string;
-  registration: Pick<Registration, "llms" | "personas" | "servers">;
+  registration: Pick<Registration, "llms" | "personas" | "servers" | "about">;
   /** Returns the status that a published llm must have. */
   statusOf(publication: PublishedLlm): string;
   /** Returns true if a published MCP server can be called now. `before` is its row, if it has one. */
@@ -43,7 +43,7 @@ export interface PublishOptions {
  */
 export function planPublication(publishing: PublishOptions): Write[] {
   const { snapshot, caller, sessionId, registration, now } = publishing;
-  const { llms, personas, servers } = registration;
+  const { llms, personas, servers, about } = registration;
   const all = [...llms, ...personas, ...servers];
   for (const publication of all) mayPublish(caller.principal, publication, snapshot);
   refuseTaken(publishing);
@@ -68,6 +68,7 @@ export function planPublication(publishing: PublishOptions): Write[] {
       origin: "virtual",
       status: publishing.statusOf(publication),
       session: sessionId,
+      ...about,
       ...(capabilities !== undefined && { capabilities }),
     };
     const row = rowOf(publishing, publication, before, status);
@@ -79,7 +80,7 @@ export function planPublication(publishing: PublishOptions): Write[] {
   for (const publication of servers) {
     const before = snapshot.named("server", publication.name);
     const isOnline = publishing.isOnline(before);
-    const status = publishedStatus(before, publication, { sessionId, isOnline, now });
+    const status = publishedStatus(before, publication, { sessionId, isOnline, now, about });
     put(
       publishing,
       publication.kind,
@@ -97,7 +98,7 @@ export function planPublication(publishing: PublishOptions): Write[] {
   const faults: Fault[] = [];
   for (const publication of personas) {
     const before = snapshot.named("agent", publication.name);
-    const status = { ...before?.status, origin: "virtual", session: sessionId };
+    const status = { origin: "virtual", session: sessionId, ...about };
     const row = rowOf(publishing, publication, before, status);
     stayingPersonas.add(row.id);
     put(

@@ -41,6 +41,12 @@ export interface PublishedLlm extends PublishedResource {
 
 export interface PublishedServer extends PublishedResource, PublishedFacts {}
 
+/** The facts about a workstation that people see. They are kept with each row that its agent publishes. */
+export interface WorkstationNames {
+  workstation?: string;
+  agentVersion?: string;
+}
+
 /** The checked body of a register call. */
 export interface Registration {
   /** The session that the agent names. It may belong to somebody else. */
@@ -51,6 +57,8 @@ export interface Registration {
   defaultStatus: LinkRevision["defaultStatus"];
   bootId: string | null;
   machineId: string | null;
+  /** The names of the workstation and of the agent's version; undefined where the agent gave none. */
+  about: WorkstationNames;
   llms: PublishedLlm[];
   personas: PublishedResource[];
   servers: PublishedServer[];
@@ -74,6 +82,7 @@ export function parseRegistration(
     defaultStatus: revision?.defaultStatus ?? "active",
     bootId: shortText(body, "bootId", faults) ?? null,
     machineId: shortText(body, "machineId", faults) ?? null,
+    about: aboutIn(body, faults),
     llms: listOf(body, "providers", faults).map(([path, sent]) => llmOf(path, sent, faults)),
     personas: given(body["agents"])
       ? listOf(body, "agents", faults).map(([path, sent]) => personaOf(path, sent, faults))
@@ -227,6 +236,19 @@ function listOf(
     faults.push({ path, message: "must be an object" });
     return [];
   });
+}
+
+function aboutIn(body: Record<string, unknown>, faults: Fault[]): WorkstationNames {
+  const names = Object.fromEntries(
+    (["workstation", "agentVersion"] as const).map((field) => [field, shortText(body, field, faults)]),
+  );
+  for (const [field, name] of Object.entries(names))
+    if (name !== undefined && !/^[^\p{C}\p{Z}]{1,64}$/u.test(name))
+      faults.push({
+        path: `/${field}`,
+        message: "must have 1 to 64 characters, none of them a space or invisible",
+      });
+  return Object.fromEntries(Object.entries(names).filter(([, name]) => name !== undefined));
 }
 
 function shortText(body: Record<string, unknown>, field: string, faults: Fault[]): string | undefined {

@@ -62,6 +62,7 @@ export class SessionClaims {
       found.ownedSince = raised.epoch;
       this.#options.onSuperseded(raised.id, raised.epoch);
     }
+    found.about = registration.about;
     found.reports = reportsAfter(isOtherProcess ? new Map() : found.reports, registration);
     return found;
   }
@@ -100,6 +101,7 @@ export class SessionClaims {
     await catalogue.store.addProviderSession(session).finally(release);
     const state = registry.add(session);
     state.isHere = true;
+    state.about = registration.about;
     state.reports = reportsAfter(new Map(), registration);
     return state;
   }

@@ -3,6 +3,7 @@ import type { LlmState } from "../../wire/link/registration.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { ProviderSession } from "../core/store/types.ts";
+import type { WorkstationNames } from "./registration.ts";
 
 /** The state of a session on this server. Times are milliseconds on a monotonic clock. */
 export interface SessionState {
@@ -11,6 +12,10 @@ export interface SessionState {
   /** The time at which any server last heard from the agent. */
   heardAt: number;
   isAttached: boolean;
+  /** Time of the attach, in milliseconds since 1970; undefined if it is not attached here. */
+  attachedAt: number | undefined;
+  /** The names that its agent has given here. */
+  about: WorkstationNames;
   /** The epoch of the last attach. */
   streamEpoch: number;
   /** Streams of an older epoch belong to another process. */
@@ -83,6 +88,8 @@ export class SessionRegistry {
       heardAt,
       heardElsewhereAt: heardAt,
       isAttached: false,
+      attachedAt: undefined,
+      about: {},
       streamEpoch: 0,
       ownedSince: 0,
       isHere: false,

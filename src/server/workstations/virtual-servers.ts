@@ -6,6 +6,7 @@ import { offlineCondition } from "../core/catalogue/virtual-mcp-server.ts";
 import type { McpServerStatus } from "../core/store/mcp-status.ts";
 import type { McpServerRow } from "../core/store/typed-rows.ts";
 import type { PublishedFacts } from "./published-listing.ts";
+import type { WorkstationNames } from "./registration.ts";
 
 /** A call of an MCP server that a workstation agent publishes. */
 export interface VirtualServerCall {
@@ -35,12 +36,17 @@ export interface VirtualServers {
 export function publishedStatus(
   before: McpServerRow | undefined,
   { reported, source, lists, protocol }: PublishedFacts,
-  { sessionId, isOnline, now }: { sessionId: string; isOnline: boolean; now: number },
+  {
+    sessionId,
+    isOnline,
+    now,
+    about,
+  }: { sessionId: string; isOnline: boolean; now: number; about: WorkstationNames },
 ): McpServerStatus {
   const was = before?.status ?? {};
   const isAnother = was.source !== source;
   const listed = lists && withLists(was, lists, isAnother || before?.spec.toolChanges === "allow");
-  const { source: _, ...rest } = listed ?? was;
+  const { source: _, workstation: __, agentVersion: ___, ...rest } = listed ?? was;
   const isSame =
     lists === undefined || Bun.deepEquals({ ...was, baseline: null }, { ...listed, baseline: null });
   return withState(
@@ -48,6 +54,7 @@ export function publishedStatus(
       ...rest,
       origin: "virtual",
       session: sessionId,
+      ...about,
       reported,
       ...(source !== undefined && { source }),
       ...(protocol !== undefined && { protocol }),

@@ -73,6 +73,10 @@ export interface RegisterRequest {
   bootId?: string;
   /** A random id of the machine. */
   machineId?: string;
+  /** The name of the workstation, for people: that of its host, or of its config. */
+  workstation?: string;
+  /** The version of the agent. */
+  agentVersion?: string;
   providers: PublishedProvider[];
   agents?: PublishedPersona[];
   mcpServers?: PublishedMcpServer[];

@@ -28,7 +28,7 @@ describe("status", () => {
     expect(stdout).toContain(`Version:        9.9.9 (this program: ${version.version})\n`);
     expect(stdout).toMatch(/^Reachable: +yes, in \d+ ms$/m);
     expect(stdout).toContain(
-      "LLMs:           2, 1 active\nAgents:         alice: 0 of 1 active\nFailovers:      claude → local\n",
+      "LLMs:           2, 1 active\nWorkstations:   alice: 0 of 1 active\nFailovers:      claude → local\n",
     );
     expect(stderr).toContain("warning: the server has version 9.9.9, this program");
     const json = await cli("status -o json", { server, home });
@@ -37,6 +37,19 @@ describe("status", () => {
       identity: { user: "alice" },
       failovers: [{ llm: "claude", provider: "local" }],
     });
+  });
+
+  it("names the workstations that are connected, and counts those that are away", async () => {
+    const one = (name: string, state: string) => ({
+      ...{ name, user: "alice", state, version: "1", publishes: [] },
+      ...{ connectedSince: null, lastSeenAt: null },
+    });
+    const workstations = (...all: object[]) =>
+      cli("status", { server: fakeApi({ ...responses, "GET /api/v1/workstations": all }) });
+    const { stdout } = await workstations(one("desk", "connected"), one("laptop", "away"));
+    expect(stdout).toContain("\nWorkstations:   1 of 2 connected: desk (alice)\n");
+    expect((await workstations()).stdout).toContain("\nWorkstations:   none connected\n");
+    expect((await workstations(one("laptop", "away"))).stdout).toContain(": 0 of 1 connected\n".slice(2));
   });
 
   it("works without the right to see llms, and fails without a server", async () => {

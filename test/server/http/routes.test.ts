@@ -34,6 +34,7 @@ const openToUsers = [
   "GET /api/v1/kinds",
   "GET /api/v1/prices",
   "GET /api/v1/usage",
+  "GET /api/v1/workstations",
   "GET /api/v1/limits",
   "GET /api/v1/cache",
   "DELETE /api/v1/cache",

@@ -58,6 +58,7 @@ describe("POST /api/v1/llms/_provider-register", () => {
       extraConfig: {},
       origin: "virtual",
       status: "inactive",
+      workstation: null,
       lastSeenAt: "2026-11-21T10:00:00.000Z",
       health: null,
       learnedQuirks: {},

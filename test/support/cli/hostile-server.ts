@@ -112,6 +112,13 @@ export function hostileAnswers(text = hostileText): Record<string, unknown> {
       llms: [{ llm: "claude", model: text, rates: { input: text }, source: text, reason: text }],
       models: [{ provider: text, model: text, price: { [text]: text }, source: text }],
     },
+    "GET /api/v1/workstations": [
+      {
+        ...{ name: text, user: text, state: "connected", version: text },
+        ...{ connectedSince: null, lastSeenAt: null },
+        publishes: [{ kind: text, name: "one", status: text }],
+      },
+    ],
     "GET /api/v1/usage": [{ user: text, [text]: text, requests: 1, errors: 0, cost: 1 }],
     "POST /api/v1/master-key/rotate": { keyId: "key", rewrapped: 1, resumed: false, [text]: text },
     "POST /api/v1/secrets/migrate": () =>

@@ -22,6 +22,9 @@ export type McpServerStatus = {
   origin?: "virtual";
   /** The agent's session, of a virtual server. */
   session?: string;
+  /** The names of the workstation and of the agent's version, of a virtual server. */
+  workstation?: string;
+  agentVersion?: string;
   /** The state that the agent of a virtual server reports. */
   reported?: "ready" | "starting" | "failed";
   /** The text of the agent of a virtual server that changes with its program. */

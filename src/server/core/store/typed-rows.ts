@@ -24,11 +24,16 @@ interface StoredStatuses {
     status: "active" | "inactive" | "hibernating";
     /** The agent's session, of a virtual llm. */
     session?: string;
+    /** The names of its workstation and of the agent's version. */
+    workstation?: string;
+    agentVersion?: string;
     capabilities?: Record<string, unknown>;
   };
   agent: {
     origin: "static" | "virtual";
     session?: string;
+    workstation?: string;
+    agentVersion?: string;
   };
   secret: {
     /** The keys in it, sorted. */

@@ -1,7 +1,7 @@
 import { AppError } from "../../../../errors.ts";
 import { isObject } from "../../../../wire/json.ts";
-import type { FileFormat } from "../client.ts";
 import { checkJson, removeMember, setMember } from "../../../../wire/json-members.ts";
+import type { FileFormat } from "../client.ts";
 import { parseToml, removePair, removeTable, setPairs, type TomlValue } from "./toml-text.ts";
 import { parseYaml, removeYaml, setYaml } from "./yaml-text.ts";
 

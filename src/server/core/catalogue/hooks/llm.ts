@@ -61,6 +61,7 @@ export const llmHooks: Hooks<LlmRow> = {
     return {
       origin: status.origin,
       status: status.status,
+      workstation: status.workstation,
       lastSeenAt: seen === undefined ? null : new Date(seen).toISOString(),
       capabilities: shownCapabilities(snapshot, row),
       health: shownHealth(snapshot.volatile.llmHealth.get(id)),

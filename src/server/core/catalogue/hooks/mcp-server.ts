@@ -73,6 +73,7 @@ export const mcpServerHooks: Hooks<McpServerRow> = {
       toolCount: status.tools?.length ?? 0,
       protocol: status.protocol,
       listedAt: status.listedAt,
+      workstation: status.workstation,
       lastSeenAt: lastSeenAt(status, snapshot),
     };
   },
