@@ -190,6 +190,7 @@ const forVerbs = [
   "src/cli/client/endpoint.ts",
   "src/cli/output/format.ts",
   "src/cli/output/table.ts",
+  "src/cli/terminal/progress.ts",
 ];
 
 describe("the rooms", () => {
