@@ -185,6 +185,8 @@ const drawing = { packages: /^(ink|react)$/, file: "src/cli/cmd/console/ink-ui.t
 /** The verbs that start a server or an agent are the command line's, and stand with what they start. */
 const isVerbFile = (path: string) => path === "src/server/command.ts" || path.startsWith("src/agent/cmd/");
 const forVerbs = [
+  "src/cli/client/agent-answers.ts",
+  "src/cli/core/api-client.ts",
   "src/cli/core/command.ts",
   "src/cli/core/context.ts",
   "src/cli/client/endpoint.ts",

@@ -1,6 +1,9 @@
 import { join } from "node:path";
+import { agentStatus } from "../../cli/client/agent-answers.ts";
+import { clientFor } from "../../cli/core/api-client.ts";
 import type { Context } from "../../cli/core/context.ts";
 import { progressOn } from "../../cli/terminal/progress.ts";
+import { AppError } from "../../errors.ts";
 import { type AgentStatus, controlPaths, controlSocket } from "../../wire/agent-control.ts";
 import type { ConfigEntry } from "../config/entries.ts";
 
@@ -24,13 +27,13 @@ export interface Effect {
 
 /** Waits until the agent of this machine has registered, or withdrawn, an entry of the config. */
 export async function effectOf(entry: ConfigEntry, context: Context): Promise<Effect> {
-  const socket = join(context.home, controlSocket);
+  const agent = clientFor({ url: `unix://${join(context.home, controlSocket)}` }, context);
   const progress = progressOn(context);
   progress.show("waiting for the agent");
   const end = Date.now() + registerMs;
   try {
     while (true) {
-      const status = await statusOf(socket);
+      const status = await statusOf(agent);
       if (!status) return { state: "stopped" };
       const effect = effectIn(status, entry);
       if (effect.state === "done" || effect.state === "refused" || Date.now() > end) return effect;
@@ -42,17 +45,13 @@ export async function effectOf(entry: ConfigEntry, context: Context): Promise<Ef
   }
 }
 
-/** Returns the status of the agent of this machine; undefined if none runs. Only its user can open its socket. */
-async function statusOf(socket: string): Promise<AgentStatus | undefined> {
+/** Returns the status of the agent of this machine; undefined if none runs. */
+async function statusOf(agent: ReturnType<typeof clientFor>): Promise<AgentStatus | undefined> {
   try {
-    const response = await fetch(`http://localhost${controlPaths.status}`, {
-      unix: socket,
-      redirect: "manual",
-      signal: AbortSignal.timeout(registerMs),
-    });
-    return (await response.json()) as AgentStatus;
-  } catch {
-    return undefined;
+    return await agent.call("GET", controlPaths.status, { answer: agentStatus });
+  } catch (error) {
+    if (error instanceof AppError && error.code === "connection_failed") return undefined;
+    throw error;
   }
 }
 
