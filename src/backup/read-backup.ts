@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { Readable } from "node:stream";
 import { constants, createZstdDecompress } from "node:zlib";
 import { AppError } from "../errors.ts";
 import { ByteLines, LineTooLong } from "../wire/byte-lines.ts";
@@ -15,6 +14,8 @@ import {
 } from "./manifest.ts";
 import { unsealed } from "./seal.ts";
 import { readTar } from "./tar.ts";
+import { through } from "./through.ts";
+import { YoungGarbage } from "./young-garbage.ts";
 
 /** The most bytes of a row: a message of 32 MB, with every character escaped. */
 const maxLineBytes = 96 * 1024 * 1024;
@@ -46,19 +47,12 @@ export async function readBackup(
       yield bytes;
     }
   };
-  const input = Readable.from(unsealed(counted()), { objectMode: true, highWaterMark: 1 });
-  const zstd = createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: maxWindowLog } });
-  // The seal may be found broken when all has been decompressed.
-  let failure: unknown;
-  input.on("error", (error) => {
-    failure = error;
-    zstd.destroy(error);
+  const zstd = createZstdDecompress({
+    params: { [constants.ZSTD_d_windowLogMax]: maxWindowLog },
   });
-  zstd.on("close", () => input.destroy());
-  input.pipe(zstd);
   const bounded = async function* () {
     let size = 0;
-    for await (const bytes of zstd as AsyncIterable<Buffer>) {
+    for await (const bytes of through(unsealed(counted()), zstd)) {
       size += bytes.length;
       if (size > alwaysAllowed + compressed * mostPerByte)
         throw damaged("it is a bomb: it unpacks to far too much");
@@ -66,24 +60,20 @@ export async function readBackup(
     }
   };
   try {
-    const manifest = await readMembers(bounded(), onLines);
-    if (failure !== undefined) throw failure;
-    return manifest;
+    return await readMembers(bounded(), onLines);
   } catch (error) {
-    if (failure instanceof AppError) throw failure;
     if (error instanceof AppError) throw error;
     const { code } = error as { code?: string };
     if (code?.startsWith("ZSTD_") || code === "ERR_STREAM_PREMATURE_CLOSE")
       throw damaged("it does not unpack", error);
     throw error;
-  } finally {
-    zstd.destroy();
   }
 }
 
 async function readMembers(archive: AsyncIterable<Uint8Array>, onLines: OnLines): Promise<BackupManifest> {
   const found: ManifestMember[] = [];
   const names = new MemberNames();
+  const garbage = new YoungGarbage();
   let manifest: BackupManifest | undefined;
   let member: OpenMember | undefined;
   for await (const event of readTar(archive)) {
@@ -92,7 +82,10 @@ async function readMembers(archive: AsyncIterable<Uint8Array>, onLines: OnLines)
       if (found.length >= maxMembers) throw damaged("it has too many members");
       names.add(event.name);
       member = new OpenMember(event, names.strange === undefined);
-    } else await member!.add(event.bytes, onLines);
+    } else {
+      await member!.add(event.bytes, onLines);
+      garbage.add(event.bytes.length);
+    }
     if (!member!.isWhole) continue;
     if (member!.name === manifestName) manifest = parseManifest(member!.text());
     else found.push(member!.facts());

@@ -31,14 +31,18 @@ export async function* sealed(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<
 /** Checks the seal of a backup, and takes it off. The error comes at the end. Throws AppError `invalid_request`. */
 export async function* unsealed(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const hash = createHash("sha256");
-  let held: Buffer = Buffer.alloc(0);
+  let held: Uint8Array = Buffer.alloc(0);
   for await (const piece of bytes) {
-    const all = held.length === 0 ? Buffer.from(piece) : Buffer.concat([held, piece]);
-    const ready = all.subarray(0, Math.max(0, all.length - sealBytes));
-    held = Buffer.from(all.subarray(ready.length));
-    if (ready.length === 0) continue;
-    hash.update(ready);
-    yield ready;
+    // What comes after it shows that this is not the seal. Mostly without a copy of the whole piece.
+    const isLong = piece.length >= sealBytes;
+    const all = isLong ? piece : Buffer.concat([held, piece]);
+    const end = Math.max(0, all.length - sealBytes);
+    for (const ready of isLong ? [held, all.subarray(0, end)] : [all.subarray(0, end)]) {
+      if (ready.length === 0) continue;
+      hash.update(ready);
+      yield ready;
+    }
+    held = Buffer.from(all.subarray(end));
   }
   const seal = sealOf(hash.digest());
   if (held.length !== seal.length || !timingSafeEqual(held, seal))

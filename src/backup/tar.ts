@@ -1,14 +1,14 @@
 import { damaged } from "./manifest.ts";
 
 /** Bytes of a block: members begin at a multiple of them. */
-const block = 512;
-const endOfArchive = 2 * block;
+export const tarBlock = 512;
+const endOfArchive = 2 * tarBlock;
 /** The most bytes of one member. Writers begin a new one much earlier. */
 const maxMemberBytes = 256 * 1024 * 1024;
 
 /** Returns the header of a file (POSIX.1-1988 ustar). Its owner is nobody in particular, and only the owner may read it. */
 export function tarHeader(name: string, size: number, seconds: number): Buffer {
-  const header = Buffer.alloc(block);
+  const header = Buffer.alloc(tarBlock);
   header.write(name, 0, 100);
   header.write("0000600\0", 100);
   header.write("0000000\0", 108);
@@ -24,7 +24,7 @@ export function tarHeader(name: string, size: number, seconds: number): Buffer {
 
 /** Returns the zeros behind a member of a size, or at the end of the archive. */
 export function tarPadding(size: number): Buffer {
-  return Buffer.alloc((block - (size % block)) % block);
+  return Buffer.alloc((tarBlock - (size % tarBlock)) % tarBlock);
 }
 
 export function tarEnd(): Buffer {
@@ -33,7 +33,7 @@ export function tarEnd(): Buffer {
 
 function sumOf(header: Buffer): number {
   let sum = 0;
-  for (let i = 0; i < block; i++) sum += i >= 148 && i < 156 ? 32 : header[i]!;
+  for (let i = 0; i < tarBlock; i++) sum += i >= 148 && i < 156 ? 32 : header[i]!;
   return sum;
 }
 
@@ -52,7 +52,7 @@ export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerato
   const more = async (): Promise<boolean> => {
     const { done, value } = await pieces.next();
     if (done) return false;
-    held = held.length === 0 ? Buffer.from(value) : Buffer.concat([held, value]);
+    held = held.length === 0 ? viewOf(value) : Buffer.concat([held, value]);
     return true;
   };
   const take = async (length: number): Promise<Buffer> => {
@@ -63,9 +63,9 @@ export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerato
   };
   try {
     for (;;) {
-      const header = await take(block);
+      const header = await take(tarBlock);
       if (isZero(header)) {
-        if (!isZero(await take(block))) throw damaged("its archive has a gap");
+        if (!isZero(await take(tarBlock))) throw damaged("its archive has a gap");
         break;
       }
       const member = memberOf(header);
@@ -98,6 +98,10 @@ function memberOf(header: Buffer): { name: string; size: number } {
     throw damaged("its archive has a header that mcpctl does not write");
   if (size > maxMemberBytes) throw damaged(`a member has ${size} bytes`);
   return { name, size };
+}
+
+function viewOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function isZero(bytes: Buffer): boolean {

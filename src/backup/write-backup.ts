@@ -1,9 +1,10 @@
-import { createHash } from "node:crypto";
-import { Readable } from "node:stream";
 import { constants, createZstdCompress } from "node:zlib";
 import { type BackupManifest, format, type ManifestMember, manifestName, memberName } from "./manifest.ts";
+import { MemberDraft } from "./member-draft.ts";
 import { sealed } from "./seal.ts";
-import { tarEnd, tarHeader, tarPadding } from "./tar.ts";
+import { tarEnd } from "./tar.ts";
+import { through } from "./through.ts";
+import { YoungGarbage } from "./young-garbage.ts";
 
 /** A table to write: its columns, and its rows as lines of JSON without their line feed. */
 export interface BackupTable {
@@ -28,46 +29,40 @@ const growAfter = 1000;
  * memory at a time.
  */
 export function writeBackup(facts: BackupFacts, tables: readonly BackupTable[]): AsyncGenerator<Uint8Array> {
-  const archive = Readable.from(members(facts, tables), { objectMode: true, highWaterMark: 1 });
   const zstd = createZstdCompress({
     params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 },
   });
-  archive.on("error", (error) => zstd.destroy(error));
-  zstd.on("close", () => archive.destroy());
-  archive.pipe(zstd);
-  return sealed(zstd);
+  return sealed(through(members(facts, tables), zstd));
 }
 
+/** Yields the members. Each one is gone when the next one is asked for: they share their memory. */
 async function* members(facts: BackupFacts, tables: readonly BackupTable[]): AsyncGenerator<Buffer> {
   const seconds = Date.parse(facts.createdAt) / 1000;
   const written: ManifestMember[] = [];
   const counts: BackupManifest["tables"] = [];
-  const member = (name: string, rows: number, text: string): Buffer => {
-    const bytes = Buffer.from(text);
-    const sha256 = createHash("sha256").update(bytes).digest("hex");
-    written.push({ name, size: bytes.length, rows, sha256 });
-    return Buffer.concat([tarHeader(name, bytes.length, seconds), bytes, tarPadding(bytes.length)]);
-  };
+  const member = new MemberDraft(seconds);
+  const garbage = new YoungGarbage();
   for (const { name, columns, lines } of tables) {
-    let text = "";
     let part = 1;
-    let inPart = 0;
     let rows = 0;
+    const finished = () => {
+      const { bytes, facts } = member.take(memberName(name, part++));
+      written.push(facts);
+      rows += facts.rows;
+      garbage.add(bytes.length);
+      return bytes;
+    };
     for await (const some of lines())
       for (const line of some) {
         const most = memberBytes * (1 + Math.floor(part / growAfter));
-        if (text.length + line.length > most && inPart > 0) {
-          yield member(memberName(name, part++), inPart, text);
-          [text, inPart] = ["", 0];
-        }
-        text += `${line}\n`;
-        inPart++;
-        rows++;
+        if (member.size + line.length > most && member.rows > 0) yield finished();
+        member.add(line);
       }
-    yield member(memberName(name, part), inPart, text);
+    yield finished();
     counts.push({ name, columns: [...columns], rows });
   }
   const manifest: BackupManifest = { product: "mcpctl", format, ...facts, tables: counts, members: written };
-  yield member(manifestName, 0, `${JSON.stringify(manifest, null, 2)}\n`);
+  member.add(JSON.stringify(manifest, null, 2));
+  yield member.take(manifestName).bytes;
   yield tarEnd();
 }

@@ -39,16 +39,32 @@ export class ByteLines {
    * @throws LineTooLong
    */
   *push(bytes: Uint8Array): Generator<string> {
-    let from = 0;
-    for (let end = bytes.indexOf(lineFeed); end !== -1; end = bytes.indexOf(lineFeed, from)) {
-      this.#add(bytes.subarray(from, end));
+    const first = bytes.indexOf(lineFeed);
+    const last = bytes.lastIndexOf(lineFeed);
+    if (first !== -1) {
+      this.#add(bytes.subarray(0, first));
       this.#meter = undefined;
-      from = end + 1;
       yield this.rest();
     }
-    const rest = bytes.subarray(from);
+    if (last > first) yield* this.#between(bytes.subarray(first + 1, last));
+    const rest = bytes.subarray(last + 1);
     if (rest.length > 0) this.#meter ??= this.#makeMeter?.();
     this.#add(rest);
+  }
+
+  /** Yields lines that came in one piece. They are decoded at once: a view of each would be more garbage than the line. */
+  *#between(bytes: Uint8Array): Generator<string> {
+    if (bytes.length > this.#maxBytes) this.#refuseLong(bytes);
+    yield* Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8").split("\n");
+  }
+
+  #refuseLong(bytes: Uint8Array): void {
+    for (let from = 0; from <= bytes.length; ) {
+      const end = bytes.indexOf(lineFeed, from);
+      const next = end === -1 ? bytes.length : end;
+      if (next - from > this.#maxBytes) throw new LineTooLong(this.#maxBytes);
+      from = next + 1;
+    }
   }
 
   /** Takes what stands after the last line feed. */

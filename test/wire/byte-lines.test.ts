@@ -24,6 +24,9 @@ describe("ByteLines", () => {
     expect(() => [...new ByteLines(4).push(Buffer.from("12345"))]).toThrow(LineTooLong);
     expect(() => [...new ByteLines(4).push(Buffer.from("12345\n"))]).toThrow(LineTooLong);
     expect([...new ByteLines(4).push(Buffer.from("1234\n12"))]).toEqual(["1234"]);
+    expect([...new ByteLines(4).push(Buffer.from("1\n1234\n\n1234\n1"))]).toEqual(["1", "1234", "", "1234"]);
+    for (const text of ["1\n1\n12345\n1\n", "1\n12345\n", "1\n1\n12345"])
+      expect(() => [...new ByteLines(4).push(Buffer.from(text))]).toThrow(LineTooLong);
   });
 
   it("keeps what stands after the last line feed", () => {

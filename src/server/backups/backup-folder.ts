@@ -3,6 +3,7 @@ import { accessSync, constants, mkdirSync, readdirSync, rmSync, statfsSync, stat
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
+import { piecesOf } from "../../file-pieces.ts";
 import { reasonText, systemCodeOf } from "../../system-errors.ts";
 import { backupName } from "./make-backup.ts";
 
@@ -10,7 +11,6 @@ import { backupName } from "./make-backup.ts";
 const backupForm = /^mcpctl-backup-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.tar\.zst(\.age)?$/;
 /** Bytes of the disk that must stay free. */
 const leastFree = 64 * 1024 * 1024;
-const readBytes = 256 * 1024;
 /** Milliseconds after which a half file of another server cannot be one that it is writing. */
 const abandonedAfter = 24 * 60 * 60_000;
 
@@ -87,7 +87,7 @@ export class BackupFolder {
       }
       await file.sync();
       const again = createHash("sha256");
-      await check(seen(read(file), again));
+      await check(seen(piecesOf(file), again));
       if (!again.digest().equals(hash.digest()))
         throw new AppError("unavailable", "the disk did not keep what was written");
       await file.close();
@@ -145,15 +145,6 @@ export class BackupFolder {
         : `cannot use the folder ${this.#path}: ${reasonText(error)}`,
       { cause: error },
     );
-  }
-}
-
-async function* read(file: FileHandle): AsyncGenerator<Uint8Array> {
-  for (let at = 0; ; ) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(readBytes), 0, readBytes, at);
-    if (bytesRead === 0) return;
-    at += bytesRead;
-    yield buffer.subarray(0, bytesRead);
   }
 }
 

@@ -2,13 +2,13 @@ import { readdirSync, rmSync, statfsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
+import { piecesOf } from "../../file-pieces.ts";
 import { reasonText, systemCodeOf } from "../../system-errors.ts";
 
 /** Bytes of the disk that must stay free: the database is on it, too. */
 const leastFree = 64 * 1024 * 1024;
 /** Bytes after which the free space is looked at again. */
 const lookAfter = 8 * 1024 * 1024;
-const readBytes = 256 * 1024;
 /** Milliseconds between two pieces of a backup that is received: one restore at a time is under way. */
 const longestSilence = 60_000;
 
@@ -73,14 +73,9 @@ export class Spool {
     }
   }
 
-  /** Yields all bytes from the beginning. */
-  async *bytes(): AsyncGenerator<Uint8Array> {
-    for (let at = 0; at < this.size; ) {
-      const { bytesRead, buffer } = await this.#file.read(Buffer.allocUnsafe(readBytes), 0, readBytes, at);
-      if (bytesRead === 0) return;
-      at += bytesRead;
-      yield buffer.subarray(0, bytesRead);
-    }
+  /** Yields all bytes from the beginning. Each piece is gone when the next one is asked for. */
+  bytes(): AsyncGenerator<Uint8Array> {
+    return piecesOf(this.#file);
   }
 
   async close(): Promise<void> {

@@ -1,8 +1,9 @@
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { type AgeKey, decrypted, isAge } from "../../../backup/age.ts";
 import { AppError } from "../../../errors.ts";
 import { reasonText, systemCodeOf } from "../../../system-errors.ts";
+import { draftOf, removeAbandoned } from "./drafts.ts";
 
 const pieceBytes = 256 * 1024;
 
@@ -78,8 +79,9 @@ export class NewFile {
   /** Throws AppError `conflict` if a file of this name stands already. */
   static async create(path: string): Promise<NewFile> {
     if (await stat(path).catch(() => undefined)) throw standsAlready(path);
-    const draft = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}.part`);
+    const draft = draftOf(path);
     try {
+      await removeAbandoned(dirname(path));
       return new NewFile(path, draft, await open(draft, "wx", 0o600));
     } catch (cause) {
       throw cannotWrite(path, cause);

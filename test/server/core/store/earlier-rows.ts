@@ -49,7 +49,14 @@ export const earlierRows: Readonly<Record<string, readonly Record<string, Earlie
   audit_events: [
     {
       ...{ at: 1_690_000_000_000, action: "llm_inference_call", request_id: "req_1", status: 200 },
-      ...{ user_id: "usr_1", token_id: "tok_1", llm: "gpt", pool_member: "gpt", model: "gpt-5", type: "openai" },
+      ...{
+        user_id: "usr_1",
+        token_id: "tok_1",
+        llm: "gpt",
+        pool_member: "gpt",
+        model: "gpt-5",
+        type: "openai",
+      },
       ...{ dialect: "chat", streaming: true, duration_ms: 10, ttft_ms: 2, prompt_tokens: 3 },
       ...{ completion_tokens: 4, cached_tokens: 1, cost_micros: 7, error: null, detail: { attempts: 1 } },
     },
@@ -69,9 +76,7 @@ export const earlierRows: Readonly<Record<string, readonly Record<string, Earlie
       ...{ created_at: 1, seen_at: 2 },
     },
   ],
-  threads: [
-    { id: "thr_1", agent_id: "agt_1", owner_id: "usr_1", title: "t", created_at: 1, updated_at: 2 },
-  ],
+  threads: [{ id: "thr_1", agent_id: "agt_1", owner_id: "usr_1", title: "t", created_at: 1, updated_at: 2 }],
   thread_messages: [{ thread_id: "thr_1", seq: 1, message: '{"role":"user","content":"hi"}', at: 2 }],
   provider_objects: [
     {
@@ -84,7 +89,11 @@ export const earlierRows: Readonly<Record<string, readonly Record<string, Earlie
 };
 
 /** Returns the statement that adds a row, with those of its columns that a table has. */
-export function insertOf(table: string, columns: readonly string[], row: Record<string, EarlierValue>): string {
+export function insertOf(
+  table: string,
+  columns: readonly string[],
+  row: Record<string, EarlierValue>,
+): string {
   const known = Object.keys(row).filter((name) => columns.includes(name));
   const values = known.map((name) => literal(row[name]!));
   return `insert into "${table}" (${known.map((name) => `"${name}"`).join(", ")}) values (${values.join(", ")})`;

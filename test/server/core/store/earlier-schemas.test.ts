@@ -85,8 +85,10 @@ const dialects: [string, readonly Migration[], () => Promise<EarlierDatabase>][]
         run: async (text) => void (await sql.unsafe(text)),
         rows: async (text) => [...(await sql.unsafe(text))],
         columns: async () =>
-          byTable(await sql<ColumnName[]>`
-            select table_name, column_name as name from information_schema.columns where table_schema = 'public'`),
+          byTable(
+            await sql<ColumnName[]>`
+            select table_name, column_name as name from information_schema.columns where table_schema = 'public'`,
+          ),
         open: () => openPostgres(url, now),
       };
     },
@@ -140,9 +142,7 @@ describe.each(dialects)("a %s database of an earlier schema", (_dialect, all, fr
       const store = await database.open();
       try {
         const { rows, bearers, sessions, withPassword, lastUsed, revision } = await store.load();
-        expect(rows.map(({ id }) => id).sort()).toEqual(
-          earlierRows["resources"]!.map(({ id }) => id).sort(),
-        );
+        expect(rows.map(({ id }) => id).sort()).toEqual(earlierRows["resources"]!.map(({ id }) => id).sort());
         expect([revision, bearers, withPassword]).toEqual([
           41,
           [{ hash: "hash-of-bearer", tokenId: "tok_1" }],
@@ -159,13 +159,17 @@ describe.each(dialects)("a %s database of an earlier schema", (_dialect, all, fr
         );
         // It is a database like any other.
         expect(await store.commit([{ op: "insert", row: row("llm_2"), refs: [] }])).toBe(42);
-        await store.appendAudit([{ at: now(), action: "x", requestId: "r", userId: null, tokenId: null, status: 1 }]);
+        await store.appendAudit([
+          { at: now(), action: "x", requestId: "r", userId: null, tokenId: null, status: 1 },
+        ]);
         expect(await store.queryAudit({ limit: 9 })).toHaveLength(3);
       } finally {
         await store.close();
       }
       for (const [table, columns, expected] of before) {
-        const some = await database.rows(`select ${columns.map((name) => `"${name}"`).join(", ")} from "${table}"`);
+        const some = await database.rows(
+          `select ${columns.map((name) => `"${name}"`).join(", ")} from "${table}"`,
+        );
         const shown = some.map((one) =>
           Object.fromEntries(Object.entries(one).map(([name, value]) => [name, plain(value)])),
         );

@@ -287,6 +287,20 @@ describe("an SQLite file", () => {
     await openSqlite(path, now).close();
   });
 
+  it("gets rid of half copies of any version, whose server was killed, and of nothing else (failure mode 203)", async () => {
+    const folder = freshFolder();
+    const path = join(folder, "mcpctl.db");
+    const half = ["0.9.0.part", "0.9.0.part-journal", "9.9.9.part"].map((end) => `mcpctl.db.before-${end}`);
+    const kept = ["mcpctl.db.before-0.8.0", "mcpctl.db.before-0.8.0-partial", "other.db.before-1.part"];
+    for (const name of [...half, ...kept]) writeFileSync(join(folder, name), "x");
+    await openSqlite(path, now).close();
+    expect(
+      readdirSync(folder)
+        .filter((name) => name.includes("before"))
+        .sort(),
+    ).toEqual(kept.sort());
+  });
+
   it("from a newer mcpctl keeps every byte", async () => {
     const path = join(freshFolder(), "mcpctl.db");
     await openSqlite(path, now, { steps: [...sqliteSteps, later] }).close();

@@ -10,11 +10,24 @@ function snapshotPath(path: string, version: string): string {
   return `${path}.before-${version.replaceAll(/[^\w.+-]/g, "_")}`;
 }
 
+/** The end of the name of a half copy, and of a file that SQLite makes beside one. */
+const half = /\.part(-journal|-wal|-shm)?$/;
+
+/** Returns the names of the copies of a database, whole ones or half ones. */
+function copiesOf(path: string, areHalf: boolean): string[] {
+  const start = `${basename(path)}.before-`;
+  return readdirSync(dirname(path)).filter((name) => name.startsWith(start) && half.test(name) === areHalf);
+}
+
+/** Deletes the half copies that servers of any version have left, which were killed (failure mode 203). */
+export function removeHalfSnapshots(path: string): void {
+  for (const name of copiesOf(path, true)) rmSync(join(dirname(path), name), { force: true });
+}
+
 /** Returns the paths of the snapshots of a database, the newest first. */
 export function snapshotsOf(path: string): string[] {
-  const start = `${basename(path)}.before-`;
   const folder = dirname(path);
-  const found = readdirSync(folder).filter((name) => name.startsWith(start) && !name.endsWith(".part"));
+  const found = copiesOf(path, false);
   const at = new Map(found.map((name) => [name, statSync(join(folder, name)).mtimeMs]));
   return found.sort((a, b) => at.get(b)! - at.get(a)!).map((name) => join(folder, name));
 }
@@ -29,7 +42,6 @@ export function snapshotsOf(path: string): string[] {
 export function snapshotFile(database: Database, path: string, version: string): string {
   const target = snapshotPath(path, version);
   const draft = `${target}.part`;
-  rmSync(draft, { force: true });
   try {
     // It has all values in plain text, as the database has. SQLite writes to an empty file.
     closeSync(openSync(draft, "wx", 0o600));

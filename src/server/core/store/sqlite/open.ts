@@ -5,7 +5,7 @@ import { systemReason } from "../../../../system-errors.ts";
 import { version } from "../../../../version.ts";
 import { type AppliedMigration, lacking, type Migration, migratedText } from "../migration.ts";
 import { emptyLog } from "./checkpoints.ts";
-import { snapshotFile, snapshotsOf } from "./file-snapshot.ts";
+import { removeHalfSnapshots, snapshotFile, snapshotsOf } from "./file-snapshot.ts";
 import { networkShare } from "./network-share.ts";
 import { codeOf } from "./refusal.ts";
 
@@ -48,6 +48,7 @@ export function openDatabase(
     makePrivate(path);
     const real = realpathSync(path);
     lock = takeLock(real);
+    removeHalfSnapshots(real);
     database = new Database(real, { readwrite: true, create: false });
     refuseForeign(database, path);
     for (const [name, value] of Object.entries(pragmas)) set(database, name, value);
