@@ -168,7 +168,7 @@ const mayUse: Record<string, RegExp> = {
   "yaml-offset": /^yaml$/,
   kinds: /^@sinclair\/typebox(\/\w+)?$/,
   wire: /^$/,
-  backup: /^(node:.+|@sinclair\/typebox|age-encryption|@noble\/ciphers\/chacha\.js)$/,
+  backup: /^(node:.+|@sinclair\/typebox|age-encryption|@noble\/ciphers\/chacha\.js|bun:jsc)$/,
   net: /^(node:.+|bun)$/,
   processes: /^(node:.+|bun|bun:ffi)$/,
   adapters: /^(node:.+|bun)$/,

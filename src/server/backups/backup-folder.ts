@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { accessSync, constants, mkdirSync, readdirSync, rmSync, statfsSync, statSync } from "node:fs";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { piecesOf } from "../../backup/file-pieces.ts";
 import { AppError } from "../../errors.ts";
-import { piecesOf } from "../../file-pieces.ts";
 import { reasonText, systemCodeOf } from "../../system-errors.ts";
 import { backupName } from "./make-backup.ts";
 

@@ -1,8 +1,8 @@
 import { readdirSync, rmSync, statfsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
+import { piecesOf } from "../../backup/file-pieces.ts";
 import { AppError } from "../../errors.ts";
-import { piecesOf } from "../../file-pieces.ts";
 import { reasonText, systemCodeOf } from "../../system-errors.ts";
 
 /** Bytes of the disk that must stay free: the database is on it, too. */
