@@ -5,11 +5,11 @@ import { jsonText } from "../../wire/text.ts";
 import { PlannedObjects } from "../client/dry-run.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
-import { reportFailure } from "../core/failure.ts";
 import { assertField } from "../kinds/field-name.ts";
 import { extensionOf } from "../kinds/index.ts";
 import { fileArg } from "../manifest/file-arg.ts";
 import type { Manifest } from "../manifest/manifest.ts";
+import { isFatal, reportManifestFailure } from "../manifest/manifest-failure.ts";
 import { independentGroups, inOrder } from "../manifest/order.ts";
 import { readManifests } from "../manifest/read.ts";
 import { findLive, type Outcome, reconcileWith } from "../manifest/reconcile.ts";
@@ -168,7 +168,10 @@ async function applyManifests(
       for await (const { item, ...settled } of writes) {
         if ("result" in settled) await report(item.item, settled.result);
         else if (isFatal(settled.error)) fatal ??= settled.error;
-        else await report(item.item, failed(settled.error, item.item, context));
+        else {
+          reportManifestFailure(settled.error, item.item, context);
+          await report(item.item, undefined);
+        }
       }
       const stop = fatal ?? (end >= 0 && (reads[end] as { error: unknown }).error);
       if (stop) throw stop;
@@ -194,24 +197,6 @@ function afterRead<R>(apply: (known: Known) => Promise<R>) {
     if ("error" in read) throw read.error;
     return apply({ manifest: read.item, live: read.result });
   };
-}
-
-/** Writes the error of one object. */
-function failed(error: unknown, { kind, name, source }: Manifest, { terminal, flags }: Context): undefined {
-  const { code, message, details, hint } = error as AppError;
-  const where = new AppError(code, `${source}: ${kind.kind} '${name}': ${message}`, {
-    cause: error,
-    ...(details && { details }),
-    ...(hint && { hint }),
-  });
-  reportFailure(where, terminal, flags.verbose);
-}
-
-const fatalCodes: ReadonlySet<string> = new Set(["connection_failed", "unauthenticated", "interrupted"]);
-
-/** True for an error that every other object would meet as well, and for a defect. */
-function isFatal(error: unknown): boolean {
-  return !(error instanceof AppError) || fatalCodes.has(error.code);
 }
 
 function reportOn({ kind, name }: Manifest, outcome: Outcome | undefined): Report {

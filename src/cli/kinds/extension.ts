@@ -55,8 +55,6 @@ export interface KindExtension {
    * Undefined if the path is right as it is.
    */
   currentPath?(live: Fields, path: readonly string[]): readonly string[] | undefined;
-  /** Read-only fields as a change will leave them, for `diff`. */
-  readOnlyAfter?(live: Fields, changes: Fields): Record<string, unknown>;
 }
 
 /** The fields that a new object starts from. */

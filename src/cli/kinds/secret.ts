@@ -16,13 +16,6 @@ export const secret: KindExtension = {
       .filter((llm) => isObject(llm["apiKeyRef"]) && llm["apiKeyRef"]["name"] === name)
       .map((llm) => `llm "${llm.name}" has lost its key: mcpctl patch llm ${llm.name} apiKeyRef=SECRET/KEY`);
   },
-  /** Values are never shown, so a difference shows in the names of the keys: null in `data` removes one. */
-  readOnlyAfter(live, { data }): Record<string, unknown> {
-    if (typeof data !== "object" || data === null) return {};
-    const keys = new Set((live["keys"] as string[] | undefined) ?? []);
-    for (const [key, value] of Object.entries(data)) value === null ? keys.delete(key) : keys.add(key);
-    return { keys: [...keys].sort() };
-  },
 };
 
 function unlessForbidden(error: unknown): Resource[] {

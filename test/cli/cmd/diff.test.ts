@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { unifiedDiff } from "../../../src/cli/cmd/diff/line-diff.ts";
+import { AppError } from "../../../src/errors.ts";
+import { fakeApi } from "../../support/cli/fake-api.ts";
 import { FakeCatalogue } from "../../support/cli/fake-catalogue.ts";
+import { cli } from "../../support/cli/run-cli.ts";
 
 let server: FakeCatalogue;
 beforeEach(() => {
@@ -58,6 +61,50 @@ describe("diff", () => {
     expect(stdout).toContain(" keys:\n-  - old\n+  - new\n   - same\n");
     expect(stderr).toBe("warning: secret 'a': values that are never shown are not compared\n");
     expect(stdout + stderr).not.toContain("hunter");
+  });
+
+  it("shows what the server would make of an object", async () => {
+    const live = server.seed("llms", { name: "gpt", type: "openai", model: "m", url: "http://a.test/v1" });
+    const after = { ...live, url: "http://b.test/v1", tier: "heavy", version: 2 };
+    const api = fakeApi({
+      "GET /api/v1/llms/gpt": live,
+      [`PUT /api/v1/llms/${live.id}`]: after,
+    });
+    const { code, stdout } = await cli(["diff", "-f", "-"], {
+      server: api,
+      stdin: "kind: llm\nname: gpt\ntype: openai\nmodel: m\nurl: HTTP://B.test/v1\n",
+    });
+    expect(code).toBe(1);
+    expect(stdout).toContain("-url: http://a.test/v1\n-tier: fast\n+url: http://b.test/v1\n+tier: heavy\n");
+  });
+
+  it("reports what the server would refuse, shows the rest and exits with 2 or more", async () => {
+    server.seed("llms", { name: "gpt", type: "openai", model: "m" });
+    const refusal = new AppError("invalid_request", "llm is not valid", {
+      details: [{ path: "/apiKeyRef", message: 'there is no secret "gone"' }],
+    });
+    server.refuse(({ method }) => method === "PUT", refusal);
+    const { code, stdout, stderr } = await diff(
+      "kind: llm\nname: gpt\ntype: openai\nmodel: m\napiKeyRef: {name: gone, key: k}\n---\nkind: user\nname: new\n",
+    );
+    expect(code).toBe(2);
+    expect(stderr).toContain("error: standard input:1: llm 'gpt': llm is not valid\n");
+    expect(stderr).toContain('  /apiKeyRef: there is no secret "gone"\n');
+    expect(stdout).toContain("+name: new\n");
+    expect(server.writes).toEqual([]);
+  });
+
+  it("says what it cannot check because an object of the same manifests is not there yet", async () => {
+    const refusal = new AppError("invalid_request", "llm is not valid", {
+      details: [{ path: "/apiKeyRef", message: 'there is no secret "openai"' }],
+    });
+    server.refuse(({ method, path }) => method === "POST" && path.includes("/llms"), refusal);
+    const { code, stdout, stderr } = await diff(
+      "kind: secret\nname: openai\ndata: {k: v}\n---\nkind: llm\nname: gpt\ntype: openai\nmodel: m\napiKeyRef: {name: openai, key: k}\n",
+    );
+    expect(code).toBe(1);
+    expect(stderr).toBe("warning: llm 'gpt' is not checked to the end: it needs secret \"openai\"\n");
+    expect(stdout).toContain("+apiKeyRef:\n+  name: openai\n+  key: k\n");
   });
 
   it("exits with 2 or more if it fails", async () => {

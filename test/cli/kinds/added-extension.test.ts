@@ -16,7 +16,6 @@ const gadgets: KindExtension = {
   warnings: () => ["the paint is wet"],
   shownOnce: "serial",
   asStored: (_, fields) => ({ ...fields, color: String(fields["color"]).toLowerCase() }),
-  readOnlyAfter: () => ({ color: "dried" }),
 };
 
 vi.mock("../../../src/kinds/index.ts", async (original) => {
@@ -68,12 +67,16 @@ describe("a kind with an extension, by the list alone,", () => {
   });
 
   it("is compared as the server stores it by apply and diff", async () => {
+    const changed = { [`PUT /api/v1/gadgets/${gadget!.id}`]: { ...gadget, color: "blue", version: 2 } };
     const options = { ...withManifest("RED"), server: server() };
     expect((await cli("apply -f m.yaml", options)).stdout).toBe("gadget 'one' unchanged\n");
-    expect(await cli("diff -f m.yaml", { ...withManifest("BLUE"), server: server() })).toMatchObject({
+    expect(await cli("diff -f m.yaml", options)).toMatchObject({ code: 0, stdout: "" });
+    const api = server(changed);
+    expect(await cli("diff -f m.yaml", { ...withManifest("BLUE"), server: api })).toMatchObject({
       code: 1,
-      stdout: expect.stringContaining("-color: red\n+color: dried\n"),
+      stdout: expect.stringContaining("-color: red\n+color: blue\n"),
     });
+    expect(api.requests.at(-1)).toBe(`PUT /api/v1/gadgets/${gadget!.id}?dryRun=true`);
   });
 
   it("has its warnings and the value that is shown once in apply", async () => {
