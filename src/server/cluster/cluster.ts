@@ -9,6 +9,8 @@ import type { McpCluster, SharedInstances } from "../mcp/shared-instances.ts";
 import { ClusterCache } from "./cluster-cache.ts";
 import { ClusterLogs } from "./cluster-logs.ts";
 import { ClusteredServers } from "./clustered-servers.ts";
+import { ForwardedClients } from "./forwarded-clients.ts";
+import { HostedClients, type ServeClient } from "./hosted-clients.ts";
 import { HostedLink } from "./link-host.ts";
 import { Membership, type MembershipOptions } from "./membership.ts";
 import { OwnInstances } from "./own-instances.ts";
@@ -30,6 +32,7 @@ export class Cluster implements McpCluster {
   readonly #hosted = new Set<HostedLink>();
   #servers: ClusteredServers | undefined;
   #own: OwnInstances | undefined;
+  #clients: HostedClients | undefined;
   #isDraining = false;
 
   constructor(options: ClusterOptions) {
@@ -83,7 +86,12 @@ export class Cluster implements McpCluster {
       servers,
       logs: new ClusterLogs(instances.logs, membership, servers.links),
       cache: new ClusterCache(cache, membership, servers.links),
+      clients: new ForwardedClients(this.#options.name, membership, servers.links),
     };
+  }
+
+  serveClients(serve: ServeClient): void {
+    this.#clients = new HostedClients(this.#options.catalogue, serve, this.#options.now);
   }
 
   /** Takes its place among the nodes. `url` is where other nodes reach this one. */
@@ -101,12 +109,14 @@ export class Cluster implements McpCluster {
     const { id, key } = this.#membership;
     const nonce =
       this.#isDraining || id === undefined || hello === null ? undefined : nonceOfHello(key, id, hello);
-    if (nonce === undefined || !this.#own) return undefined;
     const own = this.#own;
+    const clients = this.#clients;
+    if (nonce === undefined || !own || !clients) return undefined;
     const link = new HostedLink({
       key,
       nonce,
-      handle: (request, exchange) => own.handle(request, exchange),
+      handle: (request, exchange) =>
+        request.is === "client" ? clients.handle(request.request, exchange) : own.handle(request, exchange),
       onEnd: (one) => {
         this.#hosted.delete(one);
         own.linkEnded(one);
@@ -119,7 +129,7 @@ export class Cluster implements McpCluster {
   /** Takes no more calls of other nodes, and ends their links when none is under way. */
   async drain(): Promise<void> {
     this.#isDraining = true;
-    await this.#own?.drain();
+    await Promise.all([this.#own?.drain(), this.#clients?.drain()]);
     this.#closeHosted();
   }
 

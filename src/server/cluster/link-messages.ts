@@ -6,6 +6,7 @@ import type { CacheFilter } from "../mcp/content/result-cache.ts";
 import type { NumberedLine } from "../mcp/instances/logs/logs.ts";
 import type { ReadLogOptions } from "../mcp/instances/logs/read-log.ts";
 import type { ServerNotice } from "../mcp/types.ts";
+import type { ForwardedRequest } from "./forwarded-clients.ts";
 
 /** A request of one node to another. */
 export type NodeRequest =
@@ -14,7 +15,8 @@ export type NodeRequest =
   | { is: "readLogs"; serverId: string; instance?: number; options: ReadLogOptions }
   | { is: "followLogs"; serverId: string; instance?: number }
   | { is: "readPart"; query: PartQuery }
-  | { is: "listCache" | "clearCache"; filter: CacheFilter };
+  | { is: "listCache" | "clearCache"; filter: CacheFilter }
+  | { is: "client"; request: ForwardedRequest };
 
 /** A call of an instance that belongs to the other node. */
 export interface ForwardedCall {
@@ -31,7 +33,12 @@ export interface ForwardedCall {
 }
 
 /** Something that happens while a request is carried out. */
-export type NodeEvent = { progress: JsonObject } | { notification: RpcNotification } | { line: NumberedLine };
+export type NodeEvent =
+  | { progress: JsonObject }
+  | { notification: RpcNotification }
+  | { line: NumberedLine }
+  | { head: { status: number; headers: [name: string, value: string][]; hasBody: boolean } }
+  | { body: string };
 
 /** A message of the node that asks. */
 export type AskingMessage =

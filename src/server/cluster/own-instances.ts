@@ -47,7 +47,10 @@ export class OwnInstances {
   }
 
   /** Carries out a request of another node. @throws InstanceMoved, or the error of the instance */
-  async handle(request: NodeRequest, exchange: HostedExchange): Promise<JsonObject> {
+  async handle(
+    request: Exclude<NodeRequest, { is: "client" }>,
+    exchange: HostedExchange,
+  ): Promise<JsonObject> {
     const { instances, cache } = this.#options;
     switch (request.is) {
       case "call":

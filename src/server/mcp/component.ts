@@ -21,7 +21,7 @@ import { McpCallLimiter } from "./limits/call-limiter.ts";
 import { PersonaTools } from "./personas/persona-tools.ts";
 import { type Infer, projectLlmOf } from "./project-llm.ts";
 import { RoutedServers } from "./routed-servers.ts";
-import type { McpCluster } from "./shared-instances.ts";
+import type { McpCluster, SharedInstances } from "./shared-instances.ts";
 import { Traffic } from "./traffic/traffic.ts";
 import { WorkstationServers } from "./workstations/workstation-servers.ts";
 
@@ -46,7 +46,10 @@ export interface Mcp {
 
 export interface McpOptions
   extends Omit<ServerInstancesOptions, "tokens">,
-    Omit<OpenEndpointOptions, "servers" | "admit" | "sample" | "askLlm" | "tap" | "content" | "cache">,
+    Omit<
+      OpenEndpointOptions,
+      "servers" | "admit" | "sample" | "askLlm" | "tap" | "content" | "cache" | "clients"
+    >,
     LoginNetworkOptions {
   infer: Infer;
   requestId(): string;
@@ -79,7 +82,7 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
   const instances = new ServerInstances({ ...options, tokens, ...(cluster && { claims: cluster.claims }) });
   const askLlm = projectLlmOf(options.infer);
   const content = openContent({ ...options, askLlm, snapshot: () => catalogue.snapshot });
-  const shared = cluster?.attach(instances, content.cache) ?? {
+  const shared: SharedInstances = cluster?.attach(instances, content.cache) ?? {
     servers: instances,
     logs: instances.logs,
     cache: content.cache,
@@ -98,8 +101,10 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
     askLlm,
     content,
     cache: shared.cache,
+    ...(shared.clients && { clients: shared.clients }),
     tap,
   });
+  cluster?.serveClients((incoming) => endpoint.serveHere(incoming));
   options.metrics.gauge(
     "mcpctl_mcp_traffic_bytes",
     "Memory that kept messages of projects take",

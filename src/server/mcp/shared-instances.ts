@@ -1,4 +1,6 @@
+import type { ClientNodes } from "./client-nodes.ts";
 import type { OwnCache, ResultCache } from "./content/result-cache.ts";
+import type { EndpointRequest } from "./endpoint/endpoint-types.ts";
 import type { InstanceLogs } from "./instances/logs/logs.ts";
 import type { ServerInstances } from "./instances/servers.ts";
 import type { InstanceClaims } from "./instances/slots.ts";
@@ -10,6 +12,8 @@ export interface SharedInstances {
   logs: InstanceLogs;
   /** The results that are kept for their clients. */
   cache: ResultCache;
+  /** The hosts that clients may belong to; undefined if there is this one only. */
+  clients?: ClientNodes;
 }
 
 /** Shares instances among several servers of mcpctl on one database. */
@@ -19,4 +23,6 @@ export interface McpCluster {
   isFirstFor(work: string): boolean;
   /** Adds those of this host. */
   attach(instances: ServerInstances, cache: OwnCache): SharedInstances;
+  /** Lets other hosts hand on requests of clients whose sessions are at this one. */
+  serveClients(serve: (incoming: EndpointRequest) => Promise<Response>): void;
 }

@@ -2,6 +2,7 @@ import type { Principal } from "../../core/access/policy.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
+import type { ClientNodes } from "../client-nodes.ts";
 import type { PartLookup } from "../content/part-reader.ts";
 import type { Gate } from "../gate/gate.ts";
 import type { GateCallServices } from "../gate/gate-calls.ts";
@@ -47,6 +48,8 @@ export interface EndpointOptions extends ReplyServices {
   /** Is told of the sessions that end. */
   servers: Pick<McpServers, "endSession">;
   quotas: Quotas;
+  /** The hosts that clients may belong to, where there are several. */
+  clients?: ClientNodes;
   /** Returns what sees the messages of a request; undefined if nobody wants to. */
   tap(incoming: EndpointRequest): MessageTap | undefined;
   /** Makes an id that nobody can guess. */

@@ -1,10 +1,12 @@
 import { AppError } from "../../../errors.ts";
+import { isObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
-import { refuseExcess } from "../../../wire/json.ts";
+import { parsedObject, refuseExcess } from "../../../wire/json.ts";
+import { labelled } from "../client-nodes.ts";
 import { classify } from "./classify.ts";
 import { refused } from "./dispatch.ts";
 import type { EndpointOptions, EndpointRequest } from "./endpoint-types.ts";
-import { LegacyEndpoint } from "./legacy.ts";
+import { LegacyEndpoint, sessionHeader } from "./legacy.ts";
 import { LegacySessions } from "./legacy-sessions.ts";
 import { serveModern } from "./modern.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -28,6 +30,14 @@ export class McpEndpoint {
 
   /** Answers a request. Errors of the protocol are answers too. Throws AppError if a quota is exceeded. */
   async serve(incoming: EndpointRequest): Promise<Response> {
+    const { clients } = this.#options;
+    const label = clients && labelOf(incoming);
+    const response = label === undefined ? undefined : await clients!.forward(label, incoming);
+    return response ?? this.serveHere(incoming);
+  }
+
+  /** Does the same without a look at other hosts: a request that one of them handed on is answered here. */
+  async serveHere(incoming: EndpointRequest): Promise<Response> {
     const tap = this.#options.tap(incoming);
     return tap ? tap.through(await this.#serve({ ...incoming, tap })) : this.#serve(incoming);
   }
@@ -58,4 +68,15 @@ export class McpEndpoint {
       return this.#subscriptions.serve(incoming, message);
     return serveModern(incoming, message, this.#options);
   }
+}
+
+/** Returns the label of the host that a request belongs to: its session, or what it brings back, is from there. */
+function labelOf({ request, text }: EndpointRequest): string | undefined {
+  const session = request.headers.get(sessionHeader);
+  if (session !== null) return labelled(session).label;
+  if (!/"(?:requestState|taskId)"/.test(text)) return undefined;
+  const message = parsedObject(text, { maxDepth });
+  const params = isObject(message) && isObject(message["params"]) ? message["params"] : {};
+  const given = params["requestState"] ?? params["taskId"];
+  return typeof given === "string" ? labelled(given).label : undefined;
 }

@@ -19,7 +19,8 @@ import { acceptsStreams, HttpReply } from "./http-reply.ts";
 import type { LegacySession } from "./legacy-session.ts";
 import type { LegacySessions } from "./legacy-sessions.ts";
 
-const sessionHeader = "mcp-session-id";
+/** The header with which a client names its session. */
+export const sessionHeader = "mcp-session-id";
 
 /** The most messages of one batch. */
 const maxBatch = 100;

@@ -11,6 +11,7 @@ import type { OpenStreams } from "../../core/open-streams.ts";
 import type { AskPersona } from "../../inference/personas/tools/ask-persona.ts";
 import type { Audit } from "../../observability/audit.ts";
 import type { Metrics } from "../../observability/metrics.ts";
+import { type ClientNodes, withLabel } from "../client-nodes.ts";
 import type { OpenContent } from "../content/open-content.ts";
 import type { PartLookup } from "../content/part-reader.ts";
 import { Gate } from "../gate/gate.ts";
@@ -48,6 +49,8 @@ export interface OpenEndpointOptions {
   content: Pick<OpenContent, "pipeline" | "kept">;
   /** The results that were cut, of all servers of mcpctl on the database. */
   cache: PartLookup;
+  /** The hosts that clients may belong to, where there are several. */
+  clients?: ClientNodes;
   askPersona: AskPersona;
   /** Counts a call of a principal, or refuses it. Throws AppError `too_many_requests`. */
   admit(principal: Principal): void;
@@ -88,7 +91,8 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
     onError,
   } = options;
   const metrics = new McpMetrics(options.metrics);
-  const sealer = new Sealer(now);
+  const { clients } = options;
+  const sealer = new Sealer(now, clients);
   const relayed = new RelayedCalls({ servers, sealer, sample, elapsed });
   const changes = new OfferChanges(catalogue);
   const watches = new ResourceWatches(servers);
@@ -121,8 +125,12 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
     answers,
     quotas,
     tap,
-    // 128 bits.
-    makeId: () => randomBytes(16).toString("hex"),
+    ...(clients && { clients }),
+    makeId() {
+      // 128 bits.
+      const id = randomBytes(16).toString("hex");
+      return clients ? withLabel(id, clients) : id;
+    },
     elapsed,
     onDefect: onError,
   });

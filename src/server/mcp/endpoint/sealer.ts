@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
+import { type ClientNodes, labelled, withLabel } from "../client-nodes.ts";
 
 const algorithm = "aes-256-gcm";
 const nonceBytes = 12;
@@ -15,9 +16,12 @@ const maxLength = 1024 * 1024;
 export class Sealer {
   readonly #key = randomBytes(32);
   readonly #now: () => number;
+  readonly #nodes: ClientNodes | undefined;
 
-  constructor(now: () => number) {
+  /** @param nodes the hosts that a client may come back to, where there are several: a sealed value names this one */
+  constructor(now: () => number, nodes?: ClientNodes) {
     this.#now = now;
+    this.#nodes = nodes;
   }
 
   /**
@@ -29,24 +33,26 @@ export class Sealer {
     const cipher = createCipheriv(algorithm, this.#key, nonce).setAAD(Buffer.from(owner));
     const text = JSON.stringify({ value, until: this.#now() + lifetime });
     const bytes = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
-    return Buffer.concat([nonce, cipher.getAuthTag(), bytes]).toString("base64url");
+    const sealed = Buffer.concat([nonce, cipher.getAuthTag(), bytes]).toString("base64url");
+    return this.#nodes ? withLabel(sealed, this.#nodes) : sealed;
   }
 
   /** Returns the value; undefined if it was not sealed here for this owner, or is too old. */
   open(sealed: unknown, owner: string): JsonObject | undefined {
     if (typeof sealed !== "string" || sealed.length > maxLength) return undefined;
-    const bytes = Buffer.from(sealed, "base64url");
+    const text = this.#nodes ? labelled(sealed).value : sealed;
+    const bytes = Buffer.from(text, "base64url");
     // Each value has one spelling.
-    if (bytes.length < nonceBytes + tagBytes || bytes.toString("base64url") !== sealed) return undefined;
+    if (bytes.length < nonceBytes + tagBytes || bytes.toString("base64url") !== text) return undefined;
     try {
       const opener = createDecipheriv(algorithm, this.#key, bytes.subarray(0, nonceBytes), {
         authTagLength: tagBytes,
       })
         .setAAD(Buffer.from(owner))
         .setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
-      const text =
+      const opened =
         opener.update(bytes.subarray(nonceBytes + tagBytes), undefined, "utf8") + opener.final("utf8");
-      const { value, until } = JSON.parse(text) as { value: unknown; until: number };
+      const { value, until } = JSON.parse(opened) as { value: unknown; until: number };
       return until > this.#now() && isObject(value) ? value : undefined;
     } catch {
       return undefined;
