@@ -1,24 +1,11 @@
 import { createHash } from "node:crypto";
 import { AppError } from "../../errors.ts";
-import { factsOf, type PrincipalFacts } from "../core/access/principal-facts.ts";
-import type { ClientNodes } from "../mcp/client-nodes.ts";
-import type { EndpointRequest } from "../mcp/endpoint/endpoint-types.ts";
-import { InstanceMoved, LinkLost, type NodeEvent } from "./link-messages.ts";
+import { factsOf } from "../core/access/principal-facts.ts";
+import type { ClientNodes, EndpointRequest } from "../mcp/endpoint/endpoint-types.ts";
+import { type ForwardedRequest, InstanceMoved, LinkLost, type NodeEvent } from "./link-messages.ts";
 import type { Membership } from "./membership.ts";
 import type { NodeLink } from "./node-link.ts";
 import type { NodeLinks } from "./node-links.ts";
-
-/** A request of an MCP client, as one node hands it on to another. It has no bearer: that was checked where it came in. */
-export interface ForwardedRequest {
-  principal: PrincipalFacts;
-  projectId: string;
-  requestId: string;
-  method: string;
-  url: string;
-  headers: [name: string, value: string][];
-  /** The body in base64: quotes in it would take two bytes, and a frame has a limit. */
-  body: string;
-}
 
 /** The headers that the endpoint reads, besides those that begin with `mcp-`. */
 const headersRead: ReadonlySet<string> = new Set(["accept", "content-type", "last-event-id"]);

@@ -1,14 +1,12 @@
 import type { JsonObject } from "../../mcp/messages.ts";
 import { principalFrom } from "../core/access/principal-facts.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
-import type { ProjectRow } from "../core/store/typed-rows.ts";
-import type { EndpointRequest } from "../mcp/endpoint/endpoint-types.ts";
-import type { ForwardedRequest } from "./forwarded-clients.ts";
+import type { ForwardedClient } from "../mcp/endpoint/endpoint-types.ts";
 import type { HostedExchange } from "./link-host.ts";
-import { InstanceMoved } from "./link-messages.ts";
+import { type ForwardedRequest, InstanceMoved } from "./link-messages.ts";
 
-/** Answers a request of a client whose session is here. */
-export type ServeClient = (incoming: EndpointRequest) => Promise<Response>;
+/** Answers a request of a client whose session is here. Returns undefined if its project is not. */
+export type ServeClient = (incoming: ForwardedClient) => Promise<Response | undefined>;
 
 /** The most characters of a response that one frame has. */
 const pieceLength = 256 * 1024;
@@ -36,8 +34,7 @@ export class HostedClients {
     const { snapshot } = this.#catalogue;
     const { method, url, headers, projectId, requestId } = forwarded;
     const principal = principalFrom(snapshot, forwarded.principal, this.#now());
-    const project = snapshot.byId.get(projectId);
-    if (this.#isDraining || !principal || project?.kind !== "project") throw new InstanceMoved();
+    if (this.#isDraining || !principal) throw new InstanceMoved();
     // A stream that only listens ends with its link.
     const counts = method === "GET" ? 0 : 1;
     this.#busy += counts;
@@ -46,10 +43,11 @@ export class HostedClients {
         request: new Request(url, { method, headers, signal }),
         requestId,
         principal,
-        project: project as ProjectRow,
+        projectId,
         text: Buffer.from(forwarded.body, "base64").toString(),
         onLastBytes: () => undefined,
       });
+      if (!response) throw new InstanceMoved();
       const { status, body } = response;
       send({ head: { status, headers: [...response.headers], hasBody: body !== null } });
       if (body) await sendBody(body, signal, (piece) => send({ body: piece }));

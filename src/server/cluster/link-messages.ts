@@ -1,12 +1,12 @@
 import { AppError, isErrorCode } from "../../errors.ts";
 import type { JsonObject, RpcNotification, RpcRequest } from "../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../mcp/rpc-error.ts";
+import type { PrincipalFacts } from "../core/access/principal-facts.ts";
 import type { PartQuery } from "../mcp/content/part-reader.ts";
 import type { CacheFilter } from "../mcp/content/result-cache.ts";
 import type { NumberedLine } from "../mcp/instances/logs/logs.ts";
 import type { ReadLogOptions } from "../mcp/instances/logs/read-log.ts";
 import type { ServerNotice } from "../mcp/types.ts";
-import type { ForwardedRequest } from "./forwarded-clients.ts";
 
 /** A request of one node to another. */
 export type NodeRequest =
@@ -30,6 +30,18 @@ export interface ForwardedCall {
   headers?: Readonly<Record<string, string>>;
   mayRepeat: boolean;
   wantsProgress: boolean;
+}
+
+/** A request of an MCP client, as one node hands it on to another. It has no bearer: that was checked where it came in. */
+export interface ForwardedRequest {
+  principal: PrincipalFacts;
+  projectId: string;
+  requestId: string;
+  method: string;
+  url: string;
+  headers: [name: string, value: string][];
+  /** The body in base64: quotes in it would take two bytes, and a frame has a limit. */
+  body: string;
 }
 
 /** Something that happens while a request is carried out. */

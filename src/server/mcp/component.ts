@@ -104,7 +104,7 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
     ...(shared.clients && { clients: shared.clients }),
     tap,
   });
-  cluster?.serveClients((incoming) => endpoint.serveHere(incoming));
+  cluster?.serveClients((incoming) => endpoint.serveForwarded(incoming));
   options.metrics.gauge(
     "mcpctl_mcp_traffic_bytes",
     "Memory that kept messages of projects take",

@@ -1,6 +1,5 @@
-import type { ClientNodes } from "./client-nodes.ts";
 import type { OwnCache, ResultCache } from "./content/result-cache.ts";
-import type { EndpointRequest } from "./endpoint/endpoint-types.ts";
+import type { ClientNodes, ForwardedClient } from "./endpoint/endpoint-types.ts";
 import type { InstanceLogs } from "./instances/logs/logs.ts";
 import type { ServerInstances } from "./instances/servers.ts";
 import type { InstanceClaims } from "./instances/slots.ts";
@@ -24,5 +23,5 @@ export interface McpCluster {
   /** Adds those of this host. */
   attach(instances: ServerInstances, cache: OwnCache): SharedInstances;
   /** Lets other hosts hand on requests of clients whose sessions are at this one. */
-  serveClients(serve: (incoming: EndpointRequest) => Promise<Response>): void;
+  serveClients(serve: (incoming: ForwardedClient) => Promise<Response | undefined>): void;
 }

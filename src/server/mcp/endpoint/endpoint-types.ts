@@ -2,7 +2,6 @@ import type { Principal } from "../../core/access/policy.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
-import type { ClientNodes } from "../client-nodes.ts";
 import type { PartLookup } from "../content/part-reader.ts";
 import type { Gate } from "../gate/gate.ts";
 import type { GateCallServices } from "../gate/gate-calls.ts";
@@ -40,6 +39,28 @@ export interface EndpointRequest {
   onLastBytes(): void;
   /** Is told of the messages, if somebody wants to see them. */
   tap?: MessageTap | undefined;
+}
+
+/** A request that another server of mcpctl has handed on. */
+export interface ForwardedClient extends Omit<EndpointRequest, "project" | "tap"> {
+  projectId: string;
+}
+
+/**
+ * The servers of mcpctl on one database, as far as clients that come to one of them belong to another: their session is
+ * there, or a call of theirs waits there for an answer.
+ */
+export interface ClientNodes {
+  /** The label of this one. */
+  readonly own: string;
+  /**
+   * Hands a request on to another one, and returns its response.
+   *
+   * @param label of the other one, as the client gave it
+   * @returns undefined if that one is gone or cannot be reached, so that the request was not carried out
+   * @throws AppError if it was lost on its way back, or the other one refuses it
+   */
+  forward(label: string, incoming: EndpointRequest): Promise<Response | undefined>;
 }
 
 export interface EndpointOptions extends ReplyServices {

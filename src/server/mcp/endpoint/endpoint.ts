@@ -2,13 +2,14 @@ import { AppError } from "../../../errors.ts";
 import { isObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import { parsedObject, refuseExcess } from "../../../wire/json.ts";
-import { labelled } from "../client-nodes.ts";
+import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import { classify } from "./classify.ts";
 import { refused } from "./dispatch.ts";
-import type { EndpointOptions, EndpointRequest } from "./endpoint-types.ts";
+import type { EndpointOptions, EndpointRequest, ForwardedClient } from "./endpoint-types.ts";
 import { LegacyEndpoint, sessionHeader } from "./legacy.ts";
 import { LegacySessions } from "./legacy-sessions.ts";
 import { serveModern } from "./modern.ts";
+import { labelled } from "./node-label.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 /** The levels of a message; those of arguments included. */
@@ -33,11 +34,18 @@ export class McpEndpoint {
     const { clients } = this.#options;
     const label = clients && labelOf(incoming);
     const response = label === undefined ? undefined : await clients!.forward(label, incoming);
-    return response ?? this.serveHere(incoming);
+    return response ?? this.#serveHere(incoming);
   }
 
-  /** Does the same without a look at other hosts: a request that one of them handed on is answered here. */
-  async serveHere(incoming: EndpointRequest): Promise<Response> {
+  /** Answers a request that another host has handed on. Undefined if its project is not known here. */
+  async serveForwarded({ projectId, ...incoming }: ForwardedClient): Promise<Response | undefined> {
+    const project = this.#options.services.snapshot().byId.get(projectId);
+    return project?.kind === "project"
+      ? this.#serveHere({ ...incoming, project: project as ProjectRow })
+      : undefined;
+  }
+
+  async #serveHere(incoming: EndpointRequest): Promise<Response> {
     const tap = this.#options.tap(incoming);
     return tap ? tap.through(await this.#serve({ ...incoming, tap })) : this.#serve(incoming);
   }

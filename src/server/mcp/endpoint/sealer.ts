@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
-import { type ClientNodes, labelled, withLabel } from "../client-nodes.ts";
+import { labelled, withLabel } from "./node-label.ts";
 
 const algorithm = "aes-256-gcm";
 const nonceBytes = 12;
@@ -16,10 +16,10 @@ const maxLength = 1024 * 1024;
 export class Sealer {
   readonly #key = randomBytes(32);
   readonly #now: () => number;
-  readonly #nodes: ClientNodes | undefined;
+  readonly #nodes: { own: string } | undefined;
 
   /** @param nodes the hosts that a client may come back to, where there are several: a sealed value names this one */
-  constructor(now: () => number, nodes?: ClientNodes) {
+  constructor(now: () => number, nodes?: { own: string }) {
     this.#now = now;
     this.#nodes = nodes;
   }
