@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import type { LongTexts } from "./long-texts.ts";
 import { nextTurn } from "./next-turn.ts";
 
 /** A key of the top-level object, and the place of its value in the text: [start, end). */
@@ -23,6 +24,8 @@ export interface ScannedJson {
   text: string;
   /** The positions of its top-level fields in `text`. */
   scan: JsonScan;
+  /** Long texts that were cut out: `text` and `body` have marks in their place. */
+  long?: LongTexts;
 }
 
 const space = 32;

@@ -2,16 +2,12 @@ import type { Static, TObject } from "@sinclair/typebox";
 import { AppError, callerLeft } from "../../errors.ts";
 import { validate } from "../../kinds/validate.ts";
 import { inflatedBody, isCompressed } from "../../net/content-encoding.ts";
-import type { Operation } from "../../wire/dialects/operations.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
 import { formBody, formBoundary, type ScannedForm, scanForm } from "../../wire/form.ts";
 import {
   isObject,
   type JsonLimits,
   type JsonScan,
-  maxJsonItems,
-  parseExact,
-  parseExactInTurns,
   type ScannedJson,
   scanJson,
   scanJsonInTurns,
@@ -25,7 +21,8 @@ import type { BodyMemory } from "./body-memory.ts";
 export const maxPublicBodyBytes = 8 * 1024;
 /** The most bytes of a body on every other route. */
 export const maxBodyBytes = 32 * 1024 * 1024;
-const maxDepth = 64;
+/** The most levels of a body. */
+export const maxDepth = 64;
 
 const jsonType = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -53,15 +50,28 @@ export async function readText(
   deadlines: Deadlines,
   { inflate = false } = {},
 ): Promise<string> {
-  const { headers } = call.request;
-  const type = headers.get("content-type");
+  const bytes = await readJsonBytes(call, deadlines, { inflate });
+  if (bytes.length > largeText) await nextTurn();
+  return textOf(bytes);
+}
+
+/** Reads the bytes of a JSON body. Options and errors are those of `readText`. */
+export function readJsonBytes(
+  call: BodyOf,
+  deadlines: Deadlines,
+  { inflate = false } = {},
+): Promise<Uint8Array> {
+  const type = call.request.headers.get("content-type");
   if (type !== "application/json" && !jsonType.test(type ?? "")) {
     throw new AppError("unsupported_media_type", "the body must be JSON", {
       hint: "send content-type: application/json",
     });
   }
-  const bytes = await bytesOf(call, inflate, deadlines);
-  if (bytes.length > largeText) await nextTurn();
+  return bytesOf(call, inflate, deadlines);
+}
+
+/** Returns the text of a body. Throws AppError `invalid_request`. */
+export function textOf(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch {
@@ -145,44 +155,8 @@ export async function readBody<T extends TObject>(
   throw new AppError("invalid_request", `${field}: ${first.message}`, { details: faults });
 }
 
-/** The most elements in a call for embeddings, where texts may be lists of tokens. */
-const maxEmbeddingItems = 1_000_000;
-/** The most characters outside strings in such a call. */
-const maxEmbeddingStructure = 8 * 1024 * 1024;
-
-const callLimits: JsonLimits = { maxDepth };
-const embeddingLimits: JsonLimits = {
-  maxDepth,
-  maxItems: maxEmbeddingItems,
-  maxStructure: maxEmbeddingStructure,
-  maxKeys: maxJsonItems,
-};
-
-/**
- * Parses the body of a call to a model, with the positions of its top-level values. Long integers keep their digits. For a
- * large text this takes several turns of the event loop (T60).
- *
- * @throws AppError `invalid_request`
- */
-export function parseCall(text: string, operation: Operation): ScannedJson | Promise<ScannedJson> {
-  const limits = operation === "embeddings" ? embeddingLimits : callLimits;
-  if (text.length > largeText) return parseLarge(text, limits);
-  const scan = scanJson(text, limits);
-  refuseOtherCase(scan);
-  return { text, scan, body: parse(text, parseExact) };
-}
-
-/** Scans and parses JSON text in turns of their own, and returns in another one. */
-async function parseLarge(text: string, limits: JsonLimits): Promise<ScannedJson> {
-  const scan = await scanned(text, limits);
-  refuseOtherCase(scan);
-  const body = objectOf(await parseExactInTurns(text).catch(refuseNoJson));
-  await nextTurn();
-  return { text, scan, body };
-}
-
 /** Scans JSON text; a large one in several turns of the event loop, and the next turn has begun when it returns. */
-async function scanned(text: string, limits: JsonLimits): Promise<JsonScan> {
+export async function scanned(text: string, limits: JsonLimits): Promise<JsonScan> {
   if (text.length <= largeText) return scanJson(text, limits);
   await nextTurn();
   const scan = await scanJsonInTurns(text, limits);
@@ -190,7 +164,7 @@ async function scanned(text: string, limits: JsonLimits): Promise<JsonScan> {
   return scan;
 }
 
-function parse(text: string, parser: (text: string) => unknown): Record<string, unknown> {
+export function parse(text: string, parser: (text: string) => unknown): Record<string, unknown> {
   let value: unknown;
   try {
     value = parser(text);
@@ -201,11 +175,11 @@ function parse(text: string, parser: (text: string) => unknown): Record<string, 
 }
 
 /** The message of the engine quotes the body, which may have a secret. */
-function refuseNoJson({ name }: Error): never {
+export function refuseNoJson({ name }: Error): never {
   throw new AppError("invalid_request", "the body is not valid JSON", { cause: name });
 }
 
-function objectOf(value: unknown): Record<string, unknown> {
+export function objectOf(value: unknown): Record<string, unknown> {
   if (!isObject(value)) throw new AppError("invalid_request", "the body must be a JSON object");
   return value;
 }
@@ -242,9 +216,9 @@ async function counted(
   return pieces.take();
 }
 
-function tooLarge(most: number): AppError {
+export function tooLarge(most: number, subject = "the body"): AppError {
   const size = most < 1024 * 1024 ? `${most / 1024} KB` : `${most / 1024 / 1024} MB`;
-  return new AppError("payload_too_large", `the body is larger than ${size}`);
+  return new AppError("payload_too_large", `${subject} is larger than ${size}`);
 }
 
 function tooSlow(): AppError {

@@ -1,13 +1,9 @@
-import { nativePathFor } from "../../adapters/index.ts";
 import { inAskedFormat } from "../../adapters/passthrough/embedding-format.ts";
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
 import { passedUsage } from "../../adapters/passthrough/passed.ts";
 import { responsesAnswer } from "../../adapters/passthrough/responses.ts";
-import { providerDialect } from "../../adapters/provider-dialect.ts";
-import type { Quirks } from "../../adapters/quirks/types.ts";
 import { answerShapes } from "../../adapters/shapes/index.ts";
-import { translationFor } from "../../adapters/translation/index.ts";
-import type { StreamPipe, Translation } from "../../adapters/types.ts";
+import type { StreamPipe } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { uncompressed } from "../../net/inflated-response.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
@@ -17,7 +13,6 @@ import type { Dialect } from "../../wire/dialects/types.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { isStillValid, principalAt } from "../core/access/principals.ts";
-import { capabilitiesOf } from "../core/capabilities.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
 import type { Span } from "../observability/traces.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
@@ -26,40 +21,18 @@ import type { CallContext, InferenceDeps } from "./call.ts";
 import { sentForm, sentRequest } from "./estimated-usage.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
 import { heldResponse, type MadeResponse } from "./held-response.ts";
-import { withOutputLimit } from "./known-limits.ts";
 import { isWholeJson, passedAnswer } from "./passed-answer.ts";
-import { findPersona, llmsOfPersona, personaModel } from "./personas/persona.ts";
+import { findPersona, llmsOfPersona } from "./personas/persona.ts";
 import { withModel, withModelInFrames } from "./personas/response-model.ts";
 import { type CallQueue, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
-import { keyOf, type Provider, providerOf } from "./provider.ts";
+import { type PreparedCall, prepare, requestedName } from "./prepared-call.ts";
+import { keyOf } from "./provider.ts";
 import { isEventStream, isSuccess, refusalOf } from "./provider-response.ts";
 import { isKept, keepAnswer, keepStreamed } from "./provider-state/kept-answer.ts";
-import {
-  charactersOf,
-  completeLarge,
-  forwardedHeaders,
-  maxTokensOf,
-  modelFor,
-  noHeaders,
-  type ParsedRequest,
-  type ProviderRequest,
-  toProviderRequest,
-} from "./request.ts";
+import { charactersOf, completeLarge, forwardedHeaders, maxTokensOf, noHeaders } from "./request.ts";
 import { openStream, streamHeaders } from "./stream.ts";
 import { readAnswer } from "./whole-answer.ts";
-
-/** A call that is ready to be sent to one llm. */
-interface PreparedCall {
-  request: ParsedRequest;
-  operation: Operation;
-  llm: LlmRow;
-  provider: Provider;
-  /** Undefined if the provider speaks the caller's dialect. */
-  translation: Translation | undefined;
-  providerRequest: ProviderRequest;
-  quirks: Quirks;
-}
 
 /** The progress of an attempt, for the decision to try again. */
 export interface AttemptProgress {
@@ -184,42 +157,66 @@ function send(
   prepared: PreparedCall,
   key: string | undefined,
 ): Promise<ProviderResponse> {
-  const { providerRequest } = prepared;
-  if (providerRequest.text.length <= largeText) return begin(deps, context, prepared, key);
-  return completeLarge(providerRequest).then(() => begin(deps, context, prepared, key));
+  const { providerRequest, request } = prepared;
+  if (providerRequest.text.length <= largeText && !request.long)
+    return begin(deps, context, prepared, key, providerRequest.text);
+  return sendLarge(deps, context, prepared, key);
 }
 
-/** Sends a call to a workstation agent, a command or a provider, whichever the llm has. */
+/** Sends a call whose request is large, or has long texts that were cut out. */
+async function sendLarge(
+  deps: InferenceDeps,
+  context: CallContext,
+  prepared: PreparedCall,
+  key: string | undefined,
+): Promise<ProviderResponse> {
+  const { llm, provider, providerRequest, request } = prepared;
+  if (providerRequest.text.length > largeText) await completeLarge(providerRequest);
+  const { text } = providerRequest;
+  if (!request.long) return begin(deps, context, prepared, key, text);
+  const takesText = isVirtual(llm) || provider.adapter.isCommand;
+  const parts = await request.long.parts(text);
+  await nextTurn();
+  const body = takesText ? Buffer.concat(parts).toString() : parts;
+  return begin(deps, context, prepared, key, body);
+}
+
+/**
+ * Sends a call to a workstation agent, a command or a provider, whichever the llm has.
+ *
+ * @param body the whole body: a text for an agent or a command
+ */
 function begin(
   deps: InferenceDeps,
   { call, record, hops }: CallContext,
   prepared: PreparedCall,
   key: string | undefined,
+  body: string | readonly Uint8Array[],
 ): Promise<ProviderResponse> {
-  const { operation, llm, translation, providerRequest } = prepared;
+  const { operation, llm, translation, providerRequest, request } = prepared;
   const { adapter, timeouts, url } = prepared.provider;
   const { headers, signal } = call.httpRequest;
   const { form } = providerRequest;
   record.phases.sent();
   record.sent = form
-    ? sentForm(charactersOf(prepared.request))
-    : sentRequest(providerRequest.text, maxTokensOf(call.operation, prepared.request.body));
+    ? sentForm(charactersOf(request))
+    : sentRequest(providerRequest.text, maxTokensOf(call.operation, request.body), request.long);
   if (isVirtual(llm)) {
     return virtualLlmsOf(deps).infer({
       llm,
       operation: translation?.provider ?? operation,
-      text: providerRequest.text,
+      text: body as string,
       streaming: record.facts.streaming,
       timeouts,
       signal,
       hops,
     });
   }
-  if (adapter.isCommand) return runCommand(deps, prepared, key, signal);
+  if (adapter.isCommand) return runCommand(deps, prepared, body as string, key, signal);
   return deps.outbound(url(providerRequest.path, prepared.quirks), {
     method: "POST",
     headers: headersOf(prepared, key, hops, forwardedHeaders(headers, operation, adapter), record.span),
-    body: form?.parts ?? providerRequest.text,
+    body: form?.parts ?? body,
     timeouts,
     signal,
   });
@@ -271,55 +268,19 @@ function virtualLlmsOf({ virtualLlms }: InferenceDeps): VirtualLlms {
 
 function runCommand(
   { gemini }: InferenceDeps,
-  { provider, providerRequest, llm }: PreparedCall,
+  { provider, llm }: PreparedCall,
+  text: string,
   apiKey: string | undefined,
   signal: AbortSignal,
 ): Promise<ProviderResponse> {
   if (!gemini) throw new AppError("not_supported", "this server runs no commands");
-  const body = JSON.parse(providerRequest.text);
+  const body = JSON.parse(text);
   return gemini.run({
     body,
     model: llm.spec.model,
     apiKey,
     timeouts: provider.timeouts,
     signal,
-  });
-}
-
-function prepare(
-  { call, record, request, candidates, snapshot, learned }: CallContext,
-  llm: LlmRow,
-): PreparedCall {
-  record.facts.llm = llm;
-  const provider = providerOf(llm);
-  const { adapter } = provider;
-  const own = llm.spec.model;
-  const model = call.name === undefined ? own : modelFor(llm, request.body["model"], candidates);
-  record.facts.model = model;
-  const { operation } = call;
-  const known = learned.with(llm, provider.quirksOf(model));
-  const quirks = model === own ? withOutputLimit(known, capabilitiesOf(snapshot, llm)) : known;
-  const native = nativePathFor(adapter, operation, quirks, llm.spec);
-  // Only the agent knows what its own provider takes.
-  const target = isVirtual(llm)
-    ? adapter.dialect
-    : providerDialect(adapter, operation, request.body, quirks, llm.spec);
-  const isTranslated = isDialect(operation) && (native === undefined || target === "responses");
-  const translation = isTranslated ? translationFor(operation, target) : undefined;
-  if (native === undefined && !translation) throw missingOperation(operation, adapter.operations);
-  if (isVirtual(llm) && isPassed(operation))
-    throw new AppError("invalid_request", `llms of agents take no ${operation}`, {
-      hint: "call an llm whose provider the server reaches itself",
-    });
-  const path = translation ? operations[translation.provider].path : native!;
-  const providerRequest = toProviderRequest(request, operation, { path, translation, model, quirks });
-  return { request, operation, llm, provider, translation, providerRequest, quirks };
-}
-
-function missingOperation(operation: Operation, taken: readonly Operation[]): AppError {
-  const paths = taken.map((one) => operations[one].path);
-  return new AppError("invalid_request", `this llm's provider has no ${operation}`, {
-    hint: `it has ${paths.join(", ")}`,
   });
 }
 
@@ -390,9 +351,4 @@ export function endReason(deps: Pick<InferenceDeps, "catalogue" | "now">, princi
   return isStillValid(catalogue.snapshot, principal, now())
     ? new AppError("unavailable", "the server is shutting down")
     : new AppError("unauthenticated", "the bearer is no longer valid");
-}
-
-/** The model name that the caller used. Translated responses and those of personas have it as their `model`. */
-function requestedName({ request: { persona, body }, llm }: PreparedCall): string {
-  return (body["model"] as string | undefined) || (persona ? personaModel(persona) : llm.name);
 }

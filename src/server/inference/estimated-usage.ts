@@ -1,5 +1,6 @@
 import { estimateTokens } from "../../adapters/tokens/token-estimate.ts";
 import { ByteBuffer } from "../../wire/byte-buffer.ts";
+import type { LongTexts } from "../../wire/long-texts.ts";
 
 /** Text of a model in the frames and bodies of every dialect. The last string may be cut. */
 const modelText =
@@ -24,10 +25,23 @@ export interface SentRequest {
   maxTokens: number | undefined;
 }
 
-/** Measures a request that is sent to a provider. */
-export function sentRequest(text: string, maxTokens: number | undefined): SentRequest {
-  const { length } = text.includes(";base64,") ? text.replace(embedded, "") : text;
-  return { characters: text.length, promptTokens: Math.ceil(length / 4), maxTokens };
+/**
+ * Measures a request that is sent to a provider.
+ *
+ * @param long the long texts that were cut out of it
+ */
+export function sentRequest(
+  text: string,
+  maxTokens: number | undefined,
+  long: LongTexts | undefined = undefined,
+): SentRequest {
+  let { length } = text.includes(";base64,") ? text.replace(embedded, "") : text;
+  if (long) length += long.characters - long.embedded;
+  return {
+    characters: text.length + (long?.characters ?? 0),
+    promptTokens: Math.ceil(length / 4),
+    maxTokens,
+  };
 }
 
 /** Measures a form with files that is sent to a provider, by its size in characters of text. */

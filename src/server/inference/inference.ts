@@ -10,8 +10,8 @@ import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
 import { capabilitiesOf, reportedCapabilities } from "../core/capabilities.ts";
 import { isOf, isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
-import { AnswerMemory } from "./answers/answer-memory.ts";
-import { expandedRequest, inputText } from "./answers/expand-request.ts";
+import { AnswerMemory, ownerBytes } from "./answers/answer-memory.ts";
+import { expandedRequest, inputOf } from "./answers/expand-request.ts";
 import { SealedOrigins } from "./answers/sealed-origins.ts";
 import { type AttemptProgress, attempt, currentLlm } from "./attempt.ts";
 import type { CallContext, InferenceCall, InferenceDeps } from "./call.ts";
@@ -156,7 +156,7 @@ export class Inference {
         if (call.operation !== "responses" || request.body["store"] === false) return;
         // Here is only a part of a conversation that the provider keeps.
         if (typeof request.body["previous_response_id"] === "string" || conversationOf(request.body)) return;
-        this.#answers.remember(call.principal.id, inputText(request), answer);
+        this.rememberAnswer(call.principal.id, request, answer);
       };
       const context = {
         call,
@@ -283,7 +283,8 @@ export class Inference {
 
   /** Remembers an answer to a responses request, to which later requests can refer. */
   rememberAnswer(principalId: string, request: ParsedRequest, answer: ResponsesAnswer): void {
-    this.#answers.remember(principalId, inputText(request), answer);
+    if (charactersOf(request) > ownerBytes) return;
+    this.#answers.remember(principalId, inputOf(request), answer);
   }
 
   /**
@@ -316,7 +317,7 @@ export class Inference {
         return response;
       } catch (thrown) {
         const known = capabilitiesOf(context.snapshot, llm);
-        const failure = withContextLimit(transportFailure(thrown), known, context.request.text);
+        const failure = withContextLimit(transportFailure(thrown), known, context.request);
         context.record.attemptFailed(llm, progress.status, failure);
         const { retry, isHealthy, cannotConnect } = classifyFailure(thrown, progress.status);
         if (isHealthy === undefined) this.#coolDown.undecided(llm.id, requestId);

@@ -2,6 +2,7 @@ import type { Quirks } from "../../adapters/quirks/types.ts";
 import { AppError } from "../../errors.ts";
 import type { Capabilities } from "../../kinds/llm-settings.ts";
 import { sentRequest } from "./estimated-usage.ts";
+import type { ParsedRequest } from "./request.ts";
 
 /** Returns quirks with the known limit of an answer, if that is lower. */
 export function withOutputLimit(quirks: Quirks, { maxOutputTokens }: Capabilities): Quirks {
@@ -14,12 +15,17 @@ export function withOutputLimit(quirks: Quirks, { maxOutputTokens }: Capabilitie
  * Returns an error with the numbers that clients look for, where a request did not fit and its provider told none: the
  * llm's context, and the estimated size of the request, which was larger than the context in any case.
  */
-export function withContextLimit(error: AppError, { contextTokens }: Capabilities, text: string): AppError {
+export function withContextLimit(
+  error: AppError,
+  { contextTokens }: Capabilities,
+  { text, long }: Pick<ParsedRequest, "text" | "long">,
+): AppError {
   const { provider, code, message, hint, details, retryAfter, status, cause } = error;
   const { meaning } = provider ?? {};
   if (!provider || meaning?.is !== "overflow" || meaning.limit !== undefined || contextTokens === undefined)
     return error;
-  const prompt = meaning.prompt ?? Math.max(sentRequest(text, undefined).promptTokens, contextTokens + 1);
+  const prompt =
+    meaning.prompt ?? Math.max(sentRequest(text, undefined, long).promptTokens, contextTokens + 1);
   return new AppError(code, message, {
     status,
     cause,

@@ -173,8 +173,8 @@ const unlimited = { maxDepth: most, maxItems: most, maxStructure: most };
 const bytesPerCharacter = 250;
 
 /** Returns the size of a request, in characters of text. */
-export function charactersOf({ text, form }: Pick<ParsedRequest, "text" | "form">): number {
-  return form ? Math.ceil(form.bytes.length / bytesPerCharacter) : text.length;
+export function charactersOf({ text, long, form }: Pick<ParsedRequest, "text" | "long" | "form">): number {
+  return form ? Math.ceil(form.bytes.length / bytesPerCharacter) : text.length + (long?.characters ?? 0);
 }
 
 /** Returns the most output tokens that a request allows, if it sets a limit. */

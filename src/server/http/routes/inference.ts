@@ -6,7 +6,8 @@ import { decide, type Principal } from "../../core/access/policy.ts";
 import { listedModels, withMakersName, withMakersNames } from "../../inference/listed-models.ts";
 import { findPersona, personaInModel } from "../../inference/personas/persona.ts";
 import type { ParsedRequest } from "../../inference/request.ts";
-import { parseCall, readForm, readText } from "../body.ts";
+import { readForm } from "../body.ts";
+import { readCall } from "../call-body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import { CallWithTools } from "./call-with-tools.ts";
@@ -105,8 +106,6 @@ async function infer(server: Server, call: Call, operation: Operation): Promise<
   return tools.loop ? await tools.loop.run(response) : response;
 }
 
-const inflated = { inflate: true };
-
 /** Reads a request. Its model may name a persona where the path names no llm. */
 async function readRequest(
   server: Server,
@@ -114,10 +113,9 @@ async function readRequest(
   operation: Operation,
   onModel: (model: string) => void,
 ): Promise<ParsedRequest> {
-  const read = operations[operation].isForm
+  const parsed = operations[operation].isForm
     ? await readForm(call, server.deadlines)
-    : parseCall(await readText(call, server.deadlines, inflated), operation);
-  const parsed = read instanceof Promise ? await read : read;
+    : await readCall(call, server.deadlines, operation);
   const isByModel = call.params["idOrName"] === undefined;
   const persona = isByModel ? personaInModel(parsed.body["model"]) : undefined;
   if (persona === undefined) return parsed;

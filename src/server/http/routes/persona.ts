@@ -10,7 +10,8 @@ import { personaRequestText } from "../../inference/personas/persona-request.ts"
 import type { ParsedRequest } from "../../inference/request.ts";
 import { recordResponse } from "../../inference/threads/thread-recorder.ts";
 import type { ChatMessage, ThreadTurn } from "../../inference/threads/threads.ts";
-import { parseCall, readText } from "../body.ts";
+import { readText } from "../body.ts";
+import { parseCall } from "../call-body.ts";
 import { type Call, publicError, type Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import { CallWithTools } from "./call-with-tools.ts";
@@ -44,7 +45,7 @@ export async function toPersona(
   history: readonly ChatMessage[] = [],
 ): Promise<ParsedRequest> {
   const text = personaRequestText(request, operation, persona, snapshot, history);
-  return { ...(text === request.text ? request : await parseCall(text, operation)), persona };
+  return { ...request, ...(text !== request.text && (await parseCall(text, operation))), persona };
 }
 
 async function chat(server: Server, call: Call): Promise<Response> {

@@ -1,6 +1,7 @@
 import { type StateRoute, stateRoutes } from "../../inference/provider-state/state-routes.ts";
 import type { ParsedRequest } from "../../inference/request.ts";
-import { parseCall, readText } from "../body.ts";
+import { readText } from "../body.ts";
+import { parseCall } from "../call-body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 

@@ -10,9 +10,12 @@ export interface MemoryLimits {
   ownerAnswers: number;
 }
 
+/** The most bytes of what is remembered for one owner. */
+export const ownerBytes = 8 * 1024 * 1024;
+
 const usualLimits: MemoryLimits = {
   bytes: 64 * 1024 * 1024,
-  ownerBytes: 8 * 1024 * 1024,
+  ownerBytes,
   ownerAnswers: 1_000,
 };
 
@@ -78,9 +81,9 @@ export class AnswerMemory {
     return this.#bytes;
   }
 
-  /** @param input the JSON text of the request's input */
-  remember(owner: string, input: string, { id, output }: ResponsesAnswer): void {
-    const text = Buffer.from(input);
+  /** @param input the JSON of the request's input */
+  remember(owner: string, input: string | Uint8Array, { id, output }: ResponsesAnswer): void {
+    const text = typeof input === "string" ? Buffer.from(input) : input;
     const bytes = text.length + Buffer.byteLength(JSON.stringify(output));
     if (bytes > this.#limits.ownerBytes) return;
     const own = this.#owners.get(owner) ?? new OwnerAnswers();

@@ -34,10 +34,11 @@ export function expandedRequest(
   return changedRequest(request, changes);
 }
 
-/** Returns the JSON text of a request's input; "[]" where it has none. */
-export function inputText({ text, scan }: ParsedRequest): string {
+/** Returns the JSON of a request's input, in UTF-8; "[]" where it has none. */
+export function inputOf({ text, scan, long }: ParsedRequest): Buffer {
   const member = scan.members.findLast(({ key }) => key === "input");
-  return member ? text.slice(member.start, member.end) : "[]";
+  const input = member ? text.slice(member.start, member.end) : "[]";
+  return long ? long.bytes(input) : Buffer.from(input);
 }
 
 function conversationBefore(id: string, owner: string, memory: AnswerMemory): unknown[] {

@@ -3,7 +3,7 @@ import { capabilitiesOf } from "../../core/capabilities.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import { sentRequest } from "../estimated-usage.ts";
-import { maxTokensOf, type ParsedRequest } from "../request.ts";
+import { charactersOf, maxTokensOf, type ParsedRequest } from "../request.ts";
 
 /** A part of a request that holds an image, in any dialect. Quotes inside of texts have a backslash before them. */
 const imagePart = /(?<!\\)"type"\s*:\s*"(?:image_url|input_image|image)"/;
@@ -26,7 +26,7 @@ export function byFit(
   request: ParsedRequest,
 ): FittingMembers {
   if (members.length < 2 || !isDialect(operation)) return { first: members, last: [] };
-  const { text, body } = request;
+  const { text, long, body } = request;
   const isBlind = (llm: LlmRow) => capabilitiesOf(snapshot, llm).vision === false;
   let able = members;
   if (members.some(isBlind) && imagePart.test(text)) {
@@ -37,8 +37,8 @@ export function byFit(
   const smallest = Math.min(...able.map(contextOf));
   const output = maxTokensOf(operation, body) ?? 0;
   // Most calls fit, and need no exact look.
-  if (text.length / 4 + output <= smallest) return { first: able, last: [] };
-  const prompt = sentRequest(text, undefined).promptTokens;
+  if (charactersOf(request) / 4 + output <= smallest) return { first: able, last: [] };
+  const prompt = sentRequest(text, undefined, long).promptTokens;
   const fits = (llm: LlmRow) => {
     const { maxOutputTokens = output } = capabilitiesOf(snapshot, llm);
     return prompt + Math.min(output, maxOutputTokens) <= contextOf(llm);

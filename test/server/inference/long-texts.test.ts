@@ -1,0 +1,95 @@
+import { describe, expect, it } from "vitest";
+import { must } from "../../support/server.ts";
+import { chatAnswer, goodProvider, reply } from "../../support/upstream.ts";
+import { lastEvent, withProvider } from "./setup.ts";
+
+/** Long enough for a request that is read in turns, with a letter that takes two bytes in memory. */
+const long = `${'He said "no".\n'.repeat(80_000)}漢`;
+const image = `data:image/png;base64,${"iVBORw0K".repeat(20_000)}`;
+
+describe("a call with long texts (T248)", () => {
+  it("reaches a provider of its dialect with the caller's own bytes but for the model", async () => {
+    const { call, provider, server } = await withProvider(goodProvider);
+    const text = `{ "messages": [{"role":"user","content":[{"type":"text","text":${JSON.stringify(long)}},{"type":"image_url","image_url":{"url":"${image}"}}]}], "seed": 12345678901234567890, "model":"gpt"}`;
+    await must(call("POST", "/v1/chat/completions", text));
+    expect(provider.seen[0]!.text === text.replace('"gpt"', '"up"')).toBe(true);
+    expect((await lastEvent(server)).status).toBe(200);
+  });
+
+  it("is translated, also into arguments of tools", async () => {
+    const { call, provider } = await withProvider(goodProvider);
+    const use = { type: "tool_use", id: "t1", name: "write", input: { content: long, path: "a" } };
+    const messages = [
+      { role: "user", content: long },
+      { role: "assistant", content: [use] },
+      { role: "user", content: [{ type: "tool_result", tool_use_id: "t1", content: long }] },
+    ];
+    const { body } = await must(
+      call("POST", "/v1/messages", { model: "gpt", max_tokens: 9, system: long, messages }),
+    );
+    const [system, user, assistant, tool] = provider.seen[0]!.body.messages;
+    const [made] = assistant.tool_calls;
+    expect([system.content, user.content, tool.content].map((content) => content === long)).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(JSON.parse(made.function.arguments).content === long).toBe(true);
+    expect(JSON.stringify(body)).not.toContain("u0001");
+  });
+
+  it("is remembered whole for the next request of a conversation", async () => {
+    const { call, provider } = await withProvider(goodProvider, { responses: "translated" });
+    const first = await must(call("POST", "/v1/responses", { model: "gpt", input: long }));
+    const next = { model: "gpt", previous_response_id: first.body.id, input: "and now?" };
+    await must(call("POST", "/v1/responses", next));
+    const [before, , now] = provider.seen[1]!.body.messages;
+    expect(before.content === long).toBe(true);
+    expect(now.content).toBe("and now?");
+  });
+
+  it("is one of a persona, whose prompt stands before it", async () => {
+    const { call, provider, server } = await withProvider(goodProvider);
+    await must(
+      server.admin("POST", "/api/v1/agents", { name: "helper", llm: "gpt", systemPrompt: "Be brief." }),
+    );
+    const caller = await server.token("p", [
+      { role: "run", resource: "agents" },
+      { role: "run", resource: "llms" },
+    ]);
+    const messages = [{ role: "user", content: long }];
+    await must(caller.call("POST", "/v1/chat/completions", { model: "agent:helper", messages }));
+    const [system, user] = provider.seen[0]!.body.messages;
+    expect([system.content, user.content === long]).toEqual(["Be brief.", true]);
+    expect((await call("POST", "/v1/chat/completions", { model: "agent:helper", messages })).status).toBe(
+      403,
+    );
+  });
+
+  it("counts with all its text, but not with its images, where the provider tells no usage", async () => {
+    const { usage: _, ...untold } = chatAnswer("hi");
+    const { call, server } = await withProvider((_asked, connection) => connection.write(reply(200, untold)));
+    const parts = [
+      { type: "text", text: long },
+      { type: "image_url", image_url: { url: image } },
+    ];
+    await must(
+      call("POST", "/v1/chat/completions", { model: "gpt", messages: [{ role: "user", content: parts }] }),
+    );
+    const written = JSON.stringify(long).length;
+    const { promptTokens } = await lastEvent(server);
+    expect(promptTokens).toBeGreaterThan(written / 4);
+    expect(promptTokens).toBeLessThan(written / 4 + 500);
+  });
+
+  it("is refused with more than 16 MB of other things, and calls no provider", async () => {
+    const { call, provider } = await withProvider(goodProvider);
+    const messages = Array(600).fill({ role: "user", content: "x".repeat(30_000) });
+    const { status, body } = await call("POST", "/v1/chat/completions", { model: "gpt", messages });
+    expect([status, body.error.message]).toEqual([
+      413,
+      "the body without its long texts, images and files is larger than 16 MB",
+    ]);
+    expect(provider.seen).toEqual([]);
+  });
+});
