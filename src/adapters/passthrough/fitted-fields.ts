@@ -1,4 +1,5 @@
 import type { Dialect } from "../../wire/dialects/types.ts";
+import { isObject } from "../../wire/json.ts";
 import { tuningFields } from "../quirks/tuning-fields.ts";
 import type { Quirks } from "../quirks/types.ts";
 import { type Fields, isGiven } from "../translation/request-fields.ts";
@@ -22,9 +23,10 @@ const limitFields = ["max_tokens", "max_completion_tokens"] as const;
  * refuses although they only tune its answer. Undefined where the request passes as it is.
  */
 export function fittedFields(dialect: Dialect, body: Fields, quirks: Quirks): FieldNames | undefined {
-  const { limitField, sampling: takesSampling, without } = quirks;
+  const { limitField, sampling: takesSampling, without, thinkingForms } = quirks;
   // Most models have no such quirk.
-  if (limitField === undefined && takesSampling !== false && without === undefined) return undefined;
+  if (limitField === undefined && takesSampling !== false && without === undefined && !thinkingForms)
+    return undefined;
   const names = new Map<string, string | null>();
   if (dialect === "chat" && limitField) {
     const other = limitFields.find((field) => field !== limitField)!;
@@ -37,7 +39,18 @@ export function fittedFields(dialect: Dialect, body: Fields, quirks: Quirks): Fi
     for (const field of Object.keys(sampling)) if (isGiven(body[field])) names.set(field, null);
   for (const field of without ?? [])
     if (isGiven(body[field]) && tuningFields.includes(field)) names.set(field, null);
+  if (dialect === "messages" && thinkingForms?.length === 0)
+    for (const field of ["thinking", "context_management"])
+      if (isThinking(body[field])) names.set(field, null);
   return names.size > 0 ? names : undefined;
+}
+
+/** True for thinking that is switched on, and for rules about what of it stays in the history. */
+function isThinking(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  if (Array.isArray(value.edits))
+    return value.edits.every((edit) => isObject(edit) && /^clear_thinking/.test(String(edit.type)));
+  return value.type === "adaptive" || value.type === "enabled";
 }
 
 /** Returns the names of the fields that are left out and ask for something, for the caller. */

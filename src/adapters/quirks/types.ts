@@ -32,6 +32,8 @@ export interface Quirks {
   readonly takes?: readonly Operation[];
   /** The most tokens that the model gives in one answer. */
   readonly maxOutputTokens?: number;
+  /** The limit holds for requests in the model's own dialect, too: somebody said so of this very model. */
+  readonly limitsNative?: boolean;
   /** The field of a chat request that limits the answer; `max_tokens` where none is named. */
   readonly limitField?: "max_tokens" | "max_completion_tokens";
   /** False: the model refuses `temperature`, `top_p`, `top_k` and penalties while it reasons. */
@@ -44,6 +46,8 @@ export interface Quirks {
   readonly reasonsByDefault?: boolean;
   /** The model decides itself how long it thinks: it takes an effort instead of a budget of tokens. */
   readonly adaptiveThinking?: boolean;
+  /** The forms of thinking that the model takes in messages; a refusal teaches it. */
+  readonly thinkingForms?: readonly ("adaptive" | "enabled")[];
   /** False: the model does not take a JSON schema in `output_config.format`. */
   readonly outputFormat?: boolean;
   /** The ids of tool calls that it takes; any where nothing is said. */

@@ -46,10 +46,15 @@ export const responsesShapes: AnswerShapes = {
     );
   },
   toWhole(events) {
-    for (const { data } of events.toReversed()) {
-      const event = parsedObject(data) as ResponsesEvent | undefined;
-      if (/^response\.(?:completed|incomplete)$/.test(event?.type ?? "")) return event?.response;
+    const items: unknown[] = [];
+    let whole: unknown;
+    for (const { data } of events) {
+      const event = parsedObject(data) as (ResponsesEvent & { item?: unknown }) | undefined;
+      if (event?.type === "response.output_item.done") items.push(event.item);
+      if (/^response\.(?:completed|incomplete)$/.test(event?.type ?? "")) whole = event?.response;
     }
-    return undefined;
+    // Some servers leave the items that they have streamed out of the last event (case 201).
+    const isEmpty = isObject(whole) && !(Array.isArray(whole.output) && whole.output.length > 0);
+    return isEmpty && items.length > 0 ? { ...(whole as object), output: items } : whole;
   },
 };

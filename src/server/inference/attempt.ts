@@ -127,7 +127,7 @@ export async function attempt(
 
 /** Learns from the provider's response. Returns true if the call must be sent once more, in another form. */
 function learn(
-  { call: { operation }, learned }: CallContext,
+  { call: { operation }, learned, record, request: { body } }: CallContext,
   { llm, translation, providerRequest: { text, stripUsage }, quirks }: PreparedCall,
   response: ProviderResponse,
   refusal: AppError | undefined,
@@ -137,7 +137,8 @@ function learn(
   if (isPassed(operation)) return false;
   const isTranslated = translation !== undefined;
   const atProvider = translation?.provider ?? operation;
-  const request = { llm, operation: atProvider, text, isTranslated, stripUsage, quirks };
+  const isRenamed = body["model"] !== record.facts.model;
+  const request = { llm, operation: atProvider, text, isTranslated, isRenamed, stripUsage, quirks };
   return refusal ? learned.learn(refusal, request) : learned.learnFromHead(response.headers, request);
 }
 

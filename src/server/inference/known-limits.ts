@@ -8,7 +8,7 @@ import type { ParsedRequest } from "./request.ts";
 export function withOutputLimit(quirks: Quirks, { maxOutputTokens }: Capabilities): Quirks {
   if (maxOutputTokens === undefined) return quirks;
   if (quirks.maxOutputTokens !== undefined && quirks.maxOutputTokens <= maxOutputTokens) return quirks;
-  return { ...quirks, maxOutputTokens };
+  return { ...quirks, maxOutputTokens, limitsNative: true };
 }
 
 /**

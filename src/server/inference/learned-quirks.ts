@@ -1,5 +1,6 @@
 import { correctionOf, mergedQuirks } from "../../adapters/quirks/correction.ts";
 import { historyCorrectionOf } from "../../adapters/quirks/history-correction.ts";
+import { thinkingCorrectionOf } from "../../adapters/quirks/thinking-correction.ts";
 import type { Quirks } from "../../adapters/quirks/types.ts";
 import { AppError } from "../../errors.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
@@ -25,6 +26,8 @@ export interface RefusedRequest {
   operation: Operation;
   text: string;
   isTranslated: boolean;
+  /** True if the caller has another name for the model. */
+  isRenamed: boolean;
   /** The server itself asked for the usage of the stream. */
   stripUsage: boolean;
   quirks: Quirks;
@@ -119,7 +122,7 @@ function withInner(sent: Record<string, unknown>): Record<string, unknown> {
 
 function wrongRequest(
   error: AppError,
-  { text, operation, isTranslated, stripUsage, quirks }: RefusedRequest,
+  { text, operation, isTranslated, isRenamed, stripUsage, quirks }: RefusedRequest,
 ) {
   const sent = parsedObject(text);
   if (!isObject(sent)) return undefined;
@@ -131,11 +134,12 @@ function wrongRequest(
     sent: withInner(sent),
     quirks,
   };
-  const history = historyCorrectionOf(refusal);
-  if (history) return history;
+  const earlier = historyCorrectionOf(refusal) ?? thinkingCorrectionOf(refusal);
+  if (earlier) return earlier;
   const correction = correctionOf({ ...refusal, removable: isTranslated ? removable : own });
-  // A caller of the provider's own dialect has set its limit for this provider.
-  if (!isTranslated && correction?.maxOutputTokens !== undefined) return undefined;
+  if (!isTranslated && correction?.maxOutputTokens !== undefined)
+    // A caller who names the provider's model has set its limit for that model.
+    return isRenamed ? { ...correction, limitsNative: true } : undefined;
   const isKnown = correction?.without?.every((name) => quirks.without?.includes(name));
   return isKnown ? undefined : correction;
 }

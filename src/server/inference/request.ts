@@ -1,4 +1,5 @@
 import { type FieldNames, fittedFields, leftOutFields } from "../../adapters/passthrough/fitted-fields.ts";
+import { fittedValues } from "../../adapters/passthrough/fitted-values.ts";
 import { passthroughs } from "../../adapters/passthrough/index.ts";
 import type { Quirks } from "../../adapters/quirks/types.ts";
 import { droppedFields } from "../../adapters/translation/dropped-fields.ts";
@@ -104,7 +105,9 @@ function convertedRequest(
     const dropped = droppedFields(translation.caller, body, quirks, translation.provider !== "messages");
     return { path, text: translatedText(translation, body, model, quirks), stripUsage: false, dropped };
   }
-  const { changes, stripUsage } = passthroughs[operation].prepare(body, quirks);
+  const prepared = passthroughs[operation].prepare(body, quirks);
+  const { stripUsage } = prepared;
+  const changes = { ...fittedValues(operation, body, quirks), ...prepared.changes };
   if (isRenamed) changes["model"] = model;
   const names = fittedFields(operation, body, quirks);
   const sent = spliceTopLevel(text, scan, changes, names);

@@ -25,6 +25,25 @@ const answering = (type: string, bytes: Uint8Array, piece = Number.POSITIVE_INFI
     { type },
   );
 
+describe("a stream of responses whose last event lacks its items (case 201)", () => {
+  it("is an answer with the items that were streamed", async () => {
+    const item = {
+      ...{ id: "msg_1", type: "message", role: "assistant", status: "completed" },
+      content: [{ type: "output_text", text: "hi", annotations: [] }],
+    };
+    const response = { id: "resp_1", object: "response", status: "completed", output: [], usage: null };
+    const text = [
+      { type: "response.created", response: { ...response, status: "in_progress" } },
+      { type: "response.output_item.done", output_index: 0, item },
+      { type: "response.completed", response },
+    ];
+    const frames = text.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+    const { call } = await answering("openai", answer(frames.join(""), "text/event-stream"));
+    const { status, body } = await call("POST", responsesPath, { model: "gpt", input: "hi" });
+    expect([status, body.output]).toEqual([200, [item]]);
+  });
+});
+
 describe("a stream under another content type (case 89)", () => {
   it.each(["text/plain", "application/json", "application/octet-stream", undefined])(
     "%s is a stream for callers of both dialects",

@@ -204,6 +204,63 @@ describe("the line about billing of Claude Code (case 108)", () => {
   });
 });
 
+describe("Claude Code at a model of Anthropic under another name (case 200)", () => {
+  const message = {
+    ...{ id: "msg_1", type: "message", role: "assistant", model: "up", stop_reason: "end_turn" },
+    ...{ content: [{ type: "text", text: "ok" }], usage: { input_tokens: 1, output_tokens: 1 } },
+  };
+  const refusal = (words: string) =>
+    reply(400, { type: "error", error: { type: "invalid_request_error", message: words } });
+  const body = { ...request, thinking: { type: "adaptive" } };
+
+  it("thinks in the model's own form, from the first call on", async () => {
+    const { call, provider, server } = await withProvider(
+      (asked, connection) =>
+        connection.write(
+          asked.body.thinking?.type === "adaptive"
+            ? refusal("thinking.type: Input should be 'enabled' or 'disabled'")
+            : reply(200, message),
+        ),
+      { type: "anthropic" },
+    );
+    for (let n = 0; n < 2; n++) expect((await call("POST", messagesPath, body)).status).toBe(200);
+    expect(provider.seen.map((asked) => asked.body.thinking.type)).toEqual([
+      "adaptive",
+      "enabled",
+      "enabled",
+    ]);
+    expect(await shown(server)).toEqual({ thinkingForms: ["enabled"] });
+  });
+
+  it("does without thinking where the model has none, and is told so", async () => {
+    const { call, provider } = await withProvider(
+      (asked, connection) =>
+        connection.write(
+          asked.body.thinking ? refusal("'up' does not support thinking.") : reply(200, message),
+        ),
+      { type: "anthropic" },
+    );
+    const { status, headers } = await call("POST", messagesPath, body);
+    expect([status, headers.get("x-mcpctl-dropped")]).toEqual([200, "thinking"]);
+    expect(provider.seen).toHaveLength(2);
+  });
+
+  it.each([
+    ["gpt", 200, [32_000, 8_192]],
+    // The caller named the model, and has set its limit for that one.
+    ["up", 400, [32_000]],
+  ])("asks %s for no more than the model gives: %i", async (name, expected, limits) => {
+    const words = "max_tokens: 32000 > 8192, which is the maximum allowed number of output tokens for up";
+    const { call, provider } = await withProvider(
+      (asked, connection) =>
+        connection.write(asked.body.max_tokens > 8_192 ? refusal(words) : reply(200, message)),
+      { type: "anthropic", name },
+    );
+    expect((await call("POST", messagesPath, { ...request, model: name })).status).toBe(expected);
+    expect(provider.seen.map((asked) => asked.body.max_tokens)).toEqual(limits);
+  });
+});
+
 describe("a thread that Anthropic would keep", () => {
   it("is refused in the words by which SDKs send the whole conversation", async () => {
     const { call, provider } = await withProvider((_, connection) => connection.write(answer));

@@ -34,13 +34,16 @@ export function reasoningOf(
     throw refused("/reasoning_effort", `reasoning_effort ${quoted(effort)} is not known`);
   }
   const { adaptiveThinking, efforts = [], maxOutputTokens } = quirks;
-  if (adaptiveThinking) {
+  const { thinkingForms: forms = [adaptiveThinking ? "adaptive" : "enabled"] } = quirks;
+  if (forms.includes("adaptive")) {
     return {
       ...(allowed.thinking && { thinking: { type: "adaptive" } }),
-      effort: nearestEffort(effort, efforts),
+      ...(quirks.efforts?.length !== 0 && { effort: nearestEffort(effort, efforts) }),
     };
   }
-  return allowed.thinking && allowed.budget ? withBudget(budgets[effort], maxTokens, maxOutputTokens) : {};
+  return allowed.thinking && allowed.budget && forms.length > 0
+    ? withBudget(budgets[effort], maxTokens, maxOutputTokens)
+    : {};
 }
 
 /** Adds a budget to `max_tokens` where the model has room for both; otherwise thinking and answer share the room. */
