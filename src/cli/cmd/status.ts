@@ -2,7 +2,6 @@ import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { version as program, type Version } from "../../version.ts";
-import { isObject } from "../../wire/json.ts";
 import { jsonText } from "../../wire/text.ts";
 import {
   type Identity,
@@ -23,8 +22,14 @@ import { reportFailure } from "../core/failure.ts";
 import { age, plain, sizeText } from "../output/cells.ts";
 import { aligned } from "../output/describe.ts";
 import { wantsJson } from "../output/format.ts";
-import { isNearEnd, type LimitUse, limitText } from "../output/limits.ts";
 import { certificateOf } from "./doctor/tls.ts";
+import {
+  type Attention,
+  attentionLines,
+  attentionOf,
+  type CatalogueFacts,
+  type StatusLine,
+} from "./status/attention.ts";
 import { reachOf } from "./status/reach.ts";
 import { warnAboutSkew } from "./version.ts";
 import { identityLines, limitLines } from "./whoami.ts";
@@ -35,9 +40,10 @@ export const status = defineVerb({
     description: "Show the server that is used, its load, who you are there, and the workstations",
     about: `The first command to run when something does not work: it says which server the other commands talk to and
       where that address comes from, if it can be reached or why not, if the versions differ, who you are there with the
-      limits that apply, which llms are failing, and which workstations are connected. Who may view metrics also sees
-      the database, the free space on its disk, the servers that share it and the open connections; who may view the
-      audit sees all limits that are near their end.
+      limits that apply, and which workstations are connected. Then it names what needs attention, as far as you may see it:
+      failing llms, instances of MCP servers and secret backends, limits near their end, and tokens of yours (for an
+      administrator, of everybody) that end within 14 days. Who may view metrics also sees the database, the free space on
+      its disk, the servers that share it, the open connections and the backups.
 
       It prints what it can also if the server is down or wants a login; it then exits with the code of that error. To
       measure the connection itself, run "mcpctl doctor".`,
@@ -62,8 +68,7 @@ export const status = defineVerb({
       identity: facts.identity ?? null,
       ...(problem && { problem: problem.message }),
       llms: counts(facts.llms ?? []),
-      failing: failing(facts.llms ?? []),
-      limitsNearEnd: (facts.limits ?? []).filter(isNearEnd),
+      ...attentionOf(facts, context.now()),
       published: published(facts.llms ?? []),
       ...(facts.workstations && { workstations: facts.workstations }),
       failovers: failovers(context),
@@ -74,13 +79,10 @@ export const status = defineVerb({
   },
 });
 
-interface Facts {
+interface Facts extends CatalogueFacts {
   version?: Version;
-  identity?: Identity;
-  llms?: Resource[];
-  use?: ServerUse;
-  workstations?: ListedWorkstation[];
-  limits?: LimitUse[];
+  use?: ServerUse | undefined;
+  workstations?: ListedWorkstation[] | undefined;
   /** The failure that says why the rest is missing. */
   problem?: AppError;
 }
@@ -93,16 +95,21 @@ async function ask(client: ApiClient): Promise<Facts> {
     return undefined;
   };
   try {
-    const [version, identity, llms, use, limits, workstations] = await Promise.all([
+    const list = (kind: string) =>
+      client
+        .call("GET", `/api/v1/${kindOf(kind).plural}`, { answer: listOf(kindOf(kind)) })
+        .catch(unlessRefused);
+    const [version, identity, use, limits, workstations] = await Promise.all([
       client.call("GET", "/api/v1/version", { answer: versionAnswer }),
       client.call("GET", "/api/v1/auth/whoami", { answer: identityAnswer }),
-      client.call("GET", "/api/v1/llms", { answer: listOf(kindOf("llm")) }).catch(unlessRefused),
       client.call("GET", "/api/v1/status", { answer: useAnswer }).catch(unlessRefused),
       client.call("GET", "/api/v1/limits", { answer: limitsAnswer }).catch(unlessRefused),
       client.call("GET", "/api/v1/workstations", { answer: workstationsAnswer }).catch(unlessRefused),
     ]);
-    const rest = { ...(llms && { llms }), ...(use && { use }), ...(limits && { limits }) };
-    return { version, identity, ...rest, ...(workstations && { workstations }) };
+    const [llms, instances, backends, tokens] = await Promise.all(
+      ["llm", "instance", "secretbackend", "token"].map(list),
+    );
+    return { version, identity, use, limits, workstations, llms, instances, backends, tokens };
   } catch (error) {
     if (!(error instanceof AppError) || error.code === "interrupted" || isUnexpectedAnswer(error))
       throw error;
@@ -118,7 +125,7 @@ async function certificateTime({ endpoint, proxy }: ApiClient): Promise<number |
   return typeof found === "string" || Number.isNaN(found.validTo) ? undefined : found.validTo;
 }
 
-interface Report extends Partial<ServerUse> {
+interface Report extends Partial<ServerUse>, Attention {
   /** The context that is chosen; null if there is none. */
   context: string | null;
   server: Partial<Version> & {
@@ -135,8 +142,6 @@ interface Report extends Partial<ServerUse> {
   identity: Identity | null;
   problem?: string;
   llms: { total: number; active: number };
-  failing: { llm: string; since: string; error: string }[];
-  limitsNearEnd: LimitUse[];
   published: Record<string, { total: number; active: number }>;
   /** Left out by a server of an older version. */
   workstations?: ListedWorkstation[];
@@ -176,19 +181,16 @@ function reachText({ reachable, reason, milliseconds }: Report["server"]): strin
   return reason === null ? `yes, ${time}` : `yes, ${time}, but not ready: ${reason}`;
 }
 
-function loginLines(reachable: boolean, hasToken: boolean): Line[] {
+function loginLines(reachable: boolean, hasToken: boolean): StatusLine[] {
   if (!reachable) return [{ label: "Login", value: hasToken ? "a token is there; not checked" : "no token" }];
   return [{ label: "Login", value: hasToken ? "the token is refused" : "not logged in" }];
 }
 
-function catalogueLines(report: Report, now: number): Line[] {
-  const { llms, failing, limitsNearEnd } = report;
-  const broken = failing.map(({ llm, since, error }) => `${llm}, since ${age(since, now)}: ${error}`);
-  const near = limitsNearEnd.map((use) => `${use.kind} ${use.name}: ${limitText(use, now)}`);
+function catalogueLines(report: Report, now: number): StatusLine[] {
+  const { llms } = report;
   return [
     { label: "LLMs", value: `${llms.total}, ${llms.active} active` },
-    ...underOneLabel("Failing LLMs", broken),
-    ...underOneLabel("Limits near end", near),
+    ...attentionLines(report, now),
     { label: "Workstations", value: workstationsText(report) },
   ];
 }
@@ -208,12 +210,6 @@ function workstationsText({ workstations, published }: Report): string {
   return `${connected.length} of ${workstations.length} connected${list === "" ? "" : `: ${list}`}`;
 }
 
-type Line = { label: string; value: string };
-
-function underOneLabel(label: string, values: readonly string[]): Line[] {
-  return values.map((value, i) => ({ label: i === 0 ? label : "", value }));
-}
-
 function expiryText(time: string, now: number): string {
   const isOver = Date.parse(time) < now;
   return `${isOver ? "EXPIRED" : "expires"} ${time} (${age(time, now)})`;
@@ -231,15 +227,7 @@ function contextOf({ flags, env, home }: Context): string | null {
   }
 }
 
-function failing(llms: readonly Resource[]): Report["failing"] {
-  return llms.flatMap(({ name, health }) => {
-    if (!isObject(health) || health["status"] !== "failing") return [];
-    const error = isObject(health["lastError"]) ? String(health["lastError"]["message"]) : "unknown";
-    return [{ llm: name, since: String(health["since"]), error }];
-  });
-}
-
-function linesOfUse({ database = {}, connections, replicas }: Partial<ServerUse>): Line[] {
+function linesOfUse({ database = {}, connections, replicas }: Partial<ServerUse>): StatusLine[] {
   const { kind, bytes, logBytes, freeBytes } = database;
   const sizes = [
     ...(kind === undefined ? [] : [databaseNames[kind] ?? kind]),

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { version } from "../../../src/version.ts";
 import { hasOpenssl } from "../../support/certificates.ts";
-import { alice, catalogueResponses, failure, fakeApi, llms } from "../../support/cli/fake-api.ts";
+import { alice, catalogueResponses, failure, fakeApi, llms, rows } from "../../support/cli/fake-api.ts";
 import { expectGolden } from "../../support/cli/golden.ts";
 import { cli, newHome } from "../../support/cli/run-cli.ts";
 import { testServer } from "../../support/server.ts";
@@ -202,6 +202,51 @@ describe("status", () => {
             database: { kind: "postgres", bytes: 12_345_678 },
             replicas: ["one", "two"],
           },
+          "GET /api/v1/instances": rows(
+            "instance",
+            { name: "files-1", status: "idle", error: null },
+            { name: "web-1", status: "backoff", error: "the program has ended with code 1" },
+          ),
+          "GET /api/v1/secretbackends": rows(
+            "secretbackend",
+            { name: "default", health: null },
+            { name: "bao", health: { status: "error", reason: "permission denied", checkedAt: "" } },
+          ),
+          "GET /api/v1/tokens": rows(
+            "token",
+            {
+              name: "laptop",
+              owner: "alice",
+              expiresAt: "2026-11-24T12:00:00Z",
+              createdAt: "2026-10-01T00:00:00Z",
+            },
+            {
+              name: "ci",
+              owner: "alice",
+              expiresAt: "2026-11-20T12:00:00Z",
+              createdAt: "2026-10-01T00:00:00Z",
+            },
+            // Of an hour, of somebody else, of next year, without an end.
+            {
+              name: "run",
+              owner: "alice",
+              expiresAt: "2026-11-21T13:00:00Z",
+              createdAt: "2026-11-21T12:00:00Z",
+            },
+            {
+              name: "bobs",
+              owner: "bob",
+              expiresAt: "2026-11-24T12:00:00Z",
+              createdAt: "2026-10-01T00:00:00Z",
+            },
+            {
+              name: "long",
+              owner: "alice",
+              expiresAt: "2027-11-24T12:00:00Z",
+              createdAt: "2026-10-01T00:00:00Z",
+            },
+            { name: "ever", owner: "alice", expiresAt: null, createdAt: "2026-10-01T00:00:00Z" },
+          ),
         });
         const { code, stdout } = await cli("status", { server, columns });
         expect(code).toBe(0);
@@ -212,5 +257,23 @@ describe("status", () => {
         expectGolden("status.txt", steady);
       },
     );
+
+    it("names the ending tokens of everybody to an administrator, ten at most", async () => {
+      const tokens = Array.from({ length: 12 }, (_, i) => ({
+        name: `t${i}`,
+        owner: "bob",
+        expiresAt: "2026-11-24T12:00:00Z",
+        createdAt: "2026-10-01T00:00:00Z",
+      }));
+      const server = fakeApi({
+        ...responses,
+        "GET /api/v1/auth/whoami": { ...alice, admin: true },
+        "GET /api/v1/tokens": rows("token", ...tokens),
+      });
+      const { stdout } = await cli("status", { server });
+      expect(stdout).toMatch(/^Tokens ending: +t0 \(bob\) expires in 3d$/m);
+      expect(stdout).toMatch(/^ +t9 \(bob\) expires in 3d\n +and 2 more$/m);
+      expect(JSON.parse((await cli("status -o json", { server })).stdout).endingTokens).toHaveLength(12);
+    });
   });
 });
