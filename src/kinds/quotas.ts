@@ -21,6 +21,10 @@ export const quotas: readonly Quota[] = [
   { name: "kilobytes", most: 4096, description: "size of all objects that the user owns, as JSON" },
   { name: "sessions", most: 1000, description: "logins that have not ended", passes: true },
   { name: "threads", most: 1000, description: "threads with personas" },
+  { name: "files", most: 1000, description: "files for batches, and of their answers" },
+  { name: "fileMegabytes", most: 500, description: "size of all files for batches, and of their answers" },
+  { name: "batches", most: 20, description: "batches that have not ended", passes: true },
+  { name: "tasks", most: 1000, description: "tasks by themselves that have not ended", passes: true },
   { name: "workstations", most: 200, description: "agents that are registered", passes: true },
   { name: "streams", most: 200, description: "watches and other endless streams at a time", passes: true },
 ];

@@ -25,6 +25,8 @@ import { Inference } from "./inference/inference.ts";
 import { Limiter } from "./inference/limits/limiter.ts";
 import { askPersonaOf } from "./inference/personas/tools/ask-persona.ts";
 import { ToolCalls } from "./inference/personas/tools/tool-calls.ts";
+import { callTaskWith } from "./inference/tasks/call-task.ts";
+import { taskServices } from "./inference/tasks/component.ts";
 import { Threads } from "./inference/threads/threads.ts";
 import { mcpComponent } from "./mcp/component.ts";
 import { Programs } from "./mcp/instances/programs.ts";
@@ -204,9 +206,22 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     now,
     elapsed,
   });
+  const tasks = taskServices({
+    catalogue,
+    quotas,
+    callTask: callTaskWith({ catalogue, inference, toolCalls: () => toolCalls }),
+    nodeId: cluster && (() => cluster.nodeId),
+    longest: options.tick,
+    requestId,
+    now,
+    elapsed,
+    random,
+    onError,
+  });
   return {
     ...secretServices,
     secretUpkeep,
+    tasks,
     catalogue,
     resources,
     quotas,

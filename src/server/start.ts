@@ -13,6 +13,7 @@ import { httpComponent } from "./http/component.ts";
 import { TrustedProxies } from "./http/connections/trusted-proxies.ts";
 import { Listeners } from "./http/listeners.ts";
 import type { Server } from "./http/server.ts";
+import { taskQueueComponent } from "./inference/tasks/component.ts";
 import { createAccessLog } from "./observability/access-log.ts";
 import type { ServerOptions } from "./options.ts";
 import { startServices } from "./services.ts";
@@ -41,6 +42,8 @@ const sharedLimitsInterval = 5000;
 const capabilitiesInterval = minute;
 /** Milliseconds between two looks at answers that providers make in the background. */
 const backgroundInterval = 5000;
+/** Milliseconds between two looks for inference tasks that can run. */
+const tasksInterval = 2000;
 
 /**
  * Starts a server. It answers requests when this returns.
@@ -138,6 +141,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await every("background usage", Math.min(tick, backgroundInterval), () =>
     services.inference.settleBackground(),
   );
+  const { tasks } = services;
+  await lifecycle.start(taskQueueComponent(tasks.queue));
+  await every("tasks", Math.min(tick, tasksInterval), () => tasks.queue.tick());
+  await every("tasks upkeep", tick, () => tasks.prune());
   await every("secret upkeep", tick, secretUpkeep.run, true);
   await every("sessions", Math.min(tick, sessionsInterval), () => sessions.checkLeases());
   const loadLimits = () => {

@@ -15,9 +15,10 @@ export interface ScannedForm {
   fields: readonly FormField[];
 }
 
-const maxFields = 128;
+/** The most fields of a form. */
+export const maxFields = 128;
 /** The most bytes of the headers of one field. */
-const maxHeadBytes = 4 * 1024;
+export const maxHeadBytes = 4 * 1024;
 /** A longer value is not read by this server. Bytes. */
 const maxReadBytes = 64 * 1024;
 
@@ -25,7 +26,7 @@ const maxReadBytes = 64 * 1024;
 const boundaryPattern =
   /^multipart\/form-data\s*;\s*boundary=(?:"([\w'()+,./:=? -]{1,70})"|([\w'+.-]{1,70}))$/i;
 const disposition =
-  /^content-disposition: *form-data; *name="([\w.[\]-]{1,100})"(; *filename="[^"\r\n]*")?(; *filename\*=[^;"\r\n]*)?$/i;
+  /^content-disposition: *form-data; *name="([\w.[\]-]{1,100})"(; *filename="([^"\r\n]*)")?(; *filename\*=[^;"\r\n]*)?$/i;
 /** The other headers that a field may have. An encoding of the value would hide it. */
 const otherHeader =
   /^(?:content-type: *[\x20-\x7e]*|content-length: *\d+|content-transfer-encoding: *(?:binary|8bit|7bit))$/i;
@@ -54,35 +55,43 @@ export function scanForm(body: Uint8Array, boundary: string): ScannedForm {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
   const mark = Buffer.from(`--${boundary}`);
   const fields: FormField[] = [];
-  if (bytes.indexOf(mark) !== 0) throw refused("the form does not begin with its boundary");
+  if (bytes.indexOf(mark) !== 0) throw refusedForm("the form does not begin with its boundary");
   let at = mark.length;
   while (bytes.toString("latin1", at, at + 2) === "\r\n") {
-    if (fields.length === maxFields) throw refused(`the form has more than ${maxFields} fields`);
+    if (fields.length === maxFields) throw refusedForm(`the form has more than ${maxFields} fields`);
     const headStart = at + 2;
     const headEnd = bytes.subarray(0, headStart + maxHeadBytes).indexOf("\r\n\r\n", headStart);
-    if (headEnd < 0) throw refused("the headers of a field are not complete, or too long");
+    if (headEnd < 0) throw refusedForm("the headers of a field are not complete, or too long");
     const start = headEnd + 4;
     // A boundary stands nowhere but between two fields: other readers may take a bare line feed for the end of a line.
     const next = bytes.indexOf(mark, start - 2);
     if (next < start + 2 || bytes.toString("latin1", next - 2, next) !== "\r\n")
-      throw refused("a field of the form does not end with the boundary");
-    fields.push({ ...fieldIn(bytes.toString("latin1", headStart, headEnd)), start, end: next - 2 });
+      throw refusedForm("a field of the form does not end with the boundary");
+    const { name, fileName } = fieldIn(bytes.toString("latin1", headStart, headEnd));
+    fields.push({ name, isFile: fileName !== undefined, start, end: next - 2 });
     at = next + mark.length;
   }
   if (!/^--(?:\r\n)?$/.test(bytes.toString("latin1", at, at + 5)))
-    throw refused("the form does not end with its boundary");
+    throw refusedForm("the form does not end with its boundary");
   return { bytes, boundary, fields };
 }
 
-function fieldIn(head: string): Pick<FormField, "name" | "isFile"> {
-  let field: Pick<FormField, "name" | "isFile"> | undefined;
+/** The name of a field, and of its file if it is one. */
+export interface FormHead {
+  name: string;
+  fileName: string | undefined;
+}
+
+/** Reads the headers of a field. Throws AppError `invalid_request`. */
+export function fieldIn(head: string): FormHead {
+  let field: FormHead | undefined;
   for (const line of head.split("\r\n")) {
     const named = disposition.exec(line);
-    if (named && !field) field = { name: named[1]!, isFile: named[2] !== undefined };
+    if (named && !field) field = { name: named[1]!, fileName: named[3] };
     else if (named || !otherHeader.test(line))
-      throw refused("a field of the form has a header that is not plain");
+      throw refusedForm("a field of the form has a header that is not plain");
   }
-  if (!field) throw refused("a field of the form has no name");
+  if (!field) throw refusedForm("a field of the form has no name");
   return field;
 }
 
@@ -112,6 +121,7 @@ export function withModelInForm({ bytes, fields }: ScannedForm, model: string): 
   return [bytes.subarray(0, start), new TextEncoder().encode(model), bytes.subarray(end)];
 }
 
-function refused(message: string): AppError {
+/** The error for a form that cannot be read. */
+export function refusedForm(message: string): AppError {
   return new AppError("invalid_request", message, { details: [{ path: "", message }] });
 }

@@ -52,6 +52,11 @@ export class Cluster implements McpCluster {
     };
   }
 
+  /** The id of this server among the others; undefined while it has no lease. */
+  get nodeId(): string | undefined {
+    return this.#membership.id;
+  }
+
   isFirstFor(work: string): boolean {
     const { id, nodes } = this.#membership;
     if (id === undefined) return false;

@@ -20,7 +20,9 @@ import {
 import { auditRoutes } from "./routes/audit.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { backupRoutes } from "./routes/backup.ts";
+import { batchRoutes } from "./routes/batches.ts";
 import { clusterRoutes } from "./routes/cluster.ts";
+import { fileRoutes } from "./routes/files.ts";
 import { inferenceRoutes } from "./routes/inference.ts";
 import { limitRoutes } from "./routes/limits.ts";
 import { linkRoutes } from "./routes/link.ts";
@@ -63,6 +65,8 @@ export function allRoutes(server: Server): Route[] {
     ...resourceRoutes(server),
     ...inferenceRoutes(server),
     ...providerStateRoutes(server),
+    ...fileRoutes(server),
+    ...batchRoutes(server),
     ...mcpRoutes(server),
     ...mcpLogRoutes(server),
     ...mcpTrafficRoutes(server),

@@ -4,15 +4,9 @@ import { validate } from "../../kinds/validate.ts";
 import { inflatedBody, isCompressed } from "../../net/content-encoding.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
 import { formBody, formBoundary, type ScannedForm, scanForm } from "../../wire/form.ts";
-import {
-  isObject,
-  type JsonLimits,
-  type JsonScan,
-  type ScannedJson,
-  scanJson,
-  scanJsonInTurns,
-} from "../../wire/json.ts";
+import type { ScannedJson } from "../../wire/json.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
+import { maxDepth, parsedBody, scannedJson } from "../../wire/parse-call.ts";
 import { Pieces } from "../../wire/pieces.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 import type { BodyMemory } from "./body-memory.ts";
@@ -21,8 +15,6 @@ import type { BodyMemory } from "./body-memory.ts";
 export const maxPublicBodyBytes = 8 * 1024;
 /** The most bytes of a body on every other route. */
 export const maxBodyBytes = 32 * 1024 * 1024;
-/** The most levels of a body. */
-export const maxDepth = 64;
 
 const jsonType = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -133,8 +125,8 @@ function bytesOf(call: BodyOf, inflate: boolean, deadlines: Deadlines): Promise<
  */
 export async function readObject(call: BodyOf, deadlines: Deadlines): Promise<Record<string, unknown>> {
   const text = await readText(call, deadlines);
-  await scanned(text, { maxDepth, rejectDuplicateKeys: true });
-  return parse(text, JSON.parse);
+  await scannedJson(text, { maxDepth, rejectDuplicateKeys: true });
+  return parsedBody(text, JSON.parse);
 }
 
 /**
@@ -153,35 +145,6 @@ export async function readBody<T extends TObject>(
   if (!first) return body as Static<T>;
   const field = first.path.slice(1).replaceAll("/", ".");
   throw new AppError("invalid_request", `${field}: ${first.message}`, { details: faults });
-}
-
-/** Scans JSON text; a large one in several turns of the event loop, and the next turn has begun when it returns. */
-export async function scanned(text: string, limits: JsonLimits): Promise<JsonScan> {
-  if (text.length <= largeText) return scanJson(text, limits);
-  await nextTurn();
-  const scan = await scanJsonInTurns(text, limits);
-  await nextTurn();
-  return scan;
-}
-
-export function parse(text: string, parser: (text: string) => unknown): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = parser(text);
-  } catch (error) {
-    refuseNoJson(error as Error);
-  }
-  return objectOf(value);
-}
-
-/** The message of the engine quotes the body, which may have a secret. */
-export function refuseNoJson({ name }: Error): never {
-  throw new AppError("invalid_request", "the body is not valid JSON", { cause: name });
-}
-
-export function objectOf(value: unknown): Record<string, unknown> {
-  if (!isObject(value)) throw new AppError("invalid_request", "the body must be a JSON object");
-  return value;
 }
 
 /** Waits for a body. Throws AppError if it takes too long, or if the caller goes away. */

@@ -15,6 +15,7 @@ import type { DiskUse } from "../core/store/disk-use.ts";
 import type { Inference } from "../inference/inference.ts";
 import type { Limiter } from "../inference/limits/limiter.ts";
 import type { ToolCalls } from "../inference/personas/tools/tool-calls.ts";
+import type { TaskServices } from "../inference/tasks/component.ts";
 import type { Threads } from "../inference/threads/threads.ts";
 import type { Mcp } from "../mcp/component.ts";
 import type { Audit } from "../observability/audit.ts";
@@ -52,6 +53,8 @@ export interface Server extends SecretServices {
   metrics: Metrics;
   streams: OpenStreams;
   threads: Threads;
+  /** Tasks that wait until their llm can take them, their batches and their files. */
+  tasks: TaskServices;
   deadlines: Deadlines;
   /** The memory for large bodies. */
   bodies: BodyBudget;

@@ -5,8 +5,8 @@ import type { Dialect } from "../../wire/dialects/types.ts";
 /** Paths of other APIs, and of parts of these APIs that are not served, with what a caller can do instead. */
 const elsewhere: readonly (readonly [path: RegExp, hint: string])[] = [
   [
-    /^\/v1\/(?:files|uploads|batches|messages\/batches)(?:\/|$)/,
-    "files and batches stay at the provider under the key of the llm, where every caller would see them; send each request as a call of its own",
+    /^\/v1\/uploads(?:\/|$)/,
+    "files are uploaded whole, with POST /v1/files",
   ],
   [
     /^\/v1\/responses\/compact(?:\/|$)/,

@@ -115,6 +115,25 @@ export function userPrincipal(snapshot: Snapshot, userId: string | null): Princi
   return user && ofUser(snapshot, user);
 }
 
+/**
+ * Returns a user, or a token of it, with the rights that it has now; undefined if it is gone or has expired.
+ *
+ * @param tokenId "" for the user itself
+ */
+export function makerPrincipal(
+  snapshot: Snapshot,
+  userId: string,
+  tokenId: string,
+  now: number,
+): Principal | undefined {
+  const user = snapshot.byId.get(userId);
+  if (!user || tokenId === "") return user && ofUser(snapshot, user);
+  const row = snapshot.byId.get(tokenId);
+  if (!isOf(token, row) || row.owner !== userId) return undefined;
+  const principal = tokenPrincipal(snapshot, row, user);
+  return principal && isStillValid(snapshot, principal, now) ? principal : undefined;
+}
+
 /** Returns the rights of a user, from all bindings that name the user or one of its groups. */
 export function userPolicy(snapshot: Snapshot, user: Row): Policy {
   if (user.name === adminName) return everything;

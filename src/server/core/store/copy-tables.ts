@@ -16,6 +16,7 @@ interface Policy {
   ids?: readonly string[];
 }
 
+const endedBatches = "'completed', 'failed', 'cancelled', 'expired'";
 const instances = "select id from resources where kind = 'instance'";
 
 /**
@@ -26,6 +27,7 @@ const instances = "select id from resources where kind = 'instance'";
  * - changes and usage_through: positions in this one database
  * - orphans: a restored copy would delete values that the first server has adopted since
  * - nodes and their instances: they say what runs now
+ * - batches and tasks under way: the server that they are on does them, and a copy would do and pay them again
  */
 const policies = {
   // The server that runs it writes it itself.
@@ -35,6 +37,16 @@ const policies = {
   threads: { part: "catalogue" },
   threadMessages: { part: "catalogue" },
   providerObjects: { part: "catalogue" },
+  storedFiles: { part: "catalogue", where: "state = 'processed'" },
+  storedFileParts: {
+    part: "catalogue",
+    where: "file_id in (select id from stored_files where state = 'processed')",
+  },
+  inferenceBatches: { part: "catalogue", where: `state in (${endedBatches})` },
+  inferenceTasks: {
+    part: "catalogue",
+    where: "batch_id is null and state not in ('pending', 'running')",
+  },
   secretData: {
     part: "secrets",
     where: "ref not in (select ref from secret_orphans)",

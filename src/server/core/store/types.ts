@@ -7,6 +7,7 @@ import type { CallCount } from "./call-count.ts";
 import type { ClusterStore } from "./cluster-store.ts";
 import type { CopyQueries } from "./copy/copy.ts";
 import type { FormerNameQueries } from "./former-names.ts";
+import type { TaskStore } from "./task-store.ts";
 
 /** One resource of any kind, as stored. Times are milliseconds since 1970, UTC. */
 export interface Row {
@@ -292,7 +293,7 @@ export interface Contents {
   lastUsed: { tokenId: string; at: number }[];
 }
 
-export interface Store extends CopyQueries, FormerNameQueries {
+export interface Store extends CopyQueries, FormerNameQueries, TaskStore {
   readonly dialect: "sqlite" | "postgres";
   /** The servers on this database; undefined on SQLite, whose file belongs to one server. */
   readonly cluster?: ClusterStore;

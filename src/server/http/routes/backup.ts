@@ -1,14 +1,13 @@
 import { AppError } from "../../../errors.ts";
-import { backupName, type OpenBackup } from "../../backups/make-backup.ts";
+import { backupName } from "../../backups/make-backup.ts";
 import type { Restored } from "../../backups/restore.ts";
 import type { Merge } from "../../backups/restore-plan.ts";
+import { pulledStream } from "../pulled-stream.ts";
 import { type Call, publicError, type Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
 /** Milliseconds between two lines of progress. */
 const progressEvery = 250;
-/** The usual time in which the next bytes of a backup must be taken, in milliseconds. */
-const longestPause = 60_000;
 /** The most recipients of one backup. */
 const mostRecipients = 20;
 
@@ -58,55 +57,7 @@ async function backup(server: Server, call: Call): Promise<Response> {
   if (call.isHead)
     return new Response(null, { headers: headers(backupName(new Date(server.now()).toISOString())) });
   const open = await server.backups.begin(call, { secrets, audit, recipients });
-  return new Response(streamOf(server, call, open), { headers: headers(backupName(open.facts.createdAt)) });
-}
-
-/**
- * Returns the bytes of a backup. It ends in an error when its caller's bearer ends, and when the caller takes nothing for a
- * minute: until its end the database keeps what it had at the beginning, and its log grows (T240).
- *
- * @param pause milliseconds in which the next bytes must be taken
- */
-export function streamOf(
-  { streams }: Pick<Server, "streams">,
-  { principal }: Pick<Call, "principal">,
-  { bytes }: Pick<OpenBackup, "bytes">,
-  pause: number = longestPause,
-): ReadableStream<Uint8Array> {
-  const pieces = bytes[Symbol.asyncIterator]();
-  let fail: (error: AppError) => void = () => {};
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const remove = streams.add(principal, () => fail(new AppError("unauthenticated", "the token was revoked")));
-  const stop = async () => {
-    remove();
-    clearTimeout(timer);
-    await pieces.return?.();
-  };
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      fail = (error) => {
-        controller.error(error);
-        void stop().catch(() => {});
-      };
-    },
-    async pull(controller) {
-      clearTimeout(timer);
-      try {
-        const { done, value } = await pieces.next();
-        if (done) {
-          await stop();
-          controller.close();
-          return;
-        }
-        controller.enqueue(value);
-        timer = setTimeout(() => fail(new AppError("timed_out", "nobody takes the backup")), pause);
-      } catch (error) {
-        await stop();
-        controller.error(error);
-      }
-    },
-    cancel: stop,
-  });
+  return new Response(pulledStream(server, call, open.bytes), { headers: headers(backupName(open.facts.createdAt)) });
 }
 
 async function restore(server: Server, call: Call): Promise<Response> {

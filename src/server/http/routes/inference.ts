@@ -2,16 +2,17 @@ import { AppError } from "../../../errors.ts";
 import { modelEntry, modelList } from "../../../wire/dialects/index.ts";
 import { modelsPath, type Operation, operationNames, operations } from "../../../wire/dialects/operations.ts";
 import type { ListedModel } from "../../../wire/dialects/types.ts";
+import { parseCall } from "../../../wire/parse-call.ts";
 import { decide, type Principal } from "../../core/access/policy.ts";
 import { listedModels, withMakersName, withMakersNames } from "../../inference/listed-models.ts";
 import { findPersona, personaInModel } from "../../inference/personas/persona.ts";
+import { toPersona } from "../../inference/personas/to-persona.ts";
 import type { ParsedRequest } from "../../inference/request.ts";
 import { readForm } from "../body.ts";
 import { readCall } from "../call-body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import { CallWithTools } from "./call-with-tools.ts";
-import { toPersona } from "./persona.ts";
 
 const access = { verb: "run", resource: "llms" } as const;
 /** The access of routes where the model in the body may name a persona. */

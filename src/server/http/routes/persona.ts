@@ -1,17 +1,15 @@
 import { AppError } from "../../../errors.ts";
 import { dialects } from "../../../wire/dialects/index.ts";
-import type { Operation } from "../../../wire/dialects/operations.ts";
 import { isObject } from "../../../wire/json.ts";
 import { withoutTopLevel } from "../../../wire/json-splice.ts";
-import type { Snapshot } from "../../core/store/snapshot.ts";
-import type { PersonaRow } from "../../core/store/typed-rows.ts";
+import { parseCall } from "../../../wire/parse-call.ts";
 import { findPersona, personaModel } from "../../inference/personas/persona.ts";
-import { personaRequestText } from "../../inference/personas/persona-request.ts";
+import type { PersonaRow } from "../../core/store/typed-rows.ts";
+import { toPersona } from "../../inference/personas/to-persona.ts";
 import type { ParsedRequest } from "../../inference/request.ts";
 import { recordResponse } from "../../inference/threads/thread-recorder.ts";
 import type { ChatMessage, ThreadTurn } from "../../inference/threads/threads.ts";
 import { readText } from "../body.ts";
-import { parseCall } from "../call-body.ts";
 import { type Call, publicError, type Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import { CallWithTools } from "./call-with-tools.ts";
@@ -29,23 +27,6 @@ export function personaRoutes(server: Server): Route[] {
       handle: (call) => chat(server, call),
     },
   ];
-}
-
-/**
- * Returns a request with the prompt and the default parameters of a persona.
- *
- * @param history earlier messages of the thread
- * @throws AppError `invalid_request`
- */
-export async function toPersona(
-  request: ParsedRequest,
-  operation: Operation,
-  persona: PersonaRow,
-  snapshot: Snapshot,
-  history: readonly ChatMessage[] = [],
-): Promise<ParsedRequest> {
-  const text = personaRequestText(request, operation, persona, snapshot, history);
-  return { ...request, ...(text !== request.text && (await parseCall(text, operation))), persona };
 }
 
 async function chat(server: Server, call: Call): Promise<Response> {

@@ -1,7 +1,7 @@
+import { parseCall } from "../../../wire/parse-call.ts";
 import { type StateRoute, stateRoutes } from "../../inference/provider-state/state-routes.ts";
 import type { ParsedRequest } from "../../inference/request.ts";
 import { readText } from "../body.ts";
-import { parseCall } from "../call-body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 

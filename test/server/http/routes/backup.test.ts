@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { decrypted, newTransferKey } from "../../../../src/backup/age.ts";
 import { steady } from "../../../../src/server/backups/spool.ts";
 import { nobody } from "../../../../src/server/core/access/policy.ts";
-import { streamOf } from "../../../../src/server/http/routes/backup.ts";
+import { pulledStream } from "../../../../src/server/http/pulled-stream.ts";
 import { collected, inPieces, readAll } from "../../../backup/archives.ts";
 import { must, type TestServer, testServer } from "../../../support/server.ts";
 
@@ -160,11 +160,11 @@ describe("GET /api/v1/backup and POST /api/v1/restore", () => {
       },
     };
     const open = (pause?: number) =>
-      streamOf({ streams } as never, { principal: nobody }, { bytes: endless }, pause).getReader();
+      pulledStream({ streams } as never, { principal: nobody }, endless, pause).getReader();
     const slow = open(1);
     await slow.read();
     while (!isEnded) await Bun.sleep(1);
-    await expect(slow.read().then(() => slow.read())).rejects.toThrow("nobody takes the backup");
+    await expect(slow.read().then(() => slow.read())).rejects.toThrow("nobody takes the bytes");
     const revoked = open();
     revoke();
     await expect(revoked.read()).rejects.toThrow("the token was revoked");

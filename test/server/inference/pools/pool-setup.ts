@@ -8,7 +8,7 @@ import { Catalogue } from "../../../../src/server/core/catalogue/catalogue.ts";
 import { Deadlines } from "../../../../src/server/core/deadlines.ts";
 import { OpenStreams } from "../../../../src/server/core/open-streams.ts";
 import { openStore } from "../../../../src/server/core/store/index.ts";
-import { parseCall } from "../../../../src/server/http/call-body.ts";
+import { parseCall } from "../../../../src/wire/parse-call.ts";
 import { CallMetrics } from "../../../../src/server/inference/call-metrics.ts";
 import { Inference } from "../../../../src/server/inference/inference.ts";
 import { Limiter } from "../../../../src/server/inference/limits/limiter.ts";

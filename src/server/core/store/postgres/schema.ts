@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import { bigint, boolean, index, jsonb, pgTable, primaryKey, text, uniqueIndex } from "drizzle-orm/pg-core";
+import type { InferenceBatch, InferenceTask, StoredFile } from "../task-store.ts";
 import type { Change, Ref, Row } from "../types.ts";
 
 /** A column of whole numbers up to 2⁵³, the limit of JavaScript. */
@@ -233,6 +234,118 @@ export const providerObjects = pgTable(
     primaryKey({ columns: [table.ownerId, table.id] }),
     index("provider_objects_llm_id").on(table.llmId),
     index("provider_objects_expires_at").on(table.expiresAt),
+  ],
+);
+
+/** Files of users: the requests of batches, and what became of them. */
+export const storedFiles = pgTable(
+  "stored_files",
+  {
+    id: text("id").primaryKey(),
+    ownerId: text("owner_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    tokenId: text("token_id").notNull(),
+    name: text("name").notNull(),
+    purpose: text("purpose").$type<StoredFile["purpose"]>().notNull(),
+    state: text("state").$type<StoredFile["state"]>().notNull(),
+    bytes: whole("bytes").notNull(),
+    createdAt: whole("created_at").notNull(),
+    expiresAt: whole("expires_at"),
+  },
+  (table) => [index("stored_files_owner_id").on(table.ownerId)],
+);
+
+/** The text of files, in parts. */
+export const storedFileParts = pgTable(
+  "stored_file_parts",
+  {
+    fileId: text("file_id")
+      .notNull()
+      .references(() => storedFiles.id, { onDelete: "cascade" }),
+    seq: whole("seq").notNull(),
+    content: text("content").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.fileId, table.seq] })],
+);
+
+/** Batches of inference tasks. */
+export const inferenceBatches = pgTable(
+  "inference_batches",
+  {
+    id: text("id").primaryKey(),
+    ownerId: text("owner_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    tokenId: text("token_id").notNull(),
+    form: text("form").$type<InferenceBatch["form"]>().notNull(),
+    operation: text("operation").notNull(),
+    llm: text("llm").notNull(),
+    state: text("state").$type<InferenceBatch["state"]>().notNull(),
+    inputFileId: text("input_file_id").notNull(),
+    outputFileId: text("output_file_id").notNull(),
+    errorFileId: text("error_file_id").notNull(),
+    metadata: text("metadata").notNull(),
+    errors: text("errors").notNull(),
+    total: whole("total").notNull(),
+    completed: whole("completed").notNull(),
+    failed: whole("failed").notNull(),
+    cancelled: whole("cancelled").notNull(),
+    expired: whole("expired").notNull(),
+    /** The server that works on the batch as a whole; "" for none. */
+    runner: text("runner").notNull(),
+    createdAt: whole("created_at").notNull(),
+    startedAt: whole("started_at"),
+    cancellingAt: whole("cancelling_at"),
+    finalizingAt: whole("finalizing_at"),
+    endedAt: whole("ended_at"),
+    expiresAt: whole("expires_at").notNull(),
+  },
+  (table) => [
+    index("inference_batches_owner_id").on(table.ownerId),
+    index("inference_batches_state").on(table.state),
+  ],
+);
+
+/** Calls of models that wait, run, or have ended, each by itself or in a batch. */
+export const inferenceTasks = pgTable(
+  "inference_tasks",
+  {
+    id: text("id").primaryKey(),
+    ownerId: text("owner_id")
+      .notNull()
+      .references(() => resources.id, { onDelete: "cascade" }),
+    tokenId: text("token_id").notNull(),
+    batchId: text("batch_id").references(() => inferenceBatches.id, { onDelete: "cascade" }),
+    seq: whole("seq").notNull(),
+    customId: text("custom_id").notNull(),
+    operation: text("operation").notNull(),
+    llm: text("llm").notNull(),
+    state: text("state").$type<InferenceTask["state"]>().notNull(),
+    /** The request and the answer, as JSON text: PostgreSQL's jsonb would refuse or change some of them. */
+    request: text("request").notNull(),
+    answer: text("answer"),
+    status: whole("status"),
+    requestId: text("request_id").notNull(),
+    attempts: whole("attempts").notNull(),
+    priority: whole("priority").notNull(),
+    idempotencyKey: text("idempotency_key").notNull(),
+    notBefore: whole("not_before").notNull(),
+    deadline: whole("deadline").notNull(),
+    /** The server that runs the task; "" for none. */
+    runner: text("runner").notNull(),
+    createdAt: whole("created_at").notNull(),
+    startedAt: whole("started_at"),
+    endedAt: whole("ended_at"),
+  },
+  (table) => [
+    index("inference_tasks_batch_id").on(table.batchId, table.state, table.seq),
+    index("inference_tasks_alone").on(table.state, table.deadline).where(sql`"batch_id" is null`),
+    index("inference_tasks_running").on(table.runner).where(sql`"state" = 'running'`),
+    uniqueIndex("inference_tasks_idempotency_key")
+      .on(table.ownerId, table.tokenId, table.idempotencyKey)
+      .where(sql`"idempotency_key" <> ''`),
+    index("inference_tasks_owner_id").on(table.ownerId),
   ],
 );
 

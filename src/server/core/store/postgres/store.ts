@@ -8,6 +8,7 @@ import { type Ids, idsOf, inMemory } from "../contents.ts";
 import { failureNotes } from "../failure-notes.ts";
 import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
+import { taskQueries } from "../task-queries.ts";
 import { type Contents, type Store, StoreError, type Write } from "../types.ts";
 import { usageOf, usageWhere } from "../usage.ts";
 import { clusterQueries } from "./cluster.ts";
@@ -240,6 +241,19 @@ export async function openPostgres(
     ...linkQueries(db, guarded),
     ...threadQueries(db, transactions, guarded),
     ...providerObjectQueries(db, guarded),
+    ...taskQueries({
+      read: (query) => guarded(async () => [...(await db.execute(query))]),
+      write: (...queries) =>
+        guarded(() =>
+          transactions.run(async (transaction) => {
+            let rows: Record<string, unknown>[] = [];
+            for (const query of queries) rows = [...(await transaction.execute(query))];
+            return rows;
+          }),
+        ),
+      skipLocked: sql`for update skip locked`,
+      hasLease: (runner) => sql`${runner} in (select id from cluster_nodes)`,
+    }),
 
     touchTokens: (used) =>
       guarded(async () => {

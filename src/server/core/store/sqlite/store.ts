@@ -10,6 +10,7 @@ import { type Ids, idsOf, inMemory } from "../contents.ts";
 import { failureNotes } from "../failure-notes.ts";
 import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
+import { taskQueries } from "../task-queries.ts";
 import { type Contents, type Store, StoreError, type Write } from "../types.ts";
 import { usageWhere } from "../usage.ts";
 import { checkpointWhenIdle } from "./checkpoints.ts";
@@ -300,6 +301,14 @@ export function openSqlite(
     ...linkQueries(db, guarded, writing),
     ...threadQueries(db, guarded, writing),
     ...providerObjectQueries(db, guarded, writing),
+    ...taskQueries({
+      read: (query) => guarded(() => db.all(query)),
+      write: (...queries) =>
+        writing(() => queries.map((query) => db.all<Record<string, unknown>>(query)).at(-1) ?? []),
+      // A writer has the whole file.
+      skipLocked: sql``,
+      hasLease: () => sql`1 = 0`,
+    }),
 
     touchTokens: (used) =>
       writing(() => {

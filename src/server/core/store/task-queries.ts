@@ -1,0 +1,359 @@
+import { type SQL, sql } from "drizzle-orm";
+import { storable } from "./storable.ts";
+import type {
+  BatchState,
+  InferenceBatch,
+  InferenceTask,
+  OwnedBy,
+  Page,
+  StoredFile,
+  TaskFacts,
+  TaskSource,
+  TaskState,
+  TaskStore,
+} from "./task-store.ts";
+
+type Found = Record<string, unknown>;
+
+/** The access of the queries to one dialect of the database. The statements are the same in both. */
+export interface TaskDatabase {
+  read(query: SQL): Promise<Found[]>;
+  /** Runs statements in one transaction. Returns the rows of the last one. */
+  write(...queries: readonly SQL[]): Promise<Found[]>;
+  /** Is appended to the choice of a row that is then changed: others do not wait for it. */
+  skipLocked: SQL;
+  /** The condition for a server that is alive by its lease. */
+  hasLease(runner: SQL): SQL;
+}
+
+/** Rows of one insert. PostgreSQL takes 65,535 values in a statement, SQLite 32,766. */
+const rowsOfInsert = 200;
+
+/** The most rows that are deleted in one statement: on SQLite it holds up all calls. */
+const rowsOfStep = 100;
+const partsOfStep = 8;
+
+const fileColumns = columns({
+  id: "id",
+  ownerId: "owner_id",
+  tokenId: "token_id",
+  name: "name",
+  purpose: "purpose",
+  state: "state",
+  bytes: "bytes",
+  createdAt: "created_at",
+  expiresAt: "expires_at",
+});
+
+const batchColumns = columns({
+  id: "id",
+  ownerId: "owner_id",
+  tokenId: "token_id",
+  form: "form",
+  operation: "operation",
+  llm: "llm",
+  state: "state",
+  inputFileId: "input_file_id",
+  outputFileId: "output_file_id",
+  errorFileId: "error_file_id",
+  metadata: "metadata",
+  errors: "errors",
+  total: "total",
+  completed: "completed",
+  failed: "failed",
+  cancelled: "cancelled",
+  expired: "expired",
+  runner: "runner",
+  createdAt: "created_at",
+  startedAt: "started_at",
+  cancellingAt: "cancelling_at",
+  finalizingAt: "finalizing_at",
+  endedAt: "ended_at",
+  expiresAt: "expires_at",
+} satisfies Record<keyof InferenceBatch, string>);
+
+const factColumns = columns({
+  id: "id",
+  ownerId: "owner_id",
+  tokenId: "token_id",
+  batchId: "batch_id",
+  seq: "seq",
+  customId: "custom_id",
+  operation: "operation",
+  llm: "llm",
+  state: "state",
+  status: "status",
+  requestId: "request_id",
+  attempts: "attempts",
+  priority: "priority",
+  idempotencyKey: "idempotency_key",
+  notBefore: "not_before",
+  deadline: "deadline",
+  runner: "runner",
+  createdAt: "created_at",
+  startedAt: "started_at",
+  endedAt: "ended_at",
+} satisfies Record<keyof TaskFacts, string>);
+
+const taskColumns = columns({ ...factColumns.names, request: "request", answer: "answer" });
+
+/** Columns of numbers. PostgreSQL's driver gives 64-bit numbers as text. */
+const numbers = new Set(
+  "bytes createdAt expiresAt total completed failed cancelled expired startedAt cancellingAt finalizingAt endedAt seq status attempts priority notBefore deadline count files".split(
+    " ",
+  ),
+);
+
+function columns<K extends string>(names: Record<K, string>) {
+  const list = Object.entries<string>(names).map(([key, name]) => sql.raw(`"${name}" as "${key}"`));
+  return { names, selected: sql.join(list, sql`, `) };
+}
+
+function typed<T>(row: Found): T {
+  return Object.fromEntries(
+    Object.entries(row).map(([key, value]) => [
+      key,
+      numbers.has(key) && value !== null ? Number(value) : value,
+    ]),
+  ) as T;
+}
+
+/** Returns the row of an insert or the assignments of an update. */
+function values(names: Record<string, string>, row: object): { names: SQL; values: SQL; set: SQL } {
+  const given = Object.entries(row).filter(([, value]) => value !== undefined);
+  const column = (key: string) => sql.raw(`"${names[key]!}"`);
+  return {
+    names: sql.join(
+      given.map(([key]) => column(key)),
+      sql`, `,
+    ),
+    values: sql.join(
+      given.map(([, value]) => sql`${value}`),
+      sql`, `,
+    ),
+    set: sql.join(
+      given.map(([key, value]) => sql`${column(key)} = ${value}`),
+      sql`, `,
+    ),
+  };
+}
+
+const all = sql`1 = 1`;
+
+function of({ ownerId, tokenId }: Partial<OwnedBy>): SQL {
+  const owned = ownerId === undefined ? all : sql`owner_id = ${ownerId}`;
+  return tokenId === undefined ? owned : sql`${owned} and token_id = ${tokenId}`;
+}
+
+/** Returns the end of a query for a page. Ids sort by time. */
+function page({ after, limit, isAscending = false }: Page): SQL {
+  const behind =
+    after === undefined ? sql`` : isAscending ? sql` and id > ${after}` : sql` and id < ${after}`;
+  return sql`${behind} order by id ${isAscending ? sql`asc` : sql`desc`} limit ${limit}`;
+}
+
+function among(states: readonly string[]): SQL {
+  return sql.join(
+    states.map((state) => sql`${state}`),
+    sql`, `,
+  );
+}
+
+function sourceIs(source: TaskSource): SQL {
+  if ("batchId" in source) return sql`batch_id = ${source.batchId}`;
+  const { ownerId, tokenId, llm } = source;
+  return sql`batch_id is null and owner_id = ${ownerId} and token_id = ${tokenId} and llm = ${llm}`;
+}
+
+/** The part of the store for inference tasks, their batches and their files, in either dialect. */
+export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase): TaskStore {
+  const some = async <T>(query: SQL) => (await read(query)).map((row) => typed<T>(row));
+  const one = async <T>(query: SQL) => (await some<T>(query))[0] ?? null;
+  const done = async (...queries: SQL[]) => void (await write(...queries));
+  const isDone = async (query: SQL) => (await write(query)).length > 0;
+
+  return {
+    addFile(file) {
+      const { names, values: row } = values(fileColumns.names, { ...file, name: storable(file.name) });
+      return done(sql`insert into stored_files (${names}) values (${row})`);
+    },
+    addFilePart: (fileId, seq, content) =>
+      done(
+        sql`insert into stored_file_parts (file_id, seq, content) values (${fileId}, ${seq}, ${content})`,
+      ),
+    completeFile: (id, bytes, expiresAt) =>
+      isDone(sql`update stored_files set ${values(fileColumns.names, { state: "processed", bytes, expiresAt }).set}
+        where id = ${id} and state = 'uploading' returning id`),
+    file: (id) =>
+      one<StoredFile>(sql`select ${fileColumns.selected} from stored_files where id = ${id}`),
+    files(owner, { purpose, ...rest }) {
+      const kind = purpose === undefined ? all : sql`purpose = ${purpose}`;
+      return some<StoredFile>(sql`
+        select ${fileColumns.selected} from stored_files
+        where ${of(owner)} and state = 'processed' and ${kind} ${page(rest)}`);
+    },
+    async filePart(fileId, seq) {
+      const part = await one<{ content: string }>(
+        sql`select content from stored_file_parts where file_id = ${fileId} and seq = ${seq}`,
+      );
+      return part?.content ?? null;
+    },
+    deleteFile: (id) => done(sql`update stored_files set state = 'deleted' where id = ${id}`),
+    async fileUse(ownerId) {
+      const use = await one<{ files: number; bytes: number }>(sql`
+        select count(*) as files, coalesce(sum(bytes), 0) as bytes from stored_files
+        where owner_id = ${ownerId} and state <> 'deleted'`);
+      return use!;
+    },
+
+    addBatch(batch) {
+      const { names, values: row } = values(batchColumns.names, batch);
+      return done(sql`insert into inference_batches (${names}) values (${row})`);
+    },
+    batch: (id) =>
+      one<InferenceBatch>(sql`select ${batchColumns.selected} from inference_batches where id = ${id}`),
+    batches(owner, { form, ...rest }) {
+      const kind = form === undefined ? all : sql`form = ${form}`;
+      return some<InferenceBatch>(sql`
+        select ${batchColumns.selected} from inference_batches where ${of(owner)} and ${kind} ${page(rest)}`);
+    },
+    openBatches: () =>
+      some<InferenceBatch>(sql`
+        select ${batchColumns.selected} from inference_batches
+        where state in ('validating', 'in_progress', 'finalizing', 'cancelling') order by id`),
+    takeBatch: (id, runner) =>
+      isDone(sql`
+        update inference_batches set runner = ${runner}
+        where id = ${id} and runner in ('', ${runner}) returning id`),
+    changeBatch(id, from: readonly BatchState[], change, runner) {
+      const { set } = values(batchColumns.names, change);
+      const isHere = runner === undefined ? all : sql`runner = ${runner}`;
+      return isDone(sql`
+        update inference_batches set ${set}
+        where id = ${id} and state in (${among(from)}) and ${isHere} returning id`);
+    },
+
+    async addTasks(tasks) {
+      for (let at = 0; at < tasks.length; at += rowsOfInsert) {
+        const rows = tasks.slice(at, at + rowsOfInsert).map((task) => values(taskColumns.names, task));
+        const tuples = sql.join(
+          rows.map((row) => sql`(${row.values})`),
+          sql`, `,
+        );
+        await write(sql`
+          insert into inference_tasks (${rows[0]!.names}) values ${tuples} on conflict do nothing`);
+      }
+    },
+    task: (id) =>
+      one<InferenceTask>(sql`select ${taskColumns.selected} from inference_tasks where id = ${id}`),
+    taskOfKey: (owner, key) =>
+      one<TaskFacts>(sql`
+        select ${factColumns.selected} from inference_tasks
+        where ${of(owner)} and idempotency_key = ${key} and idempotency_key <> ''`),
+    tasksAlone: (owner, rest) =>
+      some<TaskFacts>(sql`
+        select ${factColumns.selected} from inference_tasks
+        where ${of(owner)} and batch_id is null ${page(rest)}`),
+    async openTasksOf(ownerId) {
+      const found = await one<{ count: number }>(sql`
+        select count(*) as count from inference_tasks
+        where owner_id = ${ownerId} and batch_id is null and state in ('pending', 'running')`);
+      return found!.count;
+    },
+    tasksOfBatch: (batchId, after, limit) =>
+      some<InferenceTask>(sql`
+        select ${taskColumns.selected} from inference_tasks
+        where batch_id = ${batchId} and seq > ${after} order by seq limit ${limit}`),
+    async taskCounts(batchId) {
+      const rows = await some<{ state: TaskState; count: number }>(sql`
+        select state, count(*) as count from inference_tasks where batch_id = ${batchId} group by state`);
+      return Object.fromEntries(rows.map(({ state, count }) => [state, count]));
+    },
+    taskSources: () =>
+      some<Required<OwnedBy> & { llm: string; notBefore: number }>(sql`
+        select owner_id as "ownerId", token_id as "tokenId", llm, min(not_before) as "notBefore"
+        from inference_tasks where batch_id is null and state = 'pending' group by owner_id, token_id, llm`),
+    async claimTask(source, runner, now) {
+      const claimed = await write(sql`
+        update inference_tasks set state = 'running', runner = ${runner}, attempts = attempts + 1,
+          started_at = ${now}
+        where id = (
+          select id from inference_tasks
+          where ${sourceIs(source)} and state = 'pending' and not_before <= ${now} and deadline > ${now}
+          order by priority desc, seq, id limit 1 ${skipLocked})
+          and state = 'pending'
+        returning ${taskColumns.selected}`);
+      return claimed[0] ? typed<InferenceTask>(claimed[0]) : null;
+    },
+    endTask(id, runner, end, now) {
+      const change = { ...end, ...(end.answer !== null && { answer: storable(end.answer) }) };
+      const { set } = values(taskColumns.names, { ...change, runner: "", endedAt: now });
+      return isDone(sql`
+        update inference_tasks set ${set}
+        where id = ${id} and runner = ${runner} and state = 'running' returning id`);
+    },
+    releaseTask: (id, runner, notBefore, counts) =>
+      done(sql`
+        update inference_tasks set state = 'pending', runner = '', not_before = ${notBefore},
+          attempts = attempts - ${counts ? sql`0` : sql`1`}
+        where id = ${id} and runner = ${runner} and state = 'running'`),
+    endPending: (id, state, now) =>
+      isDone(sql`
+        update inference_tasks set state = ${state}, ended_at = ${now}
+        where id = ${id} and state = 'pending' returning id`),
+    cancelRunning: (id, now) =>
+      isDone(sql`
+        update inference_tasks set state = 'cancelled', runner = '', ended_at = ${now}
+        where id = ${id} and state = 'running' returning id`),
+    endPendingOf: (batchId, state, now) =>
+      done(sql`
+        update inference_tasks set state = ${state}, ended_at = ${now}
+        where batch_id = ${batchId} and state = 'pending'`),
+    expireTasks: (now) =>
+      done(sql`
+        update inference_tasks set state = 'expired', ended_at = ${now}
+        where batch_id is null and state = 'pending' and deadline <= ${now}`),
+    async runningTasks(runner) {
+      const rows = await some<{ id: string }>(
+        sql`select id from inference_tasks where runner = ${runner} and state = 'running'`,
+      );
+      return rows.map(({ id }) => id);
+    },
+    releaseLost(alive, most, answer, now) {
+      const isLost = sql`runner <> '' and runner not in (${among(["", ...alive])})
+        and not (${hasLease(sql`runner`)})`;
+      return done(
+        sql`update inference_tasks set state = 'failed', runner = '', status = 500, answer = ${answer},
+            ended_at = ${now}
+          where state = 'running' and ${isLost} and attempts >= ${most}`,
+        sql`update inference_tasks set state = 'pending', runner = '' where state = 'running' and ${isLost}`,
+        sql`update inference_batches set runner = '' where ${isLost}`,
+      );
+    },
+    async pruneTasks(now, uploadsBefore, endedBefore) {
+      const gone = [
+        sql`update stored_files set state = 'deleted' where state <> 'deleted'
+          and (expires_at <= ${now} or (state = 'uploading' and created_at < ${uploadsBefore})) returning id`,
+        sql`delete from stored_file_parts where (file_id, seq) in (
+          select file_id, seq from stored_file_parts
+          where file_id in (select id from stored_files where state = 'deleted') limit ${partsOfStep})
+          returning seq`,
+        sql`delete from stored_files where state = 'deleted'
+          and not exists (select 1 from stored_file_parts where file_id = stored_files.id) returning id`,
+        sql`delete from inference_tasks where id in (
+          select inference_tasks.id from inference_tasks
+          join inference_batches on inference_batches.id = batch_id
+          where inference_batches.state in ('completed', 'failed', 'cancelled', 'expired') limit ${rowsOfStep})
+          returning id`,
+        sql`delete from inference_tasks where id in (
+          select id from inference_tasks where batch_id is null and ended_at < ${endedBefore} limit ${rowsOfStep})
+          returning id`,
+        sql`delete from inference_batches where ended_at < ${endedBefore}
+          and not exists (select 1 from inference_tasks where batch_id = inference_batches.id) returning id`,
+      ];
+      let isMore = false;
+      for (const statement of gone) isMore = (await write(statement)).length > 0 || isMore;
+      return isMore;
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import { transportFailure } from "../failure.ts";
+import type { Principal } from "../../core/access/policy.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
+import { findPersona, personaInModel } from "../personas/persona.ts";
+import { resolve } from "../pools/resolve.ts";
+
+/** True for a model that a principal may run, also where nobody can answer for it now. */
+export function mayRunModel(snapshot: Snapshot, principal: Principal, model: string): boolean {
+  const persona = personaInModel(model);
+  try {
+    if (persona === undefined) resolve(snapshot, principal, model);
+    else findPersona(snapshot, principal, persona);
+    return true;
+  } catch (error) {
+    return transportFailure(error).code === "unavailable";
+  }
+}

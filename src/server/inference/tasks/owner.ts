@@ -1,0 +1,46 @@
+import { AppError } from "../../../errors.ts";
+import { isAdministrator, type Principal, tokenIdOf } from "../../core/access/policy.ts";
+import { storeFailure } from "../../core/store/store-failure.ts";
+import type { OwnedBy } from "../../core/store/task-store.ts";
+import { StoreError } from "../../core/store/types.ts";
+
+/** Returns the user and the token that own what a principal makes; the token is "" for a user. */
+export function makerOf(principal: Principal): Required<OwnedBy> {
+  return { ownerId: principal.userId, tokenId: tokenIdOf(principal) ?? "" };
+}
+
+/** Returns whose objects a principal sees: a user sees those of its tokens too, a token its own (T231). */
+export function ownOf(principal: Principal): OwnedBy {
+  const { ownerId, tokenId } = makerOf(principal);
+  return tokenId === "" ? { ownerId } : { ownerId, tokenId };
+}
+
+/** True for an object that a principal sees whole. */
+export function isOwn(principal: Principal, { ownerId, tokenId }: Required<OwnedBy>): boolean {
+  const own = ownOf(principal);
+  return own.ownerId === ownerId && (own.tokenId ?? tokenId) === tokenId;
+}
+
+/** True for an object whose facts a principal sees, but not its contents: of administrators. */
+export function isSeen(principal: Principal, of: Required<OwnedBy>): boolean {
+  return isOwn(principal, of) || isAdministrator(principal);
+}
+
+/**
+ * Throws AppError `forbidden` in an impersonation: what outlives it would act as the other user after its end (T229).
+ */
+export function refuseImpersonation({ impersonator }: Principal, what: string): void {
+  if (!impersonator) return;
+  throw new AppError("forbidden", `${what} would outlive the impersonation`, {
+    hint: "the user itself can make it",
+  });
+}
+
+/** Returns the result of the store. Throws AppError if the store refuses. */
+export async function stored<T>(result: Promise<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (error) {
+    throw error instanceof StoreError ? storeFailure(error) : error;
+  }
+}
