@@ -1,4 +1,4 @@
-import { fieldIn, type FormHead, maxFields, maxHeadBytes, refusedForm } from "./form.ts";
+import { type FormHead, fieldIn, maxFields, maxHeadBytes, refusedForm } from "./form.ts";
 
 /** A field of a form that is read as it comes: its head, then its value in pieces. */
 export type FormEvent = { field: FormHead } | { bytes: Uint8Array };
@@ -25,7 +25,8 @@ export async function* formEvents(
   };
   /** Waits for so many bytes. */
   const need = async (bytes: number) => {
-    while (held.length < bytes) if (!(await more())) throw refusedForm("the form does not end with its boundary");
+    while (held.length < bytes)
+      if (!(await more())) throw refusedForm("the form does not end with its boundary");
   };
   try {
     await need(mark.length);
@@ -39,7 +40,8 @@ export async function* formEvents(
       if (fields === maxFields) throw refusedForm(`the form has more than ${maxFields} fields`);
       let end = held.indexOf("\r\n\r\n", 2);
       while (end < 0) {
-        if (held.length > maxHeadBytes) throw refusedForm("the headers of a field are not complete, or too long");
+        if (held.length > maxHeadBytes)
+          throw refusedForm("the headers of a field are not complete, or too long");
         await need(held.length + 1);
         end = held.indexOf("\r\n\r\n", 2);
       }

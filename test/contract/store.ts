@@ -7,6 +7,7 @@ import { backend, event, insert, refusalOf, remove, row, session, update } from 
 import { linksContract } from "./store-links.ts";
 import { namesContract } from "./store-names.ts";
 import { recordsContract } from "./store-records.ts";
+import { tasksContract } from "./store-tasks.ts";
 import { trimContract } from "./store-trim.ts";
 
 /** Opens one and the same database each time. Whoever opens it closes it. */
@@ -212,6 +213,7 @@ export function storeContract(name: string, fresh: () => Promise<Open>): void {
     credentialsContract(() => store);
     recordsContract(() => store);
     linksContract(() => store);
+    tasksContract(() => store);
     trimContract(() => store);
     namesContract(() => store);
   });

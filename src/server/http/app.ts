@@ -32,6 +32,7 @@ import { mcpCacheRoutes } from "./routes/mcp-cache.ts";
 import { mcpLoginRoutes } from "./routes/mcp-login.ts";
 import { mcpLogRoutes } from "./routes/mcp-logs.ts";
 import { mcpTrafficRoutes } from "./routes/mcp-traffic.ts";
+import { messageBatchRoutes } from "./routes/message-batches.ts";
 import { personaRoutes } from "./routes/persona.ts";
 import { priceRoutes } from "./routes/prices.ts";
 import { probeRoutes } from "./routes/probe.ts";
@@ -67,6 +68,7 @@ export function allRoutes(server: Server): Route[] {
     ...providerStateRoutes(server),
     ...fileRoutes(server),
     ...batchRoutes(server),
+    ...messageBatchRoutes(server),
     ...mcpRoutes(server),
     ...mcpLogRoutes(server),
     ...mcpTrafficRoutes(server),

@@ -4,10 +4,7 @@ import type { Dialect } from "../../wire/dialects/types.ts";
 
 /** Paths of other APIs, and of parts of these APIs that are not served, with what a caller can do instead. */
 const elsewhere: readonly (readonly [path: RegExp, hint: string])[] = [
-  [
-    /^\/v1\/uploads(?:\/|$)/,
-    "files are uploaded whole, with POST /v1/files",
-  ],
+  [/^\/v1\/uploads(?:\/|$)/, "files are uploaded whole, with POST /v1/files"],
   [
     /^\/v1\/responses\/compact(?:\/|$)/,
     "send the whole conversation with each call; clients that compact ask a model for a summary",

@@ -89,9 +89,7 @@ describe("case 119: a client with a wrong base URL", () => {
 
 describe("case 119: a path that is not served", () => {
   it.each([
-    ["/v1/files", "send each request as a call of its own"],
-    ["/v1/batches", "send each request as a call of its own"],
-    ["/v1/messages/batches", "send each request as a call of its own"],
+    ["/v1/uploads", "files are uploaded whole, with POST /v1/files"],
     ["/v1/responses/compact", "send the whole conversation"],
     ["/v1/responses/resp_1/nothing", "calls: "],
     ["/v1/assistants", "is not served"],

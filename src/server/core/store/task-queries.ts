@@ -178,14 +178,11 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
       return done(sql`insert into stored_files (${names}) values (${row})`);
     },
     addFilePart: (fileId, seq, content) =>
-      done(
-        sql`insert into stored_file_parts (file_id, seq, content) values (${fileId}, ${seq}, ${content})`,
-      ),
+      done(sql`insert into stored_file_parts (file_id, seq, content) values (${fileId}, ${seq}, ${content})`),
     completeFile: (id, bytes, expiresAt) =>
       isDone(sql`update stored_files set ${values(fileColumns.names, { state: "processed", bytes, expiresAt }).set}
         where id = ${id} and state = 'uploading' returning id`),
-    file: (id) =>
-      one<StoredFile>(sql`select ${fileColumns.selected} from stored_files where id = ${id}`),
+    file: (id) => one<StoredFile>(sql`select ${fileColumns.selected} from stored_files where id = ${id}`),
     files(owner, { purpose, ...rest }) {
       const kind = purpose === undefined ? all : sql`purpose = ${purpose}`;
       return some<StoredFile>(sql`

@@ -57,7 +57,9 @@ async function backup(server: Server, call: Call): Promise<Response> {
   if (call.isHead)
     return new Response(null, { headers: headers(backupName(new Date(server.now()).toISOString())) });
   const open = await server.backups.begin(call, { secrets, audit, recipients });
-  return new Response(pulledStream(server, call, open.bytes), { headers: headers(backupName(open.facts.createdAt)) });
+  return new Response(pulledStream(server, call, open.bytes), {
+    headers: headers(backupName(open.facts.createdAt)),
+  });
 }
 
 async function restore(server: Server, call: Call): Promise<Response> {

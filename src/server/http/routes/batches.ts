@@ -17,7 +17,10 @@ const batched: readonly Operation[] = ["chat", "responses", "embeddings", "compl
 const input = Type.Object(
   {
     input_file_id: Type.String({ maxLength: 64, description: "A file with purpose batch" }),
-    endpoint: Type.String({ maxLength: 100, description: "The path of the calls, such as /v1/chat/completions" }),
+    endpoint: Type.String({
+      maxLength: 100,
+      description: "The path of the calls, such as /v1/chat/completions",
+    }),
     completion_window: Type.String({ maxLength: 20, description: "24h" }),
     metadata: Type.Optional(
       Type.Union([
@@ -34,21 +37,21 @@ const usualPage = 20;
 
 /** Batches of OpenAI's API: https://platform.openai.com/docs/api-reference/batch */
 export function batchRoutes(server: Server): Route[] {
-  const { deadlines } = server;
-  const { batches } = server.tasks;
+  const batches = () => server.tasks.batches;
   return [
     {
       method: "POST",
       path: "/v1/batches",
       access,
-      summary: "Make a batch of the requests in a file: they are answered within 24 hours, as the llm has time",
+      summary:
+        "Make a batch of the requests in a file: they are answered within 24 hours, as the llm has time",
       body: input,
       handle: async (call) => {
-        const body = await readBody(call, deadlines, input);
+        const body = await readBody(call, server.deadlines, input);
         if (body.completion_window !== "24h") throw invalid("completion_window", 'must be "24h"');
         const operation = operationOf(body.endpoint);
         const { input_file_id: fileId, metadata } = body;
-        const made = await batches.createOfFile(call.principal, fileId, operation, metadata ?? {});
+        const made = await batches().createOfFile(call.principal, fileId, operation, metadata ?? {});
         return Response.json(batchView(made));
       },
     },
@@ -60,7 +63,9 @@ export function batchRoutes(server: Server): Route[] {
       query: { limit: "The most batches, up to 100", after: "The id of the last batch of the page before" },
       handle: async ({ principal, query }) => {
         const page = pageIn(query, mostOfPage, usualPage);
-        return Response.json(listPage(await batches.list(principal, { ...page, form: "openai" }), page, batchView));
+        return Response.json(
+          listPage(await batches().list(principal, { ...page, form: "openai" }), page, batchView),
+        );
       },
     },
     {
@@ -68,14 +73,14 @@ export function batchRoutes(server: Server): Route[] {
       path: "/v1/batches/:id",
       access,
       summary: "Read a batch; administrators see those of others without their files and metadata",
-      handle: async (call) => Response.json(batchView(await batches.read(...named(call)))),
+      handle: async (call) => Response.json(batchView(await batches().read(...named(call)))),
     },
     {
       method: "POST",
       path: "/v1/batches/:id/cancel",
       access,
       summary: "Cancel a batch: what waits is not sent, and what runs is ended",
-      handle: async (call) => Response.json(batchView(await batches.cancel(...named(call)))),
+      handle: async (call) => Response.json(batchView(await batches().cancel(...named(call)))),
     },
   ];
 }
@@ -92,7 +97,9 @@ function operationOf(endpoint: string): Operation {
 }
 
 function invalid(field: string, message: string): AppError {
-  return new AppError("invalid_request", `${field}: ${message}`, { details: [{ path: `/${field}`, message }] });
+  return new AppError("invalid_request", `${field}: ${message}`, {
+    details: [{ path: `/${field}`, message }],
+  });
 }
 
 /** Returns a batch in OpenAI's form. */

@@ -16,8 +16,9 @@ const longestSilence = 60_000;
 
 /** Files of OpenAI's API, for batches: https://platform.openai.com/docs/api-reference/files */
 export function fileRoutes(server: Server): Route[] {
-  const { files } = server.tasks;
-  const find = ({ principal, params }: Call) => files.read(principal, params["id"]!);
+  // A server has its parts when it is asked, not when its routes are made.
+  const files = () => server.tasks.files;
+  const find = ({ principal, params }: Call) => files().read(principal, params["id"]!);
   return [
     {
       method: "POST",
@@ -40,7 +41,7 @@ export function fileRoutes(server: Server): Route[] {
       handle: async ({ principal, query }) => {
         const page = pageIn(query, mostOfPage, mostOfPage);
         const purpose = query.get("purpose") ?? undefined;
-        const found = await files.list(principal, { ...page, ...(purpose !== undefined && { purpose }) });
+        const found = await files().list(principal, { ...page, ...(purpose !== undefined && { purpose }) });
         return Response.json(listPage(found, page, fileView));
       },
     },
@@ -65,7 +66,7 @@ export function fileRoutes(server: Server): Route[] {
       summary: "Delete one of the caller's own files",
       handle: async ({ principal, params }) => {
         const id = params["id"]!;
-        await files.remove(principal, id);
+        await files().remove(principal, id);
         return Response.json({ id, object: "file", deleted: true });
       },
     },
@@ -106,10 +107,14 @@ async function* inTime(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Ar
 }
 
 /** Returns the response with the text of a file. */
-export function fileResponse(server: Server, call: Call, file: StoredFile, type = "application/octet-stream") {
+export function fileResponse(
+  server: Server,
+  call: Call,
+  file: StoredFile,
+  type = "application/octet-stream",
+) {
   const headers = {
     "content-type": type,
-    "content-length": String(file.bytes),
     "content-disposition": `attachment; filename="${file.name.replace(/[^\w. -]/g, "_")}"`,
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",

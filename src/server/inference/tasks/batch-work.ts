@@ -92,10 +92,7 @@ export class BatchWork {
     return principal !== undefined && mayRunModel(catalogue.snapshot, principal, model);
   }
 
-  async #makeTasks(
-    batch: InferenceBatch,
-    faults: BatchFault[],
-  ): Promise<{ total: number; model: string }> {
+  async #makeTasks(batch: InferenceBatch, faults: BatchFault[]): Promise<{ total: number; model: string }> {
     const ids = new Set<string>();
     let model = "";
     let group: InferenceTask[] = [];
@@ -115,7 +112,11 @@ export class BatchWork {
         ids.add(request.customId);
         if (model === "") model = request.model;
         else if (request.model !== model)
-          fail("mismatched_model", `all requests of a batch have one model; the first has "${model}"`, "body.model");
+          fail(
+            "mismatched_model",
+            `all requests of a batch have one model; the first has "${model}"`,
+            "body.model",
+          );
         if (ids.size > mostRequests)
           fail("too_many_tasks", `a batch has at most ${mostRequests} requests`, null);
         group.push(this.#task(batch, line.number, request));

@@ -14,6 +14,9 @@ import { isOwn, isSeen, makerOf, ownOf, refuseImpersonation, stored } from "./ow
 /** The time in which a batch must be done, in milliseconds. */
 const window = 24 * 60 * 60_000;
 
+/** The end of a batch that is deleted: the next upkeep takes it away. */
+const deleted = 0;
+
 const batchId = /^batch_[0-9a-z]{26}$/;
 
 /** A batch with the number of its tasks by state. */
@@ -71,18 +74,17 @@ export class Batches {
   }
 
   /** Returns a page of the batches that a principal made. */
-  async list(
-    principal: Principal,
-    page: Page & { form?: InferenceBatch["form"] },
-  ): Promise<CountedBatch[]> {
-    const found = await stored(this.#store.batches(ownOf(principal), page));
+  async list(principal: Principal, page: Page & { form?: InferenceBatch["form"] }): Promise<CountedBatch[]> {
+    const all = await stored(this.#store.batches(ownOf(principal), page));
+    const found = all.filter(({ endedAt }) => endedAt !== deleted);
     return Promise.all(found.map((batch) => this.#counted(principal, batch)));
   }
 
   /** Returns a batch that a principal may see. Throws AppError `not_found`. */
   async read(principal: Principal, id: string, form: InferenceBatch["form"]): Promise<CountedBatch> {
     const batch = batchId.test(id) ? await stored(this.#store.batch(id)) : null;
-    if (batch?.form === form && isSeen(principal, batch)) return this.#counted(principal, batch);
+    if (batch?.form === form && batch.endedAt !== deleted && isSeen(principal, batch))
+      return this.#counted(principal, batch);
     throw new AppError("not_found", `batch "${id}" not found`);
   }
 
@@ -97,6 +99,17 @@ export class Batches {
       throw new AppError("conflict", `batch "${id}" cannot be cancelled: it is ${batch.state}`);
     this.#options.onWork();
     return this.read(principal, id, form);
+  }
+
+  /** Deletes a batch of a principal that has ended, with its answers. Throws AppError. */
+  async remove(principal: Principal, id: string, form: InferenceBatch["form"]): Promise<void> {
+    const { batch, isOwn: isMine } = await this.read(principal, id, form);
+    if (!isMine) throw new AppError("not_found", `batch "${id}" not found`);
+    if (batch.endedAt === null)
+      throw new AppError("conflict", `batch "${id}" has not ended`, { hint: "cancel it first" });
+    await stored(this.#store.changeBatch(id, [batch.state], { endedAt: deleted }));
+    for (const file of [batch.outputFileId, batch.errorFileId])
+      if (file !== "") await stored(this.#store.deleteFile(file));
   }
 
   get #store() {

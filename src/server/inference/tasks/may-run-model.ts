@@ -1,6 +1,6 @@
-import { transportFailure } from "../failure.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
+import { transportFailure } from "../failure.ts";
 import { findPersona, personaInModel } from "../personas/persona.ts";
 import { resolve } from "../pools/resolve.ts";
 

@@ -1,10 +1,10 @@
 import type { AppError } from "../../../errors.ts";
+import { bareName } from "../../../kinds/aliases.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
+import { transportFailure } from "../failure.ts";
 import { findPersona, llmsOfPersona, personaInModel } from "../personas/persona.ts";
 import { resolve } from "../pools/resolve.ts";
-import { bareName } from "../../../kinds/aliases.ts";
-import { transportFailure } from "../failure.ts";
 
 /** The most calls of one task that failed for a reason that may pass. */
 export const mostAttempts = 3;

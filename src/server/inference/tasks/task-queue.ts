@@ -3,7 +3,13 @@ import { dialects } from "../../../wire/dialects/index.ts";
 import { type Operation, operations } from "../../../wire/dialects/operations.ts";
 import { makerPrincipal } from "../../core/access/principals.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
-import type { InferenceBatch, InferenceTask, OwnedBy, TaskEnd, TaskSource } from "../../core/store/task-store.ts";
+import type {
+  InferenceBatch,
+  InferenceTask,
+  OwnedBy,
+  TaskEnd,
+  TaskSource,
+} from "../../core/store/task-store.ts";
 import { transportFailure } from "../failure.ts";
 import type { BatchWork } from "./batch-work.ts";
 import type { CallTask } from "./call-task.ts";
@@ -260,7 +266,8 @@ export class TaskQueue {
       this.#store.endTask(task.id, task.runner, { ...result, requestId }, now());
     try {
       const principal = makerPrincipal(catalogue.snapshot, task.ownerId, task.tokenId, now());
-      if (!principal) throw new AppError("unauthenticated", "the token that made this request is no longer valid");
+      if (!principal)
+        throw new AppError("unauthenticated", "the token that made this request is no longer valid");
       const call = { operation, text: task.request, principal, requestId, signal: abort.signal };
       const response = await callTask(call);
       const answer = await response.text();
