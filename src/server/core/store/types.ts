@@ -1,7 +1,4 @@
-/**
- * The interface of the database. SQLite and PostgreSQL implement it, and both pass one contract suite
- * (`test/contract/store.ts`).
- */
+/** The interface of the database. SQLite and PostgreSQL implement it, and both pass one contract (`test/contract/store.ts`). */
 
 import type { CallCount } from "./call-count.ts";
 import type { ClusterStore } from "./cluster-store.ts";

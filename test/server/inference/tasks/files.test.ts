@@ -45,7 +45,7 @@ describe("POST /v1/files", () => {
     expect(body.expires_at - body.created_at).toBe(30 * 24 * 3600);
     const read = await call("GET", `/v1/files/${body.id}/content`);
     expect(read.text === text).toBe(true);
-    expect(read.headers.get("content-disposition")).toBe('attachment; filename="gr_e.jsonl"');
+    expect(read.headers.get("content-disposition")).toBe('attachment; filename="gr__e.jsonl"');
     const soon = await upload("{}", {
       purpose: "batch",
       "expires_after[anchor]": "created_at",
