@@ -2,7 +2,6 @@ import { AppError } from "../../../errors.ts";
 import { modelEntry, modelList } from "../../../wire/dialects/index.ts";
 import { modelsPath, type Operation, operationNames, operations } from "../../../wire/dialects/operations.ts";
 import type { ListedModel } from "../../../wire/dialects/types.ts";
-import { parseCall } from "../../../wire/parse-call.ts";
 import { decide, type Principal } from "../../core/access/policy.ts";
 import { listedModels, withMakersName, withMakersNames } from "../../inference/listed-models.ts";
 import { findPersona, personaInModel } from "../../inference/personas/persona.ts";

@@ -14,6 +14,8 @@ const access = { verb: "run", resource: "llms", or: [{ verb: "run", resource: "a
 const path = "/v1/messages/batches";
 /** The most requests of a batch that comes in one body. */
 const mostRequests = 10_000;
+/** The most bytes of that body: it is parsed as a whole (T248). */
+const mostBytes = 16 * 1024 * 1024;
 const mostOfPage = 1000;
 const usualPage = 20;
 const customId = /^[\w-]{1,64}$/;
@@ -27,6 +29,7 @@ export function messageBatchRoutes(server: Server): Route[] {
       method: "POST",
       path,
       access,
+      maxBodyBytes: mostBytes,
       summary:
         "Make a batch of requests for messages: they are answered within 24 hours, as the llm has time",
       handle: async (call) => {

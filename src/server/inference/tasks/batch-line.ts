@@ -7,8 +7,8 @@ import type { FileLine } from "./stored-text.ts";
 
 /** The most requests of a batch. OpenAI takes as many. */
 export const mostRequests = 50_000;
-/** The most characters of one line: as many as a call of its own may have. */
-export const lineCharacters = 32 * 1024 * 1024;
+/** The most characters of one line: it is parsed as a whole. */
+export const lineCharacters = 16 * 1024 * 1024;
 /** The most characters of the id of a request. */
 const mostIdCharacters = 512;
 
@@ -33,7 +33,7 @@ export async function requestIn({ number, text }: FileLine, operation: Operation
   const fail = (code: string, message: string, param: string | null = null): never => {
     throw new BatchLineError({ code, message, param, line: number });
   };
-  if (text === undefined) return fail("line_too_long", "the line is longer than 32 MB");
+  if (text === undefined) return fail("line_too_long", "the line is longer than 16 MB");
   // Embeddings may have the most elements; the body is read once more for what it is.
   const line = await read(text, "embeddings", fail);
   const { custom_id: customId, method, url, body } = line.body;
