@@ -229,7 +229,8 @@ export const server = defineVerb({
     log.info(`data: ${databaseUrl ? "PostgreSQL" : path}`);
     const isFound = chosenDir === undefined || dataDir === systemDataFolder;
     const server = isFound ? "" : `--server unix://${socketPath} `;
-    log.info(`next: mcpctl ${server}get llms    (on this host no login is needed)`);
+    const next = running.hasLlms ? "get llms" : "init";
+    log.info(`next: mcpctl ${server}${next}    (on this host no login is needed)`);
     // The service manager restarts a server that is stuck. A restart would not help against a PostgreSQL that is down.
     manager.watch(async () => void (store.dialect === "sqlite" && (await store.ping())));
     manager.ready(`listens on ${running.url}`);

@@ -22,6 +22,8 @@ import { workstationsComponent } from "./workstations/component.ts";
 export interface RunningServer {
   /** `http://127.0.0.1:7777`. */
   url: string;
+  /** True if the catalogue has an llm. */
+  hasLlms: boolean;
   /**
    * Takes no new work, waits for the work under way, then ends what is left. Called again, it shortens the wait where
    * `timeout` ends sooner.
@@ -155,5 +157,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // Last, and so the first to drain: requests that still come are answered as ever.
   await lifecycle.start({ name: "hand-over", start() {}, drain: () => listeners.handOver() });
 
-  return { url: listeners.urls[0]!, stop: (timeout) => lifecycle.stop(timeout) };
+  return {
+    url: listeners.urls[0]!,
+    hasLlms: services.catalogue.snapshot.table("llm").sorted.length > 0,
+    stop: (timeout) => lifecycle.stop(timeout),
+  };
 }

@@ -23,9 +23,9 @@ it("a server with a relative --data-dir tells the command that reaches it, and r
   const socket = join(home, "here/mcpctl.sock");
   await server.logs(/next: /);
   const [, words] = /next: mcpctl (.*?) {4}/.exec(server.said.stderr)!;
-  expect(words).toBe(`--server unix://${socket} get llms`);
+  expect(words).toBe(`--server unix://${socket} init`);
   const run = (line: string) => must(mcpctl(line, { home, env: { MCPCTL_SERVER: `unix://${socket}` } }));
-  expect(await run(words!)).toBe("");
+  expect(await run(words!.replace("init", "get llms"))).toBe("");
   const source = `--command ${process.execPath} --command ${program} --read ${program}`;
   await run(`create server tools ${source}`);
   await run("create project demo --server tools --proxy-model none");

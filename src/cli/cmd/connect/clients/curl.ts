@@ -19,8 +19,8 @@ export const curl: ConnectClient = {
       },
     ],
     snippet: ({ url, model, ownFile }) => `curl -sS -K ${shellWord(ownFile)} ${url}/v1/chat/completions \\
-  --json '${JSON.stringify({ model, messages: [{ role: "user", content: "Say hello." }] })}'
+  -H "content-type: application/json" -d '${JSON.stringify({ model, messages: [{ role: "user", content: "Say hello." }] })}'
 `,
-    next: () => "run the command above; --json needs curl 7.82 or later",
+    next: () => "run the command above",
   },
 };
