@@ -76,6 +76,7 @@ export const audit = defineVerb({
         "authorize",
         "deauthorize",
         "rotate",
+        "renew",
       ],
     },
     status: {

@@ -5,6 +5,7 @@ import { isName } from "../../kinds/names.ts";
 import { findProgram } from "../../processes/find-program.ts";
 import { ForegroundProgram } from "../../processes/foreground-program.ts";
 import { anything } from "../client/answers.ts";
+import type { ApiClient } from "../client/client.ts";
 import { clientFor } from "../core/api-client.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
@@ -16,8 +17,9 @@ import type { LaunchAccess } from "./connect/client.ts";
 import { connectClients } from "./connect/clients/index.ts";
 import { findModel, rightsOf } from "./connect/model-access.ts";
 import { makeToken } from "./connect/tokens.ts";
+import { TokenLease } from "./run/token-lease.ts";
 
-/** The longest that a token lives whose program was killed together with mcpctl, in milliseconds. */
+/** The end of a token before it is renewed; of one that an older server cannot renew. Milliseconds. */
 const usualTtl = 24 * 60 * 60 * 1000;
 
 export const run = defineVerb({
@@ -27,7 +29,8 @@ export const run = defineVerb({
     about: `Makes a token that may run the llms and the project that you name, and nothing else, sets the variables that
       programs and SDKs read (OPENAI_BASE_URL, OPENAI_API_KEY, ANTHROPIC_BASE_URL, ANTHROPIC_AUTH_TOKEN, the names of the
       model, MCPCTL_SERVER and MCPCTL_TOKEN), and starts the program. It has the terminal and gets the signals, and its exit
-      code is passed on. When it ends, the token is revoked.
+      code is passed on. When it ends, the token is revoked. As long as it runs, the token is renewed, and expires
+      within an hour if mcpctl is killed. With --ttl it is not renewed.
 
       No file is written. Claude Code, Codex, opencode and aider get what else they need to use the llm, and the first three
       the tools of the project. Other programs find the project's address in MCPCTL_PROJECT_URL.`,
@@ -52,7 +55,7 @@ export const run = defineVerb({
     ttl: {
       type: "string",
       valueHint: "TIME",
-      description: "The longest that the program may call the server (default 24h)",
+      description: "The longest that the program may call the server (default: until it ends)",
     },
   },
   async run({ command, llm, url, ttl }, context) {
@@ -82,6 +85,9 @@ export const run = defineVerb({
         rights: unique(rights),
         ttl: time,
       });
+      const leaving = new AbortController();
+      const lease = new TokenLease(await detachedClient(context, leaving.signal), token.name, Date.now);
+      if (ttl === undefined) lease.start();
       try {
         const [{ name: model, context: size }] = models as [(typeof models)[0]];
         const access: LaunchAccess = {
@@ -97,6 +103,8 @@ export const run = defineVerb({
           env: { ...env, ...variables(access, token.bearer), ...own.env },
         });
       } finally {
+        leaving.abort();
+        await lease.stop();
         await revokeQuietly(context, token.name);
       }
     } finally {
@@ -135,10 +143,16 @@ function variables(
   };
 }
 
-/** Revokes the token, also after Ctrl-C, which ends the requests of all other verbs. */
-async function revokeQuietly(context: Context, name: string): Promise<void> {
+/** Returns a client that works also after Ctrl-C, which ends the requests of all other verbs. It logs no requests. */
+async function detachedClient(context: Context, signal = new AbortController().signal): Promise<ApiClient> {
   const { endpoint } = await context.client();
-  const client = clientFor(endpoint, { ...context, signal: new AbortController().signal });
+  const flags = { ...context.flags, verbose: false };
+  return clientFor(endpoint, { ...context, flags, signal });
+}
+
+/** Revokes the token, also after Ctrl-C. */
+async function revokeQuietly(context: Context, name: string): Promise<void> {
+  const client = await detachedClient(context);
   try {
     await client.call("DELETE", `/api/v1/tokens/${name}`, { answer: anything });
   } catch (error) {

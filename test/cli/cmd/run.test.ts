@@ -129,6 +129,20 @@ describe("mcpctl run", () => {
     expect(await tokens()).toEqual([]);
   });
 
+  it("leaves a token that expires within an hour if it is killed", async () => {
+    const { server, env } = await open();
+    const child = spawn(server, env, ["sh", "-c", "echo ready; exec sleep 20"]);
+    await child.stdout.getReader().read();
+    const hours = async () => {
+      const [token] = (await server.admin("GET", "/api/v1/tokens")).body;
+      return (Date.parse(token.expiresAt) - Date.now()) / 3_600_000;
+    };
+    await expect.poll(hours, { timeout: 20_000 }).toBeLessThan(1.01);
+    child.kill("SIGKILL");
+    await child.exited;
+    expect(await hours()).toBeGreaterThan(0.5);
+  });
+
   it.each([
     ["no such program", ["--llm", "gpt", "--", "no-such-program-here"], 3, 'there is no program "no-such'],
     ["no program", ["--llm", "gpt"], 2, "PROGRAM is missing"],

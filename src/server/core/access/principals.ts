@@ -56,12 +56,19 @@ export function principalOf(snapshot: Snapshot, bearer: string, now: number): Pr
 
 /** Returns true if the session or token of a principal, its makers and its user still exist and have not expired. */
 export function isStillValid(snapshot: Snapshot, principal: Principal, now: number): boolean {
-  if (principal.expiresAt !== undefined && principal.expiresAt <= now) return false;
+  if (endOf(snapshot, principal) <= now) return false;
   if (!snapshot.byId.has(principal.userId) || !snapshot.byId.has(principal.id)) return false;
   if (principal.makers?.some((id) => !snapshot.byId.has(id))) return false;
   if (principal.impersonator && !impersonating(snapshot, principal.impersonator, now)) return false;
   if (principal.bearer !== undefined && snapshot.bearers.get(principal.bearer) !== principal.id) return false;
   return principal.sessionId === undefined || snapshot.sessionIds.has(principal.sessionId);
+}
+
+/** Returns the end of a session or token, in milliseconds since 1970. A token may have been renewed since. */
+function endOf(snapshot: Snapshot, { id, expiresAt = Number.POSITIVE_INFINITY }: Principal): number {
+  const row = Number.isFinite(expiresAt) ? snapshot.byId.get(id) : undefined;
+  const end = isOf(token, row) ? row.spec.expiresAt : undefined;
+  return typeof end === "string" ? Date.parse(end) : expiresAt;
 }
 
 /** Returns the principal with the rights that a later snapshot gives it: none if it no longer exists. */

@@ -1,22 +1,31 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
-import { scopeIn } from "../../../kinds/scopes.ts";
 import { token } from "../../../kinds/token.ts";
 import { bearerHash, bearerPrefix, mintBearer } from "../../core/access/bearer.ts";
-import { decide, type Principal } from "../../core/access/policy.ts";
+import type { Principal } from "../../core/access/policy.ts";
 import { userPrincipal } from "../../core/access/principals.ts";
-import { makersOf } from "../../core/access/token-makers.ts";
-import { mayActForOthers, mayRotate } from "../../core/access/token-rights.ts";
-import { eventBy } from "../../core/caller.ts";
+import { mayActForOthers } from "../../core/access/token-rights.ts";
 import { hasAllRightsOf } from "../../core/catalogue/hooks/user.ts";
-import { StoreError } from "../../core/store/types.ts";
+import { readBody } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import { costLimitRoutes } from "./cost-limits.ts";
 import type { KindRoutes } from "./define.ts";
+import { changeToken } from "./token-changes.ts";
 
-/** Attempts of a rotation that loses against other writes. */
-const attempts = 5;
+/** The longest time from now to the end of a token that is renewed, in seconds. */
+const longestRenewal = 24 * 60 * 60;
+
+const Renewal = Type.Object(
+  {
+    seconds: Type.Integer({
+      minimum: 1,
+      maximum: longestRenewal,
+      description: "Seconds from now to its new end",
+    }),
+  },
+  { additionalProperties: false },
+);
 
 /** Adds tokens for somebody else, and new bearers for tokens that exist. */
 export const tokenRoutes: KindRoutes = {
@@ -32,6 +41,16 @@ export const tokenRoutes: KindRoutes = {
       query: { [token.scopedBy!]: "Scope of the name" },
       response: Type.Object({ id: Type.String(), name: Type.String(), token: Type.String() }),
       handle: (call) => rotate(server, call),
+    },
+    {
+      method: "POST",
+      path: "/api/v1/tokens/:idOrName/renew",
+      access: { verb: "view", resource: token.plural },
+      summary:
+        "Set the end of a token that expires, to 24 hours from now at most; no token does this for itself",
+      query: { [token.scopedBy!]: "Scope of the name" },
+      body: Renewal,
+      handle: (call) => renew(server, call),
     },
   ],
 };
@@ -52,43 +71,34 @@ function ownerOf({ catalogue: { snapshot } }: Server, { principal, query }: Call
 }
 
 async function rotate(server: Server, call: Call): Promise<Response> {
-  const { catalogue, resources, random } = server;
-  const { principal } = call;
-  for (let attempt = 1; ; attempt++) {
-    const scope = scopeIn(token, call.query);
-    const row = resources.find(principal, "view", token, call.params["idOrName"]!, scope);
-    const { snapshot } = catalogue;
-    const makers = (makersOf(snapshot, row) ?? []).map(({ id }) => id);
-    const user = row.owner === null ? undefined : snapshot.byId.get(row.owner);
-    const mayCreate = decide(principal, "create", token.plural) === "allow";
-    const forAnother = user && mayActForOthers(principal) && hasAllRightsOf(principal, snapshot, user);
-    if (!mayRotate(principal, row, makers, mayCreate) && !forAnother)
-      throw new AppError("forbidden", `you may not rotate token "${row.name}"`, {
-        hint: "users rotate their own tokens after mcpctl login",
-      });
-    const bearer = mintBearer("pat", random);
-    const now = server.now();
-    const next = {
-      ...row,
-      version: row.version + 1,
-      updatedAt: now,
-      status: { ...row.status, prefix: bearerPrefix(bearer) },
-    };
-    const detail = { kind: token.kind, name: row.name, id: row.id };
-    try {
-      await catalogue.commit([
-        { op: "update", row: next, refs: snapshot.refsOf(row.id) },
-        { op: "setBearer", tokenId: row.id, hash: bearerHash(bearer) },
-        { op: "audit", event: eventBy(call, { at: now, action: "rotate", status: 200, detail }) },
-      ]);
-    } catch (error) {
-      if (!(error instanceof StoreError) || error.refusal !== "stale" || attempt === attempts) throw error;
-      await catalogue.refresh();
-      continue;
-    }
-    return Response.json(
-      { ...resources.present(principal, token, next), token: bearer },
-      { headers: { "cache-control": "no-store" } },
-    );
-  }
+  let bearer = "";
+  const shown = await changeToken(server, call, {
+    action: "rotate",
+    bySelf: true,
+    make(row) {
+      bearer = mintBearer("pat", server.random);
+      return {
+        row: { status: { ...row.status, prefix: bearerPrefix(bearer) } },
+        writes: [{ op: "setBearer", tokenId: row.id, hash: bearerHash(bearer) }],
+      };
+    },
+  });
+  return Response.json({ ...shown, token: bearer }, { headers: { "cache-control": "no-store" } });
+}
+
+/** Sets the end of a token that ends: so long from now, and no later than the tokens that made it (T113). */
+async function renew(server: Server, call: Call): Promise<Response> {
+  const { seconds } = await readBody(call, server.deadlines, Renewal);
+  const shown = await changeToken(server, call, {
+    action: "renew",
+    bySelf: false,
+    make(row, makers) {
+      if (typeof row.spec.expiresAt !== "string")
+        throw new AppError("conflict", `token "${row.name}" does not expire`);
+      const ends = makers.flatMap(({ spec }) => (spec.expiresAt ? [Date.parse(spec.expiresAt)] : []));
+      const end = Math.min(server.now() + seconds * 1000, ...ends);
+      return { row: { spec: { ...row.spec, expiresAt: new Date(end).toISOString() } } };
+    },
+  });
+  return Response.json(shown);
 }
