@@ -9,9 +9,9 @@ import { hasAllRightsOf } from "../../core/catalogue/hooks/user.ts";
 import { readBody } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
+import { changeToken } from "../token-changes.ts";
 import { costLimitRoutes } from "./cost-limits.ts";
 import type { KindRoutes } from "./define.ts";
-import { changeToken } from "./token-changes.ts";
 
 /** The longest time from now to the end of a token that is renewed, in seconds. */
 const longestRenewal = 24 * 60 * 60;

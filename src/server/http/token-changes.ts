@@ -1,15 +1,15 @@
-import { AppError } from "../../../errors.ts";
-import { scopeIn } from "../../../kinds/scopes.ts";
-import { token } from "../../../kinds/token.ts";
-import { decide } from "../../core/access/policy.ts";
-import { makersOf } from "../../core/access/token-makers.ts";
-import { mayActForOthers, mayRotate } from "../../core/access/token-rights.ts";
-import { eventBy } from "../../core/caller.ts";
-import { hasAllRightsOf } from "../../core/catalogue/hooks/user.ts";
-import type { RowOf } from "../../core/store/typed-rows.ts";
-import { StoreError, type Write } from "../../core/store/types.ts";
-import type { Call } from "../route.ts";
-import type { Server } from "../server.ts";
+import { AppError } from "../../errors.ts";
+import { scopeIn } from "../../kinds/scopes.ts";
+import { token } from "../../kinds/token.ts";
+import { decide } from "../core/access/policy.ts";
+import { makersOf } from "../core/access/token-makers.ts";
+import { mayActForOthers, mayRotate } from "../core/access/token-rights.ts";
+import { eventBy } from "../core/caller.ts";
+import { hasAllRightsOf } from "../core/catalogue/hooks/user.ts";
+import type { RowOf } from "../core/store/typed-rows.ts";
+import { StoreError, type Write } from "../core/store/types.ts";
+import type { Call } from "./route.ts";
+import type { Server } from "./server.ts";
 
 /** Attempts of a change that loses against other writes. */
 const attempts = 5;
