@@ -127,7 +127,7 @@ export const server = defineVerb({
     "log-format": {
       type: "enum",
       options: logFormats,
-      description: "Format of the log (MCPCTL_LOG_FORMAT; default text)",
+      description: "Format of the log (MCPCTL_LOG_FORMAT; default text on a terminal, otherwise json)",
     },
     "log-level": {
       type: "enum",
@@ -177,7 +177,9 @@ export const server = defineVerb({
     if (backups) BackupFolder.prepare(backups.folder);
     const logFile = args["log-file"] === undefined ? undefined : openLogFile(resolve(args["log-file"]));
     const logStream = logFile?.stream ?? process.stderr;
-    const log = createLog(logStream, args["log-format"] ?? parseLogFormat(env["MCPCTL_LOG_FORMAT"]), {
+    const format = args["log-format"] ?? parseLogFormat(env["MCPCTL_LOG_FORMAT"]);
+    // Whatever reads a pipe, a file or the journal is mostly a program.
+    const log = createLog(logStream, format ?? (logStream.isTTY ? "text" : "json"), {
       level: args["log-level"] ?? "info",
       hasTimes: true,
     });

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { freshFolder, mcpctl, startBinary } from "../support/binary.ts";
+import { binary, freshFolder, mcpctl, startBinary } from "../support/binary.ts";
+import { openPty } from "../support/pty.ts";
 
 /** The lines of a log as the objects that they are. */
 function parsed(text: string) {
@@ -9,13 +10,35 @@ function parsed(text: string) {
     .map((line) => JSON.parse(line));
 }
 
-it("logs text without requests by default", async () => {
-  const server = await startBinary();
+const startedJson = /listens on (\S+) and ([^"\s]+)"/;
+
+it.each([
+  ["without a terminal as JSON", { MCPCTL_LOG_FORMAT: "" }, [], true],
+  ["as text where it is asked for", { MCPCTL_LOG_FORMAT: "" }, ["--log-format", "text"], false],
+])("logs no requests by default, and %s", async (_, env, args, isJson) => {
+  const server = await startBinary({ env, args, ...(isJson && { started: startedJson }) });
   await server.admin("GET", "/api/v1/llms");
   server.kill("SIGTERM");
   expect(await server.ended).toBe(0);
-  expect(server.said.stderr).not.toContain("{");
+  expect(server.said.stderr).not.toContain('/api/v1/llms"');
+  if (isJson) for (const line of parsed(server.said.stderr)) expect(line.level).toBe("info");
+  else expect(server.said.stderr).not.toContain("{");
   expect(server.said.stdout).toBe("");
+});
+
+it("logs text on a terminal", async () => {
+  const pty = openPty(200);
+  const { HOME, PATH, MCPCTL_HOME } = {
+    PATH: "",
+    ...process.env,
+    HOME: freshFolder(),
+    MCPCTL_HOME: freshFolder(),
+  };
+  const server = pty.start([binary, "server", "--listen", "127.0.0.1:0"], { HOME, PATH, MCPCTL_HOME });
+  await pty.shows(/listens on http/);
+  expect(pty.output()).not.toContain('{"time"');
+  server.kill("SIGTERM");
+  expect(await server.ended).toBe(0);
 });
 
 it("logs requests with --access-log, and everything as JSON with MCPCTL_LOG_FORMAT", async () => {
@@ -33,7 +56,7 @@ it("logs requests with --access-log, and everything as JSON with MCPCTL_LOG_FORM
   const other = await startBinary({
     env: { MCPCTL_LOG_FORMAT: "json" },
     args: ["--access-log"],
-    started: /listens on (\S+) and ([^"\s]+)"/,
+    started: startedJson,
   });
   await other.admin("GET", "/api/v1/llms");
   other.kill("SIGTERM");

@@ -132,7 +132,8 @@ export async function startBinary(options: ServerOptions = {}): Promise<BinarySe
   const chosen = args.includes("--listen") || env?.["MCPCTL_LISTEN"] !== undefined;
   const words = [...before, binary, "server", ...(chosen ? [] : ["--listen", "127.0.0.1:0"])];
   const running = Bun.spawn([...words, ...args], {
-    env: cleanEnv(home, env),
+    // Tests read the log as people do.
+    env: cleanEnv(home, { MCPCTL_LOG_FORMAT: "text", ...env }),
     cwd,
     stdin: "ignore",
     stdout: "pipe",
