@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageManager, version } from "../package.json";
+import { buildWeb } from "./web.ts";
 
 /** The root of the repository. */
 export const root = join(import.meta.dirname, "..");
@@ -47,6 +48,7 @@ export async function compile({ platform, target, outfile, runtime }: Compilatio
       __DATE__: JSON.stringify(date.toISOString()),
       __PLATFORM__: JSON.stringify(platform),
       __RELEASE_KEY__: JSON.stringify(releaseKey()),
+      __WEB__: JSON.stringify(await buildWeb()),
       // React and Ink, which draw the console: without their development tools.
       "process.env.NODE_ENV": '"production"',
       "process.env.DEV": '"false"',

@@ -22,6 +22,11 @@ export const commands: Commands = {
     summary: "Show the server that is used and who you are there",
     load: async () => (await import("./cli/cmd/status.ts")).status,
   },
+  ui: {
+    group: "See",
+    summary: "Open the web page of the server",
+    load: async () => (await import("./cli/cmd/ui.ts")).ui,
+  },
   wait: {
     group: "See",
     summary: "Wait until objects have a value in a field, or are deleted",

@@ -17,7 +17,7 @@ interface File {
   typeImports: string[];
 }
 
-const files: File[] = [...new Bun.Glob("src/**/*.ts").scanSync(root)].sort().map((path) => {
+const files: File[] = [...new Bun.Glob("src/**/*.{ts,tsx}").scanSync(root)].sort().map((path) => {
   const text = readFileSync(join(root, path), "utf8");
   const specifiers = (pattern: RegExp) =>
     [...text.matchAll(pattern)].map(([, one]) =>
@@ -30,7 +30,7 @@ const files: File[] = [...new Bun.Glob("src/**/*.ts").scanSync(root)].sort().map
 
 /** The room a file is in: `kinds`, or for a file beside the rooms its own name. */
 function roomOf(path: string): string {
-  return path.replace(/^src\//, "").replace(/\/.*|\.ts$/, "");
+  return path.replace(/^src\//, "").replace(/\/.*|\.tsx?$/, "");
 }
 
 function inRoom(room: string): File[] {
@@ -116,6 +116,8 @@ const mayImport: Record<string, readonly string[]> = {
     "wire",
     "mcp",
   ],
+  // The page speaks to the server over HTTP alone, as every other client.
+  web: [],
   commands: ["cli", "server", "agent"],
   main: ["cli", "commands", "proxies"],
 };
@@ -177,6 +179,7 @@ const mayUse: Record<string, RegExp> = {
   server: /^(node:.+|bun|bun:\w+|@sinclair\/typebox|drizzle-orm(\/[\w-]+)?|elysia|postgres)$/,
   agent: /^(node:.+|bun|@sinclair\/typebox|yaml)$/,
   cli: /^(node:.+|bun|@sinclair\/typebox|citty|yaml)$/,
+  web: /^(preact(\/hooks)?|@preact\/signals|uplot|marked|dompurify)$/,
 };
 
 /** Packages that draw the console, and the one file that loads them: other verbs start without them. */
@@ -276,7 +279,8 @@ describe("the rooms", () => {
     const fetching = files
       .filter(({ text }) => /(?<![.#\w])fetch\((?!request[,)])/.test(text))
       .map(({ path }) => path);
-    expect(fetching).toEqual([]);
+    // The page's own way to its server.
+    expect(fetching).toEqual(["src/web/api/client.ts"]);
   });
 });
 
@@ -284,7 +288,7 @@ describe("every file", () => {
   it("is short, with a name in kebab-case", () => {
     for (const { path, text } of files) {
       expect(text.split("\n").length, path).toBeLessThanOrEqual(400);
-      expect(path).toMatch(/^src(\/[a-z0-9]+(-[a-z0-9]+)*)+\.ts$/);
+      expect(path).toMatch(/^src(\/[a-z0-9]+(-[a-z0-9]+)*)+\.tsx?$/);
     }
   });
 
@@ -293,7 +297,7 @@ describe("every file", () => {
       expect(text, path).not.toMatch(/^export \*/m);
       expect(text, path).not.toMatch(/^export default/m);
       for (const imported of imports.filter((one) => /^(src|drizzle)\//.test(one)))
-        expect(imported, path).toMatch(/\.ts$/);
+        expect(imported, path).toMatch(/\.tsx?$/);
     }
   });
 
@@ -330,6 +334,18 @@ describe("every file", () => {
     expect(devices).toEqual(["src/cli/terminal/process-terminal.ts", "src/main.ts"]);
     const taking = files.filter(({ text }) => /\bTerminalDevice\b/.test(text)).map(({ path }) => path);
     expect(taking.filter((path) => !path.startsWith("src/cli/terminal/"))).toEqual(["src/cli/core/run.ts"]);
+  });
+
+  it("of the page makes markup of texts in one place, and keeps no bearer (T272)", () => {
+    const web = inRoom("web");
+    expect(web.length).toBeGreaterThan(10);
+    for (const { path, text } of web) {
+      expect(text, path).not.toMatch(
+        /dangerouslySetInnerHTML|\b(inner|outer)HTML\b|insertAdjacentHTML|document\.write|\beval\(|new Function\(/,
+      );
+      expect(text, path).not.toMatch(/sessionStorage|indexedDB|document\.cookie/);
+      if (path !== "src/web/ui/markdown.tsx") expect(text, path).not.toMatch(/dompurify/);
+    }
   });
 
   it("has no TODO", () => {

@@ -13,6 +13,7 @@ import { httpComponent } from "./http/component.ts";
 import { TrustedProxies } from "./http/connections/trusted-proxies.ts";
 import { Listeners } from "./http/listeners.ts";
 import type { Server } from "./http/server.ts";
+import { SignInCodes } from "./http/web/sign-in-codes.ts";
 import { taskQueueComponent } from "./inference/tasks/component.ts";
 import { createAccessLog } from "./observability/access-log.ts";
 import type { ServerOptions } from "./options.ts";
@@ -85,6 +86,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const server: Server = {
     ...services,
     throttle: new Throttle(elapsed),
+    signInCodes: new SignInCodes(elapsed),
     now,
     publicUrls: options.publicUrls,
     urls: () => [...options.publicUrls, ...listeners.urls],

@@ -53,6 +53,7 @@ const lines: [line: string, options?: CliOptions][] = [
   ["describe gadget one"],
   ["explain llm"],
   ["status"],
+  ["ui --no-open"],
   ["status -o json"],
   ["whoami"],
   ["whoami -o json"],

@@ -110,9 +110,18 @@ async function findServer(
   const { home } = surroundings;
   const config = readConfig(home);
   if (config.currentContext) return fromContext(config, config.currentContext, home);
-  for (const path of tryingSockets ? sockets(env, home) : [])
-    if (existsSync(path) && (await acceptsConnections(path))) return { url: `unix://${path}` };
-  return { url: fallback };
+  const socket = tryingSockets ? await findSocket(surroundings) : undefined;
+  return { url: socket ?? fallback };
+}
+
+/** Returns the address of the Unix socket of a server on this machine that can be opened; undefined if there is none. */
+export async function findSocket({
+  env,
+  home,
+}: Pick<Surroundings, "env" | "home">): Promise<string | undefined> {
+  for (const path of sockets(env, home))
+    if (existsSync(path) && (await acceptsConnections(path))) return `unix://${path}`;
+  return undefined;
 }
 
 function sockets(env: Surroundings["env"], home: string): string[] {

@@ -14,7 +14,7 @@ import { resolveObject } from "../kinds/resolve-kind.ts";
 import { resultFormat } from "../manifest/write-result.ts";
 import { plain } from "../output/cells.ts";
 import { yamlText } from "../output/yaml.ts";
-import { openBrowser } from "./authorize/browser.ts";
+import { openBrowser } from "../terminal/browser.ts";
 import { type Loopback, listenForAnswer } from "./authorize/loopback.ts";
 
 const text = (maxLength: number) => Type.String({ maxLength });

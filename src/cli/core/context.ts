@@ -31,5 +31,5 @@ export interface Context {
    *
    * @param instead what is used instead: a server with a token, or a file with the authorities that are trusted
    */
-  client(instead?: { server: string; token: string } | { caCert: string }): Promise<ApiClient>;
+  client(instead?: { server: string; token?: string } | { caCert: string }): Promise<ApiClient>;
 }

@@ -162,11 +162,11 @@ function contextOf(world: SafeWorld, values: Values): Context {
     }
     return clientFor(endpoint, context, world.fetch);
   };
-  const connectTo = async ({ server, token }: { server: string; token: string }) => {
+  const connectTo = async ({ server, token }: { server: string; token?: string }) => {
     const { resolveEndpoint } = await import("../client/endpoint.ts");
     // The context's other settings for the server hold, such as its certificates.
     const { url, ca } = await resolveEndpoint({ ...context, env: {}, flags: { ...flags, server } });
-    return clientFor({ url, token, ...(ca && { ca }) }, context, world.fetch);
+    return clientFor({ url, ...(token !== undefined && { token }), ...(ca && { ca }) }, context, world.fetch);
   };
   /** Finds out first who is acting, so that each question says it. */
   const prompt: Terminal["prompt"] = async (question, hidden) => {

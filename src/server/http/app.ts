@@ -43,14 +43,17 @@ import { rightsRoutes } from "./routes/rights.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { threadRoutes } from "./routes/thread.ts";
 import { usageRoutes } from "./routes/usage.ts";
+import { webRoutes } from "./routes/web.ts";
 import { workstationRoutes } from "./routes/workstations.ts";
 import type { Server } from "./server.ts";
 import { unknownPaths } from "./unknown-path.ts";
+import { pageBearer } from "./web/page-session.ts";
 
 /** Returns all routes of the server. Each declares the right that it needs. */
 export function allRoutes(server: Server): Route[] {
   const routes: Route[] = [];
   routes.push(
+    ...webRoutes(server),
     ...systemRoutes(server, () => routes),
     ...auditRoutes(server),
     ...authRoutes(server),
@@ -225,8 +228,11 @@ function authenticator(server: Server, peer: Peer): Authenticate {
   return (request) => {
     const { snapshot } = server.catalogue;
     const header = request.headers.get("authorization");
-    const bearer = header ? /^Bearer +(\S+)$/i.exec(header)?.[1] : request.headers.get("x-api-key");
-    if (!header && !bearer) return peer === "unix" ? adminPrincipal(snapshot) : undefined;
+    let bearer = header ? /^Bearer +(\S+)$/i.exec(header)?.[1] : request.headers.get("x-api-key");
+    if (!header && !bearer) {
+      if (peer === "unix") return adminPrincipal(snapshot);
+      bearer = pageBearer(request, server.publicUrls);
+    }
     const principal = bearer ? principalOf(snapshot, bearer, server.now()) : undefined;
     if (principal?.kind === "Token") snapshot.volatile.lastUsed.set(principal.id, server.now());
     if (principal && peer === "tcp") server.know(request);

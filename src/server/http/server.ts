@@ -25,6 +25,7 @@ import type { ProviderSessions } from "../workstations/provider-sessions.ts";
 import type { Workstations } from "../workstations/workstations.ts";
 import type { ConnectionCounts } from "./connections/connection-limiter.ts";
 import type { Peer } from "./route.ts";
+import type { SignInCodes } from "./web/sign-in-codes.ts";
 
 /** The parts of a server that routes use. */
 export interface Server extends SecretServices {
@@ -59,6 +60,8 @@ export interface Server extends SecretServices {
   /** The memory for large bodies. */
   bodies: BodyBudget;
   throttle: Throttle;
+  /** The codes of `mcpctl ui`. */
+  signInCodes: SignInCodes;
   quotas: Quotas;
   passwords: Passwords;
   now(): number;

@@ -70,6 +70,8 @@ it("the API description has every route and no other, and the routes that need n
     "/",
     "/.well-known/oauth-protected-resource/projects/{name}/mcp",
     "/api/v1/auth/login",
+    "/api/v1/auth/page",
+    "/api/v1/auth/page",
     "/healthz",
     "/mcp/oauth/callback",
     "/mcp/oauth/client.json",

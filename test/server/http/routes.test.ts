@@ -14,6 +14,8 @@ const routes = allRoutes({ metricsPublic: false } as Server);
 
 const openToAll = [
   "GET /",
+  "GET /assets/:name",
+  "GET /api/v1/auth/page",
   "GET /v1",
   "GET /healthz",
   "GET /readyz",
@@ -21,9 +23,10 @@ const openToAll = [
   "GET /mcp/oauth/callback",
   "GET /mcp/oauth/client.json",
   "POST /api/v1/auth/login",
+  "POST /api/v1/auth/page",
 ];
 /** Routes that answer so for a server without a public URL, and without parameters. */
-const notFound = ["GET /mcp/oauth/callback", "GET /mcp/oauth/client.json"];
+const notFound = ["GET /assets/:name", "GET /mcp/oauth/callback", "GET /mcp/oauth/client.json"];
 const openToUsers = [
   "POST /api/v1/auth/logout",
   "GET /api/v1/auth/whoami",

@@ -6,9 +6,17 @@ import { base32, type Random, systemRandom } from "../ids.ts";
  */
 const shape = /^mcpctl_(?:ses|pat)_([0-9a-hjkmnp-tv-z]{32})([0-9a-hjkmnp-tv-z]{7})$/;
 
+/** The random bytes of a bearer. */
+export const bearerBytes = 20;
+
 /** Makes a new bearer for a login session or for a token. */
 export function mintBearer(kind: "ses" | "pat", random: Random = systemRandom): string {
-  const secret = base32(random(new Uint8Array(20)));
+  return bearerOf(kind, random(new Uint8Array(bearerBytes)));
+}
+
+/** Returns the bearer that has the given random bytes. */
+export function bearerOf(kind: "ses" | "pat", bytes: Uint8Array): string {
+  const secret = base32(bytes);
   return `mcpctl_${kind}_${secret}${checksum(secret)}`;
 }
 

@@ -1,23 +1,27 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
-import { token } from "../../../kinds/token.ts";
-import { bearerHash, mintBearer } from "../../core/access/bearer.ts";
-import { isAdministrator, nobody, type Principal } from "../../core/access/policy.ts";
-import { impersonating, userPrincipal } from "../../core/access/principals.ts";
+import { bearerOf } from "../../core/access/bearer.ts";
+import { isAdministrator } from "../../core/access/policy.ts";
+import { impersonating } from "../../core/access/principals.ts";
 import { eventBy } from "../../core/caller.ts";
-import { newId } from "../../core/ids.ts";
-import { isOf } from "../../core/store/typed-rows.ts";
-import type { AuditEvent, Row, Session, Write } from "../../core/store/types.ts";
 import { readBody } from "../body.ts";
+import {
+  addressKeys,
+  type BegunSession,
+  Login,
+  loginEvent,
+  mustWait,
+  openSession,
+  passwordLogin,
+} from "../login-session.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
+import { forgetPage } from "../web/page-session.ts";
 import { limitsOf } from "./limits.ts";
 
-const sessionMilliseconds = 30 * 24 * 60 * 60 * 1000;
 /** The longest time for which somebody acts as another user. */
 const impersonationMilliseconds = 60 * 60 * 1000;
 
-const Login = Type.Object({ user: Type.String(), password: Type.String() }, { additionalProperties: false });
 const NewPassword = Type.Object(
   { current: Type.Optional(Type.String()), password: Type.String({ minLength: 8, maxLength: 1024 }) },
   { additionalProperties: false },
@@ -33,7 +37,12 @@ export function authRoutes(server: Server): Route[] {
       summary: "Log in with a password",
       body: Login,
       response: Type.Object({ token: Type.String(), expiresAt: Type.String() }),
-      handle: (call) => login(server, call),
+      async handle(call) {
+        // Before the body is read, so that refused addresses cost little.
+        mustWait(server.throttle.wait(...addressKeys(server, call)));
+        const login = await readBody(call, server.deadlines, Login);
+        return sessionResponse(await openSession(server, await passwordLogin(server, call, login)));
+      },
     },
     {
       method: "POST",
@@ -51,7 +60,7 @@ export function authRoutes(server: Server): Route[] {
           { op: "deleteSession", id: sessionId },
           { op: "audit", event: eventBy(call, { at: server.now(), action: "logout", status: 204 }) },
         ]);
-        return new Response(null, { status: 204 });
+        return new Response(null, { status: 204, headers: forgetPage(call.request, server.publicUrls) });
       },
     },
     {
@@ -95,29 +104,12 @@ export function authRoutes(server: Server): Route[] {
   ];
 }
 
-async function login(server: Server, call: Call): Promise<Response> {
-  const address = call.peer === "tcp" ? [`address ${server.addressOf(call.request)}`] : [];
-  // Before the body is read, so that refused addresses cost little.
-  mustWait(server.throttle.wait(...address));
-  const { user: name, password } = await readBody(call, server.deadlines, Login);
-  const keys = [`user ${name.slice(0, 100)}`, ...address];
-  mustWait(server.throttle.attempt(...keys));
-  const { snapshot } = server.catalogue;
-  const user = snapshot.named("user", name);
-  const hash = user ? await server.catalogue.store.passwordHash(user.id) : null;
-  if (!(await server.passwords.verify(password, hash)) || !user) {
-    await server.audit.record(event(server, call, "login_failed", user?.id ?? null, 401));
-    throw new AppError("unauthenticated", "wrong user or password");
-  }
-  server.throttle.forgive(...keys);
-  const holder = userPrincipal(snapshot, user.id) ?? nobody;
-  return openSession(server, {
-    user,
-    holder,
-    by: { impersonatorId: null, impersonatorSessionId: null },
-    milliseconds: sessionMilliseconds,
-    event: event(server, call, "login", user.id, 200),
-  });
+/** The response to a login: the bearer, which is shown this once. */
+function sessionResponse({ bytes, expiresAt }: BegunSession): Response {
+  return Response.json(
+    { token: bearerOf("ses", bytes), expiresAt: new Date(expiresAt).toISOString() },
+    { headers: { "cache-control": "no-store" } },
+  );
 }
 
 /** Begins a session as another user. It ends with the bearer that began it. */
@@ -137,7 +129,7 @@ async function impersonate(server: Server, call: Call): Promise<Response> {
   const user = snapshot.named("user", name);
   if (!user) throw new AppError("not_found", `user "${name}" not found`);
   if (user.id === principal.userId) throw new AppError("invalid_request", `you are ${name}`);
-  return openSession(server, {
+  const session = await openSession(server, {
     user,
     holder: principal,
     by: { impersonatorId: id, impersonatorSessionId: sessionId },
@@ -149,59 +141,7 @@ async function impersonate(server: Server, call: Call): Promise<Response> {
       detail: { kind: "user", name, id: user.id },
     }),
   });
-}
-
-interface NewSession {
-  user: Row;
-  /** The principal whose quota of sessions it counts on. */
-  holder: Principal;
-  by: Pick<Session, "impersonatorId" | "impersonatorSessionId">;
-  /** From now to its end. */
-  milliseconds: number;
-  /** The audit event of its begin. */
-  event: AuditEvent;
-}
-
-/** Begins a session and returns its bearer. Throws AppError `too_many_requests` if the holder has too many. */
-async function openSession(
-  server: Server,
-  { user, holder, by, milliseconds, event }: NewSession,
-): Promise<Response> {
-  const { catalogue, quotas, random } = server;
-  const now = server.now();
-  const { snapshot } = catalogue;
-  const isOfHolder = ({ userId, impersonatorId }: Session) => {
-    const responsible = snapshot.byId.get(impersonatorId ?? userId);
-    return (isOf(token, responsible) ? responsible.owner : responsible?.id) === holder.userId;
-  };
-  const own = [...snapshot.sessions.values()].filter((one) => one.expiresAt > now && isOfHolder(one));
-  const release = quotas.reserve(snapshot, holder, "sessions", own.length);
-  const bearer = mintBearer("ses", random);
-  const expiresAt = now + milliseconds;
-  const session = {
-    id: newId("ses", now, random),
-    hash: bearerHash(bearer),
-    userId: user.id,
-    createdAt: now,
-    expiresAt,
-    ...by,
-  };
-  const writes: Write[] = [
-    { op: "insertSession", session },
-    { op: "audit", event },
-  ];
-  await catalogue.commit(writes).finally(release);
-  return Response.json(
-    { token: bearer, expiresAt: new Date(expiresAt).toISOString() },
-    { headers: { "cache-control": "no-store" } },
-  );
-}
-
-function mustWait(seconds: number): void {
-  if (seconds > 0)
-    throw new AppError("too_many_requests", "too many failed logins; try again later", {
-      retryAfter: seconds,
-    });
+  return sessionResponse(session);
 }
 
 /** Sets a password. The current one is needed if there is one, except over the Unix socket. */
@@ -225,17 +165,7 @@ async function passwd(server: Server, call: Call): Promise<Response> {
   await server.catalogue.commit([
     { op: "setPassword", userId, hash: await server.passwords.hash(password) },
     { op: "deleteSessionsOf", userId, ...(sessionId !== undefined && { exceptId: sessionId }) },
-    { op: "audit", event: event(server, call, "passwd", userId, 204) },
+    { op: "audit", event: loginEvent(server, call, "passwd", userId, 204) },
   ]);
   return new Response(null, { status: 204 });
-}
-
-function event(
-  server: Server,
-  call: Call,
-  action: string,
-  userId: string | null,
-  status: number,
-): AuditEvent {
-  return { at: server.now(), action, requestId: call.requestId, userId, tokenId: null, status };
 }

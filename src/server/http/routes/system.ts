@@ -4,6 +4,7 @@ import { longResponse, pieceCharacters } from "../long-response.ts";
 import { openApi } from "../openapi.ts";
 import type { Route } from "../route.ts";
 import type { Server } from "../server.ts";
+import { welcome } from "../web/welcome.ts";
 
 /** Health, metrics, version and descriptions. */
 export function systemRoutes(server: Server, routes: () => readonly Route[]): Route[] {
@@ -13,16 +14,14 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
     longResponse(server.metrics.pieces(pieceCharacters), {
       "content-type": "text/plain; version=0.0.4; charset=utf-8",
     });
-  const welcome = (path: "/" | "/v1"): Route => ({
-    method: "GET",
-    path,
-    access: "public",
-    summary: "Return the base URLs that clients need",
-    handle: ({ request }) => plain(welcomeText(new URL(request.url).origin)),
-  });
   return [
-    welcome("/"),
-    welcome("/v1"),
+    {
+      method: "GET",
+      path: "/v1",
+      access: "public",
+      summary: "Return the base URLs that clients need",
+      handle: ({ request }) => welcome(request),
+    },
     {
       method: "GET",
       path: "/healthz",
@@ -101,14 +100,4 @@ async function use(server: Server) {
     ...(state && { replicas: state.nodes.map(({ name }) => name).sort() }),
     ...(server.schedule && { backups: server.schedule.state }),
   };
-}
-
-function welcomeText(origin: string): string {
-  return `This is an mcpctl server.
-
-Base URL of OpenAI's clients:    ${origin}/v1
-Base URL of Anthropic's clients: ${origin}
-Key of both:                     a token, from: mcpctl create token NAME --bind role:run,resource:llms
-API of mcpctl:                   ${origin}/api/v1, described at ${origin}/openapi.json
-`;
 }

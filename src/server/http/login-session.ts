@@ -1,0 +1,129 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { AppError } from "../../errors.ts";
+import { token } from "../../kinds/token.ts";
+import { bearerBytes, bearerHash, bearerOf } from "../core/access/bearer.ts";
+import { nobody, type Principal } from "../core/access/policy.ts";
+import { userPrincipal } from "../core/access/principals.ts";
+import { newId } from "../core/ids.ts";
+import { isOf } from "../core/store/typed-rows.ts";
+import type { AuditEvent, Row, Session, Write } from "../core/store/types.ts";
+import type { Call } from "./route.ts";
+import type { Server } from "./server.ts";
+
+const sessionMilliseconds = 30 * 24 * 60 * 60 * 1000;
+
+/** The body of a login with a password. */
+export const Login = Type.Object(
+  { user: Type.String(), password: Type.String() },
+  { additionalProperties: false },
+);
+
+interface NewSession {
+  user: Row;
+  /** The principal whose quota of sessions it counts on. */
+  holder: Principal;
+  by: Pick<Session, "impersonatorId" | "impersonatorSessionId">;
+  /** From now to its end. */
+  milliseconds: number;
+  /** The audit event of its begin. */
+  event: AuditEvent;
+}
+
+/** A session that has begun. Its bearer is shown to nobody else, and is not stored. */
+export interface BegunSession {
+  /** The random bytes of its bearer. */
+  bytes: Uint8Array;
+  /** Milliseconds since 1970. */
+  expiresAt: number;
+}
+
+/**
+ * Checks a user and a password. Failures count on the user and on the address, and both have to wait after too many.
+ *
+ * @throws AppError `unauthenticated`, or `too_many_requests` with the time to wait
+ */
+export async function passwordLogin(
+  server: Server,
+  call: Call,
+  { user: name, password }: Static<typeof Login>,
+): Promise<NewSession> {
+  const address = addressKeys(server, call);
+  const keys = [`user ${name.slice(0, 100)}`, ...address];
+  mustWait(server.throttle.attempt(...keys));
+  const { snapshot } = server.catalogue;
+  const user = snapshot.named("user", name);
+  const hash = user ? await server.catalogue.store.passwordHash(user.id) : null;
+  if (!(await server.passwords.verify(password, hash)) || !user) {
+    await server.audit.record(loginEvent(server, call, "login_failed", user?.id ?? null, 401));
+    throw new AppError("unauthenticated", "wrong user or password");
+  }
+  server.throttle.forgive(...keys);
+  return ownSession(server, call, user);
+}
+
+/** The keys under which failed logins of a caller count; none on the Unix socket. */
+export function addressKeys(server: Server, { peer, request }: Call): string[] {
+  return peer === "tcp" ? [`address ${server.addressOf(request)}`] : [];
+}
+
+/** The session of a user who has proved who it is. */
+export function ownSession(server: Server, call: Call, user: Row): NewSession {
+  return {
+    user,
+    holder: userPrincipal(server.catalogue.snapshot, user.id) ?? nobody,
+    by: { impersonatorId: null, impersonatorSessionId: null },
+    milliseconds: sessionMilliseconds,
+    event: loginEvent(server, call, "login", user.id, 200),
+  };
+}
+
+/** Begins a session. Throws AppError `too_many_requests` if the holder has too many. */
+export async function openSession(
+  server: Server,
+  { user, holder, by, milliseconds, event }: NewSession,
+): Promise<BegunSession> {
+  const { catalogue, quotas, random } = server;
+  const now = server.now();
+  const { snapshot } = catalogue;
+  const isOfHolder = ({ userId, impersonatorId }: Session) => {
+    const responsible = snapshot.byId.get(impersonatorId ?? userId);
+    return (isOf(token, responsible) ? responsible.owner : responsible?.id) === holder.userId;
+  };
+  const own = [...snapshot.sessions.values()].filter((one) => one.expiresAt > now && isOfHolder(one));
+  const release = quotas.reserve(snapshot, holder, "sessions", own.length);
+  const bytes = random(new Uint8Array(bearerBytes));
+  const expiresAt = now + milliseconds;
+  const session = {
+    id: newId("ses", now, random),
+    hash: bearerHash(bearerOf("ses", bytes)),
+    userId: user.id,
+    createdAt: now,
+    expiresAt,
+    ...by,
+  };
+  const writes: Write[] = [
+    { op: "insertSession", session },
+    { op: "audit", event },
+  ];
+  await catalogue.commit(writes).finally(release);
+  return { bytes, expiresAt };
+}
+
+/** Throws AppError `too_many_requests` if there are seconds to wait. */
+export function mustWait(seconds: number): void {
+  if (seconds > 0)
+    throw new AppError("too_many_requests", "too many failed logins; try again later", {
+      retryAfter: seconds,
+    });
+}
+
+/** The audit event of a login, or of what somebody does with a password. */
+export function loginEvent(
+  server: Server,
+  call: Call,
+  action: string,
+  userId: string | null,
+  status: number,
+): AuditEvent {
+  return { at: server.now(), action, requestId: call.requestId, userId, tokenId: null, status };
+}

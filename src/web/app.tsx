@@ -1,0 +1,120 @@
+import { useEffect, useState } from "preact/hooks";
+import { type ApiError, request, shownError } from "./api/client.ts";
+import { isOffline, keepPageHalf, onOtherTab, session } from "./api/session.ts";
+import { refreshSession } from "./api/who.ts";
+import { goTo, placeOf, route } from "./route.ts";
+import { screens } from "./screens/index.ts";
+import { SignIn, signIn } from "./screens/sign-in.tsx";
+import { Lazy } from "./ui/lazy.tsx";
+import { Mark } from "./ui/mark.tsx";
+import { ThemeChoice } from "./ui/theme.tsx";
+import { Toasts } from "./ui/toasts.tsx";
+
+/** The page: the sign-in, or the navigation and the screen of the address. */
+export function App() {
+  const [linkError, setLinkError] = useState<ApiError>();
+  useEffect(() => {
+    onOtherTab(() => void refreshSession());
+    // The code of `mcpctl ui` stands behind the #, which browsers send to nobody.
+    const code = /^#code=([\w-]+)$/.exec(location.hash)?.[1];
+    if (code === undefined) return void refreshSession();
+    goTo("#/", true);
+    signIn({ code }).catch((thrown) => {
+      setLinkError(shownError(thrown));
+      session.value = { state: "out" };
+    });
+  }, []);
+  if (session.value.state === "unknown") return isOffline.value ? <Unreachable /> : <div class="sign-in" />;
+  if (session.value.state === "out") return <SignIn linkError={linkError} />;
+  return <Shell />;
+}
+
+function Shell() {
+  const [isOpen, setOpen] = useState(false);
+  const [first = screens[0]!.path] = route.value.path;
+  const screen = screens.find(({ path }) => path === first) ?? screens[0]!;
+  useEffect(() => {
+    document.title = `${screen.title} · mcpctl`;
+    setOpen(false);
+  }, [screen]);
+  return (
+    <div class="shell">
+      <button type="button" class="button skip" onClick={() => document.getElementById("main")?.focus()}>
+        Skip to the content
+      </button>
+      <div class={`side ${isOpen ? "open" : ""}`}>
+        <a class="brand" href={placeOf([])}>
+          <Mark />
+          mcpctl
+        </a>
+        <button
+          type="button"
+          class="button slim menu-button"
+          aria-expanded={isOpen}
+          onClick={() => setOpen(!isOpen)}
+        >
+          Menu
+        </button>
+        <nav aria-label="Screens">
+          <ul>
+            {screens.map(({ path, title }) => (
+              <li key={path}>
+                <a href={placeOf([path])} aria-current={path === screen.path ? "page" : undefined}>
+                  {title}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </nav>
+        <Who />
+      </div>
+      <main id="main" tabIndex={-1}>
+        {isOffline.value && <Offline />}
+        <Lazy key={screen.path} load={screen.load} />
+      </main>
+      <Toasts />
+    </div>
+  );
+}
+
+function Who() {
+  if (session.value.state !== "in") return null;
+  const { user, admin, groups } = session.value.user;
+  const leave = async () => {
+    await request("/api/v1/auth/logout", { method: "POST" }).catch(() => {});
+    keepPageHalf(undefined);
+    session.value = { state: "out" };
+  };
+  return (
+    <div class="who">
+      <div>
+        <strong>{user}</strong>
+        <div class="quiet small">{admin ? "Administrator" : groups.join(", ") || "No groups"}</div>
+      </div>
+      <ThemeChoice />
+      <button type="button" class="button slim" onClick={leave}>
+        Sign out
+      </button>
+    </div>
+  );
+}
+
+function Offline() {
+  return (
+    <div class="note warn offline" role="status">
+      <strong>The server cannot be reached.</strong>
+      <span>What you see is how it was. The page goes on by itself when the server is back.</span>
+    </div>
+  );
+}
+
+function Unreachable() {
+  return (
+    <main class="sign-in">
+      <div class="note bad" role="alert">
+        <strong>The server cannot be reached.</strong>
+        <span>The page tries again by itself.</span>
+      </div>
+    </main>
+  );
+}

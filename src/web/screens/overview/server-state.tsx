@@ -1,0 +1,232 @@
+import type { ComponentChildren } from "preact";
+import { type ApiObject, type Loaded, useLoaded } from "../../api/lists.ts";
+import { Badge } from "../../ui/badge.tsx";
+import { bytes, count, dollars, duration } from "../../ui/format.ts";
+import { Empty, Show } from "../../ui/states.tsx";
+import { Time } from "../../ui/time.tsx";
+
+/** An llm, as far as the page reads it. */
+export interface ShownLlm extends ApiObject {
+  type: string;
+  model?: string;
+  url?: string;
+  status: string;
+  origin: string;
+  poolName?: string;
+  description?: string;
+  owner?: string | null;
+  lastSeenAt?: string | null;
+  health: {
+    status: "ok" | "failing";
+    since: string;
+    latencyMs: number | null;
+    lastError: { at: string; message: string } | null;
+  } | null;
+}
+
+interface LimitLine {
+  kind: string;
+  name: string;
+  limit: string;
+  used: number;
+  max: number;
+  resetsAt: string;
+}
+
+interface ServerUseLine {
+  database: { kind: string; bytes?: number; freeBytes?: number };
+  connections?: { open: number };
+  backups?: { lastAt: string | null; failedAt: string | null; reason: string | null; nextAt: string | null };
+}
+
+/** What fails and is slow, what runs, which budgets are near their end, and the server itself. */
+export function ServerState() {
+  const llms = useLoaded<ShownLlm[]>("/api/v1/llms");
+  const instances =
+    useLoaded<(ApiObject & { status: string; server: string; error: string | null })[]>("/api/v1/instances");
+  const limits = useLoaded<LimitLine[]>("/api/v1/limits");
+  const use = useLoaded<ServerUseLine>("/api/v1/status");
+  return (
+    <div class="columns">
+      <Part title="LLMs that fail" of={llms}>
+        {(all) => <Failing llms={all} />}
+      </Part>
+      <Part title="Slowest LLMs" of={llms}>
+        {(all) => <Slow llms={all} />}
+      </Part>
+      <Part title="Workstations" of={llms}>
+        {(all) => <Workstations llms={all} />}
+      </Part>
+      <Part title="Programs of MCP servers" of={instances}>
+        {(all) => (
+          <Lines empty="None is running; a call starts it">
+            {all.map(({ id, name, status, error }) => (
+              <li key={id}>
+                <span>{name}</span>
+                {error && <span class="quiet small">{error}</span>}
+                <Badge state={status} />
+              </li>
+            ))}
+          </Lines>
+        )}
+      </Part>
+      <Part title="Limits near their end" of={limits}>
+        {(all) => (
+          <Lines empty="No limit is near its end">
+            {all
+              .filter(({ used, max }) => used >= max * 0.8)
+              .map(({ kind, name, limit, used, max, resetsAt }) => (
+                <li key={`${kind} ${name} ${limit}`}>
+                  <span>
+                    {kind} {name}: {amount(limit, used)} of {amount(limit, max)} {words(limit)}
+                  </span>
+                  <span class="quiet small">
+                    begins again <Time at={resetsAt} as="ago" />
+                  </span>
+                </li>
+              ))}
+          </Lines>
+        )}
+      </Part>
+      {use.error?.code !== "forbidden" && (
+        <Part title="Server" of={use}>
+          {(value) => <ServerFacts use={value} />}
+        </Part>
+      )}
+    </div>
+  );
+}
+
+function Part<T>({
+  title,
+  of,
+  children,
+}: {
+  title: string;
+  of: Loaded<T>;
+  children: (value: T) => ComponentChildren;
+}) {
+  return (
+    <section class="panel">
+      <header>
+        <h2>{title}</h2>
+      </header>
+      <Show of={of}>{children}</Show>
+    </section>
+  );
+}
+
+function Lines({ empty, children }: { empty: string; children: ComponentChildren[] }) {
+  return children.length === 0 ? (
+    <p class="quiet small empty">{empty}.</p>
+  ) : (
+    <ul class="plain-list">{children}</ul>
+  );
+}
+
+function Failing({ llms }: { llms: readonly ShownLlm[] }) {
+  if (llms.length === 0)
+    return (
+      <Empty title="No LLM yet">
+        <span>
+          Add the first one: <code>mcpctl init</code>
+        </span>
+      </Empty>
+    );
+  return (
+    <Lines empty="All LLMs answer">
+      {llms
+        .filter(({ health }) => health?.status === "failing")
+        .slice(0, 8)
+        .map(({ id, name, health }) => (
+          <li key={id}>
+            <strong>{name}</strong>
+            <span class="quiet small">{health!.lastError?.message}</span>
+            <span class="quiet small">
+              <Time at={health!.since} as="ago" />
+            </span>
+          </li>
+        ))}
+    </Lines>
+  );
+}
+
+function Slow({ llms }: { llms: readonly ShownLlm[] }) {
+  const timed = llms.filter(({ health }) => typeof health?.latencyMs === "number");
+  timed.sort((a, b) => b.health!.latencyMs! - a.health!.latencyMs!);
+  return (
+    <Lines empty="Nothing was called yet">
+      {timed.slice(0, 5).map(({ id, name, health }) => (
+        <li key={id}>
+          <span>{name}</span>
+          <span class="number">{duration(health!.latencyMs)}</span>
+        </li>
+      ))}
+    </Lines>
+  );
+}
+
+/** The llms that agents publish, by the user of the agent. */
+function Workstations({ llms }: { llms: readonly ShownLlm[] }) {
+  const owners = Map.groupBy(
+    llms.filter(({ origin }) => origin === "virtual"),
+    ({ owner }) => owner ?? "",
+  );
+  return (
+    <Lines empty="No workstation publishes a model">
+      {[...owners].map(([owner, published]) => {
+        const active = published.filter(({ status }) => status === "active").length;
+        const seen = published
+          .map(({ lastSeenAt }) => lastSeenAt ?? "")
+          .sort()
+          .at(-1);
+        return (
+          <li key={owner}>
+            <span>
+              {owner || "Workstation"}: {active} of {published.length} models active
+            </span>
+            <span class="quiet small">
+              heard <Time at={seen} as="ago" />
+            </span>
+          </li>
+        );
+      })}
+    </Lines>
+  );
+}
+
+function ServerFacts({ use: { database, connections, backups } }: { use: ServerUseLine }) {
+  return (
+    <div class="body">
+      {backups?.failedAt && (
+        <div class="note bad">
+          <strong>
+            The last backup failed <Time at={backups.failedAt} as="ago" />
+          </strong>
+          <span>{backups.reason}</span>
+        </div>
+      )}
+      <dl class="facts">
+        <dt>Database</dt>
+        <dd>
+          {database.kind === "sqlite" ? "SQLite" : "PostgreSQL"}, {bytes(database.bytes)}
+        </dd>
+        <dt>Free on its disk</dt>
+        <dd>{bytes(database.freeBytes)}</dd>
+        <dt>Connections</dt>
+        <dd>{connections?.open ?? "–"}</dd>
+        <dt>Last backup</dt>
+        <dd>{backups ? <Time at={backups.lastAt} as="ago" /> : "The server makes none by itself"}</dd>
+      </dl>
+    </div>
+  );
+}
+
+function amount(limit: string, value: number): string {
+  return limit.startsWith("cost") ? dollars(value) : count(value);
+}
+
+/** `tokensPerDay` as words. */
+function words(limit: string): string {
+  return limit.replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`).replace(/^cost /, "");
+}

@@ -1,0 +1,95 @@
+import { useEffect, useState } from "preact/hooks";
+import { request, shownError } from "../../api/client.ts";
+import { follow } from "../../api/events.ts";
+import type { Loaded } from "../../api/lists.ts";
+import type { ShownEvent } from "./figures.ts";
+
+/** The most events of a page of the audit log. */
+const pageSize = 1000;
+
+/** Events of the audit log since a time, the newest first, and those that come. */
+export interface EventList {
+  events: ShownEvent[];
+  /** True if there are older ones than were read. */
+  isCut: boolean;
+}
+
+/**
+ * Reads events and follows new ones.
+ *
+ * @param query a filter of `/api/v1/audit`
+ * @param most events that are read and kept
+ */
+export function useEvents(query: Readonly<Record<string, string>>, most: number): Loaded<EventList> {
+  const [state, setState] = useState<{ key: string; value?: EventList; error?: Loaded<EventList>["error"] }>({
+    key: "",
+  });
+  const [turn, setTurn] = useState(0);
+  const key = new URLSearchParams(query).toString();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new turn reads again.
+  useEffect(() => {
+    let isOver = false;
+    let list: EventList = { events: [], isCut: false };
+    let waiting: ShownEvent[] = [];
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const show = () => {
+      timer = undefined;
+      list = { ...list, events: [...waiting.reverse(), ...list.events].slice(0, most) };
+      waiting = [];
+      setState({ key, value: list });
+    };
+    let after: string | undefined;
+    let end = () => {};
+    const begin = async () => {
+      list = await readEvents(key, most);
+      if (isOver) return;
+      setState({ key, value: list });
+      const seen = new Set(list.events.slice(0, pageSize).map(identity));
+      end = follow({
+        path: () =>
+          `/api/v1/audit?${key}&watch=1&limit=${after === undefined ? 100 : 0}${after === undefined ? "" : `&after=${after}`}`,
+        onEvent({ event, id, data }) {
+          if (id !== "") after = id;
+          if (event !== "audit") return;
+          const one = JSON.parse(data) as ShownEvent;
+          if (seen.delete(identity(one))) return;
+          waiting.push(one);
+          timer ??= setTimeout(show, 100);
+        },
+        onError: (thrown) => setState((old) => ({ ...old, key, error: shownError(thrown) })),
+      });
+    };
+    begin().catch((thrown) => isOver || setState({ key, error: shownError(thrown) }));
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+      end();
+    };
+  }, [key, most, turn]);
+  const isOwn = state.key === key;
+  return {
+    value: isOwn ? state.value : undefined,
+    error: isOwn ? state.error : undefined,
+    reload: () => setTurn((n) => n + 1),
+  };
+}
+
+/** Reads pages until there are no more events, or enough. */
+async function readEvents(key: string, most: number): Promise<EventList> {
+  const events: ShownEvent[] = [];
+  let until: string | undefined;
+  for (;;) {
+    const before = until === undefined ? "" : `&until=${encodeURIComponent(until)}`;
+    const page = await request<ShownEvent[]>(
+      `/api/v1/audit?${key}&limit=${Math.min(pageSize, most - events.length)}${before}`,
+    );
+    events.push(...page);
+    if (page.length < pageSize) return { events, isCut: false };
+    until = page.at(-1)!.at;
+    if (events.length >= most) return { events, isCut: true };
+  }
+}
+
+function identity({ requestId, at, action }: ShownEvent): string {
+  return `${requestId} ${at} ${action}`;
+}
