@@ -3,7 +3,6 @@ import {
   type ChatAnswer,
   type ChatChoice,
   type ChatCompletion,
-  type ChatToolCallDelta,
   doneData,
   mergeChatUsage,
 } from "../../wire/dialects/chat.ts";
@@ -11,6 +10,7 @@ import { isObject, parsedObject } from "../../wire/json.ts";
 import { sseFrame } from "../../wire/sse.ts";
 import { brokenOff, saysFailure } from "../finish-reason.ts";
 import { faultOf, isChatError, reportedFault } from "../provider-fault.ts";
+import { AnswerPieces } from "../translation/answer-pieces.ts";
 import { ToolSlots } from "../translation/tool-slots.ts";
 import type { AnswerShapes } from "./types.ts";
 
@@ -71,6 +71,7 @@ function hasAnswer(choice: ChatChoice | null): boolean {
 class WholeChoice {
   readonly #index: number;
   readonly #message: Record<string, unknown> = { role: "assistant", content: null };
+  readonly #pieces = new AnswerPieces();
   readonly #tools = new ToolSlots();
   #end: Omit<ChatChoice, "delta" | "message"> = {};
 
@@ -78,8 +79,8 @@ class WholeChoice {
     this.#index = index;
   }
 
-  add({ delta, message: _, ...end }: ChatChoice): this {
-    const { tool_calls, ...texts }: ChatAnswer<ChatToolCallDelta> = delta ?? {};
+  add({ delta, message, text, ...end }: ChatChoice): this {
+    const { tool_calls, ...texts } = this.#pieces.asSent({ delta, message, text });
     for (const [name, piece] of Object.entries(texts)) {
       if (piece === null || piece === undefined) continue;
       this.#message[name] = name === "role" ? piece : continued(this.#message[name], piece);

@@ -19,17 +19,23 @@ export class AnswerPieces {
     return choices.find((one) => isObject(one) && (one.index ?? this.#index) === this.#index);
   }
 
+  /** Returns the piece of a choice, with calls in the form of before tools among its tool calls. */
+  of(choice: ChatChoice): ChatAnswer<ChatToolCallDelta> {
+    return withCalls(this.asSent(choice));
+  }
+
   /**
    * Returns the piece of a choice. Servers that do not really stream send the whole `message` in one chunk; behind pieces it
-   * repeats them and is not read.
+   * repeats them and is not read. Others send the `text` of completions.
    */
-  of({ delta, message }: ChatChoice): ChatAnswer<ChatToolCallDelta> {
+  asSent({ delta, message, text }: ChatChoice): ChatAnswer<ChatToolCallDelta> {
     if (isObject(delta)) {
       this.#hasBegun ||= Object.keys(delta).some((name) => name !== "role");
-      return withCalls(delta);
+      return delta;
     }
+    if (typeof text === "string") return { content: text };
     if (this.#hasBegun || !isObject(message)) return {};
-    const { tool_calls } = withCalls(message);
+    const { tool_calls } = message;
     return Array.isArray(tool_calls)
       ? { ...message, tool_calls: tool_calls.map((call, index) => ({ index, ...call })) }
       : message;

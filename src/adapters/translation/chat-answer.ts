@@ -35,7 +35,8 @@ function finishedChoice(choice: ChatChoice): ChatChoice {
 
 /**
  * Returns the text, the thinking and the refusal of a message, or of a piece of one. Providers use several names for
- * them; `field` is the place of the thinking, undefined where there is none.
+ * them; `field` is the place of the thinking, undefined where there is none. No other dialect has images and speech in
+ * answers: a note stands for an image, and speech is the text that is spoken (case 203).
  */
 export function textAndThinking(message: ChatAnswer<unknown>): {
   text: string;
@@ -49,13 +50,23 @@ export function textAndThinking(message: ChatAnswer<unknown>): {
   const thought = reasoning_content || reasoning;
   const refusal = message.refusal ?? "";
   const named = reasoning_content ? "reasoning_content" : reasoning ? "reasoning" : undefined;
-  if (!Array.isArray(content)) return { text: content ?? "", thinking: thought, refusal, field: named };
+  const media = mediaText(message);
+  if (!Array.isArray(content))
+    return { text: (content ?? "") + media, thinking: thought, refusal, field: named };
   const parts: ChatPart[] = content.filter(isObject);
   const inside = parts.map((part) => (part.type === "thinking" ? wordsOf(part.thinking) : "")).join("");
-  const text = parts.map((part) => (part.type === "text" ? (part.text ?? "") : "")).join("");
+  const text = parts.map((part) => (part.type === "text" ? (part.text ?? "") : "")).join("") + media;
   const refused = parts.map((part) => (part.type === "refusal" ? (part.refusal ?? "") : "")).join("");
   const field = named ?? (inside === "" ? undefined : "content");
   return { text, thinking: thought || inside, refusal: refusal || refused, field };
+}
+
+const imageNote = "[The model made an image, which cannot be shown here.]";
+
+function mediaText({ content, images, audio }: ChatAnswer<unknown>): string {
+  const parts = [content, images].flatMap((list) => (Array.isArray(list) ? (list as unknown[]) : []));
+  const notes = parts.filter((part) => isObject(part) && part.type === "image_url").map(() => imageNote);
+  return (isObject(audio) ? textIn(audio.transcript) : "") + notes.join("\n");
 }
 
 /** Returns a text; "" for null, and for the objects that some servers send in its place. */

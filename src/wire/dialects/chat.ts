@@ -81,12 +81,18 @@ export interface ChatAnswer<ToolCall = ChatToolCall> {
   thinking_blocks?: unknown[] | null;
   /** Gemini: the signature of the thought. */
   extra_content?: unknown;
+  /** OpenRouter: images that the model made. */
+  images?: unknown;
+  /** Speech of the model, with what it says. */
+  audio?: unknown;
 }
 
 export interface ChatChoice {
   index?: number;
   message?: ChatAnswer;
   delta?: ChatAnswer<ChatToolCallDelta>;
+  /** Of completions, which some servers send for chat. */
+  text?: unknown;
   finish_reason?: string | null;
   /** vLLM: the stop sequence that ended the answer. */
   stop_reason?: unknown;

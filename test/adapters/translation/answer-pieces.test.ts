@@ -57,6 +57,28 @@ describe("the pieces of a chat answer (case 156)", () => {
   });
 });
 
+describe("images and speech of a chat answer (case 203)", () => {
+  const image = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } };
+  const note = "[The model made an image, which cannot be shown here.]";
+
+  it.each([
+    [{ content: "Here: ", images: [image] }, `Here: ${note}`],
+    [{ content: [{ type: "text", text: "Here: " }, image, image] }, `Here: ${note}\n${note}`],
+    [{ content: null, audio: { id: "a", data: "AAAA", transcript: "Hello." } }, "Hello."],
+  ])("are words for callers of other dialects: %j", (message, text) => {
+    for (const caller of ["messages", "responses"] as const) {
+      const translation = translationFor(caller, "chat")!;
+      const choices = [{ index: 0, message, finish_reason: "stop" }];
+      expect(JSON.stringify(translation.response({ choices }, "m", {}))).toContain(JSON.stringify(text));
+      const pipe = translation.stream("m", {});
+      const chunk = { choices: [{ index: 0, delta: message, finish_reason: "stop" }] };
+      expect(pipe.push(Buffer.from(sseFrame({ data: JSON.stringify(chunk) })))).toContain(
+        JSON.stringify(text),
+      );
+    }
+  });
+});
+
 describe("an error in a field of its own (case 156)", () => {
   it("is read as llama.cpp sends it", () => {
     const error = { code: 500, message: "slot died" };

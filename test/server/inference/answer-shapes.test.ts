@@ -25,6 +25,20 @@ const answering = (type: string, bytes: Uint8Array, piece = Number.POSITIVE_INFI
     { type },
   );
 
+describe("a stream of chat whose choices have no deltas (case 202)", () => {
+  it.each([
+    ["the whole message", { message: { role: "assistant", content: "hi" }, finish_reason: "stop" }],
+    ["the text of completions", { text: "hi", finish_reason: "stop" }],
+  ])("is read where they have %s", async (_, choice) => {
+    const chunk = { id: "c", object: "chat.completion.chunk", choices: [{ index: 0, ...choice }] };
+    const frames = `data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`;
+    const { call } = await answering("openai", answer(frames, "text/event-stream"));
+    const whole = await call("POST", chatPath, question);
+    expect(whole.body.choices[0].message.content).toBe("hi");
+    expect((await call("POST", messagesPath, streaming)).text).toContain('"text":"hi"');
+  });
+});
+
 describe("a stream of responses whose last event lacks its items (case 201)", () => {
   it("is an answer with the items that were streamed", async () => {
     const item = {
