@@ -24,8 +24,8 @@ export const get = defineVerb({
 
       With -w the command first prints the objects there are and then every change, until Ctrl-C.
       "mcpctl get usage" is a report of calls, tokens and cost, "mcpctl get prices" of prices, "mcpctl get workstations"
-      of the machines whose agents publish something, and "mcpctl get tools -p PROJECT" of the tools of a project's MCP
-      servers.`,
+      of the machines whose agents publish something, "mcpctl get tasks" of batches and other calls that wait for their llm,
+      and "mcpctl get tools -p PROJECT" of the tools of a project's MCP servers.`,
     usage: "KIND [NAME...] [flags]",
     examples: [
       ["mcpctl get llms", "List all llms"],
@@ -38,6 +38,7 @@ export const get = defineVerb({
       ["mcpctl get usage --by user,llm", "Sum up calls, tokens and cost of this month"],
       ["mcpctl get prices --llm claude", "Show what calls of an llm cost, and why"],
       ["mcpctl get workstations", "List the machines whose agents publish models, and what they publish"],
+      ["mcpctl get tasks", "List batches and single tasks, and how much of them is done"],
       [
         "mcpctl get tools -p website",
         "List the tools of a project, and the reasons why some are not offered",

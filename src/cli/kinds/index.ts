@@ -26,6 +26,8 @@ export async function extensionOf(kind: string): Promise<KindExtension> {
 /** Words that `get` takes like a kind, and that stand for a report instead of objects. */
 const reports: Readonly<Record<string, () => Promise<Report>>> = {
   prices: async () => (await import("./prices.ts")).prices,
+  task: async () => (await import("./tasks.ts")).tasks,
+  tasks: async () => (await import("./tasks.ts")).tasks,
   tools: async () => (await import("./tools.ts")).tools,
   usage: async () => (await import("./usage.ts")).usage,
   workstation: async () => (await import("./workstations.ts")).workstations,

@@ -41,6 +41,7 @@ import { providerStateRoutes } from "./routes/provider-state.ts";
 import { resourceRoutes } from "./routes/resource.ts";
 import { rightsRoutes } from "./routes/rights.ts";
 import { systemRoutes } from "./routes/system.ts";
+import { taskRoutes } from "./routes/tasks.ts";
 import { threadRoutes } from "./routes/thread.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import { webRoutes } from "./routes/web.ts";
@@ -69,6 +70,7 @@ export function allRoutes(server: Server): Route[] {
     ...resourceRoutes(server),
     ...inferenceRoutes(server),
     ...providerStateRoutes(server),
+    ...taskRoutes(server),
     ...fileRoutes(server),
     ...batchRoutes(server),
     ...messageBatchRoutes(server),

@@ -45,6 +45,11 @@ describe.each(pairs)("a backup of $from", ({ source, target, to }) => {
     expect(contents.sessions).toEqual([]);
     expect(await second.providerSessions()).toEqual([]);
     expect(contents.rows.filter(({ kind }) => kind === "instance")).toEqual([]);
+    expect([await second.file("file_2"), await second.batch("batch_2"), await second.task("tsk_2")]).toEqual([
+      null,
+      null,
+      null,
+    ]);
     expect(contents.rows.find(({ name }) => name === "admin")?.id).toBe(admin.id);
     expect(contents.bearers).toEqual([{ hash: "hash-of-token", tokenId: expect.any(String) }]);
     expect(await second.passwordHash(alice.id)).toBe("$argon2id$alice");

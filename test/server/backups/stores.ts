@@ -6,6 +6,7 @@ import { newId } from "../../../src/server/core/ids.ts";
 import { copyTables } from "../../../src/server/core/store/copy-tables.ts";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import type { Row, Store, Write } from "../../../src/server/core/store/types.ts";
+import { newTask } from "../../../src/server/inference/tasks/batch-work.ts";
 import { collected, inPieces } from "../../backup/archives.ts";
 import { event, row, session } from "../../contract/store-fixtures.ts";
 import { freshDatabase } from "../../postgres.ts";
@@ -97,6 +98,7 @@ export async function filled(store: Store) {
     updatedAt: 2,
   });
   await store.appendToThread("thr_1", [{ role: "user", content: "hi \0 \ud83e" }], 3);
+  await addTasksOf(store, alice.id);
   await store.putProviderObject({
     ownerId: token.id,
     id: "resp_1",
@@ -172,4 +174,51 @@ export function restored(
 ): Promise<Restored> {
   const { merge, dryRun = false, mayRunPrograms = true } = options;
   return restore(store, () => inPieces(bytes), { merge, dryRun, mayRunPrograms, hasMasterKey: () => false });
+}
+
+const emptyBatch = {
+  ...{ form: "openai" as const, operation: "chat", llm: "gpt", metadata: "{}", errors: "[]", runner: "" },
+  ...{ inputFileId: "file_1", outputFileId: "", errorFileId: "" },
+  ...{ total: 1, completed: 1, failed: 0, cancelled: 0, expired: 0 },
+  ...{
+    createdAt: now,
+    startedAt: now,
+    cancellingAt: null,
+    finalizingAt: null,
+    endedAt: null,
+    expiresAt: now,
+  },
+};
+
+/** Adds a file, a batch and a task of a user that have ended; and such that have not, which stay behind. */
+async function addTasksOf(store: Store, ownerId: string): Promise<void> {
+  const maker = { ownerId, tokenId: "" };
+  for (const [id, isComplete] of [
+    ["file_1", true],
+    ["file_2", false],
+  ] as const) {
+    const file = {
+      id,
+      ...maker,
+      name: "größe",
+      purpose: "batch" as const,
+      bytes: 0,
+      createdAt: now,
+      expiresAt: null,
+    };
+    await store.addFile({ ...file, state: "uploading" });
+    await store.addFilePart(id, 0, "{}\n");
+    if (isComplete) await store.completeFile(id, 3);
+  }
+  for (const [id, state] of [
+    ["batch_1", "completed"],
+    ["batch_2", "in_progress"],
+  ] as const)
+    await store.addBatch({ ...emptyBatch, id, ...maker, state });
+  const task = { ...maker, operation: "chat", llm: "gpt", request: "{}", deadline: now, createdAt: now };
+  await store.addTasks([
+    newTask({ ...task, id: "tsk_1", state: "completed", answer: '{"a":1}', status: 200, endedAt: now }),
+    newTask({ ...task, id: "tsk_2" }),
+    newTask({ ...task, id: "tsk_3", batchId: "batch_2", state: "completed" }),
+  ]);
 }

@@ -46,7 +46,7 @@ it("the API description is valid OpenAPI 3.1", () => {
       expect(parameter.schema).toEqual({ type: "string" });
     }
     expect(
-      Object.keys(operation.responses).some((status) => /^20[014]$/.test(status)),
+      Object.keys(operation.responses).some((status) => /^20[0124]$/.test(status)),
       path,
     ).toBe(true);
     expect(operation.responses["default"]).toEqual({ $ref: "#/components/responses/Error" });

@@ -8,6 +8,7 @@ import { BatchWork, fileLifetime } from "./batch-work.ts";
 import { Batches } from "./batches.ts";
 import type { CallTask } from "./call-task.ts";
 import { Files } from "./files.ts";
+import { Tasks } from "./single-tasks.ts";
 import { TaskQueue } from "./task-queue.ts";
 
 /** Milliseconds after which an upload that never ended is deleted. */
@@ -37,6 +38,7 @@ export interface TaskServicesOptions {
 export interface TaskServices {
   files: Files;
   batches: Batches;
+  single: Tasks;
   queue: TaskQueue;
   /** Deletes what is over. The work of one run, for a timer. */
   prune(): Promise<void>;
@@ -59,6 +61,14 @@ export function taskServices(options: TaskServicesOptions): TaskServices {
   });
   const files = new Files({ catalogue, quotas, now, random });
   const batches = new Batches({ catalogue, quotas, files, now, random, onWork: () => queue.wake() });
+  const single = new Tasks({
+    catalogue,
+    quotas,
+    now,
+    random,
+    onWork: () => queue.wake(),
+    abort: (id) => queue.abort(id),
+  });
   let isPruning = false;
   const prune = async () => {
     if (isPruning) return;
@@ -73,7 +83,7 @@ export function taskServices(options: TaskServicesOptions): TaskServices {
       isPruning = false;
     }
   };
-  return { files, batches, queue, prune };
+  return { files, batches, single, queue, prune };
 }
 
 /** A component that runs tasks from its start until it drains. */

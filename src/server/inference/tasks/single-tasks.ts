@@ -1,0 +1,164 @@
+import { AppError } from "../../../errors.ts";
+import type { Operation, operations } from "../../../wire/dialects/operations.ts";
+import { spliceTopLevel } from "../../../wire/json-splice.ts";
+import { parseCall } from "../../../wire/parse-call.ts";
+import { isAdministrator, type Principal } from "../../core/access/policy.ts";
+import type { Quotas } from "../../core/access/quotas.ts";
+import type { Catalogue } from "../../core/catalogue/catalogue.ts";
+import { newId, type Random } from "../../core/ids.ts";
+import type { InferenceBatch, InferenceTask, TaskFacts, TaskState } from "../../core/store/task-store.ts";
+import { modelOf } from "./batch-line.ts";
+import { newTask } from "./batch-work.ts";
+import { mayRunModel } from "./may-run-model.ts";
+import { isOwn, isSeen, makerOf, ownOf, refuseImpersonation, stored } from "./owner.ts";
+
+const taskId = /^tsk_[0-9a-z]{26}$/;
+/** The time in which a task must have begun, if it does not say. Milliseconds. */
+const usualDeadline = 60 * 60_000;
+/** The longest time for which a task may wait. */
+const longestDeadline = 7 * 24 * 60 * 60_000;
+/** Milliseconds between two looks at a task that is waited for. */
+const lookInterval = 250;
+
+/** A new task, as its maker gives it. */
+export interface NewTask {
+  llm: string;
+  /** The request, as JSON. */
+  request: string;
+  operation: Operation;
+  priority: number;
+  /** Milliseconds since 1970. */
+  notBefore: number | undefined;
+  deadline: number | undefined;
+  /** "" for none. */
+  idempotencyKey: string;
+}
+
+/** A task or a batch in a list. */
+export type ListedTask =
+  | { type: "task"; facts: TaskFacts }
+  | { type: "batch"; facts: InferenceBatch; counts: Partial<Record<TaskState, number>> };
+
+export interface TasksOptions {
+  catalogue: Catalogue;
+  quotas: Quotas;
+  now(): number;
+  random: Random;
+  /** Is called when there is something to do. */
+  onWork(): void;
+  /** Ends the call of a task, if this server makes it. */
+  abort(id: string): void;
+}
+
+/** Tasks that are in no batch: single calls that wait until their llm can take them. */
+export class Tasks {
+  readonly #options: TasksOptions;
+
+  constructor(options: TasksOptions) {
+    this.#options = options;
+  }
+
+  /** Makes a task; with a known idempotency key returns the one that has it. Throws AppError. */
+  async create(principal: Principal, given: NewTask): Promise<TaskFacts> {
+    refuseImpersonation(principal, "a task");
+    const { catalogue, quotas, now, random, onWork } = this.#options;
+    const { llm, operation, priority, idempotencyKey } = given;
+    if (!mayRunModel(catalogue.snapshot, principal, llm))
+      throw new AppError("not_found", `there is no model "${llm}" that you may run`);
+    const request = await requestOf(given);
+    const at = now();
+    const notBefore = given.notBefore ?? 0;
+    const deadline = given.deadline ?? Math.max(at, notBefore) + usualDeadline;
+    if (deadline <= Math.max(at, notBefore) || deadline > at + longestDeadline)
+      throw invalid("deadline", "deadline must be behind notBefore, and within 7 days");
+    const known = await this.#ofKey(principal, idempotencyKey);
+    if (known) return known;
+    const has = await stored(this.#store.openTasksOf(principal.userId));
+    const release = quotas.reserve(catalogue.snapshot, principal, "tasks", has);
+    const task = newTask({
+      id: newId("tsk", at, random),
+      ...makerOf(principal),
+      ...{ operation, llm, request, priority, idempotencyKey, notBefore, deadline },
+      createdAt: at,
+    });
+    await stored(this.#store.addTasks([task])).finally(release);
+    onWork();
+    // Another request with the same key may have been faster.
+    return (await this.#ofKey(principal, idempotencyKey)) ?? task;
+  }
+
+  /**
+   * Returns a task that a principal may see. Throws AppError `not_found`.
+   *
+   * @param wait milliseconds to wait for its end
+   */
+  async read(principal: Principal, id: string, wait = 0, signal?: AbortSignal): Promise<InferenceTask> {
+    for (const until = performance.now() + wait; ; ) {
+      const task = taskId.test(id) ? await stored(this.#store.task(id)) : null;
+      if (!task || !isSeen(principal, task)) throw new AppError("not_found", `task "${id}" not found`);
+      const isOver = task.endedAt !== null || signal?.aborted || performance.now() >= until;
+      if (isOver) return isOwn(principal, task) ? task : { ...task, request: "", answer: null };
+      await Bun.sleep(Math.min(lookInterval, until - performance.now()));
+    }
+  }
+
+  /** Returns the newest tasks and batches: the own ones, or for an administrator all. */
+  async list(principal: Principal, limit: number): Promise<ListedTask[]> {
+    const of = isAdministrator(principal) ? {} : ownOf(principal);
+    const tasks = await stored(this.#store.tasksAlone(of, { limit }));
+    const batches = await stored(this.#store.batches(of, { limit }));
+    const found: ListedTask[] = tasks.map((facts) => ({ type: "task", facts }));
+    for (const facts of batches) {
+      if (facts.endedAt === 0) continue;
+      const { completed, failed, cancelled, expired } = facts;
+      const counts =
+        facts.endedAt === null
+          ? await stored(this.#store.taskCounts(facts.id))
+          : { completed, failed, cancelled, expired };
+      found.push({ type: "batch", facts, counts });
+    }
+    return found.sort((a, b) => b.facts.createdAt - a.facts.createdAt).slice(0, limit);
+  }
+
+  /** Cancels a task. One that has ended stays as it is. Throws AppError `not_found`. */
+  async cancel(principal: Principal, id: string): Promise<InferenceTask> {
+    await this.read(principal, id);
+    const { now, abort } = this.#options;
+    const isCancelled =
+      (await stored(this.#store.endPending(id, "cancelled", now()))) ||
+      (await stored(this.#store.cancelRunning(id, now())));
+    if (isCancelled) abort(id);
+    return this.read(principal, id);
+  }
+
+  get #store() {
+    return this.#options.catalogue.store;
+  }
+
+  async #ofKey(principal: Principal, key: string): Promise<TaskFacts | null> {
+    return key === "" ? null : stored(this.#store.taskOfKey(makerOf(principal), key));
+  }
+}
+
+/** Returns the body of the call. Throws AppError if no llm could answer it. */
+async function requestOf({ llm, request, operation }: NewTask): Promise<string> {
+  const { text, scan, body } = await parseCall(request, operation);
+  const { model = llm } = body;
+  if (model !== llm) throw invalid("request/model", `request.model: this task is for "${llm}"`);
+  modelOf({ ...body, model }, operation, (_code, message) => {
+    throw invalid("request", `request: ${message.replace("a batch", "a task")}`);
+  });
+  return body["model"] === undefined ? spliceTopLevel(text, scan, { model: llm }) : text;
+}
+
+/** The names of the dialects of tasks, as the API has them. */
+export const taskDialects = [
+  "chat",
+  "messages",
+  "responses",
+  "embeddings",
+] as const satisfies (keyof typeof operations)[];
+
+function invalid(path: string, message: string): AppError {
+  return new AppError("invalid_request", message, { details: [{ path: `/${path}`, message }] });
+}
