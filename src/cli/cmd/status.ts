@@ -22,6 +22,7 @@ import { reportFailure } from "../core/failure.ts";
 import { age, plain, sizeText } from "../output/cells.ts";
 import { aligned } from "../output/describe.ts";
 import { wantsJson } from "../output/format.ts";
+import { paint } from "../terminal/paint.ts";
 import { certificateOf } from "./doctor/tls.ts";
 import {
   type Attention,
@@ -153,10 +154,10 @@ function text(report: Report, hasToken: boolean, context: Context): string {
   const { server, identity, certificateExpiresAt } = report;
   const origin = server.origin === null ? "" : ` (${server.origin})`;
   const version = server.version ?? (identity ? "unknown" : "not known without a login");
-  const lines = [
+  const lines: StatusLine[] = [
     { label: "Context", value: report.context ?? "-" },
     { label: "Server", value: `${server.url}${origin}` },
-    { label: "Reachable", value: reachText(server) },
+    { label: "Reachable", value: reachText(server), isBad: !server.reachable || server.reason !== null },
     ...(server.reachable
       ? [{ label: "Version", value: `${version} (this program: ${report.program})` }]
       : []),
@@ -172,7 +173,9 @@ function text(report: Report, hasToken: boolean, context: Context): string {
     },
     ...(server.reachable ? [] : [{ label: "This program", value: report.program }]),
   ];
-  return `${aligned(lines, "").join("\n")}\n`;
+  const { color } = context.terminal;
+  const shown = aligned(lines, "").map((line, i) => paint(color && lines[i]!.isBad === true, "red", line));
+  return `${shown.join("\n")}\n`;
 }
 
 function reachText({ reachable, reason, milliseconds }: Report["server"]): string {
@@ -249,13 +252,13 @@ function linesOfUse({ database = {}, connections, replicas }: Partial<ServerUse>
 }
 
 /** The backups that the server makes by itself. */
-function backupLines({ backups }: Partial<ServerUse>, now: number): { label: string; value: string }[] {
+function backupLines({ backups }: Partial<ServerUse>, now: number): StatusLine[] {
   if (!backups) return [];
   const { lastAt, name, failedAt, reason, nextAt } = backups;
   const last = lastAt === null ? "none yet" : `${age(lastAt, now)}${name === null ? "" : `, ${name}`}`;
   const failed = failedAt === null ? "" : `; FAILED ${age(failedAt, now)}: ${reason}`;
   const next = nextAt === null ? "" : `; next ${age(nextAt, now)}`;
-  return [{ label: "Backups", value: `${last}${failed}${next}` }];
+  return [{ label: "Backups", value: `${last}${failed}${next}`, isBad: failedAt !== null }];
 }
 
 const databaseNames: Readonly<Record<string, string>> = { sqlite: "SQLite", postgres: "PostgreSQL" };

@@ -163,6 +163,22 @@ describe("status", () => {
       expect(stdout).toMatch(/^Certificate: +(EXPIRED|expires) \d{4}-/m);
     });
 
+    it("shows a failed backup in red, and one that succeeded in no colour", async () => {
+      const statusOf = async (failedAt: string | null) => {
+        const backups = { lastAt: null, name: null, failedAt, reason: failedAt && "no room", nextAt: null };
+        const server = fakeApi({
+          ...responses,
+          "GET /api/v1/status": { database: { kind: "sqlite" }, backups },
+        });
+        const { stdout, stderr } = await cli("status --color always", { server, env: { NO_COLOR: "" } });
+        return /^.*Backups: .*$/m.exec(stdout)?.[0] ?? stderr;
+      };
+      expect(await statusOf("2026-11-21T11:50:00Z")).toMatch(
+        /^\u001b\[31mBackups: .*FAILED 10m ago: no room\u001b\[39m$/,
+      );
+      expect(await statusOf(null)).toMatch(/^Backups: +none yet$/);
+    });
+
     it.each([80, 120, 200])(
       "names failing llms, limits near their end and servers, at %i columns",
       async (columns) => {

@@ -172,6 +172,35 @@ describe("backups at intervals", () => {
   });
 });
 
+/** A mount of one's own, and gone with the process, is something that Linux gives to anybody, unless forbidden. */
+const mountable = Bun.spawnSync(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).success;
+
+it.runIf(mountable)(
+  "backups go on when a full disk has room again, and keep the old ones (failure mode 204)",
+  () => {
+    const folder = temporaryFolder();
+    const disk = join(folder, "disk");
+    mkdirSync(disk);
+    const script = `mount -t tmpfs -o size=72m none ${disk} && exec "$@"`;
+    const words = [
+      process.execPath,
+      join(import.meta.dirname, "small-disk.ts"),
+      disk,
+      join(folder, "mcpctl.db"),
+    ];
+    const { stdout, stderr } = Bun.spawnSync(["unshare", "-rm", "sh", "-c", script, "sh", ...words]);
+    expect(stderr.toString()).toBe("");
+    const [first, full, still, last] = JSON.parse(stdout.toString());
+    expect(first).toMatchObject({ files: [expect.any(String)], reason: null, next: hour });
+    const reason = "there is no room on the disk for a backup";
+    expect(full).toEqual({ files: first.files, reason, next: hour / 6 });
+    expect(still).toEqual(full);
+    expect(last).toMatchObject({ reason: null, next: hour });
+    expect(last.files).toEqual(expect.arrayContaining(first.files));
+    expect(last.files).toHaveLength(2);
+  },
+);
+
 describe("the flags of backups", () => {
   const flags = {
     "backup-dir": "/b",

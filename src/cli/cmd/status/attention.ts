@@ -31,7 +31,8 @@ export interface Attention {
   limitsNearEnd: LimitUse[];
 }
 
-export type StatusLine = { label: string; value: string };
+/** A line; red on a terminal with colours if something is wrong. */
+export type StatusLine = { label: string; value: string; isBad?: boolean };
 
 const day = 24 * 60 * 60 * 1000;
 /** Milliseconds before and after the end of a token in which it is named. */
@@ -116,15 +117,15 @@ export function attentionLines(attention: Attention, now: number): StatusLine[] 
     return `${name}${owner === null ? "" : ` (${owner})`} ${verb} ${age(expiresAt, now)}`;
   });
   return [
-    ...underOneLabel("Failing LLMs", broken),
+    ...underOneLabel("Failing LLMs", broken, true),
     ...(instances && instances.total > 0
       ? [{ label: "Instances", value: `${instances.total}, ${instances.running} running` }]
       : []),
-    ...underOneLabel("Instances down", (instances?.faulty ?? []).map(faultText)),
+    ...underOneLabel("Instances down", (instances?.faulty ?? []).map(faultText), true),
     ...(secretBackends && secretBackends.total > 0
       ? [{ label: "Secret backends", value: backendsText(secretBackends) }]
       : []),
-    ...underOneLabel("Backends failing", (secretBackends?.faulty ?? []).map(faultText)),
+    ...underOneLabel("Backends failing", (secretBackends?.faulty ?? []).map(faultText), true),
     ...underOneLabel("Limits near end", near),
     ...underOneLabel("Tokens ending", ending),
   ];
@@ -138,8 +139,8 @@ function faultText({ name, status, reason }: Faulty): string {
   return `${name}, ${status}${reason === null ? "" : `: ${reason}`}`;
 }
 
-function underOneLabel(label: string, values: readonly string[]): StatusLine[] {
+function underOneLabel(label: string, values: readonly string[], isBad = false): StatusLine[] {
   const more = values.length - mostLines;
   const shown = more > 0 ? [...values.slice(0, mostLines), `and ${more} more`] : values;
-  return shown.map((value, i) => ({ label: i === 0 ? label : "", value }));
+  return shown.map((value, i) => ({ label: i === 0 ? label : "", value, isBad }));
 }
