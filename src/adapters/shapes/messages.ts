@@ -1,4 +1,5 @@
 import {
+  begunBy,
   type MessagesAnswer,
   type MessagesBlock,
   type MessagesEvent,
@@ -40,6 +41,10 @@ export const messagesShapes: AnswerShapes = {
     for (const { data } of events) {
       const event = parsedObject(data) as MessagesEvent | undefined;
       const at = event?.index ?? 0;
+      if (event?.type === "content_block_delta" && !blocks.has(at)) {
+        const begun = begunBy(event.delta ?? {});
+        if (begun) blocks.set(at, begun);
+      }
       const block = blocks.get(at);
       if (event?.type === "message_start") message = { ...event.message };
       usage = mergeMessagesUsage(usage, event?.message?.usage ?? event?.usage);
@@ -84,5 +89,7 @@ function addDelta(block: MessagesBlock & { json?: string }, delta: Delta): void 
   if (delta.text !== undefined) block.text = (block.text ?? "") + delta.text;
   if (delta.thinking !== undefined) block.thinking = (block.thinking ?? "") + delta.thinking;
   if (delta.signature !== undefined) block.signature = (block.signature ?? "") + delta.signature;
+  if (delta.citation !== undefined) block.citations = [...(block.citations ?? []), delta.citation];
+  if (delta.type === "compaction_delta") block.content = delta.content;
   if (delta.partial_json !== undefined) block.json = (block.json ?? "") + delta.partial_json;
 }

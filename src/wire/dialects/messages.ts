@@ -38,6 +38,9 @@ export interface MessagesBlock {
   id?: string;
   name?: string;
   input?: unknown;
+  citations?: unknown[] | null;
+  /** Of a compaction, or of the result of a tool that the provider runs. */
+  content?: unknown;
 }
 
 /** The reason of a refusal. */
@@ -67,11 +70,19 @@ export interface MessagesEvent {
     partial_json?: string;
     thinking?: string;
     signature?: string;
+    citation?: unknown;
+    content?: unknown;
     stop_reason?: string | null;
     stop_details?: StopDetails | null;
   };
   usage?: MessagesUsage;
   error?: unknown;
+}
+
+/** Returns the block that a piece begins where a relay has left its start out (case 204); undefined for pieces of calls. */
+export function begunBy({ type }: NonNullable<MessagesEvent["delta"]>): MessagesBlock | undefined {
+  if (type === "text_delta") return { type: "text", text: "" };
+  return type === "thinking_delta" ? { type: "thinking", thinking: "", signature: "" } : undefined;
 }
 
 /** Reads the `usage` of an answer; returns undefined when there is none. Its input tokens exclude the cached ones. */

@@ -39,6 +39,33 @@ describe("a stream of chat whose choices have no deltas (case 202)", () => {
   });
 });
 
+describe("a stream of messages that is wanted whole (case 204)", () => {
+  it("has its citations, its compaction and the text whose start was left out", async () => {
+    const citation = { type: "web_search_result_location", url: "https://x", cited_text: "c" };
+    const event = (type: string, fields: object) =>
+      `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
+    const piece = (index: number, delta: object) => event("content_block_delta", { index, delta });
+    const frames = [
+      event("message_start", { message: { id: "m", type: "message", role: "assistant", content: [] } }),
+      event("content_block_start", { index: 0, content_block: { type: "compaction", content: null } }),
+      piece(0, { type: "compaction_delta", content: "so far" }),
+      event("content_block_start", { index: 1, content_block: { type: "text", text: "", citations: [] } }),
+      piece(1, { type: "citations_delta", citation }),
+      piece(1, { type: "text_delta", text: "a" }),
+      piece(2, { type: "text_delta", text: "b" }),
+      event("message_delta", { delta: { stop_reason: "end_turn" }, usage: { output_tokens: 1 } }),
+      event("message_stop", {}),
+    ];
+    const { call } = await answering("anthropic", answer(frames.join(""), "text/event-stream"));
+    const { body } = await call("POST", messagesPath, { ...question, max_tokens: 9 });
+    expect(body.content).toEqual([
+      { type: "compaction", content: "so far" },
+      { type: "text", text: "a", citations: [citation] },
+      { type: "text", text: "b" },
+    ]);
+  });
+});
+
 describe("a stream of responses whose last event lacks its items (case 201)", () => {
   it("is an answer with the items that were streamed", async () => {
     const item = {

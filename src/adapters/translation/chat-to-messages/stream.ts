@@ -1,5 +1,6 @@
 import { doneData } from "../../../wire/dialects/chat.ts";
 import {
+  begunBy,
   type MessagesBlock,
   type MessagesEvent,
   type MessagesUsage,
@@ -98,7 +99,7 @@ export class ChatFromMessages extends TranslatedPipe {
       case "content_block_start":
         return this.#startBlock(event.index ?? 0, wholeBlock(sent, event));
       case "content_block_delta":
-        return this.#delta(this.#blocks.get(event.index ?? 0), event.delta ?? {});
+        return this.#piece(event.index ?? 0, event.delta ?? {});
       case "content_block_stop":
         return this.#stopBlock(event.index ?? 0);
       case "message_delta":
@@ -170,6 +171,12 @@ export class ChatFromMessages extends TranslatedPipe {
           })
         : "";
     return start + (hasContent(input) ? this.#delta(block, jsonDelta(JSON.stringify(input))) : "");
+  }
+
+  #piece(at: number, delta: NonNullable<MessagesEvent["delta"]>): string {
+    const begun = this.#blocks.has(at) ? undefined : begunBy(delta);
+    const start = begun ? this.#startBlock(at, begun) : "";
+    return start + this.#delta(this.#blocks.get(at), delta);
   }
 
   #delta(block: OpenBlock | undefined, delta: NonNullable<MessagesEvent["delta"]>): string {

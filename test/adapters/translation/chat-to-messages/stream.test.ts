@@ -178,9 +178,20 @@ describe("a stream of Anthropic translated to chat chunks", () => {
     expect(translated(start + other).fault?.message).toContain("second message");
   });
 
+  it("begins a text and a thinking whose start was left out (case 204)", () => {
+    const thinking = delta(0, { type: "thinking_delta", thinking: "hm" });
+    const { text, fault } = translated(start + thinking + delta(1, { type: "text_delta", text: "x" }));
+    expect(fault).toBeUndefined();
+    expect(deltasOf(text)).toMatchObject([{}, { reasoning_content: "hm" }, { content: "x" }]);
+  });
+
   it.each([
     ["no JSON", "data: {nope\n\n", "not a JSON object"],
-    ["a block that never started", delta(5, { type: "text_delta", text: "x" }), "had not started"],
+    [
+      "a block that never started",
+      delta(5, { type: "input_json_delta", partial_json: "{" }),
+      "had not started",
+    ],
     ["an event without end", `data: ${"x".repeat(9_000_000)}`, "exceeds"],
   ])("fails for %s, after sending the chunks before it", (_name, bad, message) => {
     const { text, fault } = through(new ChatFromMessages("mine", 1), [bytesOf(start), bytesOf(bad)]);
