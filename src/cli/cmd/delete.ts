@@ -5,6 +5,7 @@ import { listObjects, scopeQuery } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { resolveTargets } from "../kinds/resolve-kind.ts";
+import { listThreads, threadKind } from "../kinds/threads.ts";
 import { fileArg } from "../manifest/file-arg.ts";
 import { type Deletion, removeAll } from "./delete/deletion.ts";
 
@@ -14,11 +15,12 @@ export const deleteVerb = defineVerb({
     description: "Delete objects",
     about: `An object that others still refer to is not deleted: the error names them. With -f the objects that the
       manifests name are deleted, those that refer to others first. On a terminal it asks before it deletes more than
-      one object.`,
+      one object. Threads, your own conversations with personas, are deleted by their ids (mcpctl get threads).`,
     usage: "(KIND NAME... | KIND/NAME... | -f FILE) [flags]",
     examples: [
       ["mcpctl delete llm claude", "Delete one llm"],
       ["mcpctl delete secret/old llm/old", "Delete objects of several kinds"],
+      ["mcpctl delete thread thr_01k…", "Delete one of your conversations with a persona"],
       ["mcpctl delete -f catalogue.yaml", "Delete all objects that a file names"],
     ],
   },
@@ -52,7 +54,7 @@ async function inManifests(paths: readonly string[], context: Context): Promise<
 
 async function typed(words: readonly string[], all: boolean, context: Context): Promise<Deletion[]> {
   if (words[0] === "") throw new AppError("usage", "KIND is missing");
-  const targets = await resolveTargets(words, context);
+  const targets = await resolveTargets(words, context, [threadKind]);
   const deletions: Deletion[] = [];
   for (const { kind, names } of targets) {
     if (names.length === 0 && !all)
@@ -60,7 +62,9 @@ async function typed(words: readonly string[], all: boolean, context: Context): 
         hint: `write: mcpctl delete ${kind.kind} NAME, or --all for all of them`,
       });
     for (const name of names) deletions.push({ kind, name, query: scopeQuery(kind, context) });
-    if (names.length === 0)
+    if (names.length === 0 && kind === threadKind)
+      for (const { id } of await listThreads(context)) deletions.push({ kind, name: id, query: {} });
+    else if (names.length === 0)
       for (const object of await listObjects(kind, context))
         deletions.push({ kind, name: object.name, query: scopeParameter(kind, object) });
   }

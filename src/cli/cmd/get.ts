@@ -7,6 +7,7 @@ import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
 import { assertField } from "../kinds/field-name.ts";
 import { reportOf } from "../kinds/index.ts";
+import { splitKindName } from "../kinds/kind-name.ts";
 import { resolveTargets, type Target } from "../kinds/resolve-kind.ts";
 import { plain } from "../output/cells.ts";
 import { type Format, parseFormat } from "../output/format.ts";
@@ -36,6 +37,7 @@ export const get = defineVerb({
       ["mcpctl get llms --where status=active --where type!=ollama", "List those with some values"],
       ["mcpctl get llms -o custom-columns=NAME:.name,KEY:.apiKeyRef.name", "Choose the columns"],
       ["mcpctl get usage --by user,llm", "Sum up calls, tokens and cost of this month"],
+      ["mcpctl get threads", "List your conversations with personas"],
       ["mcpctl get prices --llm claude", "Show what calls of an llm cost, and why"],
       ["mcpctl get workstations", "List the machines whose agents publish models, and what they publish"],
       ["mcpctl get tasks", "List batches and single tasks, and how much of them is done"],
@@ -64,11 +66,15 @@ export const get = defineVerb({
       description: "Only objects with this value in a field; FIELD!=VALUE for those without it",
     },
   },
-  moreArgs: async ([first = ""]) => (await reportOf(first))?.args ?? {},
+  moreArgs: async ([first = ""]) => (await reportOf(splitKindName(first).kind))?.args ?? {},
   async run(args, context) {
     const format = parseFormat(context.flags.output);
-    const report = await reportOf(args.kind);
-    if (report) return report.print(args, format, context);
+    const { kind: word, name } = splitKindName(args.kind);
+    const report = await reportOf(word);
+    if (report) {
+      refuseForReport(word, args);
+      return report.print({ ...args, names: name ? [name, ...args.names] : args.names }, format, context);
+    }
     const sort = args["sort-by"] === undefined ? undefined : sorter(args["sort-by"]);
     const conditions = args.where.map(conditionFrom);
     const meets = (object: Resource) => conditions.every(({ isMet }) => isMet(object));
@@ -106,6 +112,19 @@ export const get = defineVerb({
     if (missing.length > 0) throw combined(missing);
   },
 });
+
+/** Throws AppError `usage` for flags that would make no difference to a report. */
+function refuseForReport(
+  word: string,
+  given: { watch: boolean; where: readonly string[]; "sort-by": string | undefined },
+): void {
+  const flags = [
+    ...(given.watch ? ["-w"] : []),
+    ...(given.where.length > 0 ? ["--where"] : []),
+    ...(given["sort-by"] === undefined ? [] : ["--sort-by"]),
+  ];
+  if (flags.length > 0) throw new AppError("usage", `get ${word} does not take ${flags.join(" and ")}`);
+}
 
 type Result = Listing & { missing: AppError[] };
 

@@ -28,11 +28,16 @@ const reports: Readonly<Record<string, () => Promise<Report>>> = {
   prices: async () => (await import("./prices.ts")).prices,
   task: async () => (await import("./tasks.ts")).tasks,
   tasks: async () => (await import("./tasks.ts")).tasks,
+  thread: async () => (await import("./threads.ts")).threads,
+  threads: async () => (await import("./threads.ts")).threads,
   tools: async () => (await import("./tools.ts")).tools,
   usage: async () => (await import("./usage.ts")).usage,
   workstation: async () => (await import("./workstations.ts")).workstations,
   workstations: async () => (await import("./workstations.ts")).workstations,
 };
+
+/** Those words. */
+export const reportWords: readonly string[] = Object.keys(reports);
 
 /** Returns the report that a word of `get` stands for; undefined for a kind. */
 export async function reportOf(word: string): Promise<Report | undefined> {

@@ -1,10 +1,12 @@
 import { type TObject, type TSchema, Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import type { Kind, KindInfo } from "../../kinds/define.ts";
-import { findKind, kinds, kindWords } from "../../kinds/index.ts";
+import { findKind, kindOf, kinds, kindWords } from "../../kinds/index.ts";
 import { didYouMean } from "../../kinds/names.ts";
 import { isUnexpectedAnswer } from "../client/answer-text.ts";
+import { getObject } from "../client/objects.ts";
 import type { Context } from "../core/context.ts";
+import { reportWords } from "./index.ts";
 import { parseKindName } from "./kind-name.ts";
 
 /** A kind, and names of its objects. No names stands for all of them. */
@@ -21,8 +23,13 @@ export function kindNamed(word: string): Kind {
 }
 
 /** The kind that a word names; the server is asked for one that is not known here. Throws AppError `usage`. */
-export async function resolveKind(word: string, context: Context): Promise<KindInfo> {
-  const kind = findKind(word) ?? (await serverKinds(context)).find((kind) => answersTo(kind, word));
+export async function resolveKind(
+  word: string,
+  context: Context,
+  others: readonly KindInfo[] = [],
+): Promise<KindInfo> {
+  const own = findKind(word) ?? others.find((kind) => answersTo(kind, word));
+  const kind = own ?? (await serverKinds(context)).find((kind) => answersTo(kind, word));
   if (!kind) throw unknownKind(word, ["all"]);
   return kind;
 }
@@ -50,23 +57,45 @@ export function resolveObject(words: readonly string[]): {
  * The kinds and objects that `KIND NAME...`, `KIND/NAME...`, `KIND,KIND` or `all` stand for.
  *
  * @param words what was typed, at least one word
- * @throws AppError `usage`
+ * @param others things besides kinds that may be meant
+ * @throws AppError `usage`; `not_found` if there is no project of the name after `-p`
  */
-export async function resolveTargets(words: readonly string[], context: Context): Promise<Target[]> {
+export async function resolveTargets(
+  words: readonly string[],
+  context: Context,
+  others: readonly KindInfo[] = [],
+): Promise<Target[]> {
+  await assertProject(context);
   const [first = "", ...names] = words;
-  if (words.some((word) => word.includes("/"))) return resolvePairs(words, context);
+  if (words.some((word) => word.includes("/"))) return resolvePairs(words, context, others);
   if (first === "all" && names.length === 0) {
     const remote = await serverKinds(context);
     return (remote.length > 0 ? remote : kinds).map((kind) => ({ kind, names: [] }));
   }
-  const found = await Promise.all(first.split(",").map((word) => resolveKind(word, context)));
+  const found = await Promise.all(first.split(",").map((word) => resolveKind(word, context, others)));
   if (found.length > 1 && names.length > 0)
     throw new AppError("usage", "names go with one kind", { hint: "or write llm/claude secret/anthropic" });
   return found.map((kind) => ({ kind, names: [...new Set(names)] }));
 }
 
+/** Throws AppError `not_found` if `-p` names a project that does not exist, with the nearest name. */
+async function assertProject(context: Context): Promise<void> {
+  const { project } = context.flags;
+  if (project === undefined) return;
+  try {
+    await getObject(kindOf("project"), project, context);
+  } catch (error) {
+    // Who may use a project need not be allowed to view it.
+    if (!(error instanceof AppError) || error.code !== "forbidden") throw error;
+  }
+}
+
 /** `llm/claude secret/anthropic llm/gpt`: one target for each kind, in the order of its first name. */
-async function resolvePairs(words: readonly string[], context: Context): Promise<Target[]> {
+async function resolvePairs(
+  words: readonly string[],
+  context: Context,
+  others: readonly KindInfo[],
+): Promise<Target[]> {
   const targets: Target[] = [];
   for (const word of words) {
     const { kind: kindWord, name } = parseKindName(word);
@@ -74,7 +103,7 @@ async function resolvePairs(words: readonly string[], context: Context): Promise
       throw new AppError("usage", `"${word}" is not KIND/NAME, but another word has a slash`, {
         hint: "write KIND NAME..., or KIND/NAME for each object",
       });
-    const kind = await resolveKind(kindWord, context);
+    const kind = await resolveKind(kindWord, context, others);
     const same = targets.find((target) => target.kind.kind === kind.kind);
     if (same) same.names.push(name);
     else targets.push({ kind, names: [name] });
@@ -84,6 +113,10 @@ async function resolvePairs(words: readonly string[], context: Context): Promise
 
 /** The error for a word that names no kind. `others` are words that may stand there besides. */
 export function unknownKind(word: string, others: readonly string[] = []): AppError {
+  if (reportWords.includes(word))
+    return new AppError("usage", `"${word}" is no kind of objects: it is a list of its own`, {
+      hint: `write: mcpctl get ${word}`,
+    });
   return new AppError("usage", `unknown kind "${word}"`, {
     hint: didYouMean(word, [...kindWords(), ...others]) ?? "to see all kinds: mcpctl explain",
   });

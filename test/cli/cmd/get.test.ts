@@ -5,9 +5,42 @@ import { expectGolden } from "../../support/cli/golden.ts";
 import { cli } from "../../support/cli/run-cli.ts";
 
 describe("get", () => {
+  it("refuses a project that does not exist with the nearest name, and asks nothing where projects are not shown", async () => {
+    const tokens = rows("token", { name: "ci", project: "website" });
+    const server = fakeApi({
+      "GET /api/v1/projects": rows("project", { name: "website" }),
+      "GET /api/v1/tokens": tokens,
+    });
+    expect(await cli("get tokens -p webiste", { server })).toMatchObject({
+      code: 3,
+      stdout: "",
+      stderr: expect.stringContaining('project "webiste" not found\nhint: did you mean "website"?'),
+    });
+    const closed = fakeApi({
+      "GET /api/v1/projects/website": () => failure(403, "forbidden", "no"),
+      "GET /api/v1/tokens": tokens,
+    });
+    expect((await cli("get tokens -p website -o name", { server: closed })).stdout).toBe("token/ci\n");
+  });
+
+  it.each(["-w", "--sort-by .nope", "--where user=alice"])(
+    "refuses %s of a report, which would make no difference",
+    async (flag) => {
+      const server = fakeApi({});
+      const { code, stderr } = await cli(`get usage ${flag}`, { server });
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringContaining(`get usage does not take ${flag.split(" ")[0]}`),
+      ]);
+      expect(server.requests).toEqual([]);
+    },
+  );
+
   it("prints tables of a kind, wide, of one object and of several kinds", async () => {
+    const [website] = rows("project", { name: "website" });
     const server = fakeApi({
       ...catalogueResponses(),
+      "GET /api/v1/projects/website": website,
       "GET /api/v1/secrets": rows("secret", {
         name: "anthropic",
         backend: "default",
