@@ -1,7 +1,9 @@
+import { isExactInteger } from "../wire/json.ts";
+
 /** An object of JSON whose fields are not known. */
 export type JsonObject = Record<string, unknown>;
 
-/** The id of a request (https://www.jsonrpc.org/specification). */
+/** The id of a request (https://www.jsonrpc.org/specification). An integer beyond 2^53 is an object that is written as it came. */
 export type RpcId = string | number;
 
 export interface RpcRequest {
@@ -31,7 +33,8 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 function isId(value: unknown): value is RpcId {
-  return typeof value === "string" || (typeof value === "number" && Number.isInteger(value));
+  if (typeof value === "number") return Number.isInteger(value);
+  return typeof value === "string" || isExactInteger(value);
 }
 
 /** Returns a value as a message; undefined if it is none. Unknown fields stay. */

@@ -39,7 +39,8 @@ export async function faultsOfResult(tool: JsonObject, result: JsonObject): Prom
   if (structuredContent === undefined)
     return ["the tool has an output schema, but the result has no structuredContent"];
   const { check } = await checkerOf(outputSchema);
-  const fault = await check?.(structuredContent);
+  // Integers whose digits were kept are numbers to a schema.
+  const fault = await check?.(JSON.parse(JSON.stringify(structuredContent)));
   return fault === undefined ? [] : [`structuredContent does not match the output schema: ${fault}`];
 }
 

@@ -245,7 +245,13 @@ const exactJson = JSON as unknown as {
     reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
   ): unknown;
   rawJSON(text: string): unknown;
+  isRawJSON(value: unknown): boolean;
 };
+
+/** True if a value is an integer whose digits `parseExact` has kept. */
+export function isExactInteger(value: unknown): boolean {
+  return exactJson.isRawJSON(value);
+}
 
 /** An integer of so many digits that it may be beyond 2^53, or a text that looks like one. */
 const longInteger = /(?:^|[:,[\s])-?\d{16,}(?![.\deE])/;
@@ -331,10 +337,11 @@ export function refuseExcess(text: string, limits: Partial<JsonLimits> = {}): vo
 export function parsedObject(
   text: string,
   limits: Partial<JsonLimits> | "within limits" = {},
+  parse: (text: string) => unknown = JSON.parse,
 ): object | undefined {
   try {
     if (limits !== "within limits") refuseExcess(text, limits);
-    const value: unknown = JSON.parse(text);
+    const value = parse(text);
     return typeof value === "object" && value !== null ? value : undefined;
   } catch {
     return undefined;

@@ -64,7 +64,8 @@ export async function readListing(
         continue;
       }
       room.bytes -= bytes;
-      entries.push(entry as JsonObject);
+      // As it is kept: with integers of any length as numbers.
+      entries.push(JSON.parse(JSON.stringify(entry)) as JsonObject);
     }
   }
   return listing;

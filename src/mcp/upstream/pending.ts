@@ -1,6 +1,6 @@
-import { parsedObject } from "../../wire/json.ts";
+import { parsedObject, parseExact } from "../../wire/json.ts";
+import { largeText } from "../../wire/next-turn.ts";
 import {
-  asMessage,
   isRequest,
   isResponse,
   type JsonObject,
@@ -9,6 +9,7 @@ import {
   type RpcRequest,
 } from "../messages.ts";
 import { McpFailure, RpcError, rpcCodes } from "../rpc-error.ts";
+import { serverMessage } from "./server-message.ts";
 import type { ExchangeOptions } from "./wire.ts";
 
 /** Sends a message to the server. */
@@ -170,9 +171,14 @@ export async function answerWith(
  * @param isHarmless true if it is known to be within the limits of JSON
  */
 export function parseMessages(text: string, isHarmless = false): RpcMessage[] | undefined {
-  const value = parsedObject(text, isHarmless ? "within limits" : {});
+  const value = parsedObject(
+    withoutMark(text),
+    isHarmless ? "within limits" : {},
+    // Ids of some services are longer than a double is exact. A search in a large text would hold up others.
+    text.length > largeText ? JSON.parse : parseExact,
+  );
   if (value === undefined) return undefined;
-  const messages = (Array.isArray(value) ? value : [value]).map(asMessage);
+  const messages = (Array.isArray(value) ? value : [value]).map(serverMessage);
   return messages.includes(undefined) || messages.length === 0 ? undefined : (messages as RpcMessage[]);
 }
 
@@ -187,4 +193,9 @@ export function parseLines(text: string): RpcMessage[] | undefined {
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   const messages = lines.map((line) => parseMessages(line));
   return messages.includes(undefined) ? undefined : messages.flatMap((list) => list!);
+}
+
+/** Takes the mark of the byte order off a text. */
+function withoutMark(text: string): string {
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 }

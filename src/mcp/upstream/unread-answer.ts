@@ -15,8 +15,15 @@ const reach = 200;
  */
 export function unreadAnswer(text: string): { id: number; failure: McpFailure } | undefined {
   const [, id] = begin.exec(text.slice(0, reach)) ?? end.exec(text.slice(-reach)) ?? [];
-  if (id === undefined) return undefined;
-  const failure = new McpFailure("malformed", `the answer of the server cannot be read: ${faultIn(text)}`);
+  if (id !== undefined) return unread(id, faultIn(text));
+  // What a program prints may be somebody else's text. It ends a call, but is not taken for an answer (T264).
+  const behind = text.indexOf('{"jsonrpc"', 1);
+  const [, late] = (behind > 0 && begin.exec(text.slice(behind, behind + reach))) || [];
+  return late === undefined ? undefined : unread(late, "other text stands before it on its line");
+}
+
+function unread(id: string, fault: string) {
+  const failure = new McpFailure("malformed", `the answer of the server cannot be read: ${fault}`);
   return { id: Number(id), failure };
 }
 

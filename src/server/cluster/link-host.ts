@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { JsonObject, RpcRequest } from "../../mcp/messages.ts";
+import { parseExact } from "../../wire/json.ts";
 import type { SocketHandler } from "../core/socket-handler.ts";
 import type { ServerNotice } from "../mcp/types.ts";
 import {
@@ -78,7 +79,7 @@ export class HostedLink implements SocketHandler {
   bytes(frame: Buffer): void {
     try {
       if (!this.#isProved && frame.length > firstFrameBytes) throw new Error("the frame is too long");
-      const message = JSON.parse(this.#channel.open(frame)) as AskingMessage;
+      const message = parseExact(this.#channel.open(frame)) as AskingMessage;
       this.#isProved = true;
       this.#heardAt = performance.now();
       this.#receive(message);

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { JsonObject, RpcRequest } from "../../mcp/messages.ts";
+import { parseExact } from "../../wire/json.ts";
 import type { ClusterNode } from "../core/store/cluster-store.ts";
 import type { ServerNotice } from "../mcp/types.ts";
 import {
@@ -124,7 +125,7 @@ export class NodeLink {
     try {
       if (typeof data === "string") return this.#open(data);
       if (!this.#channel || !(data instanceof ArrayBuffer)) throw new Error("unexpected frame");
-      this.#receive(JSON.parse(this.#channel.open(Buffer.from(data))) as AskedMessage);
+      this.#receive(parseExact(this.#channel.open(Buffer.from(data))) as AskedMessage);
     } catch {
       this.close();
     }

@@ -11,6 +11,11 @@ describe("a response that cannot be read", () => {
     ["with its id last", `{"result":{"text":"${tooMany}"},"jsonrpc":"2.0","id":7}`, /escapes/],
     ["with spaces", `{ "id": 7, "result": {"text": "cut off`, /is not/],
     ["an error", '{"id":7,"error":{"code":1,}}', /is not/],
+    [
+      "behind other text (T264)",
+      'debug: done {"jsonrpc":"2.0","id":7,"result":{}}',
+      /other text stands before it/,
+    ],
   ])("is found: %s", (_, text, reason) => {
     expect(unreadAnswer(text)).toEqual({
       id: 7,
@@ -21,6 +26,7 @@ describe("a response that cannot be read", () => {
   it.each([
     "listening on port 3000",
     '{"level":"info","id":7}x',
+    'got {"jsonrpc":"2.0","id":7,"method":"tools/call"}',
     '{"id":7,"method":"ping",}',
     `{"params":{"text":"${tooMany}"}}`,
   ])("is not: %.40s", (text) => {

@@ -1,4 +1,5 @@
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
+import { isExactInteger } from "../../../wire/json.ts";
 
 /** The methods whose results have content, with the field that has it. */
 const fields = {
@@ -89,6 +90,7 @@ export async function mapAllTexts(
 
 function collectStrings(value: unknown, into: string[]): void {
   if (typeof value === "string") into.push(value);
+  else if (isExactInteger(value)) return;
   else if (Array.isArray(value)) for (const one of value) collectStrings(one, into);
   else if (isObject(value)) for (const one of Object.values(value)) collectStrings(one, into);
 }
@@ -96,7 +98,7 @@ function collectStrings(value: unknown, into: string[]): void {
 function replaceStrings(value: unknown, next: () => string): unknown {
   if (typeof value === "string") return next();
   if (Array.isArray(value)) return value.map((one) => replaceStrings(one, next));
-  if (!isObject(value)) return value;
+  if (!isObject(value) || isExactInteger(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, replaceStrings(one, next)]));
 }
 

@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { isObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
-import { parsedObject, refuseExcess } from "../../../wire/json.ts";
+import { parsedObject, parseExact, refuseExcess } from "../../../wire/json.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import { classify } from "./classify.ts";
 import { refused } from "./dispatch.ts";
@@ -60,7 +60,7 @@ export class McpEndpoint {
     if (request.method === "POST") {
       try {
         refuseExcess(text, { maxDepth, subject: "the message" });
-        body = JSON.parse(text);
+        body = parseExact(text);
       } catch (error) {
         const message = error instanceof AppError ? error.message : "the body is not JSON";
         tap?.received(undefined, text);

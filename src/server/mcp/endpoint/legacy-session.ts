@@ -40,7 +40,7 @@ export class LegacySession implements ExchangeSession, OfferListener {
   /** Ends the session, here and where it is known. */
   onEnd: () => void = () => undefined;
   #stream: ClientStream | undefined;
-  readonly #underWay = new Map<RpcId, AbortController>();
+  readonly #underWay = new Map<unknown, AbortController>();
   readonly #asked = new Map<RpcId, PromiseWithResolvers<JsonObject>>();
   #nextId = 1;
 
@@ -81,22 +81,22 @@ export class LegacySession implements ExchangeSession, OfferListener {
    * @throws RpcError if there is another one of that id, or there are too many
    */
   begin(id: RpcId): AbortController {
-    if (this.#underWay.has(id))
+    if (this.#underWay.has(keyOf(id)))
       throw new RpcError(rpcCodes.invalidRequest, "another request of this session has that id");
     if (this.#underWay.size >= maxUnderWay)
       throw new RpcError(rpcCodes.invalidRequest, `a session may have ${maxUnderWay} requests at a time`);
     const controller = new AbortController();
-    this.#underWay.set(id, controller);
+    this.#underWay.set(keyOf(id), controller);
     return controller;
   }
 
   finish(id: RpcId): void {
-    this.#underWay.delete(id);
+    this.#underWay.delete(keyOf(id));
   }
 
   /** Cancels a request under way, as the client wishes. */
   cancel(id: unknown): void {
-    this.#underWay.get(id as RpcId)?.abort();
+    this.#underWay.get(keyOf(id))?.abort();
   }
 
   /** Sets the stream for messages that belong to no request. It takes the place of an earlier one. */
@@ -171,4 +171,9 @@ export class LegacySession implements ExchangeSession, OfferListener {
   #notify(method: string, params?: JsonObject): void {
     this.#stream?.offer(JSON.stringify({ jsonrpc: "2.0", method, ...(params && { params }) }));
   }
+}
+
+/** Returns the key of an id. An integer whose digits were kept is another object each time. */
+function keyOf(id: unknown): unknown {
+  return typeof id === "object" ? `integer ${JSON.stringify(id)}` : id;
 }

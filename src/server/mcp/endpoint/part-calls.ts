@@ -1,4 +1,5 @@
 import type { JsonObject } from "../../../mcp/messages.ts";
+import { parseExact } from "../../../wire/json.ts";
 import type { PartAnswer, PartLookup, PartQuery } from "../content/part-reader.ts";
 import { type PartRequest, partArguments, partRequestOf, partText } from "../content/part-request.ts";
 import { textEntry } from "../content/texts.ts";
@@ -30,7 +31,7 @@ export function callForPart(
       return { content: [{ type: "text", text }], isError: true, ...own };
     }
     const content = [...found.texts, found.notice].map((text) => textEntry("tools/call", text, ""));
-    const structured: unknown = found.structured === undefined ? undefined : JSON.parse(found.structured);
+    const structured: unknown = found.structured === undefined ? undefined : parseExact(found.structured);
     return {
       content,
       ...(structured !== undefined && { structuredContent: structured }),

@@ -1,5 +1,7 @@
+import { usableDefinition } from "../../../mcp/usable/definition.ts";
 import { type AttachmentRow, attachmentsOf } from "../../core/catalogue/attachments.ts";
 import { inScope } from "../../core/catalogue/scopes.ts";
+import { oncePerObject } from "../../core/once-per-object.ts";
 import type { McpDefinition } from "../../core/store/mcp-status.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { McpServerRow, ProjectRow } from "../../core/store/typed-rows.ts";
@@ -58,6 +60,14 @@ export interface Offer {
   /** The URIs that clients use for resources that have another one at their server: by server, then by its URI. */
   readonly renamed: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
+
+/** Definitions as clients can use them. They are kept as the server wrote them: that is what somebody approves. */
+const usable = {
+  tools: oncePerObject((one: McpDefinition) => usableDefinition("tools", one)),
+  prompts: oncePerObject((one: McpDefinition) => usableDefinition("prompts", one)),
+  resources: oncePerObject((one: McpDefinition) => usableDefinition("resources", one)),
+  resourceTemplates: oncePerObject((one: McpDefinition) => usableDefinition("resourceTemplates", one)),
+};
 
 /** The offers of projects, by snapshot. */
 const offers = new WeakMap<Snapshot, Map<string, Offer>>();
@@ -126,8 +136,9 @@ function makeOffer(snapshot: Snapshot, project: ProjectRow, attachments: readonl
     const { tools: list = [], ...others } = server.status;
     const prefix = spec.prefix ?? server.name;
     const hasFailed = server.status.state === "failed";
-    for (const definition of list) {
-      const original = String(definition["name"]);
+    for (const listed of list) {
+      const original = String(listed["name"]);
+      const definition = usable.tools(listed);
       const isPermitted = isAllowed(original, server.spec.tools) && isAllowed(original, spec.tools);
       const offered = offeredAs(offeredName(original, prefix, names), "name", original, server, definition);
       const hiding = hidingOf(server, original, definition, isPermitted);
@@ -136,18 +147,18 @@ function makeOffer(snapshot: Snapshot, project: ProjectRow, attachments: readonl
       // A tool that may come back keeps its name: otherwise calls of it would go to another server meanwhile.
       if (hiding?.reason !== "denied") names.add(offered.name);
     }
-    for (const definition of others.prompts ?? []) {
+    for (const definition of (others.prompts ?? []).map(usable.prompts)) {
       const own = String(definition["name"]);
       const name = offeredName(own, prefix, promptNames);
       promptNames.add(name);
       if (!hasFailed && !isChanged(server, `prompt/${own}`))
         prompts.set(name, offeredAs(name, "name", own, server, definition));
     }
-    for (const [field, entries, uris, list = []] of [
-      ["uri", resources, resourceUris, others.resources],
-      ["uriTemplate", resourceTemplates, templateUris, others.resourceTemplates],
+    for (const [field, entries, uris, list = [], asUsable] of [
+      ["uri", resources, resourceUris, others.resources, usable.resources],
+      ["uriTemplate", resourceTemplates, templateUris, others.resourceTemplates, usable.resourceTemplates],
     ] as const) {
-      for (const definition of list) {
+      for (const definition of list.map(asUsable)) {
         const own = String(definition[field]);
         const uri = offeredUri(own, prefix, uris);
         uris.add(uri);

@@ -181,7 +181,6 @@ describe("tools that are not offered", () => {
     for (let i = 0; i < 60; i++) deep = { type: "object", properties: { x: deep } };
     const marked = (schema: object) => ({ type: "object", properties: { a: schema } });
     const schemas: [string, unknown, string][] = [
-      ["none", undefined, "inputSchema is not an object"],
       ["list", [], "inputSchema is not an object"],
       ["text", { type: "string" }, 'inputSchema is not of the type "object"'],
       ["deep", deep, "inputSchema has more than 40 levels"],
@@ -205,9 +204,11 @@ describe("tools that are not offered", () => {
     const tools = [
       ...schemas.map(([name, inputSchema]) => ({ name, inputSchema })),
       { name: "good", inputSchema: marked({ type: "string", "x-mcp-header": "Region" }) },
+      // It takes no arguments.
+      { name: "none" },
     ];
     expect(reasons({ tools })).toEqual(schemas.map(([name, , detail]) => [name, "invalid", detail]));
-    expect([...offer([{ name: "a", tools }]).tools.keys()]).toEqual(["good"]);
+    expect([...offer([{ name: "a", tools }]).tools.keys()]).toEqual(["good", "none"]);
   });
 });
 

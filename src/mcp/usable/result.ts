@@ -1,0 +1,109 @@
+import { isObject, type JsonObject } from "../messages.ts";
+import { object, string, withUsable } from "./fields.ts";
+
+/**
+ * Returns the result of a server as clients can use it: strict ones throw a whole result away for one `null`. Only what
+ * no client can read is changed; what is not known is passed on.
+ *
+ * @returns the same object if nothing has to be changed
+ */
+export function usableResult(method: string, result: JsonObject, subject: string): JsonObject {
+  const { resultType } = result;
+  if (resultType !== undefined && resultType !== "complete") return result;
+  const rest = result["_meta"] === undefined ? result : withUsable(result, { _meta: object() });
+  if (method === "tools/call") return toolResult(rest);
+  if (method === "prompts/get") return promptResult(rest);
+  return method === "resources/read" ? resourceResult(rest, subject) : rest;
+}
+
+function toolResult(result: JsonObject): JsonObject {
+  const { content, isError, structuredContent } = result;
+  const usable = contentList(content);
+  const hasNull = structuredContent === null;
+  const isFlag = isError === undefined || typeof isError === "boolean";
+  if (usable === content && !hasNull && isFlag) return result;
+  const { isError: _, structuredContent: __, ...rest } = result;
+  return {
+    ...rest,
+    content: usable,
+    ...(!hasNull && structuredContent !== undefined && { structuredContent }),
+    ...((isError === true || isError === "true" || isError === 1) && { isError: true }),
+  };
+}
+
+function promptResult(result: JsonObject): JsonObject {
+  const { messages } = result;
+  const given = listOf(messages);
+  const usable = given.map((one) => {
+    const message = isObject(one) ? one : { content: one };
+    const { role, content } = message;
+    const entry = contentEntry(content) ?? textOf("");
+    return entry === content && typeof role === "string"
+      ? message
+      : { ...message, role: typeof role === "string" ? role : "user", content: entry };
+  });
+  const isSame = given === messages && usable.every((one, i) => one === given[i]);
+  const changed = isSame ? result : { ...result, messages: usable };
+  return changed["description"] === undefined ? changed : withUsable(changed, { description: string });
+}
+
+function resourceResult(result: JsonObject, uri: string): JsonObject {
+  const { contents } = result;
+  const given = listOf(contents);
+  const usable = given.map((one) => {
+    const entry = isObject(one) ? one : { text: written(one) };
+    const { text, blob, mimeType } = entry;
+    const hasText = typeof text === "string" || typeof blob === "string";
+    if (
+      hasText &&
+      typeof entry["uri"] === "string" &&
+      (mimeType === undefined || typeof mimeType === "string")
+    )
+      return entry;
+    const { mimeType: _, ...rest } = entry;
+    return {
+      ...rest,
+      uri: typeof entry["uri"] === "string" ? entry["uri"] : uri,
+      ...(typeof mimeType === "string" && { mimeType }),
+      ...(!hasText && { text: written(text) }),
+    };
+  });
+  const isSame = given === contents && usable.every((one, i) => one === given[i]);
+  return isSame ? result : { ...result, contents: usable };
+}
+
+function contentList(content: unknown): unknown[] {
+  const given = listOf(content);
+  let changed = given !== content;
+  const usable = given.flatMap((one) => {
+    const entry = contentEntry(one);
+    if (entry !== one) changed = true;
+    return entry === undefined ? [] : [entry];
+  });
+  return changed ? usable : given;
+}
+
+/** Returns an entry of content; undefined if nothing is in it. */
+function contentEntry(entry: unknown): JsonObject | undefined {
+  if (entry === null || entry === undefined) return undefined;
+  if (!isObject(entry)) return textOf(written(entry));
+  const { type, text } = entry;
+  if (typeof type !== "string")
+    return text === undefined ? textOf(written(entry)) : { ...entry, type: "text", text: written(text) };
+  return type === "text" && typeof text !== "string" ? { ...entry, text: written(text) } : entry;
+}
+
+function textOf(text: string): JsonObject {
+  return { type: "text", text };
+}
+
+/** Returns a value as text. */
+function written(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function listOf(value: unknown): unknown[] {
+  if (Array.isArray(value)) return value;
+  return value === null || value === undefined ? [] : [value];
+}
