@@ -1,4 +1,4 @@
-import { isExactInteger } from "../wire/json.ts";
+import { isExactInteger } from "../wire/exact-json.ts";
 
 /** An object of JSON whose fields are not known. */
 export type JsonObject = Record<string, unknown>;

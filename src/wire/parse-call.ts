@@ -1,13 +1,12 @@
 import { AppError } from "../errors.ts";
 import type { Operation } from "./dialects/operations.ts";
+import { parseExact, parseExactInTurns } from "./exact-json.ts";
 import { refuseOtherCase } from "./field-case.ts";
 import {
   isObject,
   type JsonLimits,
   type JsonScan,
   maxJsonItems,
-  parseExact,
-  parseExactInTurns,
   type ScannedJson,
   scanJson,
   scanJsonInTurns,

@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { ByteLines, LineTooLong } from "../../wire/byte-lines.ts";
-import { isObject, parsedObject, parseExact } from "../../wire/json.ts";
+import { parseExact } from "../../wire/exact-json.ts";
+import { isObject, parsedObject } from "../../wire/json.ts";
 import { sseFrame } from "../../wire/sse.ts";
 import { isOllamaLine, OllamaLines } from "./ollama-lines.ts";
 

@@ -1,9 +1,8 @@
 import { AppError } from "../../errors.ts";
+import { parseExact, parseExactInTurns } from "../../wire/exact-json.ts";
 import {
   type JsonLimits,
   maxJsonItems,
-  parseExact,
-  parseExactInTurns,
   refuseExcess,
   scanJsonInTurns,
   shortFields,

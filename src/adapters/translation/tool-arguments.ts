@@ -1,4 +1,5 @@
-import { isObject, parseExact, refuseExcess } from "../../wire/json.ts";
+import { parseExact } from "../../wire/exact-json.ts";
+import { isObject, refuseExcess } from "../../wire/json.ts";
 import { JsonProgress } from "./json-progress.ts";
 
 /**

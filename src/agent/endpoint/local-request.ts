@@ -1,9 +1,10 @@
 import { AppError } from "../../errors.ts";
 import { inflatedBody, isCompressed } from "../../net/content-encoding.ts";
 import { isPassed, type Operation, operationAt, operations } from "../../wire/dialects/operations.ts";
+import { parseExact } from "../../wire/exact-json.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
-import { type JsonScan, parseExact, scanJson } from "../../wire/json.ts";
+import { type JsonScan, scanJson } from "../../wire/json.ts";
 import { Pieces } from "../../wire/pieces.ts";
 
 /** A request of a tool on this machine. Its body is read whole, because it may be sent twice. */

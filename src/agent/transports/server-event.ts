@@ -1,5 +1,6 @@
 import { isOperation } from "../../wire/dialects/operations.ts";
-import { isObject, parseExact, refuseExcess } from "../../wire/json.ts";
+import { parseExact } from "../../wire/exact-json.ts";
+import { isObject, refuseExcess } from "../../wire/json.ts";
 import { requestLimits } from "../../wire/link/constants.ts";
 import type { QuestionAnswer } from "../../wire/link/mcp-calls.ts";
 import type { ServerEvent } from "../../wire/link/messages.ts";

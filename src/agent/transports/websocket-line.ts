@@ -1,4 +1,4 @@
-import { parseExact } from "../../wire/json.ts";
+import { parseExact } from "../../wire/exact-json.ts";
 import { creditBytes, wholeCreditBytes } from "../../wire/link/constants.ts";
 import type { AgentMessage, ServerEvent } from "../../wire/link/messages.ts";
 import type { PartSource } from "../../wire/link/part-sender.ts";

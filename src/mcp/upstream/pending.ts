@@ -1,4 +1,5 @@
-import { parsedObject, parseExact } from "../../wire/json.ts";
+import { parseExact } from "../../wire/exact-json.ts";
+import { parsedObject } from "../../wire/json.ts";
 import { largeText } from "../../wire/next-turn.ts";
 import {
   isRequest,

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { JsonObject, RpcRequest } from "../../mcp/messages.ts";
-import { parseExact } from "../../wire/json.ts";
+import { parseExact } from "../../wire/exact-json.ts";
 import type { ClusterNode } from "../core/store/cluster-store.ts";
 import type { ServerNotice } from "../mcp/types.ts";
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseExact } from "../../../src/wire/json.ts";
+import { parseExact } from "../../../src/wire/exact-json.ts";
 import {
   assembled,
   call,

@@ -6,7 +6,7 @@ import { translationFor } from "../../../src/adapters/translation/index.ts";
 import type { StreamPipe } from "../../../src/adapters/types.ts";
 import { AppError } from "../../../src/errors.ts";
 import type { Dialect } from "../../../src/wire/dialects/types.ts";
-import { parseExact } from "../../../src/wire/json.ts";
+import { parseExact } from "../../../src/wire/exact-json.ts";
 import { bytesOf, eventsOf, fixedId, recorded, recordedJson, recordings, through } from "./streams.ts";
 
 const ways: [caller: Dialect, provider: Dialect][] = [

@@ -8,7 +8,7 @@ import {
   messagesUsage,
 } from "../../../wire/dialects/messages.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
-import { parseExact } from "../../../wire/json.ts";
+import { parseExact } from "../../../wire/exact-json.ts";
 import { type SseEvent, sseFrame } from "../../../wire/sse.ts";
 import { finishReasonOf } from "../../finish-reason.ts";
 import { reportedFault } from "../../provider-fault.ts";

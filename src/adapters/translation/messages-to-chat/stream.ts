@@ -10,7 +10,8 @@ import {
 } from "../../../wire/dialects/chat.ts";
 import type { MessagesBlock } from "../../../wire/dialects/messages.ts";
 import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
-import { isObject, parseExact } from "../../../wire/json.ts";
+import { parseExact } from "../../../wire/exact-json.ts";
+import { isObject } from "../../../wire/json.ts";
 import { type SseEvent, typedFrame } from "../../../wire/sse.ts";
 import { brokenOff, endsWithUsage, finishReasonOf } from "../../finish-reason.ts";
 import { isChatError, reportedFault } from "../../provider-fault.ts";

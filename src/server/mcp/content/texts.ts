@@ -1,5 +1,5 @@
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
-import { isExactInteger } from "../../../wire/json.ts";
+import { isExactInteger } from "../../../wire/exact-json.ts";
 
 /** The methods whose results have content, with the field that has it. */
 const fields = {

@@ -1,7 +1,8 @@
 import { AppError } from "../../../errors.ts";
 import { isObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
-import { parsedObject, parseExact, refuseExcess } from "../../../wire/json.ts";
+import { parseExact } from "../../../wire/exact-json.ts";
+import { parsedObject, refuseExcess } from "../../../wire/json.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import { classify } from "./classify.ts";
 import { refused } from "./dispatch.ts";

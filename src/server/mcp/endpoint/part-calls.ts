@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../../mcp/messages.ts";
-import { parseExact } from "../../../wire/json.ts";
+import { parseExact } from "../../../wire/exact-json.ts";
 import type { PartAnswer, PartLookup, PartQuery } from "../content/part-reader.ts";
 import { type PartRequest, partArguments, partRequestOf, partText } from "../content/part-request.ts";
 import { textEntry } from "../content/texts.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { quirksOf } from "../../../../src/adapters/quirks/index.ts";
 import { carryState } from "../../../../src/adapters/translation/carried-state.ts";
 import { chatRequest } from "../../../../src/adapters/translation/messages-to-chat/request.ts";
-import { parseExact } from "../../../../src/wire/json.ts";
+import { parseExact } from "../../../../src/wire/exact-json.ts";
 
 const hello = [{ role: "user", content: "hello" }];
 const base64 = { type: "base64", media_type: "image/png", data: "AAAA" };

@@ -6,7 +6,7 @@ import type { StreamPipe } from "../../../../src/adapters/types.ts";
 import type { AppError } from "../../../../src/errors.ts";
 import { dialects } from "../../../../src/wire/dialects/index.ts";
 import type { Dialect } from "../../../../src/wire/dialects/types.ts";
-import { parseExact } from "../../../../src/wire/json.ts";
+import { parseExact } from "../../../../src/wire/exact-json.ts";
 import { bytesOf, errorOf, fixedId, recorded, recordedJson } from "../streams.ts";
 
 /** OpenAI's SDK calls a server that translates recorded answers. */
