@@ -32,6 +32,10 @@ const forms: Record<string, () => Buffer> = {
   brackets: () => whole(`{"choices":${"[".repeat(10_000_000)}`),
   "many-elements": () => whole(`{"choices":[${"{},".repeat(3_000_000)}{}]}`),
   "large-text": () => whole(`{"choices":[{"message":{"content":"${"x".repeat(30_000_000)}"}}]}`),
+  "mixed-text": () => whole(`{"choices":[{"message":{"content":"${"x".repeat(15_000_000)}漢"}}]}`),
+  "mixed-texts": () =>
+    whole(`{"choices":[${`{"message":{"content":"${"x".repeat(300)}漢"}},`.repeat(40_000)}{}]}`),
+  "mixed-event": () => stream(`data: {"choices":[{"delta":{"content":"${"x".repeat(7_000_000)}漢"}}]}\n\n`),
   "too-large": () => whole(`{"x":"${"x".repeat(70_000_000)}"}`),
   "tiny-events": () => stream('data: {"choices":[{}]}\n\n'.repeat(100_000)),
   comments: () => stream(":\n".repeat(2_000_000)),

@@ -2,6 +2,9 @@ import { nextTurn } from "./next-turn.ts";
 
 const quoteOrBackslash = /["\\]/g;
 
+/** UTF-16 units of texts that are put back at once. */
+const mostRestored = 2 * 1024 * 1024;
+
 /** A turn of the event loop ends after so many milliseconds of this work. */
 const turnMilliseconds = 8;
 
@@ -46,6 +49,15 @@ export class LongTexts {
   /** Does the same at once, for a request that is not very large. */
   bytes(json: string): Buffer {
     return Buffer.concat([...this.#partsOf(json)]);
+  }
+
+  /**
+   * Returns a value with the texts in place of their marks, at once. Returns undefined where the texts are too long for one
+   * turn of the event loop.
+   */
+  restored<T>(value: T): T | undefined {
+    if (this.characters > mostRestored) return undefined;
+    return JSON.parse(this.bytes(JSON.stringify(value)).toString()) as T;
   }
 
   *#partsOf(json: string): Generator<Uint8Array> {

@@ -1,5 +1,7 @@
+import { isAscii } from "node:buffer";
 import { AppError } from "../../errors.ts";
 import { parseExact, parseExactInTurns } from "../../wire/exact-json.ts";
+import { cutLongTexts } from "../../wire/cut-long-texts.ts";
 import {
   type JsonLimits,
   maxJsonItems,
@@ -7,10 +9,14 @@ import {
   scanJsonInTurns,
   shortFields,
 } from "../../wire/json.ts";
+import type { LongTexts } from "../../wire/long-texts.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
 
 /** The most bytes of an answer that is parsed whole. */
 export const maxParsedBytes = 16 * 1024 * 1024;
+
+/** The most bytes of an answer besides its long texts that are converted, unless it is all ASCII (T248). */
+const maxRestBytes = 4 * 1024 * 1024;
 
 /** A longer answer is checked and parsed in several turns of the event loop. Characters. */
 const largeCharacters = 1024 * 1024;
@@ -48,8 +54,33 @@ export function parseAnswer(text: string, exact: boolean): unknown {
   }
 }
 
+/** The text of an answer, and the long texts that were cut out of it. */
+export interface AnswerText {
+  text: string;
+  long: LongTexts | undefined;
+}
+
+/**
+ * Returns the text of an answer. Long texts of a large one are cut out, in several turns of the event loop.
+ *
+ * @param isConverted true for an answer that is translated or becomes a stream: of one that is not ASCII little else is
+ *   taken
+ * @throws AppError `provider_error`
+ */
+export async function cutAnswer(bytes: Buffer, isConverted: boolean): Promise<AnswerText> {
+  const cut = await cutLongTexts(bytes);
+  const rest = cut?.rest ?? bytes;
+  if (isConverted && rest.length > maxRestBytes && !isAscii(rest))
+    throw new AppError(
+      "provider_error",
+      `${subject} has more than ${maxRestBytes} bytes besides long texts, images and files`,
+    );
+  await nextTurn();
+  return { text: rest.toString("utf8"), long: cut?.long };
+}
+
 /** Returns true for an answer that is checked and parsed in turns. */
-export function isLargeAnswer({ length }: string): boolean {
+export function isLargeAnswer({ length }: string | Uint8Array): boolean {
   return length > largeCharacters;
 }
 

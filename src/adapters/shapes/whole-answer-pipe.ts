@@ -1,16 +1,19 @@
 import { AppError } from "../../errors.ts";
 import { isObject } from "../../wire/json.ts";
+import type { LongTexts } from "../../wire/long-texts.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
 import { Pieces } from "../../wire/pieces.ts";
-import type { StreamFault, StreamPipe } from "../types.ts";
+import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
 import { WrappingPipe } from "../wrapping-pipe.ts";
 import { inDialect } from "./foreign-answer.ts";
 import { areJsonLines, JsonLines } from "./json-lines.ts";
-import { maxParsedBytes, parseAnswerInTurns } from "./parse-answer.ts";
+import { cutAnswer, isLargeAnswer, maxParsedBytes, parseAnswerInTurns } from "./parse-answer.ts";
 import type { AnswerShapes } from "./types.ts";
 
 /** Bytes of the stream that are written in one turn of the event loop. */
 const turnBytes = 256 * 1024;
+/** The most bytes of a stream with long texts: some dialects say each text several times. */
+const maxStreamBytes = 32 * 1024 * 1024;
 const lineFeed = 10;
 
 /**
@@ -23,7 +26,11 @@ export class WholeAnswerPipe extends WrappingPipe {
   /** Undefined until the first line has come, null for an answer that is whole. */
   #lines: JsonLines | null | undefined;
   #fault: StreamFault | undefined;
-  readonly #converted: Buffer[] = [];
+  #long: LongTexts | undefined;
+  #isEnded = false;
+  readonly #converted: Uint8Array[] = [];
+  /** Bytes of the stream with long texts. */
+  #length = 0;
 
   /** @param inner takes the stream in the provider's dialect */
   constructor(inner: StreamPipe, shapes: AnswerShapes) {
@@ -67,7 +74,12 @@ export class WholeAnswerPipe extends WrappingPipe {
   async convert(): Promise<void> {
     if (!this.#lines) this.#keep(this.#passLines(true));
     if (this.#lines) return;
-    const text = this.#bytes.take().toString();
+    const bytes = this.#bytes.take();
+    const isLarge = isLargeAnswer(bytes);
+    const { text, long } = isLarge
+      ? await cutAnswer(bytes, true)
+      : { text: bytes.toString(), long: undefined };
+    this.#long = long;
     const body = inDialect(await parseAnswerInTurns(text, true), this.#shapes.dialect);
     this.#fault = this.#shapes.faultIn(body);
     if (this.#fault || !isObject(body)) return;
@@ -75,14 +87,36 @@ export class WholeAnswerPipe extends WrappingPipe {
     const stream = Buffer.from(this.#shapes.toStream(body));
     for (let at = 0; at < stream.length; at += turnBytes) {
       if (at > 0) await nextTurn();
-      this.#keep(this.inner.push(stream.subarray(at, at + turnBytes)));
+      await this.#keepWhole(this.inner.push(stream.subarray(at, at + turnBytes)));
     }
+    await this.#keepWhole(this.inner.end());
+    this.#isEnded = true;
   }
 
   end(): Uint8Array | null {
     if (this.#lines) this.#keep(this.#pass(this.#lines.end()));
-    if (!this.#fault) this.#keep(this.inner.end());
+    if (!this.#fault && !this.#isEnded) this.#keep(this.inner.end());
     return this.#converted.length === 0 ? null : Buffer.concat(this.#converted);
+  }
+
+  override get answer(): ResponsesAnswer | undefined {
+    const { answer } = this.inner;
+    return answer && this.#long ? this.#long.restored(answer) : answer;
+  }
+
+  /** Keeps a part of the stream, with the long texts that were cut out. */
+  async #keepWhole(out: Uint8Array | string | null): Promise<void> {
+    if (out === null || !this.#long) return this.#keep(out);
+    const frames = typeof out === "string" ? out : Buffer.from(out).toString();
+    for (const part of await this.#long.parts(frames)) {
+      this.#length += part.length;
+      if (this.#length > maxStreamBytes)
+        throw new AppError(
+          "provider_error",
+          `the provider's response exceeds ${maxStreamBytes} bytes as a stream`,
+        );
+      this.#converted.push(part);
+    }
   }
 
   #keep(out: Uint8Array | string | null): void {

@@ -10,6 +10,7 @@ import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, isPassed, type Operation, operations } from "../../wire/dialects/operations.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
+import type { LongTexts } from "../../wire/long-texts.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { isStillValid, principalAt } from "../core/access/principals.ts";
@@ -307,17 +308,26 @@ async function wholeResponse(
   if (isKept(context, translation !== undefined, prepared.quirks))
     await keepAnswer(context, prepared.llm, body);
   await record.close(200, isPassed(operation) ? passedUsage(body, operation) : dialects[dialect].usage(body));
-  const remembered = responsesAnswer(operation === "responses" ? (translated ?? body) : body);
+  const { long } = answer;
+  const made = responsesAnswer(operation === "responses" ? (translated ?? body) : body);
+  const remembered = made && long ? long.restored(made) : made;
   if (remembered) context.onAnswer(remembered, prepared.llm);
   if (isLarge) await nextTurn();
   const options = answerOptions(jsonHeaders, prepared, response, key);
-  if (translated) return [JSON.stringify(translated), options];
+  if (translated) return [await withTexts(JSON.stringify(translated), long), options];
   const vectors =
     operation === "embeddings"
       ? await inAskedFormat(answer.text, request.body["encoding_format"])
       : undefined;
-  const untranslated = request.persona ? withModel(answer.text, body, requestedName(prepared)) : answer.bytes;
-  return [vectors ?? untranslated, options];
+  if (vectors !== undefined) return [vectors, options];
+  if (answer.bytes && !request.persona) return [answer.bytes, options];
+  const text = request.persona ? withModel(answer.text, body, requestedName(prepared)) : answer.text;
+  return [await withTexts(text, long), options];
+}
+
+/** Returns a body with the long texts that were cut out of it. */
+async function withTexts(text: string, long: LongTexts | undefined): Promise<string | Buffer<ArrayBuffer>> {
+  return long ? Buffer.concat(await long.parts(text)) : text;
 }
 
 /** Returns the dialect in which the provider answers. */

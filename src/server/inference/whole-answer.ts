@@ -6,6 +6,8 @@ import { answerShapes, shapeOf } from "../../adapters/shapes/index.ts";
 import { areJsonLines, eventsOfLines } from "../../adapters/shapes/json-lines.ts";
 import { isOllamaLine } from "../../adapters/shapes/ollama-lines.ts";
 import {
+  type AnswerText,
+  cutAnswer,
   isLargeAnswer,
   parseAnswer,
   parseAnswerInTurns,
@@ -16,6 +18,7 @@ import { AppError } from "../../errors.ts";
 import { isDialect, type Operation } from "../../wire/dialects/operations.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
 import { isObject } from "../../wire/json.ts";
+import type { LongTexts } from "../../wire/long-texts.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
 import { type SseEvent, SseParser } from "../../wire/sse.ts";
 
@@ -30,9 +33,11 @@ const largeBytes = 1024 * 1024;
 /** A whole answer of a provider, read. */
 export interface ReadAnswer {
   body: unknown;
-  /** The answer as JSON: the provider's own bytes where they are. */
+  /** The answer as JSON. `bytes` are the provider's own, where they are what the caller gets. */
   text: string;
-  bytes: Uint8Array<ArrayBuffer>;
+  bytes: Uint8Array<ArrayBuffer> | undefined;
+  /** Long texts that were cut out: `body` and `text` have marks in their place. */
+  long?: LongTexts | undefined;
   /** The error that the answer is or contains, although its status is a success. */
   fault: StreamFault | undefined;
 }
@@ -67,15 +72,17 @@ export function wholeAnswer(
   if (shapeOf(bytes) === "stream") return collected(bytes, dialect);
   if (hasTwoValues(bytes) && areJsonLines(bytes, true)) return collected(eventsOfLines(bytes), dialect);
   const plain = withoutMark(bytes);
-  const text = plain.toString("utf8");
-  const read = (sent: unknown): ReadAnswer | Promise<ReadAnswer> => {
+  const read = (sent: unknown, { text, long }: AnswerText): ReadAnswer | Promise<ReadAnswer> => {
     if (isOllamaLine(sent)) return collected(eventsOfLines(plain), dialect);
     const body = inDialect(sent, dialect);
     const fault = answerShapes[dialect].faultIn(body);
-    if (body === sent) return { body, text, bytes: plain as Uint8Array<ArrayBuffer>, fault };
-    return { ...written(body), fault };
+    if (body === sent) return { body, text, bytes: plain as Uint8Array<ArrayBuffer>, long, fault };
+    return { ...written(body), long, fault };
   };
-  return isLargeAnswer(text) ? parseAnswerInTurns(text, exact).then(read) : read(parseAnswer(text, exact));
+  if (isLargeAnswer(plain))
+    return cutAnswer(plain, exact).then(async (cut) => read(await parseAnswerInTurns(cut.text, exact), cut));
+  const text = plain.toString("utf8");
+  return read(parseAnswer(text, exact), { text, long: undefined });
 }
 
 /** Returns true for JSON whose second line begins with a value of its own: most answers have one line, or are indented. */
@@ -134,6 +141,5 @@ async function collected(stream: Buffer, dialect: Dialect): Promise<ReadAnswer> 
 
 /** Returns an answer that is not in the provider's own bytes. */
 function written(body: unknown): Omit<ReadAnswer, "fault"> {
-  const text = JSON.stringify(body);
-  return { body, text, bytes: new TextEncoder().encode(text) };
+  return { body, text: JSON.stringify(body), bytes: undefined };
 }
