@@ -64,6 +64,8 @@ export interface StreamPipe {
   readonly position?: StreamPosition | undefined;
   /** A finished answer of a responses stream, to which later requests can refer. */
   readonly answer?: ResponsesAnswer | undefined;
+  /** Bytes that wait for the rest of a frame, or of the answer. */
+  readonly held?: number;
 }
 
 /** An answer of a responses call: its id and its items. */

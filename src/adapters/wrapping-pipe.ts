@@ -34,6 +34,10 @@ export abstract class WrappingPipe implements StreamPipe {
     return this.inner.answer;
   }
 
+  get held(): number {
+    return this.inner.held ?? 0;
+  }
+
   abstract push(chunk: Uint8Array): Uint8Array | string | null;
 
   abstract end(): Uint8Array | string | null;

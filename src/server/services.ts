@@ -202,6 +202,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     catalogue,
     streams,
     deadlines,
+    answers,
     tools: mcp.tools,
     now,
     elapsed,

@@ -51,6 +51,11 @@ export class SseParser {
     return this.#id;
   }
 
+  /** Bytes of the event that is not whole yet. */
+  get held(): number {
+    return this.#line.length + this.#dataBytes;
+  }
+
   /** Milliseconds that the sender wants a reader to wait before it opens the stream again. */
   get retry(): number | undefined {
     return this.#retry;

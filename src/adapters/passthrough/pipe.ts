@@ -53,6 +53,10 @@ export class PassthroughPipe implements StreamPipe {
     return this.#watch.answer;
   }
 
+  get held(): number {
+    return this.#held.length;
+  }
+
   push(chunk: Uint8Array): Uint8Array | null {
     if (this.done || this.fault || chunk.length === 0) return null;
     if (this.#unwatched) return this.#passUnwatched(this.#unwatched, chunk);

@@ -99,6 +99,10 @@ export class WholeAnswerPipe extends WrappingPipe {
     return this.#converted.length === 0 ? null : Buffer.concat(this.#converted);
   }
 
+  override get held(): number {
+    return Math.max(this.#bytes.length, this.#length) + super.held;
+  }
+
   override get answer(): ResponsesAnswer | undefined {
     const { answer } = this.inner;
     return answer && this.#long ? this.#long.restored(answer) : answer;

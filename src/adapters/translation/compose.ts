@@ -76,6 +76,10 @@ class ComposedPipe implements StreamPipe {
     return this.#second.position;
   }
 
+  get held(): number {
+    return this.#first.held;
+  }
+
   push(chunk: Uint8Array): string | null {
     return this.done || this.fault ? null : this.#translated(this.#first.push(chunk));
   }

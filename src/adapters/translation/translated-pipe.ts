@@ -17,6 +17,10 @@ export abstract class TranslatedPipe implements StreamPipe {
 
   abstract readonly usage: Usage;
 
+  get held(): number {
+    return this.#parser.held;
+  }
+
   get answer(): ResponsesAnswer | undefined {
     return undefined;
   }

@@ -14,6 +14,7 @@ import type { LongTexts } from "../../wire/long-texts.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { isStillValid, principalAt } from "../core/access/principals.ts";
+import { GrowingMemory } from "../core/growing-memory.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
 import type { Span } from "../observability/traces.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
@@ -92,6 +93,7 @@ export async function attempt(
       family: dialects[adapter.dialect].family,
       key,
       deadlines: deps.deadlines,
+      memory: new GrowingMemory(deps.answers, call.principal.userId),
       readTimeout: timeouts.silence,
       guard: (end: (error: AppError) => void) =>
         deps.streams.add(principal, () => end(endReason(deps, principal))),

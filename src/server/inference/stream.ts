@@ -6,8 +6,10 @@ import { AppError, type ProviderError } from "../../errors.ts";
 import type { BodySink } from "../../net/http1/response-body.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { DialectWire } from "../../wire/dialects/types.ts";
+import { largeText } from "../../wire/next-turn.ts";
 import { eventStreamHeaders } from "../../wire/sse.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
+import type { GrowingMemory } from "../core/growing-memory.ts";
 import type { ReceivedBytes } from "./estimated-usage.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
 import type { CallRecord } from "./record.ts";
@@ -53,6 +55,8 @@ export interface StreamOptions {
   /** The provider's API key, which is removed from errors. */
   key: string | undefined;
   deadlines: Deadlines;
+  /** The memory of a frame or an answer that is held until it is whole, and of a last frame until it is read. */
+  memory: Pick<GrowingMemory, "need" | "release">;
   /** The time after which a caller who reads nothing is disconnected. Milliseconds. */
   readTimeout: number;
   /** Watches the bearer and calls `end` when it is no longer valid. Returns a function that stops watching. */
@@ -105,6 +109,8 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   /** The caller reads nothing more. */
   #isAbandoned = false;
   #betweenFrames = true;
+  /** Large last bytes that the caller has not read yet. */
+  #tail: Uint8Array | undefined;
   #heartbeat: Deadline | undefined;
   #readTimeout: Deadline | undefined;
   #endTimeout: Deadline | undefined;
@@ -136,6 +142,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   pull(): void {
     this.#readTimeout?.cancel();
     this.#readTimeout = undefined;
+    if (this.#tail) return this.#sendTail(this.#tail);
     this.#options.response.resume();
   }
 
@@ -167,6 +174,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     const pipe = this.#pipe;
     try {
       const out = pipe.push(bytes);
+      if (pipe.held !== undefined && pipe.held > largeText) this.#options.memory.need(pipe.held);
       if (this.#onResponseId && pipe.position) {
         this.#onResponseId(pipe.position.responseId);
         this.#onResponseId = undefined;
@@ -184,10 +192,13 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     if (!this.#isDone && this.#beginning) this.#begin(this.#beginning);
     if (this.#isDone) return;
     if (!this.#whole) return this.#finish();
-    this.#whole.convert().then(
-      () => this.#finish(),
-      (error: unknown) => this.#fail(transportFailure(error)),
-    );
+    this.#whole
+      .convert()
+      .then(() => {
+        this.#options.memory.need(this.#pipe.held ?? 0);
+        this.#finish();
+      })
+      .catch((error: unknown) => this.#fail(transportFailure(error)));
   }
 
   /** The provider's response has ended, and its bytes are in the pipe. */
@@ -286,14 +297,38 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     this.#options.onComplete(pipe);
     if (this.#isAbandoned) return;
     this.#options.onLastBytes();
-    this.#enqueue(last);
+    const bytes = typeof last === "string" ? encoder.encode(last) : last;
+    if (bytes && bytes.length > largeText) return this.#sendTail(bytes);
+    this.#enqueue(bytes);
+    this.#close();
+  }
+
+  /** Sends large last bytes as the caller reads them. They hold memory until then. */
+  #sendTail(bytes: Uint8Array): void {
+    let rest = bytes;
+    while (rest.length > 0 && (this.#controller.desiredSize ?? 0) > 0) {
+      this.#enqueue(rest.subarray(0, bufferBytes));
+      rest = rest.subarray(bufferBytes);
+    }
+    this.#tail = rest;
+    if (rest.length === 0) return this.#close();
+    this.#readTimeout = this.#options.deadlines.after(this.#options.readTimeout, () => {
+      this.#controller.error();
+      this.#options.memory.release();
+    });
+  }
+
+  #close(): void {
+    this.#tail = undefined;
     this.#controller.close();
+    this.#options.memory.release();
   }
 
   async #fail(error: AppError): Promise<void> {
     if (this.#isDone) return;
     this.#isDone = true;
     this.#release();
+    this.#options.memory.release();
     this.#options.response.cancel();
     if (!this.isOpen) return this.#refuse(error);
     // The caller gets the error even if the log cannot be written.
@@ -318,6 +353,8 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
 
   async #abandon(reason: string): Promise<void> {
     this.#isAbandoned = true;
+    this.#readTimeout?.cancel();
+    this.#options.memory.release();
     if (this.#isDone) return;
     this.#isDone = true;
     this.#release();

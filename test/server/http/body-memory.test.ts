@@ -3,7 +3,16 @@ import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { requestHead } from "../../support/raw-http.ts";
 import { must, testServer } from "../../support/server.ts";
-import { chatAnswer, goodProvider, reply, type Script, upstream } from "../../support/upstream.ts";
+import {
+  chatAnswer,
+  chunk,
+  goodProvider,
+  lastChunk,
+  reply,
+  type Script,
+  streamHead,
+  upstream,
+} from "../../support/upstream.ts";
 
 const megabyte = 1024 * 1024;
 const path = "/v1/chat/completions";
@@ -175,5 +184,66 @@ describe("large answers that are read whole (T173)", () => {
     const whole = await alice("POST", path, small);
     expect(whole.text).toBe(text);
     await until(held, 0);
+  });
+});
+
+describe("a stream of which much is held until it is whole (T256)", () => {
+  const held = 'body_bytes\\{body="answer"\\}';
+  const streamed = { ...small, stream: true };
+
+  it("holds memory while a provider sends a whole answer instead, and the next one gets 503", async () => {
+    const goOn = Promise.withResolvers<void>();
+    const body = JSON.stringify(chatAnswer("x".repeat(3 * megabyte)));
+    const { metric, until, user } = await serverWith(async (_, connection) => {
+      connection.write(reply(200, JSON.parse(body)).slice(0, -1));
+      await goOn.promise;
+      connection.write("}");
+    }, 1);
+    const [alice, bob] = [await user("alice"), await user("bob")];
+    const first = alice("POST", path, streamed);
+    while (!((await metric(held)) > 2 * megabyte)) await Bun.sleep(5);
+    const refused = await alice("POST", path, streamed);
+    expect([refused.status, refused.body.error.message]).toEqual([
+      503,
+      expect.stringContaining("the memory for large answers is in use"),
+    ]);
+    const other = bob("POST", path, streamed);
+    goOn.resolve();
+    for (const { status, text } of [await first, await other])
+      expect([status, text.includes("x".repeat(3 * megabyte)), text.includes("[DONE]")]).toEqual([
+        200,
+        true,
+        true,
+      ]);
+    await until(held, 0);
+  });
+
+  it("holds memory for the last event of responses until its caller has read it, or has left", async () => {
+    const output = [{ type: "message", content: [{ type: "output_text", text: "x".repeat(3 * megabyte) }] }];
+    const event = (type: string, response: object) =>
+      chunk(`event: ${type}\ndata: ${JSON.stringify({ type, response: { id: "resp_1", ...response } })}\n\n`);
+    const { server, provider, metric, until, user } = await serverWith((_, connection) => {
+      connection.write(streamHead + event("response.created", { status: "in_progress" }));
+      connection.write(event("response.completed", { status: "completed", output }) + lastChunk);
+    }, 1);
+    const llm = { name: "n", type: "openai", model: "m", url: provider.url, responses: "native" };
+    await must(server.admin("POST", "/api/v1/llms?probe=false", llm));
+    const alice = await user("alice");
+    const { bearer } = await server.user("bob", right);
+    const ask = { model: "n", input: "hi", stream: true };
+    const whole = await alice("POST", "/v1/responses", ask);
+    expect(whole.text.length).toBeGreaterThan(3 * megabyte);
+    await until(held, 0);
+    const leave = new AbortController();
+    const response = await fetch(`${server.url}/v1/responses`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
+      body: JSON.stringify(ask),
+      signal: leave.signal,
+    });
+    expect(response.status).toBe(200);
+    leave.abort();
+    await until(held, 0);
+    expect(await metric('bodies_refused_total\\{body="answer"\\}')).toBe(0);
   });
 });

@@ -70,6 +70,7 @@ it("a quiet stream gets a comment every 15 s, only between frames", async () => 
     family: "openai",
     key: undefined,
     deadlines,
+    memory: { need() {}, release() {} },
     readTimeout: 300_000,
     guard: () => () => {},
     onComplete() {},

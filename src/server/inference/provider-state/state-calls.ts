@@ -8,6 +8,7 @@ import { operations } from "../../../wire/dialects/operations.ts";
 import { noUsage } from "../../../wire/dialects/usage.ts";
 import { isObject, parsedObject } from "../../../wire/json.ts";
 import { withoutTopLevel } from "../../../wire/json-splice.ts";
+import { GrowingMemory } from "../../core/growing-memory.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { InferenceDeps } from "../call.ts";
 import { transportFailure } from "../failure.ts";
@@ -124,6 +125,7 @@ export class StateCalls {
         family: dialects[adapter.dialect].family,
         key,
         deadlines: this.#deps.deadlines,
+        memory: new GrowingMemory(this.#deps.answers, principal.userId),
         readTimeout: timeouts.silence,
         pipe: passthroughPipe("responses", { stripUsage: false }),
         isLabelled: true,

@@ -6,6 +6,9 @@ const heartbeat = 15_000;
 /** The most bytes that wait for a slow reader before messages that may be lost are left out. */
 const maxWaitingBytes = 1024 * 1024;
 
+/** Milliseconds after which a client that reads nothing of the rest of a stream is left. */
+const longestPause = 90_000;
+
 const encoder = new TextEncoder();
 
 /** An event stream to one client. Each event is one message. */
@@ -14,8 +17,12 @@ export class ClientStream {
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   readonly #beat: ReturnType<typeof setInterval>;
   #isEnded = false;
+  /** Runs once the stream has ended, while the client reads what is left of it. */
+  #patience: ReturnType<typeof setTimeout> | undefined;
   /** Sees each message that is sent. */
   tap: ((message: string) => void) | undefined;
+  /** Is called when the client has read everything so far. */
+  onRead: () => void = () => undefined;
   /** Is called once when the stream has ended. */
   onEnd: () => void = () => undefined;
   /** Is called, before `onEnd`, if the client leaves. */
@@ -27,7 +34,11 @@ export class ClientStream {
         start: (controller) => {
           this.#controller = controller;
         },
-        cancel: () => this.#leave(),
+        pull: () => this.#onPull(),
+        cancel: () => {
+          this.onRead();
+          this.#leave();
+        },
       },
       new ByteLengthQueuingStrategy({ highWaterMark: 0 }),
     );
@@ -38,6 +49,11 @@ export class ClientStream {
   /** Returns the response with this stream. */
   response(headers: Readonly<Record<string, string>> = {}): Response {
     return new Response(this.#body, { headers: { ...eventStreamHeaders, ...headers } });
+  }
+
+  /** Bytes that the client has not read. */
+  get waiting(): number {
+    return -(this.#controller.desiredSize ?? 0);
   }
 
   get isEnded(): boolean {
@@ -53,7 +69,7 @@ export class ClientStream {
 
   /** Sends a message that may be lost, unless the client reads too slowly. */
   offer(message: string): void {
-    if (-(this.#controller.desiredSize ?? 0) <= maxWaitingBytes) this.send(message);
+    if (this.waiting <= maxWaitingBytes) this.send(message);
   }
 
   /** Sends a comment, which clients pass over. */
@@ -64,8 +80,21 @@ export class ClientStream {
   end(): void {
     if (this.#isEnded) return;
     this.#stop();
-    this.#controller.close();
+    if (this.waiting > maxWaitingBytes) this.#patience = setTimeout(() => this.#giveUp(), longestPause);
+    else this.#controller.close();
     this.onEnd();
+  }
+
+  #onPull(): void {
+    this.onRead();
+    if (!this.#patience) return;
+    clearTimeout(this.#patience);
+    this.#controller.close();
+  }
+
+  #giveUp(): void {
+    this.#controller.error(new Error("the response was not read"));
+    this.onRead();
   }
 
   #write(frame: string): void {

@@ -1,6 +1,7 @@
 import type { Principal } from "../../core/access/policy.ts";
 import type { BodyBudget } from "../../core/body-budget.ts";
 import type { Deadline, Deadlines } from "../../core/deadlines.ts";
+import { GrowingMemory } from "../../core/growing-memory.ts";
 import { inParts } from "../../core/in-parts.ts";
 import type { OpenStreams } from "../../core/open-streams.ts";
 import { ClientStream } from "./client-stream.ts";
@@ -8,6 +9,8 @@ import type { MessageTap } from "./message-tap.ts";
 
 /** Milliseconds without an answer after which a response becomes a stream, so that nothing between takes it for dead. */
 const quietLimit = 10_000;
+
+const noMemory = "too many large answers are not read yet: call again later";
 
 /** A response copies these faster than those of a plain object. */
 const jsonHeaders = { headers: new Headers({ "content-type": "application/json" }) };
@@ -52,6 +55,8 @@ export class HttpReply {
   readonly #deadline: Deadline | undefined;
   readonly #memory: ReplyServices["answers"];
   #stream: ClientStream | undefined;
+  /** The memory of what is in the stream and not read. */
+  readonly #growing: GrowingMemory;
   #status = 200;
   #isOver = false;
   /** The answers that were sent or left out. */
@@ -60,6 +65,7 @@ export class HttpReply {
   constructor(options: ReplyOptions, { streams, deadlines, answers }: ReplyServices) {
     this.#options = options;
     this.#memory = answers;
+    this.#growing = new GrowingMemory(answers, options.principal.userId);
     const { promise, resolve } = Promise.withResolvers<Response>();
     this.response = promise;
     this.#settle = resolve;
@@ -82,13 +88,20 @@ export class HttpReply {
   /** Sends an answer. The last one ends the response. */
   answer(message: string, status = 200): void {
     if (this.#isOver) return;
-    if (this.#stream) this.#stream.send(message);
+    if (this.#stream) this.#stream.send(this.#affordable(this.#stream, message));
     else {
       this.#options.tap?.sent(message);
       this.#answers.push(message);
     }
     this.#status = status;
     this.#count();
+  }
+
+  /** Returns an answer, or an error in its place where there is no memory until the client has read it (T256). */
+  #affordable(stream: ClientStream, message: string): string {
+    if (this.#growing.grow(stream.waiting + message.length)) return message;
+    const [, id = "null"] = /^\{"jsonrpc":"2\.0","id":("(?:[^"\\]|\\.)*"|-?\d+)/.exec(message) ?? [];
+    return `{"jsonrpc":"2.0","id":${id},"error":{"code":-32000,"message":"${noMemory}"}}`;
   }
 
   /** Leaves one answer out: the client has cancelled the request. */
@@ -123,7 +136,7 @@ export class HttpReply {
   #large(text: string, rest: ResponseInit): Response {
     const { principal, request } = this.#options;
     const held = this.#memory.tryHold(principal.userId, text.length);
-    if (!held) return failed(-32_000, "too many large answers are not read yet: call again later", 503);
+    if (!held) return failed(-32_000, noMemory, 503);
     const release = () => held.release();
     request.signal.addEventListener("abort", release);
     return new Response(inParts(text, release), rest);
@@ -135,8 +148,9 @@ export class HttpReply {
     this.#deadline?.cancel();
     const stream = new ClientStream();
     stream.onGone = this.#onAbort;
+    stream.onRead = () => this.#growing.release();
     this.#stream = stream;
-    for (const answer of this.#answers.splice(0)) stream.send(answer);
+    for (const answer of this.#answers.splice(0)) stream.send(this.#affordable(stream, answer));
     const { tap } = this.#options;
     if (tap) stream.tap = (message) => tap.sent(message);
     this.#settle(stream.response(this.#options.headers));

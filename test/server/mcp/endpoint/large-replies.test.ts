@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Principal } from "../../../../src/server/core/access/policy.ts";
 import { BodyBudget } from "../../../../src/server/core/body-budget.ts";
 import { Deadlines } from "../../../../src/server/core/deadlines.ts";
@@ -14,17 +14,27 @@ function replies() {
   const answers = new BodyBudget(deadlines, { most: 8 * megabyte });
   const streams = { add: () => () => {} } as unknown as OpenStreams;
   const services = { streams, deadlines, answers };
-  const reply = (result: string) => {
+  const begin = () => {
     const request = new Request("http://localhost/", { method: "POST" });
     const nothing = () => {};
-    const made = new HttpReply(
+    return new HttpReply(
       { request, principal, expects: 1, tap: undefined, onLastBytes: nothing, onGone: nothing },
       services,
     );
+  };
+  const reply = (result: string) => {
+    const made = begin();
     made.answer(JSON.stringify({ jsonrpc: "2.0", id: 1, result }));
     return made.response;
   };
-  return { answers, reply };
+  /** Replies with a stream. */
+  const stream = (id: string | number, result: string) => {
+    const made = begin();
+    made.notify(JSON.stringify({ jsonrpc: "2.0", method: "notifications/message" }));
+    made.answer(JSON.stringify({ jsonrpc: "2.0", id, result }));
+    return made.response;
+  };
+  return { answers, reply, stream };
 }
 
 it("a large result of an MCP server holds memory until its client has read it, and others are refused (T227)", async () => {
@@ -51,4 +61,33 @@ it("a client that leaves gives the memory back", async () => {
   const response = await reply("x".repeat(3 * megabyte));
   await response.body!.cancel();
   expect(answers.held).toBe(0);
+});
+
+describe("a large result on a stream (T256)", () => {
+  const answerIn = (text: string) => JSON.parse(text.split("data: ").at(-1)!);
+
+  it("holds memory until its client has read it; the next one is an error with the id of its request", async () => {
+    const { answers, stream } = replies();
+    const large = "x".repeat(3 * megabyte);
+    const first = await stream(1, large);
+    expect(first.headers.get("content-type")).toBe("text/event-stream");
+    expect(answers.held).toBeGreaterThan(3 * megabyte);
+    const second = await stream('a"b', large);
+    expect(answerIn(await second.text())).toEqual({
+      jsonrpc: "2.0",
+      id: 'a"b',
+      error: { code: -32_000, message: "too many large answers are not read yet: call again later" },
+    });
+    expect(answerIn(await (await stream(2, "small")).text()).result).toBe("small");
+    expect(answerIn(await first.text()).result === large).toBe(true);
+    expect(answers.held).toBe(0);
+    expect(answerIn(await (await stream(3, large)).text()).result === large).toBe(true);
+  });
+
+  it("gives the memory back when its client leaves", async () => {
+    const { answers, stream } = replies();
+    const response = await stream(1, "x".repeat(3 * megabyte));
+    await response.body!.cancel();
+    expect(answers.held).toBe(0);
+  });
 });

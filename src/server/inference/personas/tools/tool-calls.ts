@@ -5,6 +5,7 @@ import type { Principal } from "../../../core/access/policy.ts";
 import { principalAt } from "../../../core/access/principals.ts";
 import type { AskChain } from "../../../core/ask-chain.ts";
 import { capabilitiesOf } from "../../../core/capabilities.ts";
+import { GrowingMemory } from "../../../core/growing-memory.ts";
 import type { PersonaRow } from "../../../core/store/typed-rows.ts";
 import { AnswerMemory } from "../../answers/answer-memory.ts";
 import { endReason } from "../../attempt.ts";
@@ -26,7 +27,8 @@ const keptLimits = { bytes: 32 * 1024 * 1024, ownerBytes: 2 * 1024 * 1024, owner
 /** The least characters of an id that no other answer has. Some servers of models number calls: `call_0`. */
 const uniqueId = 9;
 
-export interface ToolCallsDeps extends Pick<InferenceDeps, "catalogue" | "streams" | "deadlines" | "now"> {
+export interface ToolCallsDeps
+  extends Pick<InferenceDeps, "catalogue" | "streams" | "deadlines" | "answers" | "now"> {
   inference: Inference;
   tools: ProjectTools;
   /** A monotonic clock, in milliseconds. */
@@ -82,7 +84,7 @@ export class ToolCalls {
     const { dialect } = operations[call.operation];
     const rules = toolDialects[dialect];
     rules.checkRequest(sent.body);
-    const { inference, deadlines } = this.#deps;
+    const { inference, deadlines, answers } = this.#deps;
     const isResponses = call.operation === "responses";
     const whole = isResponses ? inference.withEarlierAnswers(sent, call.principal.id) : sent;
     const tools = new ModelTools(open, rules.ownNames(whole.body), hasTools(whole.body));
@@ -105,6 +107,7 @@ export class ToolCalls {
       tools,
       budget: new ResultBudget(this.#contextTokens(persona)),
       deadlines,
+      memory: new GrowingMemory(answers, call.principal.userId),
       gone,
       answerId,
       infer: (next) => this.#infer(call, persona, next, gone.signal),

@@ -5,8 +5,11 @@ import { AppError } from "../../../../errors.ts";
 import { dialects } from "../../../../wire/dialects/index.ts";
 import type { Dialect } from "../../../../wire/dialects/types.ts";
 import { isObject } from "../../../../wire/json.ts";
+import { largeText } from "../../../../wire/next-turn.ts";
 import { type SseEvent, SseParser } from "../../../../wire/sse.ts";
 import type { Deadlines } from "../../../core/deadlines.ts";
+import type { GrowingMemory } from "../../../core/growing-memory.ts";
+import { inParts } from "../../../core/in-parts.ts";
 import { changedRequest, extendedRequest, type ParsedRequest } from "../../request.ts";
 import { chatMessages } from "./dialects/chat-answer.ts";
 import { toolDialects } from "./dialects/index.ts";
@@ -32,6 +35,8 @@ export interface ToolLoopOptions {
   tools: ModelTools;
   budget: ResultBudget;
   deadlines: Deadlines;
+  /** The memory of the answers of all rounds. */
+  memory: Pick<GrowingMemory, "need" | "release">;
   /** Aborts when the caller leaves. */
   gone: AbortController;
   /** Calls the model again. Throws AppError. */
@@ -62,6 +67,8 @@ export class ToolLoop {
   readonly #context: AnswerContext;
   readonly #rounds: Round[] = [];
   readonly #ids = new Set<string>();
+  /** Bytes of the answers of all rounds. */
+  #bytes = 0;
 
   constructor(options: ToolLoopOptions) {
     this.#options = options;
@@ -83,20 +90,36 @@ export class ToolLoop {
    * @throws AppError unless the answer is streamed; a streamed one ends with an error frame then
    */
   async run(first: Response): Promise<Response> {
+    const { deadlines, gone, memory } = this.#options;
     const headers = new Headers(first.headers);
     headers.delete("content-length");
     if (first.headers.get("content-type") !== "text/event-stream")
-      return new Response(JSON.stringify(await this.#whole(first)), { headers });
-    const { deadlines, gone } = this.#options;
+      return new Response(await this.#wholeBody(first), { headers });
     const writer = new FrameWriter(deadlines, () => gone.abort());
-    void this.#stream(first, writer);
+    void this.#stream(first, writer).finally(() => memory.release());
     return new Response(writer.body, { headers });
+  }
+
+  /** Returns the whole answer. A large one holds memory until its caller has it. */
+  async #wholeBody(first: Response): Promise<string | ReadableStream<Uint8Array>> {
+    const { memory } = this.#options;
+    try {
+      const text = JSON.stringify(await this.#whole(first));
+      if (text.length > largeText) return inParts(text, () => memory.release());
+      memory.release();
+      return text;
+    } catch (error) {
+      memory.release();
+      throw error;
+    }
   }
 
   async #whole(first: Response): Promise<Record<string, unknown>> {
     let response = first;
     for (;;) {
-      const answer = await parseAnswerInTurns(await response.text(), false);
+      const text = await response.text();
+      this.#holdMore(text.length);
+      const answer = await parseAnswerInTurns(text, false);
       const { round, calls } = this.#begin(answer);
       if (calls.length > 0) await this.#run(calls, () => {});
       if (round.isLast) break;
@@ -142,17 +165,17 @@ export class ToolLoop {
     const { gone } = this.#options;
     const parser = new SseParser();
     const events: SseEvent[] = [];
-    let bytes = 0;
     const reader = body!.getReader();
     const onGone = () => void reader.cancel().catch(() => {});
     gone.signal.addEventListener("abort", onGone, { once: true });
     try {
       if (gone.signal.aborted) onGone();
       for (let read = await reader.read(); !read.done; read = await reader.read()) {
-        bytes += read.value.length;
-        if (bytes > maxParsedBytes) {
+        try {
+          this.#holdMore(read.value.length);
+        } catch (error) {
           onGone();
-          throw new AppError("provider_error", `an answer with tools exceeds ${maxParsedBytes} bytes`);
+          throw error;
         }
         const some = parser.push(read.value);
         events.push(...some);
@@ -163,6 +186,14 @@ export class ToolLoop {
     }
     this.#checkPresent();
     return events;
+  }
+
+  /** Counts bytes of answers. All of them are kept to the end. Throws AppError if there are too many. */
+  #holdMore(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes > maxParsedBytes)
+      throw new AppError("provider_error", `an answer with tools exceeds ${maxParsedBytes} bytes`);
+    this.#options.memory.need(this.#bytes);
   }
 
   /**

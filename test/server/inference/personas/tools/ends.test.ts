@@ -171,3 +171,15 @@ describe("a thread with a persona that has tools", () => {
     expect((await must(call("GET", `/api/v1/threads/${thread.id}`))).body.messages).toEqual([]);
   });
 });
+
+it("an answer of a persona with tools has 16 MB in all rounds, and gives its memory back (T256)", async () => {
+  const server = await withTools({ turns: Array(4).fill({ ...add, text: "x".repeat(5_000_000) }) });
+  const { status, body } = await server.as(server.caller)("POST", "/v1/chat/completions", ask);
+  expect([status, body.error.message]).toEqual([502, "an answer with tools exceeds 16777216 bytes"]);
+  expect(server.provider.seen).toHaveLength(4);
+  const held = async () =>
+    /^mcpctl_large_body_bytes\{body="answer"\} (\d+)$/m.exec(
+      (await server.admin("GET", "/metrics")).text,
+    )?.[1];
+  await expect.poll(held).toBe("0");
+});
