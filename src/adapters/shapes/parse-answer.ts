@@ -1,7 +1,7 @@
 import { isAscii } from "node:buffer";
 import { AppError } from "../../errors.ts";
-import { parseExact, parseExactInTurns } from "../../wire/exact-json.ts";
 import { cutLongTexts } from "../../wire/cut-long-texts.ts";
+import { parseExact, parseExactInTurns } from "../../wire/exact-json.ts";
 import {
   type JsonLimits,
   maxJsonItems,
