@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { recorded, recordedJson } from "../../adapters/translation/streams.ts";
 import { faultyProxy } from "../../support/faulty-proxy.ts";
-import { must } from "../../support/server.ts";
-import { chunk, reply, streamHead } from "../../support/upstream.ts";
-import { events, question, withProvider } from "./setup.ts";
+import type { TestServer } from "../../support/server.ts";
+import { chunk, reply, streamHead, upstream } from "../../support/upstream.ts";
+import { addLlm, events, question, withProvider } from "./setup.ts";
 
 /** Callers of each dialect at providers of each dialect. */
 const callers = {
@@ -23,12 +23,20 @@ const providers = {
     whole: undefined,
   },
   anthropic: { fields: { type: "anthropic" }, stream: "anthropic/text.sse", whole: "anthropic/text.json" },
+  ollama: { fields: { type: "ollama" }, stream: "openai/text.sse", whole: "openai/text.json" },
+  "llama.cpp": { fields: { type: "llama.cpp" }, stream: "openai/text.sse", whole: "openai/text.json" },
 } as const;
-const pairs = (Object.keys(callers) as (keyof typeof callers)[]).flatMap((caller) =>
-  (Object.keys(providers) as (keyof typeof providers)[])
-    .filter((provider) => provider !== "openai in responses" || caller === "responses")
-    .map((provider) => [caller, provider] as const),
-);
+type Caller = keyof typeof callers;
+type Provider = keyof typeof providers;
+const pairs: [Caller, Provider][] = [
+  ...(["chat", "messages", "responses"] as const).flatMap((caller): [Caller, Provider][] => [
+    [caller, "openai in chat"],
+    [caller, "anthropic"],
+  ]),
+  ["responses", "openai in responses"],
+  ["chat", "ollama"],
+  ["messages", "llama.cpp"],
+];
 
 /** The first frames of a recorded stream: a beginning without an end. */
 function beginning(name: string): string {
@@ -38,57 +46,154 @@ function beginning(name: string): string {
   return frames.slice(0, Math.ceil(frames.length / 2)).join("");
 }
 
-/** The fault of the provider: it is silent, stops within a stream, or answers whole when it is too late. */
-type Fault = "silent" | "half" | "late";
+const timedOut = { status: 504, error: "provider_timeout" };
+const broken = { status: 502, error: "provider_error" };
+const late = "took too long";
+const cut = "closed the connection before its response was complete";
+const ended = "the response stopped in the middle";
 
-/** A server with an llm whose provider has a fault, behind a proxy that can be stalled. */
-async function withFaults(provider: keyof typeof providers) {
-  const { fields, stream, whole } = providers[provider];
-  const state = { fault: "silent" as Fault | undefined, tooLate: Promise.withResolvers<void>() };
-  const setup = await withProvider(async (_, connection) => {
-    const { fault } = state;
-    if (fault === "silent") return;
-    if (fault === "half") return connection.write(streamHead + chunk(beginning(stream)));
-    if (fault === "late") await state.tooLate.promise;
-    const answer = recordedJson(whole ?? "openai/text.json") as object;
-    connection.write(reply(200, { ...answer, id: `answer-${fault}` }));
-  }, fields);
-  const proxy = faultyProxy(setup.provider.url);
-  const timeouts = { connect: 2, firstByte: 0.3, silence: 0.3 };
-  await must(setup.server.admin("PUT", "/api/v1/llms/gpt", { url: proxy.url, timeouts }));
-  return { ...setup, proxy, state };
+/** One fault of a provider, and what becomes of a call. */
+interface Fault {
+  name: string;
+  /** The bytes that the provider sends of an answer. */
+  sends(answer: { stream: string; whole: string }): string;
+  /** The fault of the connection once the bytes have arrived; it stays open and quiet if there is none. */
+  breaks?: "reset" | "close";
+  /** True if the caller has the beginning of a stream. */
+  begins?: true;
+  event: object;
+  words: string;
+  /** The phase in which the call ended. */
+  phase: "head" | "body";
 }
 
-const timedOut = { status: 504, error: "provider_timeout" };
+const silent = { event: timedOut, words: late };
+const gone = { event: broken, words: cut };
+const streamedFaults: Fault[] = [
+  { name: "no answer", sends: () => "", ...silent, phase: "head" },
+  { name: "half a head", sends: () => "HTTP/1.1 200 OK\r\ncontent-ty", ...silent, phase: "head" },
+  { name: "the head alone", sends: () => streamHead, ...silent, phase: "body" },
+  {
+    name: "half a stream",
+    sends: ({ stream }) => streamHead + stream,
+    begins: true,
+    ...silent,
+    phase: "body",
+  },
+  { name: "half a head, then a reset", sends: () => "HTTP/1.1 200", breaks: "reset", ...gone, phase: "head" },
+  {
+    name: "half a stream, then a reset",
+    sends: ({ stream }) => streamHead + stream,
+    ...{ breaks: "reset", begins: true, ...gone, phase: "body" },
+  },
+  {
+    name: "half a stream, then an end",
+    sends: ({ stream }) => streamHead + stream,
+    ...{ breaks: "close", begins: true, ...gone, words: ended, phase: "body" },
+  },
+];
+const wholeFaults: Fault[] = [
+  { name: "no answer", sends: () => "", ...silent, phase: "head" },
+  { name: "half an answer", sends: ({ whole }) => whole, ...silent, phase: "body" },
+  {
+    name: "half an answer, then a reset",
+    sends: ({ whole }) => whole,
+    breaks: "reset",
+    ...gone,
+    phase: "body",
+  },
+];
+
+/** An llm whose provider has a fault, behind a proxy that can be stalled. */
+async function withFaults(server: TestServer, llm: string, provider: Provider) {
+  const { fields, stream, whole } = providers[provider];
+  const answer = recordedJson(whole ?? "openai/text.json") as object;
+  const half = {
+    stream: chunk(beginning(stream)),
+    whole: reply(200, answer).slice(0, -20),
+  };
+  const state = { fault: undefined as Fault | "late" | undefined, tooLate: Promise.withResolvers<void>() };
+  const { url, seen } = upstream(async (_, connection) => {
+    const { fault } = state;
+    if (fault === "late") await state.tooLate.promise;
+    if (typeof fault === "object") return connection.write(fault.sends(half));
+    connection.write(reply(200, { ...answer, id: `answer-${fault}` }));
+  });
+  const proxy = faultyProxy(url);
+  const timeouts = { connect: 5, firstByte: 0.3, silence: 0.3 };
+  await addLlm(server, { name: llm, ...fields, url: proxy.url, timeouts });
+  return { proxy, state, seen };
+}
+
+/** The faults that a pair meets. Those that take time are shared out among the pairs, but for the usual two. */
+function faultsFor(faults: readonly Fault[], caller: Caller, provider: Provider): Fault[] {
+  const number = pairs.findIndex(([one, other]) => one === caller && other === provider);
+  const usual = ["no answer", "half a stream"];
+  const slow = faults.filter(
+    ({ name, breaks }) => !breaks && !(faults === streamedFaults && usual.includes(name)),
+  );
+  return faults.filter((fault) => !slow.includes(fault) || fault === slow[number % slow.length]);
+}
 
 it.each(pairs)(
-  "a %s call of a provider %s that stalls ends in one error, and the log has its phases",
+  "a %s call at a provider %s that stalls or breaks ends in one error, and the log has its phases",
   async (caller, provider) => {
-    const { path, body } = callers[caller];
-    const streamed = { ...body, stream: true };
-    const { call, server, proxy, state } = await withFaults(provider);
+    const { server, call } = await withProvider(() => {});
+    const llm = `${caller}-${provider.replaceAll(/\W/g, "-")}`;
+    const { path } = callers[caller];
+    const body = { ...callers[caller].body, model: llm };
+    const { proxy, state, seen } = await withFaults(server, llm, provider);
+    const { whole } = providers[provider];
 
-    const silent = await call("POST", path, streamed);
-    expect([silent.status, silent.text]).toEqual([504, expect.stringContaining("took too long")]);
-    const [first] = await events(server);
-    expect(first).toMatchObject({ ...timedOut, detail: { phases: { head: expect.any(Number) } } });
-    expect(first.detail.phases).not.toHaveProperty("body");
+    const meet = async (fault: Fault, isStreamed: boolean) => {
+      const about = `${caller} at ${provider}: ${fault.name}, ${isStreamed ? "streamed" : "whole"}`;
+      state.fault = fault;
+      const { down } = proxy.counters;
+      const asked = seen.length;
+      const answer = call("POST", path, { ...body, stream: isStreamed });
+      if (fault.breaks) {
+        await expect.poll(() => proxy.counters.down, { interval: 2 }).toBeGreaterThan(down);
+        // What has arrived is read before the connection breaks.
+        await Bun.sleep(20);
+        // A call of which nothing was seen may be tried again.
+        state.fault = undefined;
+        if (fault.breaks === "reset") proxy.reset();
+        else proxy.cut();
+      }
+      const { status, text } = await answer;
+      if (fault.breaks && !fault.begins && seen.length > asked + 1) return;
+      expect([status, text], about).toEqual([
+        fault.begins ? 200 : (fault.event as { status: number }).status,
+        expect.stringContaining(fault.words),
+      ]);
+      if (fault.begins) {
+        expect(text.match(/"error":\s*\{/g)!.length, about).toBeLessThanOrEqual(
+          caller === "responses" ? 2 : 1,
+        );
+        expect(text, about).not.toMatch(
+          /"finish_reason":"stop"|event: message_stop|event: response\.completed/,
+        );
+      }
+      const other = fault.phase === "head" ? "body" : "head";
+      const last = async () => (await events(server)).find((event) => event.llm === llm);
+      await expect.poll(last).toMatchObject({
+        ...fault.event,
+        detail: { phases: { [fault.phase]: expect.any(Number) } },
+      });
+      const { phases } = (await last()).detail;
+      if (other === "body") expect(phases, about).not.toHaveProperty("body");
+      if (fault.event === timedOut) expect(phases[fault.phase], about).toBeGreaterThanOrEqual(250);
+    };
+    for (const fault of faultsFor(streamedFaults, caller, provider)) await meet(fault, true);
+    if (whole) for (const fault of faultsFor(wholeFaults, caller, provider)) await meet(fault, false);
 
-    state.fault = "half";
-    const half = await call("POST", path, streamed);
-    expect([half.status, half.text]).toEqual([200, expect.stringContaining("took too long")]);
-    expect(half.text.match(/"error":\s*\{/g)!.length).toBeLessThanOrEqual(caller === "responses" ? 2 : 1);
-    expect(half.text).not.toMatch(/"finish_reason":"stop"|event: message_stop|event: response\.completed/);
-    await expect
-      .poll(async () => (await events(server))[0])
-      .toMatchObject({ ...timedOut, detail: { phases: { body: expect.any(Number) } } });
-
+    state.fault = undefined;
     proxy.stall("down");
-    const open = await call("POST", path, streamed);
-    expect([open.status, open.text]).toEqual([504, expect.stringContaining("took too long")]);
+    const open = await call("POST", path, { ...body, stream: true });
+    expect([open.status, open.text]).toEqual([504, expect.stringContaining(late)]);
     proxy.resume();
 
-    if (!providers[provider].whole) return;
+    if (!whole) return;
     state.fault = "late";
     expect((await call("POST", path, body)).status).toBe(504);
     state.fault = undefined;
