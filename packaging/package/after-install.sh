@@ -26,4 +26,7 @@ if [ -d /run/systemd/system ]; then
   case "$1:$2" in
     configure:?* | 2:*) systemctl try-restart mcpctl.service || true ;;
   esac
+elif [ -n "${2:-}" ] && command -v rc-service >/dev/null 2>&1; then
+  # Alpine says the new version, and on an upgrade the one before.
+  rc-service --ifstarted mcpctl restart || true
 fi

@@ -1,10 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { packageManager } from "../../package.json";
 import runtimes from "../../packaging/runtimes/package.json";
 import { formats } from "../../scripts/release/packages.ts";
 import { platforms } from "../../scripts/release/platforms.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const packaging = join(import.meta.dirname, "../../packaging");
 const read = (path: string) => readFileSync(join(packaging, path), "utf8");
@@ -19,6 +20,26 @@ describe("the scripts of the packages", () => {
         const { exitCode, stderr } = Bun.spawnSync(words, { stderr: "pipe" });
         expect([script, exitCode, stderr.toString()]).toEqual([script, 0, ""]);
       }
+    },
+  );
+
+  it.skipIf(existsSync("/run/systemd/system"))(
+    "restart a server under OpenRC after an upgrade, and not after an installation",
+    () => {
+      const folder = temporaryFolder();
+      for (const name of ["getent", "mkdir", "chmod", "chown", "rc-service"])
+        writeFileSync(join(folder, name), `#!/bin/sh\necho ${name} "$@"\n`, { mode: 0o755 });
+      const calls = (...words: string[]) => {
+        const script = join(packaging, "package/after-install.sh");
+        const run = Bun.spawnSync(["/bin/sh", script, ...words], { env: { PATH: folder }, stderr: "pipe" });
+        expect([run.exitCode, run.stderr.toString()]).toEqual([0, ""]);
+        return run.stdout
+          .toString()
+          .split("\n")
+          .filter((line) => line.startsWith("rc-service"));
+      };
+      expect(calls("1.0.0-r0")).toEqual([]);
+      expect(calls("1.1.0-r0", "1.0.0-r0")).toEqual(["rc-service --ifstarted mcpctl restart"]);
     },
   );
 
