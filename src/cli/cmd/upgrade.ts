@@ -13,6 +13,7 @@ import {
   swapWithPrevious,
 } from "./upgrade/program-file.ts";
 import { newestRelease } from "./upgrade/release.ts";
+import { type RunningRole, restartText, runningFrom } from "./upgrade/running.ts";
 
 /** The program that runs, as `upgrade` sees it. */
 export interface RunningProgram {
@@ -83,9 +84,14 @@ export async function upgradeProgram(
     `sudo --preserve-env=MCPCTL_UPDATE_URL,MCPCTL_UPDATE_KEY mcpctl upgrade${flags}`,
   );
   removeOldDrafts(program.path, context.now());
+  const roles = runningFrom(program.path);
   if (options.rollback) {
     swapWithPrevious(program);
-    terminal.out(`${program.path} is the earlier program again; to undo that: mcpctl upgrade --rollback\n`);
+    const lines = [
+      `${program.path} is the earlier program again; to undo that: mcpctl upgrade --rollback`,
+      ...roles.map(restartText),
+    ];
+    terminal.out(`${lines.join("\n")}\n`);
     return;
   }
   const release = await newestRelease(context);
@@ -103,13 +109,14 @@ export async function upgradeProgram(
       },
     );
   await installRelease(release, running.platform, program, context);
-  terminal.out(installedText(program, running.version, release));
+  terminal.out(installedText(program, running.version, release, roles));
 }
 
 function installedText(
   { path, previous }: ProgramFile,
   before: string,
   { version: now, signed }: { version: string; signed: boolean },
+  roles: readonly RunningRole[],
 ): string {
   const checked = signed
     ? "its sum and signature were right"
@@ -117,7 +124,9 @@ function installedText(
   return [
     `${path} was ${before} and is now ${now}: ${checked}`,
     `the old program is ${previous}; to go back: mcpctl upgrade --rollback`,
-    "a server or agent that runs keeps its version until it is restarted",
+    ...(roles.length > 0
+      ? roles.map(restartText)
+      : ["a server or agent that runs keeps its version until it is restarted"]),
     "",
   ].join("\n");
 }
