@@ -47,7 +47,11 @@ export function readEvents(
           response.cancel();
         }
       },
-      end: () => end(new McpFailure("closed", "the server ended its stream without an answer")),
+      end() {
+        // Some servers leave out the empty line behind their last event. One that was cut off is no message.
+        for (const { data } of parser.end()) for (const message of parseMessages(data) ?? []) take(message);
+        end(new McpFailure("closed", "the server ended its stream without an answer"));
+      },
       error: (error) => end(failureOf(error)),
     });
   });

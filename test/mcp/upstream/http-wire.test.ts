@@ -107,6 +107,15 @@ describe("a server over HTTP", () => {
     expect(own.onNotification).not.toHaveBeenCalled();
   });
 
+  it("may leave out the empty line behind its answer, but not a part of it", async () => {
+    const { wire } = open((message) => {
+      const answer = JSON.stringify(result(message, { a: 1 }));
+      return text(`data: ${message["method"] === "whole" ? answer : answer.slice(0, -5)}`);
+    });
+    expect(await wire.exchange("whole", {}, patient)).toEqual({ a: 1 });
+    await expect(wire.exchange("part", {}, patient)).rejects.toMatchObject({ kind: "closed" });
+  });
+
   it("has its answer taken from a stream that does not end", async () => {
     const { wire } = open((message) => events([result(message, { a: 1 })], true));
     expect(await wire.exchange("tools/call", {}, patient)).toEqual({ a: 1 });
