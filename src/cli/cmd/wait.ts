@@ -8,6 +8,7 @@ import { assertField, firstField } from "../kinds/field-name.ts";
 import { resolveTargets, type Target } from "../kinds/resolve-kind.ts";
 import { plain } from "../output/cells.ts";
 import { valuesAt } from "../output/jsonpath.ts";
+import { type Progress, waitingOn } from "../terminal/progress.ts";
 
 /** The time limit in milliseconds, unless `--timeout` sets one. */
 const defaultTimeout = 30_000;
@@ -50,12 +51,15 @@ export const wait = defineVerb({
     const deadline = AbortSignal.timeout(timeout);
     const signal = AbortSignal.any([context.signal, deadline]);
     const waits = targets.map(({ kind, names }) => ({ kind, waiting: new Set(names) }));
+    const progress = waitingOn(context, `waiting for ${args.names.join(", ")}`);
     try {
-      await Promise.all(waits.map((wait) => reach(wait, condition, signal, context)));
+      await Promise.all(waits.map((wait) => reach(wait, condition, signal, progress, context)));
     } catch (error) {
       if (!deadline.aborted || context.signal.aborted) throw error;
       const names = waits.flatMap(({ kind, waiting }) => [...waiting].map((name) => `${kind.kind}/${name}`));
       throw new AppError("timed_out", `${names.join(", ")}: ${condition.unmet} after ${timeout / 1000} s`);
+    } finally {
+      progress.end();
     }
   },
 });
@@ -102,12 +106,14 @@ async function reach(
   { kind, waiting }: Wait,
   condition: Condition,
   signal: AbortSignal,
+  progress: Progress,
   context: Context,
 ): Promise<void> {
   const client = await context.client();
   const look = (name: string, object: Resource | undefined) => {
     if (!condition.isMet(object)) return;
     waiting.delete(name);
+    progress.erase();
     context.terminal.out(`${kind.kind} '${name}' ${condition.met}\n`);
   };
   let isFirst = true;

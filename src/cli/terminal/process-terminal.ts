@@ -1,3 +1,4 @@
+import { fstatSync } from "node:fs";
 import { isatty } from "node:tty";
 import { AppError } from "../../errors.ts";
 import { exactText } from "./exact-text.ts";
@@ -15,7 +16,8 @@ export function processTerminal(signal: AbortSignal, onClosed: () => void): Term
     terminal.closed = true;
     onClosed();
   });
-  const err = sink(Bun.stderr.writer());
+  // Two queues would mix up what is written to one terminal: a line of progress and the answer after it.
+  const err = outIsTerminal && isOneTerminal() ? out : sink(Bun.stderr.writer());
   const terminal: TerminalDevice = {
     out: out.write,
     err: err.write,
@@ -49,6 +51,11 @@ export function processTerminal(signal: AbortSignal, onClosed: () => void): Term
     errColor: false,
   };
   return terminal;
+}
+
+/** True if stderr is the terminal that stdout is. */
+function isOneTerminal(): boolean {
+  return isatty(2) && fstatSync(1).rdev === fstatSync(2).rdev;
 }
 
 interface Sink {

@@ -20,19 +20,22 @@ export interface Progress {
   end(): void;
 }
 
+/** The terminal, and the flags that may turn progress off. */
+export interface ProgressContext {
+  terminal: Terminal;
+  flags: { verbose: boolean; output?: string | undefined };
+}
+
 /** Milliseconds before the line appears: quick commands show none. */
 const showAfter = 1000;
 
 /**
- * Shows progress on stderr: one line, rewritten in its place, on a terminal only, and after a second. With `-v` there
- * is none, because every request has a line of its own.
+ * Shows progress on stderr: one line, rewritten in its place, on a terminal only, and after a second. There is none with
+ * `-v`, because every request has a line of its own, and with `-o json` or `yaml`, which programs read.
  *
  * @param after the delay; a test passes its own
  */
-export function progressOn(
-  { terminal, flags }: { terminal: Terminal; flags: { verbose: boolean } },
-  after: Later = later,
-): Progress {
+export function progressOn({ terminal, flags }: ProgressContext, after: Later = later): Progress {
   let text = "";
   let drawn = 0;
   let due = false;
@@ -50,8 +53,7 @@ export function progressOn(
     terminal.rewrite(line.padEnd(drawn));
     drawn = Math.max(drawn, line.length);
   };
-  const wanted = terminal.errIsTerminal && !flags.verbose;
-  const cancel = wanted
+  const cancel = isWanted({ terminal, flags })
     ? after(showAfter, () => {
         due = true;
         if (text !== "") draw();
@@ -71,4 +73,34 @@ export function progressOn(
       erase();
     },
   };
+}
+
+/**
+ * Shows that something is waited for, with the seconds so far: `waiting for claude, 4 s`. Whoever calls it ends it.
+ *
+ * @param after the delay; a test passes its own
+ */
+export function waitingOn(context: ProgressContext, text: string, after: Later = later): Progress {
+  const progress = progressOn(context, after);
+  let seconds = 0;
+  let cancel = () => {};
+  const tickLater = () => {
+    cancel = after(1000, () => {
+      seconds++;
+      progress.show(`${text}, ${seconds} s`);
+      tickLater();
+    });
+  };
+  if (isWanted(context)) tickLater();
+  return {
+    ...progress,
+    end() {
+      cancel();
+      progress.end();
+    },
+  };
+}
+
+function isWanted({ terminal, flags }: ProgressContext): boolean {
+  return terminal.errIsTerminal && !flags.verbose && flags.output !== "json" && flags.output !== "yaml";
 }

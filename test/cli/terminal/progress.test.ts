@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Later, later, progressOn } from "../../../src/cli/terminal/progress.ts";
+import { type Later, later, progressOn, waitingOn } from "../../../src/cli/terminal/progress.ts";
 import { fakeTerminal, flags } from "../../support/cli/fake-terminal.ts";
 
 /** A clock that the test moves. */
@@ -108,5 +108,35 @@ describe("the progress line", () => {
     later(0, () => resolve("wrong"))();
     later(1, () => resolve("right"));
     expect(await promise).toBe("right");
+  });
+});
+
+describe("the line of something that is waited for", () => {
+  it("counts the seconds, gives way to other output, and is gone at the end", () => {
+    const at = fakeTerminal({ answers: [] });
+    const { after, pass } = clock();
+    const waiting = waitingOn({ terminal: at, flags }, "waiting for claude", after);
+    expect(at.stderr).toBe("");
+    pass();
+    expect(seen(at.stderr)).toBe("waiting for claude, 1 s");
+    waiting.erase();
+    expect(seen(at.stderr)).toBe("");
+    pass();
+    expect(seen(at.stderr)).toBe("waiting for claude, 2 s");
+    waiting.end();
+    pass();
+    expect(seen(at.stderr)).toBe("");
+  });
+
+  it.each([
+    ["off a terminal", { errIsTerminal: false }, {}],
+    ["with -v", {}, { verbose: true }],
+    ["with -o json", {}, { output: "json" }],
+    ["with -o yaml", {}, { output: "yaml" }],
+  ])("does not appear %s, and sets no timers", (_, terminal, more) => {
+    const at = Object.assign(fakeTerminal({ answers: [] }), terminal);
+    const { after, waits } = clock();
+    waitingOn({ terminal: at, flags: { ...flags, ...more } }, "waiting", after).end();
+    expect([at.stderr, waits]).toEqual(["", []]);
   });
 });

@@ -5,6 +5,7 @@ import { jsonText } from "../../../wire/text.ts";
 import type { Context } from "../../core/context.ts";
 import { age } from "../../output/cells.ts";
 import { aligned } from "../../output/describe.ts";
+import { waitingOn } from "../../terminal/progress.ts";
 import { openedFile } from "./backup-file.ts";
 import { countText, summaryOf } from "./summary.ts";
 
@@ -13,9 +14,11 @@ export async function verifyBackup(
   file: string,
   key: AgeKey | undefined,
   json: boolean,
-  { terminal, cwd, now }: Context,
+  context: Context,
 ): Promise<void> {
-  const manifest = await readBackup(openedFile(resolve(cwd, file), key));
+  const { terminal, cwd, now } = context;
+  const waiting = waitingOn(context, `checking ${file}`);
+  const manifest = await readBackup(openedFile(resolve(cwd, file), key)).finally(waiting.end);
   if (json) return terminal.out(jsonText({ file, ...summaryOf(manifest) }));
   const { createdAt, version, dialect, migration, secrets, audit } = manifest;
   const lines = [

@@ -1,6 +1,6 @@
 import { escapeLine } from "../../../wire/text.ts";
 import { paint } from "../../terminal/paint.ts";
-import type { Terminal } from "../../terminal/terminal.ts";
+import { type ProgressContext, waitingOn } from "../../terminal/progress.ts";
 import type { Answer, Piece } from "./answer.ts";
 import type { Conversation } from "./conversation.ts";
 
@@ -13,9 +13,11 @@ import type { Conversation } from "./conversation.ts";
 export async function printAnswer(
   conversation: Conversation,
   text: string,
-  terminal: Terminal,
+  context: ProgressContext,
   signal: AbortSignal,
 ): Promise<Answer> {
+  const { terminal } = context;
+  const waiting = waitingOn(context, `waiting for ${conversation.partner.name}`);
   let last: Piece | undefined;
   const endLine = () => {
     if (last && !last.text.endsWith("\n")) (last.kind === "text" ? terminal.data : terminal.err)("\n");
@@ -23,6 +25,7 @@ export async function printAnswer(
   const onPiece = (piece: Piece) => {
     // Reasoning and calls of tools are shown on a terminal only.
     if (piece.kind !== "text" && !terminal.errIsTerminal) return;
+    waiting.end();
     if (last && last.kind !== piece.kind) endLine();
     last = piece;
     if (piece.kind === "text") terminal.data(piece.text);
@@ -30,11 +33,13 @@ export async function printAnswer(
   };
   try {
     const answer = await conversation.stream(text, onPiece, signal);
+    waiting.end();
     endLine();
     const note = notes(answer);
     if (note !== "" && terminal.errIsTerminal) terminal.err(paint(terminal.errColor, "dim", note));
     return answer;
   } catch (error) {
+    waiting.end();
     endLine();
     throw error;
   }

@@ -65,7 +65,7 @@ async function answer(
   const stop = new AbortController();
   editor.onInterrupt = () => stop.abort();
   try {
-    await printAnswer(conversation, text, context.terminal, AbortSignal.any([stop.signal, context.signal]));
+    await printAnswer(conversation, text, context, AbortSignal.any([stop.signal, context.signal]));
     return false;
   } catch (error) {
     const isStopped = error instanceof AppError && error.code === "interrupted" && !context.signal.aborted;

@@ -71,7 +71,7 @@ export async function chatWith(
     );
     return 0;
   }
-  await printAnswer(conversation, text, terminal, signal);
+  await printAnswer(conversation, text, context, signal);
   if (thread === "new") terminal.err(`thread ${conversation.thread}\n`);
   return 0;
 }

@@ -6,6 +6,7 @@ import { answerShape } from "../../client/shape.ts";
 import { defineVerb } from "../../core/command.ts";
 import { wantsJson } from "../../output/format.ts";
 import { table } from "../../output/table.ts";
+import { waitingOn } from "../../terminal/progress.ts";
 import { projectOf } from "../attach-server.ts";
 
 const reportShape = answerShape(
@@ -59,11 +60,13 @@ export const testGate = defineVerb({
     const client = await context.client();
     const kind = kindOf("project");
     const body = { ...(task !== undefined && { task }), tags: tag.flatMap((one) => one.split(",")) };
+    const waiting = waitingOn(context, `waiting for the gate of ${project}`);
     const report = await client
       .call("POST", `${objectPath(kind, project)}/gate`, { body, answer: reportShape })
       .catch(async (error) => {
         throw await withNearestName(error, kind, project, client);
-      });
+      })
+      .finally(waiting.end);
     if (wantsJson(flags.output)) return terminal.out(jsonText(report));
     if (show) return terminal.out(`${escapeBlock(report.text)}\n`);
     if (report.gate === "off")

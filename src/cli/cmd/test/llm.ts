@@ -7,6 +7,7 @@ import type { Context } from "../../core/context.ts";
 import { withTimeout } from "../../core/deadline.ts";
 import { reportFailure } from "../../core/failure.ts";
 import { wantsJson } from "../../output/format.ts";
+import { waitingOn } from "../../terminal/progress.ts";
 import { streamedAnswer } from "../chat/answer.ts";
 import { stepLine, type TestStep } from "./mcp-text.ts";
 
@@ -41,8 +42,9 @@ export const testLlm = defineVerb({
     };
     let failure: AppError | undefined;
     let figures: Figures | undefined;
+    const waiting = waitingOn(context, `waiting for ${args.name}`);
     try {
-      figures = await measure(args.name, context);
+      figures = await measure(args.name, context).finally(waiting.end);
       for (const step of stepsOf(figures)) report(step);
     } catch (error) {
       if (!(error instanceof AppError) || error.code === "interrupted") throw error;

@@ -10,6 +10,7 @@ import { withTimeout } from "../../core/deadline.ts";
 import { reportFailure } from "../../core/failure.ts";
 import { warnOnTheWay } from "../../core/plain-http.ts";
 import { wantsJson } from "../../output/format.ts";
+import { waitingOn } from "../../terminal/progress.ts";
 import { explained } from "../mcp/explained.ts";
 import { waitForFirstStarts } from "./first-start.ts";
 import { McpTest } from "./mcp-steps.ts";
@@ -61,17 +62,21 @@ export const testMcp = defineVerb({
     const signal = withTimeout(context);
     const { project } = context.flags;
     if (project !== undefined) await waitForFirstStarts(project, context, signal);
+    const waiting = waitingOn(context, "waiting for the MCP server");
     const test = new McpTest(client, path, signal, (step) => {
+      waiting.erase();
       if (!json) terminal.out(stepLine(step, terminal.color));
     });
     let failure: AppError | undefined;
     try {
       await test.run({ expected, ...(call && { call }) });
     } catch (error) {
+      waiting.end();
       failure = explained(error, context.flags.project, signal);
       if (failure.code === "interrupted") throw failure;
       reportFailure(failure, terminal, context.flags.verbose);
     } finally {
+      waiting.end();
       await test.close();
     }
     const { report } = test;
