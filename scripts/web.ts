@@ -27,16 +27,20 @@ export async function buildWeb(isDev = false): Promise<WebFiles> {
   if (!result.success) throw new AggregateError(result.logs, "could not build the web page");
   const files: Record<string, WebFile> = {};
   for (const output of result.outputs)
-    files[basename(output.path)] = file(basename(output.path), new Uint8Array(await output.arrayBuffer()));
+    files[basename(output.path)] = file(
+      basename(output.path),
+      new Uint8Array(await output.arrayBuffer()),
+      isDev,
+    );
   const icon = readFileSync(join(folder, "icon.svg"));
   const iconName = `icon-${hash(icon)}.svg`;
-  files[iconName] = file(iconName, icon);
+  files[iconName] = file(iconName, icon, isDev);
   const named = (pattern: RegExp) => `/assets/${Object.keys(files).find((name) => pattern.test(name))}`;
   const index = readFileSync(join(folder, "index.html"), "utf8")
     .replace("/main.css", named(/^main-.*\.css$/))
     .replace("/main.tsx", named(/^main-.*\.js$/))
     .replace("/icon.svg", `/assets/${iconName}`);
-  files["index.html"] = file("index.html", Buffer.from(index));
+  files["index.html"] = file("index.html", Buffer.from(index), isDev);
   return files;
 }
 
@@ -54,16 +58,19 @@ function sources(): string[] {
   return names.map((name) => join(folder, name)).filter(existsSync);
 }
 
-function file(name: string, bytes: Uint8Array): WebFile {
+function file(name: string, bytes: Uint8Array, isDev: boolean): WebFile {
   const base64 = (body: Uint8Array) => Buffer.from(body).toString("base64");
-  const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
+  const params = {
+    [constants.BROTLI_PARAM_QUALITY]: isDev ? 4 : 11,
+    [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+  };
   return {
     type: types[name.slice(name.lastIndexOf(".") + 1)]!,
     etag: hash(bytes),
     bodies: {
       identity: base64(bytes),
-      gzip: base64(gzipSync(bytes, { level: 9 })),
-      zstd: base64(Bun.zstdCompressSync(bytes, { level: 19 })),
+      gzip: base64(gzipSync(bytes, { level: isDev ? 1 : 9 })),
+      zstd: base64(Bun.zstdCompressSync(bytes, { level: isDev ? 1 : 19 })),
       br: base64(brotliCompressSync(bytes, { params })),
     },
   };

@@ -116,8 +116,8 @@ const mayImport: Record<string, readonly string[]> = {
     "wire",
     "mcp",
   ],
-  // The page speaks to the server over HTTP alone, as every other client.
-  web: [],
+  // The page speaks to the server over HTTP alone, as every other client. Of the kinds it has what is free of imports.
+  web: ["kinds"],
   commands: ["cli", "server", "agent"],
   main: ["cli", "commands", "proxies"],
 };
@@ -211,6 +211,14 @@ describe("the rooms", () => {
         expect([room, ...mayImport[room]!], `${path} imports ${imported}`).toContain(roomOf(imported));
       }
     }
+  });
+
+  it("are left out of the page, but for one file without imports", () => {
+    const outside = inRoom("web").flatMap(({ imports }) =>
+      imports.filter((one) => /^src\/(?!web\/)/.test(one)),
+    );
+    expect([...new Set(outside)]).toEqual(["src/kinds/fill-template.ts"]);
+    expect(graph.get("src/kinds/fill-template.ts")).toEqual([]);
   });
 
   it("inside the server import the rooms below them, and types of the rooms beside them", () => {
@@ -396,7 +404,7 @@ describe("a kind", () => {
       "src/server/http/kinds/project.ts",
     ];
     const naming = files
-      .filter(({ path }) => !["cli", "kinds"].includes(roomOf(path)))
+      .filter(({ path }) => !["cli", "kinds", "web"].includes(roomOf(path)))
       .filter(({ path }) => !/^src\/server\/(mcp\/|http\/routes\/mcp|core\/store\/typed-rows)/.test(path))
       .filter(({ text }) =>
         /["'`/.]projects?\b|projectHooks/.test(text.replace(/^\s*(\/\/|\*|\/\*).*$/gm, "")),

@@ -42,7 +42,7 @@ function Shell() {
       <button type="button" class="button skip" onClick={() => document.getElementById("main")?.focus()}>
         Skip to the content
       </button>
-      <div class={`side ${isOpen ? "open" : ""}`}>
+      <header class={`side ${isOpen ? "open" : ""}`}>
         <a class="brand" href={placeOf([])}>
           <Mark />
           mcpctl
@@ -67,7 +67,7 @@ function Shell() {
           </ul>
         </nav>
         <Who />
-      </div>
+      </header>
       <main id="main" tabIndex={-1}>
         {isOffline.value && <Offline />}
         <Lazy key={screen.path} load={screen.load} />

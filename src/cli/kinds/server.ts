@@ -1,9 +1,10 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
+import { type ParameterValues, serverFrom } from "../../kinds/fill-template.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { didYouMean } from "../../kinds/names.ts";
 import type { TemplateParameter } from "../../kinds/template.ts";
-import { type ParameterValues, serverFrom, type TemplateSpec } from "../../kinds/template-values.ts";
+import type { TemplateSpec } from "../../kinds/template-values.ts";
 import { isObject } from "../../wire/json.ts";
 import { escapeLine } from "../../wire/text.ts";
 import { anything } from "../client/answers.ts";

@@ -34,7 +34,7 @@ export function ThemeChoice() {
   };
   return (
     <select class="input" aria-label="Colours" value={theme} onChange={choose}>
-      <option value="system">Colours of the system</option>
+      <option value="system">System colours</option>
       <option value="light">Light</option>
       <option value="dark">Dark</option>
     </select>

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { serverFrom } from "../../../src/kinds/fill-template.ts";
 import { mcpServer } from "../../../src/kinds/mcp-server.ts";
 import { isName } from "../../../src/kinds/names.ts";
 import { template } from "../../../src/kinds/template.ts";
-import { faultsInTemplate, serverFrom } from "../../../src/kinds/template-values.ts";
+import { faultsInTemplate } from "../../../src/kinds/template-values.ts";
 import { builtInTemplates } from "../../../src/kinds/templates/index.ts";
 import { validateFields } from "../../../src/kinds/validate.ts";
 

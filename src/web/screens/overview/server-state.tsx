@@ -19,6 +19,7 @@ export interface ShownLlm extends ApiObject {
   health: {
     status: "ok" | "failing";
     since: string;
+    checkedAt: string;
     latencyMs: number | null;
     lastError: { at: string; message: string } | null;
   } | null;

@@ -1,0 +1,56 @@
+import { useEffect, useState } from "preact/hooks";
+import { manifestOf, readKinds } from "../api/kinds.ts";
+import type { ApiObject } from "../api/lists.ts";
+import { CodeBlock } from "./code-block.tsx";
+import { Dialog } from "./dialog.tsx";
+import { commandOf, yamlOf } from "./yaml.ts";
+
+/** Opens the YAML of objects of a kind, and the command that prints it. */
+export function SourceButton({ kind, objects }: { kind: string; objects: readonly ApiObject[] | undefined }) {
+  const [isOpen, setOpen] = useState(false);
+  if (!objects) return null;
+  return (
+    <>
+      <button type="button" class="button" onClick={() => setOpen(true)}>
+        Show YAML
+      </button>
+      {isOpen && <SourceDialog kind={kind} objects={objects} onClose={() => setOpen(false)} />}
+    </>
+  );
+}
+
+function SourceDialog({
+  kind,
+  objects,
+  onClose,
+}: {
+  kind: string;
+  objects: readonly ApiObject[];
+  onClose: () => void;
+}) {
+  const [text, setText] = useState("");
+  useEffect(() => {
+    readKinds().then((kinds) => {
+      const own = kinds.find((one) => one.kind === kind);
+      if (own) setText(objects.map((object) => yamlOf(manifestOf(own, object)).trimStart()).join("\n---\n"));
+    });
+  }, [kind, objects]);
+  const [first] = objects;
+  const one = objects.length === 1 ? first?.name : undefined;
+  return (
+    <Dialog title={one ?? `YAML of ${objects.length} objects`} onClose={onClose}>
+      <CodeBlock text={text} />
+      <Command text={commandOf("get", kind, one, "-o", "yaml")} />
+    </Dialog>
+  );
+}
+
+/** The command line that does the same. */
+export function Command({ text }: { text: string }) {
+  return (
+    <div class="field">
+      <span class="label">The same on the command line</span>
+      <CodeBlock text={text} />
+    </div>
+  );
+}
