@@ -69,7 +69,7 @@ const scenes: Record<string, () => Promise<Scene>> = {
   init: async () => ({
     name: "init",
     title: "mcpctl init finds the models of this machine, calls one, and sets a program up",
-    ...{ words: ["init", "--type", "ollama", "--client", "codex"], columns: 150, rows: 24 },
+    ...{ words: ["init", "--type", "ollama", "--client", "opencode"], columns: 150, rows: 24 },
     async act(pty) {
       await answer(pty, "Number or name [1]:", "");
       await pty.shows("to undo it:");

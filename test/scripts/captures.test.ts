@@ -37,7 +37,7 @@ it.each(names)(
     expect(svg).toContain("@media (prefers-color-scheme:dark)");
     expect(svg).not.toMatch(/<script|<image|<foreignObject|href|url\(|@import|\son\w+=/i);
     expect(svg).not.toMatch(/\/(tmp|home|root|work|var|usr)\b/);
-    const [, verb] = /<text class="bold"[^>]*>mcpctl (\S+)/.exec(svg)!;
+    const [, verb] = /<text class="bold"[^>]*>mcpctl ([\w-]+)/.exec(svg)!;
     expect(Object.keys(commands)).toContain(verb);
   },
 );
