@@ -5,8 +5,7 @@ import { isName } from "../../kinds/names.ts";
 import { findProgram } from "../../processes/find-program.ts";
 import { ForegroundProgram } from "../../processes/foreground-program.ts";
 import { anything } from "../client/answers.ts";
-import type { ApiClient } from "../client/client.ts";
-import { clientFor } from "../core/api-client.ts";
+import { detachedClient } from "../core/api-client.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
@@ -141,13 +140,6 @@ function variables(
     MCPCTL_DATABASE_URL: undefined,
     ...(project !== undefined && { MCPCTL_PROJECT_URL: `${url}/projects/${project}/mcp` }),
   };
-}
-
-/** Returns a client that works also after Ctrl-C, which ends the requests of all other verbs. It logs no requests. */
-async function detachedClient(context: Context, signal = new AbortController().signal): Promise<ApiClient> {
-  const { endpoint } = await context.client();
-  const flags = { ...context.flags, verbose: false };
-  return clientFor(endpoint, { ...context, flags, signal });
 }
 
 /** Revokes the token, also after Ctrl-C. */

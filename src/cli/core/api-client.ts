@@ -1,3 +1,4 @@
+import { AppError } from "../../errors.ts";
 import { proxyRule } from "../../proxies.ts";
 import { ApiClient, type Endpoint } from "../client/client.ts";
 import type { Context } from "./context.ts";
@@ -15,4 +16,21 @@ export function clientFor(
     ...(flags.timeout !== undefined && { timeout: flags.timeout }),
     ...(flags.verbose && { log: (line) => terminal.err(`${line}\n`) }),
   });
+}
+
+/**
+ * Returns a client that works also after Ctrl-C, which ends the requests of all others: for changes that are made whole,
+ * and for taking them back. It logs no requests.
+ */
+export async function detachedClient(
+  context: Context,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<ApiClient> {
+  const { endpoint } = await context.client();
+  return clientFor(endpoint, { ...context, flags: { ...context.flags, verbose: false }, signal });
+}
+
+/** Throws AppError `interrupted` after Ctrl-C. */
+export function throwIfInterrupted({ signal }: Pick<Context, "signal">): void {
+  if (signal.aborted) throw new AppError("interrupted", "interrupted");
 }

@@ -6,7 +6,7 @@ import { grantText, type RoleBinding } from "../../../kinds/grants.ts";
 import { readPrivateFile, writePrivateFile } from "../../../private-file.ts";
 import { Bearer, type Identity, identityAnswer } from "../../client/account-answers.ts";
 import { anything, fieldsOf } from "../../client/answers.ts";
-import { clientFor } from "../../core/api-client.ts";
+import { clientFor, detachedClient, throwIfInterrupted } from "../../core/api-client.ts";
 import type { Context } from "../../core/context.ts";
 import { warn } from "../../core/failure.ts";
 import type { Terminal } from "../../terminal/terminal.ts";
@@ -82,7 +82,7 @@ export async function makeToken(
 ): Promise<{ bearer: string; name: string }> {
   const stem = `${client}-${words.slice(0, 60)}`.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
   const name = `${stem.replace(/-$/, "")}-${randomBytes(3).toString("hex")}`;
-  const server = await context.client();
+  const server = await detachedClient(context);
   const expiresAt = ttl === undefined ? undefined : new Date(Date.now() + ttl).toISOString();
   const body = {
     name,
@@ -91,12 +91,14 @@ export async function makeToken(
     ...(expiresAt && { expiresAt }),
   };
   const { token } = await server.call("POST", "/api/v1/tokens", { body, answer: tokenAnswer });
+  if (context.signal.aborted) await revoke(context, name);
+  throwIfInterrupted(context);
   return { bearer: token, name };
 }
 
-/** Revokes a token of the user. */
+/** Revokes a token of the user, also after Ctrl-C. */
 export async function revoke(context: Context, name: string): Promise<void> {
-  const client = await context.client();
+  const client = await detachedClient(context);
   await client.call("DELETE", `/api/v1/tokens/${encodeURIComponent(name)}`, { answer: anything });
 }
 

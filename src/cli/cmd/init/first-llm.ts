@@ -4,6 +4,7 @@ import { kindOf } from "../../../kinds/index.ts";
 import { isName } from "../../../kinds/names.ts";
 import { anything, listOf, objectOf } from "../../client/answers.ts";
 import { objectPath } from "../../client/objects.ts";
+import { detachedClient, throwIfInterrupted } from "../../core/api-client.ts";
 import type { Context } from "../../core/context.ts";
 import { callModel } from "../connect/test-call.ts";
 import type { ProviderChoice } from "./choose-provider.ts";
@@ -70,7 +71,8 @@ interface Made {
 
 async function make(name: string, wanted: FirstLlm, context: Context): Promise<Made> {
   const { terminal } = context;
-  const client = await context.client();
+  // An object is made whole also when Ctrl-C comes meanwhile, so that it is known what to take away.
+  const whole = await detachedClient(context);
   const made: Made = { paths: [], hasAsked: false };
   try {
     let secret: string | undefined;
@@ -88,8 +90,9 @@ async function make(name: string, wanted: FirstLlm, context: Context): Promise<M
         secret = freeName(wanted.type, secrets);
         const path = "/api/v1/secrets";
         const body = { name: secret, data: { "api-key": key } };
-        const object = await client.call("POST", path, { body, answer: objectOf(kindOf("secret")) });
+        const object = await whole.call("POST", path, { body, answer: objectOf(kindOf("secret")) });
         made.paths.unshift(objectPath(kindOf("secret"), object.id));
+        throwIfInterrupted(context);
         terminal.out(`secret '${secret}' created\n`);
       }
     }
@@ -102,8 +105,9 @@ async function make(name: string, wanted: FirstLlm, context: Context): Promise<M
     };
     // The call that follows asks the provider.
     const options = { body, query: { probe: "false" }, answer: objectOf(kindOf("llm")) };
-    const object = await client.call("POST", "/api/v1/llms", options);
+    const object = await whole.call("POST", "/api/v1/llms", options);
     made.paths.unshift(objectPath(kindOf("llm"), object.id));
+    throwIfInterrupted(context);
     terminal.out(`llm '${name}' created\n`);
     return made;
   } catch (error) {
@@ -113,7 +117,7 @@ async function make(name: string, wanted: FirstLlm, context: Context): Promise<M
 }
 
 async function takeAway({ paths }: Made, context: Context): Promise<void> {
-  const client = await context.client();
+  const client = await detachedClient(context);
   for (const path of paths) await client.call("DELETE", path, { answer: anything }).catch(() => undefined);
 }
 
