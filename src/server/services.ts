@@ -129,7 +129,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
   const answers = new BodyBudget(deadlines, options.bodies);
   registerBodyGauges(metrics, { request: bodies, answer: answers });
   const streams = new OpenStreams(catalogue, now);
-  const workstations = new Workstations({ catalogue, sessions, deadlines, now, elapsed, random });
+  const workstations = new Workstations({ catalogue, sessions, deadlines, bodies, now, elapsed, random });
   const threads = new Threads({ store, snapshot: () => catalogue.snapshot, quotas, now, random });
   const inference = new Inference({
     catalogue,

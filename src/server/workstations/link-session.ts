@@ -39,6 +39,7 @@ const closeReasons = {
   /** The same agent has attached by another link. */
   replaced: { event: false, code: 1000, reason: "attached anew" },
   malformed: { event: false, code: closeCodes.malformed, reason: "malformed frame" },
+  busy: { event: false, code: 1013, reason: "the memory for large messages is in use: attach again" },
   overrun: { event: false, code: closeCodes.malformed, reason: "more was sent than there was credit for" },
   /** The link was silent for the length of a lease. */
   lapsed: { event: false, code: 1001, reason: "nothing was heard of the agent" },

@@ -1,7 +1,9 @@
 import { decodeBytes } from "../../wire/link/binary-frame.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import { principalOf } from "../core/access/principals.ts";
+import type { BodyBudget } from "../core/body-budget.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import { GrowingMemory } from "../core/growing-memory.ts";
 import { AgentCall } from "./agent-call.ts";
 import type { LinkSession } from "./link-session.ts";
 import type { LinkSessions } from "./link-sessions.ts";
@@ -16,6 +18,8 @@ export interface SocketInputOptions {
   tasks: TaskRegistry;
   links: Pick<LinkSessions, "adopt" | "end">;
   wakes: Wakes;
+  /** The memory for large messages. */
+  bodies: Pick<BodyBudget, "isLarge" | "tryHold">;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -23,14 +27,22 @@ export interface SocketInputOptions {
 /** A frame, or the end of the connection. */
 type Arrival = string | Buffer | (() => void);
 
-/** The most bytes of frames that may wait while a large one is read: as much as two frames of the largest size. */
-const maxWaitingBytes = 16 * 1024 * 1024;
+/** A large message that is being read, and what came after it. */
+interface Waiting {
+  arrivals: Arrival[];
+  /** Of all of them. */
+  bytes: number;
+  memory: GrowingMemory;
+}
+
+/** The most bytes of a large frame and those that wait while it is read: three frames of the largest size. */
+const maxWaitingBytes = 24 * 1024 * 1024;
 
 /** The messages and bytes that agents send over their WebSockets. A frame that no agent sends closes its link. */
 export class SocketInput {
   readonly #options: SocketInputOptions;
   /** Messages that arrived while a large one was being read, by link. */
-  readonly #waiting = new WeakMap<LinkSession, { arrivals: Arrival[]; bytes: number }>();
+  readonly #waiting = new WeakMap<LinkSession, Waiting>();
 
   constructor(options: SocketInputOptions) {
     this.#options = options;
@@ -74,16 +86,24 @@ export class SocketInput {
     waiting.arrivals.push(arrival);
     if (typeof arrival !== "function") waiting.bytes += arrival.length;
     if (waiting.bytes > maxWaitingBytes) this.#options.links.end(link, "overrun");
+    else if (!waiting.memory.grow(waiting.bytes)) this.#options.links.end(link, "busy");
     return true;
   }
 
   async #large(link: LinkSession, text: string): Promise<void> {
-    const waiting = { arrivals: [] as Arrival[], bytes: 0 };
+    const memory = new GrowingMemory(this.#options.bodies, link.principal.userId);
+    // The agent attaches again, and its calls are told that it has gone.
+    if (!memory.grow(text.length)) {
+      memory.release();
+      return this.#options.links.end(link, "busy");
+    }
+    const waiting: Waiting = { arrivals: [], bytes: text.length, memory };
     this.#waiting.set(link, waiting);
     // To receive so many bytes has taken long already.
     await nextTurn();
     const message = await readLargeMessage(text).catch(() => "malformed" as const);
     this.#waiting.delete(link);
+    memory.release();
     if (link.isOpen)
       if (message === "malformed") this.#options.links.end(link, "malformed");
       else this.#message(link, message);

@@ -2,6 +2,7 @@ import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { Principal } from "../core/access/policy.ts";
+import type { BodyBudget } from "../core/body-budget.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import { newId, type Random } from "../core/ids.ts";
@@ -26,6 +27,8 @@ export interface WorkstationsOptions {
   catalogue: Catalogue;
   sessions: ProviderSessions;
   deadlines: Deadlines;
+  /** The memory for large messages of agents. */
+  bodies: Pick<BodyBudget, "isLarge" | "tryHold">;
   /** Milliseconds since 1970. */
   now(): number;
   /** Milliseconds on a monotonic clock. */

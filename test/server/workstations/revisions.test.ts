@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from "vitest";
+import { BodyBudget } from "../../../src/server/core/body-budget.ts";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";
 import { systemRandom } from "../../../src/server/core/ids.ts";
 import { Workstations } from "../../../src/server/workstations/workstations.ts";
@@ -35,6 +36,7 @@ describe("a revision of the link protocol that is in the list", () => {
     const links = new Workstations({
       catalogue,
       sessions,
+      bodies: new BodyBudget(new Deadlines()),
       deadlines: new Deadlines(() => 0),
       now: () => 0,
       elapsed: () => 0,

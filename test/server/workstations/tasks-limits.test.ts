@@ -1,6 +1,7 @@
 import { expect, it, onTestFinished } from "vitest";
 import type { ProviderResponse } from "../../../src/net/pushed-response.ts";
 import { adminPrincipal } from "../../../src/server/core/access/principals.ts";
+import { BodyBudget } from "../../../src/server/core/body-budget.ts";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";
 import { systemRandom } from "../../../src/server/core/ids.ts";
 import { Snapshot } from "../../../src/server/core/store/snapshot.ts";
@@ -50,6 +51,7 @@ function startWorkstations() {
   const workstations = new Workstations({
     catalogue: { snapshot, subscribe: () => () => {} },
     sessions,
+    bodies: new BodyBudget(new Deadlines()),
     deadlines,
     now: () => 0,
     elapsed: () => clock.now,

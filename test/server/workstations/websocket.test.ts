@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { testServer } from "../../support/server.ts";
 import { chatAnswer, chatFrames } from "../../support/upstream.ts";
 import {
   callModel,
@@ -65,6 +66,22 @@ it("a large response comes whole, before what its agent sends and does after it 
     const { status, text } = await call;
     expect([status, (await text()).length]).toEqual([200, large.length]);
   }
+});
+
+it("a large message holds memory while it is read; an agent that has more of them than its user may is cut off (T256)", async () => {
+  const server = await testServer({ bodies: { most: 8 * 1024 * 1024 } });
+  const alice = await startPublisher([{ name: "home" }], { server });
+  const greedy = await connectBySocket(alice);
+  greedy.send({ op: "heartbeat", state: { x: "x".repeat(5_000_000) } });
+  expect(await greedy.closed).toMatchObject({ code: 1013 });
+  const agent = await connectBySocket(alice);
+  const called = callModel(alice);
+  const { taskId } = await agent.acceptNext();
+  const body = { choices: [{ message: { content: "x".repeat(3_000_000) } }] };
+  agent.send({ op: "result", taskId, attempt: 1, status: 200, body });
+  expect((await called).status).toBe(200);
+  const held = /^mcpctl_large_body_bytes\{body="request"\} (\d+)$/m;
+  expect(held.exec((await server.admin("GET", "/metrics")).text)?.[1]).toBe("0");
 });
 
 it.each([
