@@ -34,6 +34,9 @@ export interface Rates {
   readonly request: number;
 }
 
+/** Dollars for a web search at Anthropic, with every model: https://platform.claude.com/docs/en/about-claude/pricing */
+const webSearch = 0.01;
+
 /**
  * Returns a price with the defaults of what it leaves out. Anthropic's surcharge for writing its cache is known:
  * https://platform.claude.com/docs/en/about-claude/pricing
@@ -41,7 +44,9 @@ export interface Rates {
  * @param type the type of the llm, or of the price list
  */
 export function ratesOf(price: Price, type: string): Rates {
-  const { longContext, image, second, character, search, request = 0 } = price;
+  const { longContext, image, second, character, request = 0 } = price;
+  const isBilled = price.input + price.output > 0;
+  const search = price.search ?? (type === "anthropic" && isBilled ? webSearch : undefined);
   const usual = tokenRates(price, type);
   const longAbove = longContext?.above ?? Infinity;
   const long = longContext ? tokenRates(longContext, type) : usual;

@@ -19,6 +19,8 @@ export interface MessagesUsage {
     ephemeral_1h_input_tokens?: number | null;
   } | null;
   output_tokens_details?: { thinking_tokens?: number } | null;
+  /** What ran at the provider, and is billed by the call. */
+  server_tool_use?: { web_search_requests?: number | null } | null;
   service_tier?: string | null;
   /**
    * Each run of the model within one call, such as a compaction. All are billed, and the other counts are of the last one:
@@ -90,7 +92,9 @@ export function messagesUsage(usage: unknown): Usage | undefined {
   if (!isObject(usage)) return undefined;
   const counts = usage as MessagesUsage;
   const told = countsOf(counts);
-  return Array.isArray(counts.iterations) ? largerOf(told, sumOf(counts.iterations)) : told;
+  const all = Array.isArray(counts.iterations) ? largerOf(told, sumOf(counts.iterations)) : told;
+  const searches = tokenCount(counts.server_tool_use?.web_search_requests);
+  return searches > 0 ? { ...all, searches } : all;
 }
 
 function countsOf(counts: MessagesUsage): Usage {

@@ -25,7 +25,7 @@ export interface Usage {
   seconds?: number;
   /** Characters that are spoken. */
   characters?: number;
-  /** Searches of a rerank. */
+  /** Searches of a rerank, or of the web. */
   searches?: number;
   /** Set where this server has counted these units itself: the provider may bill tokens instead. */
   countedHere?: true;

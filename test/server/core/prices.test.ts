@@ -103,6 +103,15 @@ describe("the cost of a call in millionths of a dollar", () => {
     expect(costOf(llm("m", "openai", { price }), { ...heard, seconds: 0 })).toBe(2000);
   });
 
+  it("has searches of the web at Anthropic's rate or at its own, and is unknown elsewhere (case 187)", () => {
+    const searched = { promptTokens: 1000, completionTokens: 0, cachedTokens: 0, searches: 2 };
+    const price = { input: 1, output: 1 };
+    expect(costOf(llm("m", "anthropic", { price }), searched)).toBe(21_000);
+    expect(costOf(llm("m", "anthropic", { price: { ...price, search: 0.05 } }), searched)).toBe(101_000);
+    expect(costOf(llm("m", "anthropic", { price }), { ...searched, searches: 0 })).toBe(1000);
+    expect(costOf(llm("m", "openai", { price }), searched)).toBeUndefined();
+  });
+
   it("counts no token twice and none below zero", () => {
     const overlapping = { promptTokens: 100, completionTokens: 0, cachedTokens: 80, cacheWriteTokens: 80 };
     expect(costOf(llm("claude-opus-5", "anthropic"), overlapping)).toBe(80 * 0.5 + 20 * 6.25);
