@@ -174,26 +174,29 @@ it("the usage of an llm without a price stays unpriced after the llm is deleted"
 it.each([
   ["whole", false],
   ["streamed", true],
-])("searches of the web that Anthropic reports are counted and priced: %s (case 187)", async (_what, stream) => {
-  const used = { input_tokens: 1000, output_tokens: 100, server_tool_use: { web_search_requests: 3 } };
-  const message = { id: "msg_1", type: "message", role: "assistant", model: "m", content: [] };
-  const frames = [
-    { type: "message_start", message: { ...message, usage: { input_tokens: 1000, output_tokens: 1 } } },
-    { type: "message_delta", delta: { stop_reason: "end_turn" }, usage: used },
-    { type: "message_stop" },
-  ].map((data) => `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`);
-  const whole = { ...message, stop_reason: "end_turn", usage: used };
-  const { call, server } = await withProvider(
-    (_, connection) =>
-      connection.write(stream ? streamHead + frames.map(chunk).join("") + lastChunk : reply(200, whole)),
-    { type: "anthropic", price: { input: 1, output: 10 } },
-  );
-  const body = { model: "gpt", max_tokens: 9, stream, messages: [{ role: "user", content: "?" }] };
-  await must(call("POST", "/v1/messages", body));
-  await expect.poll(async () => (await events(server))[0]?.cost).toBeCloseTo((1000 + 1000) / 1e6 + 0.03, 6);
-  const [line] = (await must(server.admin("GET", "/api/v1/usage?by=llm"))).body;
-  expect(line).toMatchObject({ searches: 3, unpriced: 0 });
-});
+])(
+  "searches of the web that Anthropic reports are counted and priced: %s (case 187)",
+  async (_what, stream) => {
+    const used = { input_tokens: 1000, output_tokens: 100, server_tool_use: { web_search_requests: 3 } };
+    const message = { id: "msg_1", type: "message", role: "assistant", model: "m", content: [] };
+    const frames = [
+      { type: "message_start", message: { ...message, usage: { input_tokens: 1000, output_tokens: 1 } } },
+      { type: "message_delta", delta: { stop_reason: "end_turn" }, usage: used },
+      { type: "message_stop" },
+    ].map((data) => `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`);
+    const whole = { ...message, stop_reason: "end_turn", usage: used };
+    const { call, server } = await withProvider(
+      (_, connection) =>
+        connection.write(stream ? streamHead + frames.map(chunk).join("") + lastChunk : reply(200, whole)),
+      { type: "anthropic", price: { input: 1, output: 10 } },
+    );
+    const body = { model: "gpt", max_tokens: 9, stream, messages: [{ role: "user", content: "?" }] };
+    await must(call("POST", "/v1/messages", body));
+    await expect.poll(async () => (await events(server))[0]?.cost).toBeCloseTo((1000 + 1000) / 1e6 + 0.03, 6);
+    const [line] = (await must(server.admin("GET", "/api/v1/usage?by=llm"))).body;
+    expect(line).toMatchObject({ searches: 3, unpriced: 0 });
+  },
+);
 
 describe("units", () => {
   it("of a request are bounded, and none for other calls", () => {
