@@ -1,9 +1,11 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { version } from "../../package.json";
 import { server } from "../../src/server/command.ts";
+import { testServer } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const packaging = join(import.meta.dirname, "../../packaging");
 const read = (path: string) => readFileSync(join(packaging, path), "utf8");
@@ -15,6 +17,17 @@ function assertServerWords(words: string[]) {
   expect(flags.length).toBeGreaterThan(0);
   for (const flag of flags) expect(Object.keys(server.args)).toContain(flag);
 }
+
+/** Fails if a name of a variable is none that the server reads. */
+function assertVariables(names: readonly string[]) {
+  const described = JSON.stringify(server.args);
+  const own = names.filter((name) => name.startsWith("MCPCTL_"));
+  expect(own.length).toBeGreaterThan(0);
+  for (const name of own) expect(described).toContain(name);
+}
+
+/** The settings of the image that a release has. */
+const imageText = readFileSync(join(packaging, "../scripts/release/image.ts"), "utf8");
 
 describe("the manifests of Kubernetes", () => {
   // biome-ignore lint/suspicious/noExplicitAny: manifests of Kubernetes
@@ -30,6 +43,16 @@ describe("the manifests of Kubernetes", () => {
     expect(container.image).toBe(`mcpctl:${version}`);
     assertServerWords(container.args);
     expect(container.args).toContain("--node-url=http://$(POD_ADDRESS):7777");
+  });
+
+  it("set variables that the server reads, and probe paths that it answers without a token", async () => {
+    assertVariables(container.env.map(({ name }: { name: string }) => name));
+    const { as } = await testServer();
+    for (const probe of ["startupProbe", "readinessProbe", "livenessProbe"]) {
+      const { path, port } = container[probe].httpGet;
+      expect(container.ports).toContainEqual(expect.objectContaining({ name: port }));
+      expect((await as()("GET", path)).status).toBe(200);
+    }
   });
 
   it("keep one server running, wait for it to be ready, and give streams their time", () => {
@@ -60,6 +83,9 @@ describe("the file for Compose", () => {
     for (const name of ["server1", "server2"]) {
       assertServerWords(services[name].command);
       expect(services[name].image).toBe(`mcpctl:${version}`);
+      assertVariables(Object.keys(services[name].environment));
+      const [, ...check] = services[name].healthcheck.test;
+      expect(imageText).toContain(`Test: ["CMD", ${JSON.stringify(check).slice(1).replaceAll(",", ", ")}`);
       expect(services[name].environment.MCPCTL_NODE_URL).toBe(`http://${name}:7777`);
       expect(services[name].environment.MCPCTL_DATABASE_URL).toContain("@database:5432/");
       expect(read("compose/nginx.conf")).toContain(`server ${name}:7777;`);
@@ -87,6 +113,23 @@ describe.each(["github", "forgejo"])("the workflow for %s", (name) => {
     expect(jobs.release).toMatchObject({ needs: "check", if: "startsWith(github.ref, 'refs/tags/v')" });
     expect(steps.some(({ run }) => run?.includes('test "$GITHUB_REF_NAME" = "v'))).toBe(true);
     expect(steps.some(({ run }) => run?.includes("run release --url"))).toBe(true);
+  });
+
+  it("leaves the key on no disk, also where the signing fails, and signs nothing without a key", () => {
+    const folder = temporaryFolder();
+    const { run = "" } = steps.find(({ env }) => env?.["RELEASE_KEY"])!;
+    const outcome = (RELEASE_KEY: string, exit: number) => {
+      writeFileSync(join(folder, "npx"), `#!/bin/sh\nfor last; do :; done; cat "$last"\nexit ${exit}\n`, {
+        mode: 0o755,
+      });
+      const env = { PATH: `${folder}:/usr/bin:/bin`, RUNNER_TEMP: folder, RELEASE_KEY };
+      const script = run.replaceAll("/tmp/key.pem", `${folder}/key.pem`);
+      const { exitCode, stdout } = Bun.spawnSync(["bash", "-e", "-c", script], { env });
+      expect(readdirSync(folder)).toEqual(["npx"]);
+      return [exitCode, stdout.toString()];
+    };
+    expect(outcome("", 0)).toEqual([0, ""]);
+    for (const code of [0, 3]) expect(outcome("the key", code)).toEqual([code, "the key\n"]);
   });
 
   it("gives the key to the step that signs, and to no other", () => {

@@ -61,6 +61,10 @@ export const earlierRows: Readonly<Record<string, readonly Record<string, Earlie
       ...{ completion_tokens: 4, cached_tokens: 1, cost_micros: 7, error: null, detail: { attempts: 1 } },
     },
     { at: 1_690_000_000_001, action: "login", request_id: "req_2", status: 200, user_id: "usr_1" },
+    {
+      ...{ at: 1_690_000_000_002, action: "delete", request_id: "req_3", status: 200, user_id: "usr_1" },
+      detail: { id: "llm_0", kind: "llm", name: "old" },
+    },
   ],
   changes: [{ revision: 41, kind: "llm", id: "llm_1", operation: "update", at: 7 }],
   usage: [
@@ -82,6 +86,40 @@ export const earlierRows: Readonly<Record<string, readonly Record<string, Earlie
     {
       ...{ owner_id: "tok_1", id: "resp_1", llm_id: "llm_1", place: "p", at: 1, expires_at: 9e15 },
       pending: '{"call":1}',
+    },
+  ],
+  former_names: [
+    { id: "llm_0", kind: "llm", name: "old", owner: null, created_at: 0, deleted_at: 1_690_000_000_002 },
+  ],
+  stored_files: [
+    {
+      ...{ id: "file-1", owner_id: "usr_1", token_id: "tok_1", name: "in.jsonl", purpose: "batch" },
+      ...{ state: "ready", bytes: 3, created_at: 1, expires_at: null },
+    },
+  ],
+  stored_file_parts: [{ file_id: "file-1", seq: 1, content: "abc" }],
+  inference_batches: [
+    {
+      ...{
+        id: "batch_1",
+        owner_id: "usr_1",
+        token_id: "tok_1",
+        form: "openai",
+        operation: "chat",
+        llm: "gpt",
+      },
+      ...{ state: "completed", input_file_id: "file-1", output_file_id: "", error_file_id: "" },
+      ...{ metadata: "{}", errors: "[]", total: 1, completed: 1, failed: 0, cancelled: 0, expired: 0 },
+      ...{ runner: "", created_at: 1, started_at: 2, cancelling_at: null, finalizing_at: 3, ended_at: 4 },
+      expires_at: 9e15,
+    },
+  ],
+  inference_tasks: [
+    {
+      ...{ id: "task_1", owner_id: "usr_1", token_id: "tok_1", batch_id: "batch_1", seq: 1, custom_id: "c" },
+      ...{ operation: "chat", llm: "gpt", state: "completed", request: "{}", answer: "{}", status: 200 },
+      ...{ request_id: "req_1", attempts: 1, priority: 0, idempotency_key: "", not_before: 0 },
+      ...{ deadline: 9e15, runner: "", created_at: 1, started_at: 2, ended_at: 4 },
     },
   ],
   cluster_nodes: [{ id: "nod_1", name: "n", url: "http://n:7777", key: "k", process: "p", beat: 3 }],
