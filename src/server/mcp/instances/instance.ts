@@ -130,7 +130,15 @@ export class Instance {
         if (this.failure?.isFinal || this.#retry.at - time.elapsed() > wait) throw this.#unavailable();
         await orAborted(this.#retry.done.promise, either, onAbort);
       }
-      return await orAborted(this.start(), either, onAbort);
+      for (;;) {
+        try {
+          return await orAborted(this.start(), either, onAbort);
+        } catch (error) {
+          // Somebody has stopped it while it started: nothing was sent to it, so that it can be started again.
+          const isCancelled = error instanceof McpFailure && error.kind === "cancelled";
+          if (!isCancelled || this.#isOver || either.aborted) throw error;
+        }
+      }
     } catch (error) {
       throw error instanceof AppError ? error : this.#unavailable();
     } finally {

@@ -99,7 +99,10 @@ function tooLate({ spec }: McpServerRow, cause: unknown): McpFailure {
 
 /** Waits until a program may be started. Returns a function that lets the next one start. */
 async function spawnTurn(spawns: FairQueue, serverId: string, signal: AbortSignal): Promise<() => void> {
-  await spawns.enter(serverId, signal);
+  // The queue knows callers alone; here it is the start that is given up, and those who wait for it have not left.
+  await spawns.enter(serverId, signal).catch((cause) => {
+    throw signal.aborted ? new McpFailure("cancelled", "the start was cancelled", { cause }) : cause;
+  });
   let isOver = false;
   const leave = () => {
     clearTimeout(timer);

@@ -163,6 +163,26 @@ describe("the instance of an MCP server over stdio", () => {
     expect((await mcp.call("count")).error?.message).toContain("its replicas are 0");
   });
 
+  it("is deleted while its start waits for others: a call that waits gets its answer from the next start (failure mode 225)", async () => {
+    const mcp = await mcpTestServer();
+    await mcp.define("late");
+    const spec = { modes: ["mute"], isBroken: true, startSeconds: 60 };
+    // Four programs start at a time.
+    for (const i of [1, 2, 3, 4]) await (await mcp.define(`mute-${i}`, spec)).until("start ");
+    const starting = () =>
+      until(mcp.instances, (all) => all.some((one) => one.name === "late-1" && one.status === "starting"));
+    await must(mcp.admin("DELETE", "/api/v1/instances/late-1"));
+    await starting();
+    const waiting = mcp.call("count");
+    await Bun.sleep(50);
+    await must(mcp.admin("DELETE", "/api/v1/instances/late-1"));
+    for (const i of [1, 2, 3, 4]) {
+      const row = await mcp.row(`mute-${i}`);
+      await must(mcp.admin("PUT", `/api/v1/servers/mute-${i}`, { ...row, replicas: 0 }));
+    }
+    expect(await waiting).toEqual({ text: "1" });
+  });
+
   it("is ended with its server, and started again when somebody deletes it", async () => {
     const mcp = await mcpTestServer();
     const files = await mcp.define("files");
