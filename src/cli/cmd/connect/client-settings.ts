@@ -71,7 +71,7 @@ function planned(
     if (changes.some((one) => Bun.deepEquals(one.path, path))) continue;
     const current = readValue(format, text, path);
     if (Bun.deepEquals(current, after)) text = withValue(format, text, path, before);
-    else if (!Bun.deepEquals(current, before)) kept.push(path.join("."));
+    else if (!Bun.deepEquals(current, before)) kept.push(shownPath(path));
   }
   return { file, text, changes, kept, newFile };
 }
@@ -98,7 +98,7 @@ export function writePlanned(
   if (isDeleted) return { line: `${path} deleted: there was nothing else in it` };
   if (isUndone) return { line: `${path} changed: the settings are gone` };
   const names = changes.flatMap(({ path: keys, before, after }) =>
-    keys.length === 0 || Bun.deepEquals(before, after) ? [] : [keys.join(".")],
+    keys.length === 0 || Bun.deepEquals(before, after) ? [] : [shownPath(keys)],
   );
   return {
     line: `${path} ${file.text === undefined ? "created" : "changed"}${names.length === 0 ? "" : `: ${names.join(", ")}`}`,
@@ -109,4 +109,9 @@ export function writePlanned(
 /** The folder that a file must stay in: the user's own, or the one that a variable of the client names. */
 export function folderOf(file: string, own: readonly string[]): string {
   return own.find((folder) => file.startsWith(`${folder}/`)) ?? dirname(file);
+}
+
+/** Returns a path as people read it. `=NAME` is the entry of a list with that name. */
+function shownPath(path: readonly string[]): string {
+  return path.map((key) => (key.startsWith("=") ? `entry '${key.slice(1)}'` : key)).join(".");
 }

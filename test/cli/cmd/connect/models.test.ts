@@ -315,6 +315,8 @@ describe.each(connectClients.filter(({ models }) => models))("mcpctl connect $na
     expect({ code: first.code, stderr: first.stderr }).toMatchObject({ code: 0 });
     const token = bearerIn();
     expect(first.stdout + first.stderr).not.toContain(token);
+    // The path of an entry of a list is written as people read it.
+    expect(first.stdout).not.toMatch(/(changed|created): .*=/);
     expect(first.stdout + files().map(read).join("\n")).toContain(server.url);
     for (const file of files()) {
       const mode = statSync(join(home, file)).mode & 0o777;
