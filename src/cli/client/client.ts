@@ -3,6 +3,7 @@ import type { HttpProxy, ProxyRule } from "../../proxies.ts";
 import { systemReason } from "../../system-errors.ts";
 import { parsedAnswer, textOf } from "./answer-text.ts";
 import { Liveness, type LivenessTimes } from "./liveness.ts";
+import type { TokenSource } from "./refused-token.ts";
 import type { AnswerShape } from "./shape.ts";
 
 /** The address of a server, and the token that is sent to it. */
@@ -11,6 +12,8 @@ export interface Endpoint {
   url: string;
   /** Sent as a bearer token; the Unix socket needs none. */
   token?: string;
+  /** The setting that the token comes from. */
+  tokenSource?: TokenSource;
   /** The setting that the address comes from, for errors: `context "home"`. */
   origin?: string;
   /** A sentence for the user, before anything is sent. */
@@ -185,7 +188,10 @@ export class ApiClient {
     const { answerError } = await import("./answer-error.ts");
     const error = await this.#reading(answerError(response));
     const { actingAs } = this.endpoint;
-    if (!actingAs || error.code !== "unauthenticated") throw error;
+    if (!actingAs || error.code !== "unauthenticated") {
+      const { namingToken } = await import("./refused-token.ts");
+      throw namingToken(error, options.bearer === false ? undefined : this.endpoint.tokenSource);
+    }
     throw new AppError("unauthenticated", `you no longer act as ${actingAs.user}`, {
       cause: error,
       hint: "to be yourself again: mcpctl config impersonate --quit",

@@ -8,6 +8,7 @@ import type { Endpoint } from "./client.ts";
 import { type Config, type ContextEntry, readConfig } from "./config.ts";
 import { readToken } from "./credentials.ts";
 import { type Impersonation, readImpersonation } from "./impersonation.ts";
+import type { TokenSource } from "./refused-token.ts";
 
 const fallback = "http://127.0.0.1:7777";
 
@@ -34,9 +35,8 @@ interface Surroundings {
 export async function resolveEndpoint(surroundings: Surroundings): Promise<Endpoint> {
   const server = await findServer(surroundings);
   const acting = findImpersonation(surroundings, server);
-  const token = acting
-    ? sendable(acting.token, "the token in impersonation.json")
-    : findToken(surroundings, server);
+  const found = acting ? undefined : findToken(surroundings, server);
+  const token = acting ? sendable(acting.token, "the token in impersonation.json") : found?.token;
   const warning = straySecret(surroundings, server);
   const ca = findAuthorities(surroundings, server);
   return {
@@ -44,13 +44,14 @@ export async function resolveEndpoint(surroundings: Surroundings): Promise<Endpo
     ...(server.origin && { origin: server.origin }),
     ...(ca && { ca }),
     ...(token && { token }),
+    ...(found && { tokenSource: found.source }),
     ...(acting && { actingAs: { user: acting.user, by: acting.by } }),
     ...(warning && { warning }),
   };
 }
 
 /** The address of a server, for a program that runs longer than its token is valid. */
-export interface AgentEndpoint extends Omit<Endpoint, "token"> {
+export interface AgentEndpoint extends Omit<Endpoint, "token" | "tokenSource"> {
   /** Reads the current token. Throws AppError `unauthenticated` if there is none. */
   token(): string;
 }
@@ -68,7 +69,7 @@ export async function resolveForAgent(surroundings: Surroundings): Promise<Agent
     });
   const token = () => {
     const found = findToken(surroundings, server);
-    if (found) return found;
+    if (found) return found.token;
     throw new AppError("unauthenticated", `an agent needs a token for ${server.url}, and there is none`, {
       hint: `log in with: mcpctl login --server ${server.url}, or make a token: mcpctl create token my-agent --bind role:expose,resource:llms`,
     });
@@ -196,15 +197,22 @@ function findImpersonation(surroundings: Surroundings, { url }: Server): Imperso
 }
 
 /** Finds the token for a server. The home is read only if nothing else says the token. */
-function findToken(surroundings: Surroundings, { url, context }: Server): string | undefined {
+function findToken(
+  surroundings: Surroundings,
+  { url, context }: Server,
+): { token: string; source: TokenSource } | undefined {
   const { env, flags, cwd } = surroundings;
-  if (flags.tokenFile) return tokenIn(resolve(cwd, flags.tokenFile));
-  if (env["MCPCTL_TOKEN"]) return sendable(env["MCPCTL_TOKEN"].trim(), "MCPCTL_TOKEN");
-  if (context?.tokenFile) return tokenIn(resolve(surroundings.home, context.tokenFile));
+  const inFile = (file: string) => ({ token: tokenIn(file), source: { file } });
+  if (flags.tokenFile) return inFile(resolve(cwd, flags.tokenFile));
+  if (env["MCPCTL_TOKEN"]) {
+    const variable = "MCPCTL_TOKEN";
+    return { token: sendable(env[variable].trim(), variable), source: { variable } };
+  }
+  if (context?.tokenFile) return inFile(resolve(surroundings.home, context.tokenFile));
   // Over the socket the user is the administrator. The session of another login must not replace that.
   if (url.startsWith("unix:")) return undefined;
   const token = readToken(surroundings.home, url);
-  return token && sendable(token, "the token in credentials.json");
+  return token ? { token: sendable(token, "the token in credentials.json"), source: "login" } : undefined;
 }
 
 /** Checks that a token fits into a header. Throws AppError that names its source and the place, and never the token. */

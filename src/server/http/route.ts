@@ -2,6 +2,7 @@ import type { TSchema } from "@sinclair/typebox";
 import { AppError, errorBody } from "../../errors.ts";
 import type { Action } from "../../kinds/grants.ts";
 import { operations } from "../../wire/dialects/operations.ts";
+import { grantWords, lacksRight } from "../core/access/forbidden.ts";
 import { mayHold, type Right } from "../core/access/parts.ts";
 import { mayRun, nobody, type Principal } from "../core/access/policy.ts";
 import type { BodyBudget } from "../core/body-budget.ts";
@@ -170,10 +171,8 @@ function authenticated(principal: Principal | undefined): Principal {
 /** Throws AppError `forbidden` if a principal may not use a route. */
 function admit(access: Access, principal: Principal): void {
   if (typeof access === "string" || holds(principal, access)) return;
-  throw new AppError(
-    "forbidden",
-    `you may not ${"action" in access ? `run ${access.action}` : `${access.verb} ${access.resource}`}`,
-  );
+  if ("action" in access) throw lacksRight(`run ${access.action}`, `run ${access.action}`);
+  throw lacksRight(`${access.verb} ${access.resource}`, grantWords(access.verb, access.resource));
 }
 
 function holds(principal: Principal, access: Exclude<Access, string>): boolean {

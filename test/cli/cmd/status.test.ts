@@ -125,7 +125,7 @@ describe("status", () => {
       expect(JSON.parse(refused.stdout)).toMatchObject({
         server: { reachable: true, reason: null },
         identity: null,
-        problem: "log in, or send a valid token",
+        problem: expect.stringMatching(/^the server refuses the token in MCPCTL_TOKEN: /),
       });
       expect(refused.stdout + refused.stderr).not.toContain("mcpctl_pat_x");
     });

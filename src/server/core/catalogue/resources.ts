@@ -3,6 +3,7 @@ import { AppError } from "../../../errors.ts";
 import type { Kind, Resource, WriteOperation } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { isId } from "../../../kinds/names.ts";
+import { grantWords, lacksRight } from "../access/forbidden.ts";
 import { ownFirst } from "../access/own-names.ts";
 import { decideCreate, decideOn, decideOnRow, decideToShow, isShown } from "../access/parts.ts";
 import { type Principal, serverPrincipal, type Verb } from "../access/policy.ts";
@@ -345,5 +346,5 @@ export function notFound(kind: Kind, idOrName: string): AppError {
 
 export function forbidden(verb: Verb, kind: Kind, idOrName?: string): AppError {
   const what = idOrName === undefined ? kind.plural : `${kind.kind} "${idOrName}"`;
-  return new AppError("forbidden", `you may not ${verb} ${what}`);
+  return lacksRight(`${verb} ${what}`, grantWords(verb, kind.plural, idOrName));
 }

@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { isForeignPage } from "../../../wire/incoming-request.ts";
+import { grantWords, lacksRight } from "../../core/access/forbidden.ts";
 import { decide } from "../../core/access/policy.ts";
 import { opensProject } from "../../core/access/token-projects.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
@@ -89,7 +90,8 @@ function projectOf({ catalogue: { snapshot } }: Server, { principal, params }: C
   const name = params["name"]!;
   const project = snapshot.named("project", name);
   const decision = decide(principal, "run", "projects", name, project);
-  if (decision === "forbidden") throw new AppError("forbidden", `you may not run project "${name}"`);
+  if (decision === "forbidden")
+    throw lacksRight(`run project "${name}"`, grantWords("run", "projects", name));
   if (!project || decision === "hidden" || !opensProject(snapshot, principal, name))
     throw new AppError("not_found", `project "${name}" not found`);
   return project;

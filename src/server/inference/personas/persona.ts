@@ -2,6 +2,7 @@ import { AppError } from "../../../errors.ts";
 import { agent } from "../../../kinds/agent.ts";
 import { bareName } from "../../../kinds/aliases.ts";
 import { isId } from "../../../kinds/names.ts";
+import { grantWords, lacksRight } from "../../core/access/forbidden.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
 import { userPrincipal } from "../../core/access/principals.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
@@ -31,7 +32,8 @@ export function findPersona(snapshot: Snapshot, principal: Principal, idOrName: 
   const byId = isId(idOrName) ? snapshot.byId.get(idOrName) : undefined;
   const persona = isOf(agent, byId) ? byId : snapshot.named("agent", idOrName);
   const decision = decide(principal, "run", "agents", persona?.name ?? idOrName, persona);
-  if (decision === "forbidden") throw new AppError("forbidden", `you may not run agent "${idOrName}"`);
+  if (decision === "forbidden")
+    throw lacksRight(`run agent "${idOrName}"`, grantWords("run", "agents", idOrName));
   if (decision === "hidden" || !persona) throw new AppError("not_found", `agent "${idOrName}" not found`);
   return persona;
 }

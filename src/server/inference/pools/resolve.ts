@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { bareName } from "../../../kinds/aliases.ts";
+import { grantWords, lacksRight } from "../../core/access/forbidden.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
 import { oncePerObject } from "../../core/once-per-object.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
@@ -28,7 +29,7 @@ export function resolve(snapshot: Snapshot, principal: Principal, name: string):
   const llms = find(snapshot, principal, name);
   if (llms.length > 0) return callable(llms);
   const decision = decide(principal, "run", "llms", name, snapshot.named("llm", name));
-  if (decision === "forbidden") throw new AppError("forbidden", `you may not run llm "${name}"`);
+  if (decision === "forbidden") throw lacksRight(`run llm "${name}"`, grantWords("run", "llms", name));
   throw new AppError("not_found", `llm "${name}" not found`);
 }
 
