@@ -3,7 +3,7 @@ import type { HttpProxy, ProxyRule } from "../../proxies.ts";
 import { systemReason } from "../../system-errors.ts";
 import { parsedAnswer, textOf } from "./answer-text.ts";
 import { Liveness, type LivenessTimes } from "./liveness.ts";
-import type { TokenSource } from "./refused-token.ts";
+import type { TokenOrigin } from "./refused-token.ts";
 import type { AnswerShape } from "./shape.ts";
 
 /** The address of a server, and the token that is sent to it. */
@@ -13,7 +13,7 @@ export interface Endpoint {
   /** Sent as a bearer token; the Unix socket needs none. */
   token?: string;
   /** The setting that the token comes from. */
-  tokenSource?: TokenSource;
+  tokenSource?: TokenOrigin;
   /** The setting that the address comes from, for errors: `context "home"`. */
   origin?: string;
   /** A sentence for the user, before anything is sent. */

@@ -8,7 +8,7 @@ import type { Endpoint } from "./client.ts";
 import { type Config, type ContextEntry, readConfig } from "./config.ts";
 import { readToken } from "./credentials.ts";
 import { type Impersonation, readImpersonation } from "./impersonation.ts";
-import type { TokenSource } from "./refused-token.ts";
+import type { TokenOrigin } from "./refused-token.ts";
 
 const fallback = "http://127.0.0.1:7777";
 
@@ -200,7 +200,7 @@ function findImpersonation(surroundings: Surroundings, { url }: Server): Imperso
 function findToken(
   surroundings: Surroundings,
   { url, context }: Server,
-): { token: string; source: TokenSource } | undefined {
+): { token: string; source: TokenOrigin } | undefined {
   const { env, flags, cwd } = surroundings;
   const inFile = (file: string) => ({ token: tokenIn(file), source: { file } });
   if (flags.tokenFile) return inFile(resolve(cwd, flags.tokenFile));

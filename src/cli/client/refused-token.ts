@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 
 /** The setting that a token came from: a variable or a file by its name, or `login` for that of `mcpctl login`. */
-export type TokenSource = { variable: string } | { file: string } | "login";
+export type TokenOrigin = { variable: string } | { file: string } | "login";
 
 /** The words of a server that knows no user for a request. */
 const noUser = "log in, or send a valid token";
@@ -10,7 +10,7 @@ const noUser = "log in, or send a valid token";
  * Returns the error to throw for a refusal: of a token that was sent, it names the setting that the token came from, so
  * that it does not read like a missing login. The server tells everybody the same of expired, revoked and unknown tokens.
  */
-export function namingToken(error: AppError, source: TokenSource | undefined): AppError {
+export function namingToken(error: AppError, source: TokenOrigin | undefined): AppError {
   if (source === undefined || error.code !== "unauthenticated" || error.message !== noUser) return error;
   if (source === "login")
     return new AppError(
