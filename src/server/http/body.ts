@@ -13,7 +13,9 @@ import type { BodyMemory } from "./body-memory.ts";
 
 /** The most bytes of a body on a public route: callers without a bearer must not fill the memory (T59). */
 export const maxPublicBodyBytes = 8 * 1024;
-/** The most bytes of a body on every other route. */
+/** The most bytes of a body on routes of objects and rights: one that is larger takes long in one turn (T257). */
+export const maxObjectBytes = 4 * 1024 * 1024;
+/** The most bytes of a call to a model, and of an answer that an agent posts. */
 export const maxBodyBytes = 32 * 1024 * 1024;
 
 const jsonType = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;

@@ -9,7 +9,7 @@ import type { BodyBudget } from "../core/body-budget.ts";
 import { storeFailure } from "../core/store/store-failure.ts";
 import { StoreError } from "../core/store/types.ts";
 import type { LoggedRequest } from "../observability/access-log.ts";
-import { maxBodyBytes, maxPublicBodyBytes } from "./body.ts";
+import { maxBodyBytes, maxObjectBytes, maxPublicBodyBytes } from "./body.ts";
 import { BodyMemory } from "./body-memory.ts";
 import { errorBodyAt } from "./error-shape.ts";
 
@@ -83,7 +83,7 @@ export interface Route {
   response?: TSchema;
   /** Status of a success, for the API description; 200 if not given. */
   status?: number;
-  /** The most bytes of a body; 32 MB if not given. A public route never takes more than 8 KB. */
+  /** The most bytes of a body; 4 MB if not given, 32 MB for calls of models. A public route never takes more than 8 KB. */
   maxBodyBytes?: number;
   /**
    * Set on a route that refuses its method with 405: the methods that the path takes, for the `Allow` header. Such a
@@ -159,8 +159,9 @@ export async function respond(
   return response;
 }
 
-function bodyLimit({ access, maxBodyBytes: own = maxBodyBytes }: Route): number {
-  return access === "public" ? maxPublicBodyBytes : own;
+function bodyLimit({ access, recordsCalls, maxBodyBytes: own }: Route): number {
+  if (access === "public") return maxPublicBodyBytes;
+  return own ?? (recordsCalls ? maxBodyBytes : maxObjectBytes);
 }
 
 function authenticated(principal: Principal | undefined): Principal {

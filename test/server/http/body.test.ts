@@ -70,7 +70,7 @@ describe("the type of a body (T62, T74)", () => {
 describe("the size of a body (T59)", () => {
   it("is checked against content-length before a byte is read", async () => {
     const { server, head } = await withEditor();
-    for (const size of [32 * mebibyte + 1, 40 * mebibyte, 1e15]) {
+    for (const size of [4 * mebibyte + 1, 32 * mebibyte + 1, 40 * mebibyte, 1e15]) {
       const { status, text, headers } = await sendRaw(
         server.url,
         head({ "content-length": String(size) }),
@@ -105,10 +105,22 @@ describe("the size of a body (T59)", () => {
     expect([anthropic.status, JSON.parse(anthropic.text).type]).toEqual([413, "error"]);
   });
 
-  it("may be 32 MB", async () => {
-    const { post } = await withEditor();
+  it("may be 4 MB for an object (T257), and 32 MB for a call", async () => {
+    const { post, call } = await withEditor();
     const text = JSON.stringify(llm);
-    expect((await post(text + " ".repeat(32 * mebibyte - text.length))).status).toBe(201);
+    expect((await post(text + " ".repeat(4 * mebibyte - text.length))).status).toBe(201);
+    const words = JSON.stringify({
+      model: "none",
+      messages: [{ role: "user", content: "x".repeat(31 * mebibyte) }],
+    });
+    expect((await call("POST", "/v1/chat/completions", words)).status).toBe(404);
+  });
+
+  it("may be 8 KB for a question about rights, whose errors repeat it (T257)", async () => {
+    const { call } = await withEditor();
+    const ask = (verb: string) => call("POST", "/api/v1/auth/can-i", { verb, resource: "llms" });
+    expect((await ask("x".repeat(8 * 1024))).status).toBe(413);
+    expect((await ask("view")).body).toEqual({ allowed: false });
   });
 
   it("is refused with two lengths, and with both a length and chunks", async () => {

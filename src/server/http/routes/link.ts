@@ -7,7 +7,7 @@ import { eventStream } from "../../workstations/event-stream.ts";
 import type { LinkConnection } from "../../workstations/link-session.ts";
 import type { AttachedAgent } from "../../workstations/link-sessions.ts";
 import { socketHandler, wantsSocket } from "../../workstations/socket.ts";
-import { readObject, readText } from "../body.ts";
+import { maxBodyBytes, readObject, readText } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
@@ -67,6 +67,7 @@ export function linkRoutes(server: Server): Route[] {
       access,
       summary: "Post a result of a task: a whole response, a chunk, a batch of chunks or an error",
       body: Result,
+      maxBodyBytes,
       response: Taken,
       async handle(call) {
         const { principal, params } = call;

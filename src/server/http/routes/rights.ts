@@ -13,6 +13,9 @@ import { readBody } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
+/** The most bytes of a question: errors repeat its words. */
+const questionBytes = 8 * 1024;
+
 const Question = Type.Object(
   {
     verb: Type.String(),
@@ -43,6 +46,7 @@ export function rightsRoutes(server: Server): Route[] {
     {
       method: "POST",
       path: "/api/v1/auth/can-i",
+      maxBodyBytes: questionBytes,
       access: "authenticated",
       summary: "Return whether the bearer, or a user, has a right",
       body: Question,
