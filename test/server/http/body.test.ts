@@ -120,7 +120,7 @@ describe("the size of a body (T59)", () => {
     const { call } = await withEditor();
     const ask = (verb: string) => call("POST", "/api/v1/auth/can-i", { verb, resource: "llms" });
     expect((await ask("x".repeat(8 * 1024))).status).toBe(413);
-    expect((await ask("view")).body).toEqual({ allowed: false });
+    expect((await ask("view")).status).toBe(200);
   });
 
   it("is refused with two lengths, and with both a length and chunks", async () => {
