@@ -24,7 +24,8 @@ export function App() {
       session.value = { state: "out" };
     });
   }, []);
-  if (session.value.state === "unknown") return isOffline.value ? <Unreachable /> : <div class="sign-in" />;
+  if (session.value.state === "unknown")
+    return isOffline.value ? <Unreachable /> : <div class="sign-in quiet">Loading mcpctl…</div>;
   if (session.value.state === "out") return <SignIn linkError={linkError} />;
   return <Shell />;
 }

@@ -41,9 +41,12 @@ export function useEvents(query: Readonly<Record<string, string>>, most: number)
     let after: string | undefined;
     let end = () => {};
     const begin = async () => {
-      list = await readEvents(key, most);
-      if (isOver) return;
-      setState({ key, value: list });
+      // The newest are shown at once, older ones as they come.
+      for await (const read of readEvents(key, most)) {
+        if (isOver) return;
+        list = read;
+        setState({ key, value: list });
+      }
       const seen = new Set(list.events.slice(0, pageSize).map(identity));
       end = follow({
         path: () =>
@@ -74,19 +77,19 @@ export function useEvents(query: Readonly<Record<string, string>>, most: number)
   };
 }
 
-/** Reads pages until there are no more events, or enough. */
-async function readEvents(key: string, most: number): Promise<EventList> {
-  const events: ShownEvent[] = [];
+/** Reads pages until there are no more events, or enough. Yields what has been read so far. */
+async function* readEvents(key: string, most: number): AsyncGenerator<EventList> {
+  let events: ShownEvent[] = [];
   let until: string | undefined;
   for (;;) {
     const before = until === undefined ? "" : `&until=${encodeURIComponent(until)}`;
-    const page = await request<ShownEvent[]>(
-      `/api/v1/audit?${key}&limit=${Math.min(pageSize, most - events.length)}${before}`,
-    );
-    events.push(...page);
-    if (page.length < pageSize) return { events, isCut: false };
+    const size = Math.min(pageSize, most - events.length);
+    const page = await request<ShownEvent[]>(`/api/v1/audit?${key}&limit=${size}${before}`);
+    events = [...events, ...page];
+    const isLast = page.length < size;
+    yield { events, isCut: !isLast && events.length >= most };
+    if (isLast || events.length >= most) return;
     until = page.at(-1)!.at;
-    if (events.length >= most) return { events, isCut: true };
   }
 }
 
