@@ -10,7 +10,8 @@ import { YoungGarbage } from "./young-garbage.ts";
 export interface BackupTable {
   name: string;
   columns: readonly string[];
-  lines(): AsyncIterable<readonly string[]>;
+  /** Each batch is emptied when it is written. */
+  lines(): AsyncIterable<string[]>;
 }
 
 /** Facts about a backup that its rows do not tell. */
@@ -49,15 +50,20 @@ async function* members(facts: BackupFacts, tables: readonly BackupTable[]): Asy
       const { bytes, facts } = member.take(memberName(name, part++));
       written.push(facts);
       rows += facts.rows;
-      garbage.add(bytes.length);
       return bytes;
     };
-    for await (const some of lines())
+    for await (const some of lines()) {
+      let bytes = 0;
       for (const line of some) {
         const most = memberBytes * (1 + Math.floor(part / growAfter));
         if (member.size + line.length > most && member.rows > 0) yield finished();
         member.add(line);
+        bytes += line.length;
       }
+      // What is in use while young objects are collected becomes old, and stays.
+      some.length = 0;
+      garbage.add(bytes);
+    }
     yield finished();
     counts.push({ name, columns: [...columns], rows });
   }

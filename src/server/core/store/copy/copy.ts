@@ -33,8 +33,8 @@ export type CopyRow = Record<string, unknown>;
 
 /** The database as it was at one moment, for a backup. Writes go on meanwhile. */
 export interface StoreCopy {
-  /** Yields the rows of a table in batches, each row as a line of JSON. */
-  lines(table: CopyTable): AsyncIterable<readonly string[]>;
+  /** Yields the rows of a table in batches, each row as a line of JSON. The caller may empty a batch. */
+  lines(table: CopyTable): AsyncIterable<string[]>;
   close(): Promise<void>;
 }
 

@@ -100,7 +100,7 @@ function postgresCopy(queries: Queries, end: () => Promise<void>): StoreCopy {
         for (;;) {
           const rows = await queries.execute<{ line: string }>(sql.raw(`fetch ${batchRows} from backup`));
           if (rows.length === 0) break;
-          yield rows.map(({ line }) => line);
+          yield rows.splice(0).map(({ line }) => line);
         }
         await queries.execute(sql`close backup`);
       } catch (error) {
