@@ -82,7 +82,9 @@ describe("mcpctl agent", () => {
   });
 
   it("has sub-verbs in its help and completion", async () => {
-    expect((await cli("agent --help")).stdout).toMatch(/discover .*\n.*install .*\n.*uninstall /);
+    expect((await cli("agent --help")).stdout).toMatch(
+      /discover .*\n.*publish .*\n.*unpublish .*\n.*install .*\n.*uninstall /,
+    );
     const { stdout } = await cli(["__complete", "--", "agent", ""]);
     for (const verb of ["discover", "install", "uninstall"]) expect(stdout).toContain(verb);
     expect((await cli(["__complete", "--", "agent", "--li"])).stdout).toContain("--listen");
