@@ -86,7 +86,8 @@ async function* readEvents(key: string, most: number): AsyncGenerator<EventList>
     const size = Math.min(pageSize, most - events.length);
     const page = await request<ShownEvent[]>(`/api/v1/audit?${key}&limit=${size}${before}`);
     events = [...events, ...page];
-    const isLast = page.length < size;
+    // A page has fewer where it has events that this user may not see.
+    const isLast = page.length === 0;
     yield { events, isCut: !isLast && events.length >= most };
     if (isLast || events.length >= most) return;
     until = page.at(-1)!.at;
