@@ -23,7 +23,12 @@ export interface TokenChange {
   /** True if a token may change itself. */
   bySelf: boolean;
   /** Returns what the row gets, and the writes beside it. `makers` are the tokens that made it, the nearest first. */
-  make(row: TokenRow, makers: readonly TokenRow[]): { row: Partial<TokenRow>; writes?: Write[] };
+  make(row: TokenRow, makers: readonly TokenRow[]): ChangedToken | Promise<ChangedToken>;
+}
+
+interface ChangedToken {
+  row: Partial<TokenRow>;
+  writes?: Write[];
 }
 
 /** Changes the token that a call names, and returns it as it is shown. Throws AppError `forbidden` or `not_found`. */
@@ -46,7 +51,7 @@ export async function changeToken(server: Server, call: Call, change: TokenChang
         hint: `users ${action} their own tokens after mcpctl login`,
       });
     const now = server.now();
-    const changed = make(row, makers);
+    const changed = await make(row, makers);
     const next = { ...row, ...changed.row, version: row.version + 1, updatedAt: now };
     const detail = { kind: token.kind, name: row.name, id: row.id };
     try {

@@ -88,11 +88,12 @@ async function rotate(server: Server, call: Call): Promise<Response> {
 
 /** Sets the end of a token that ends: so long from now, and no later than the tokens that made it (T113). */
 async function renew(server: Server, call: Call): Promise<Response> {
-  const { seconds } = await readBody(call, server.deadlines, Renewal);
+  let seconds: number | undefined;
   const shown = await changeToken(server, call, {
     action: "renew",
     bySelf: false,
-    make(row, makers) {
+    async make(row, makers) {
+      seconds ??= (await readBody(call, server.deadlines, Renewal)).seconds;
       if (typeof row.spec.expiresAt !== "string")
         throw new AppError("conflict", `token "${row.name}" does not expire`);
       const ends = makers.flatMap(({ spec }) => (spec.expiresAt ? [Date.parse(spec.expiresAt)] : []));
