@@ -30,6 +30,8 @@ describe("a link by WebSocket", () => {
         machineId: "machine",
         providers: [{ name: "local", type: "openai", model: "local-model", initialStatus: "active" }],
         agents: [],
+        workstation: expect.stringMatching(/./),
+        agentVersion: expect.stringMatching(/^\d/),
       },
     ]);
     expect(agent.sessionFile.providerSessionId).toBe("prov_1");
