@@ -13,6 +13,8 @@ export interface Flood {
   caller: string;
   publisher: string;
   seconds: number;
+  /** Goes on after its time until so many different attacks have ended; 0 if not given. */
+  least?: number;
   /** Attacks at a time. */
   width: number;
   /** The most bytes of a body. */
@@ -38,7 +40,7 @@ async function run(flood: Flood): Promise<FloodResult> {
   const end = performance.now() + flood.seconds * 1000;
   let turn = Math.floor(random() * attacks.length);
   const attacker = async () => {
-    while (performance.now() < end) {
+    while (performance.now() < end || Object.keys(result).length < (flood.least ?? 0)) {
       const [name, attack] = attacks[turn++ % attacks.length]!;
       const ending = await attack(AbortSignal.timeout(patience)).catch((error: Error) =>
         error.name === "TimeoutError" ? "hung" : "refused",

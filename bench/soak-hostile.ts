@@ -8,6 +8,8 @@ import { type Latency, Samples } from "./stats.ts";
 
 export interface HostileSoakPlan {
   seconds: number;
+  /** As `least` of the flood. */
+  least?: number;
   /** Attacks at a time. */
   width: number;
   /** The most bytes of a body. */

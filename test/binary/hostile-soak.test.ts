@@ -7,11 +7,11 @@ import "../support/binary.ts";
 const megabyte = 1e6;
 
 it("the server answers honest callers while routes, the link and answers are flooded, and memory returns (T60, T63)", async () => {
-  const plan = { seconds: 20, width: 2, bytes: 8 * megabyte, seed: Date.now() };
+  const plan = { seconds: 20, least: 6, width: 2, bytes: 8 * megabyte, seed: Date.now() };
   const result = await soakHostile(plan, () => {});
   const { attacks, wrong, honest, delay, resident, commandLine } = result;
   expect({ wrong, failed: honest.failed }).toEqual({ wrong: [], failed: [] });
-  expect(Object.keys(attacks).length).toBeGreaterThan(10);
+  expect(Object.keys(attacks).length).toBeGreaterThanOrEqual(plan.least);
   // One body of an unknown caller once held it for 53 s, and took 1.4 GB.
   expect(delay.beside.max).toBeLessThan(20_000);
   expect(resident.most).toBeLessThan(1200 * megabyte);

@@ -1,7 +1,13 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { ApiError } from "../api/client.ts";
+import { ApiError, send } from "../api/client.ts";
 import { Bones, Failure } from "./states.tsx";
+
+/** Milliseconds between two questions if the server is there again. */
+const pause = 2000;
+/** Milliseconds in which the page is not loaded anew a second time. */
+const reloadPause = 60_000;
+const reloadedAt = "mcpctl.reloadedAt";
 
 /** Shows a part of the page that is loaded when it is needed. */
 export function Lazy({ load }: { load: () => Promise<ComponentType> }) {
@@ -13,9 +19,26 @@ export function Lazy({ load }: { load: () => Promise<ComponentType> }) {
       () => setMissing(true),
     );
   }, [load]);
+  useEffect(() => {
+    if (!isMissing) return;
+    // The server was away, or has other files since an upgrade.
+    const timer = setInterval(() => void send("/healthz").then(reloadOnce, () => {}), pause);
+    return () => clearInterval(timer);
+  }, [isMissing]);
   if (part) return <part.View />;
   if (!isMissing) return <Bones lines={6} />;
-  // After an upgrade the files of the old page are gone.
   const error = new ApiError("this part of the page could not be loaded", "page", 0, "reload the page");
   return <Failure error={error} retry={() => location.reload()} />;
+}
+
+/** Loads the page anew, unless that has just been done and has not helped. */
+function reloadOnce(): void {
+  try {
+    if (Number(sessionStorage.getItem(reloadedAt)) > Date.now() - reloadPause) return;
+    sessionStorage.setItem(reloadedAt, String(Date.now()));
+  } catch {
+    // Without storage it could be loaded again and again.
+    return;
+  }
+  location.reload();
 }
