@@ -7,7 +7,6 @@ import { Bones, Failure } from "./states.tsx";
 const pause = 2000;
 /** Milliseconds in which the page is not loaded anew a second time. */
 const reloadPause = 60_000;
-const reloadedAt = "mcpctl.reloadedAt";
 
 /** Shows a part of the page that is loaded when it is needed. */
 export function Lazy({ load }: { load: () => Promise<ComponentType> }) {
@@ -31,14 +30,9 @@ export function Lazy({ load }: { load: () => Promise<ComponentType> }) {
   return <Failure error={error} retry={() => location.reload()} />;
 }
 
-/** Loads the page anew, unless that has just been done and has not helped. */
+/** Loads the page anew, unless that has just been done and has not helped. The entry of the history outlives it. */
 function reloadOnce(): void {
-  try {
-    if (Number(sessionStorage.getItem(reloadedAt)) > Date.now() - reloadPause) return;
-    sessionStorage.setItem(reloadedAt, String(Date.now()));
-  } catch {
-    // Without storage it could be loaded again and again.
-    return;
-  }
+  if (Number(history.state?.reloadedAt ?? 0) > Date.now() - reloadPause) return;
+  history.replaceState({ ...history.state, reloadedAt: Date.now() }, "");
   location.reload();
 }
