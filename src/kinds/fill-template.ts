@@ -7,7 +7,7 @@ export interface FillableTemplate {
 /** The values of parameters, by name: a text, or the secret and key that hold it. */
 export type ParameterValues = Readonly<Record<string, string | { name: string; key: string }>>;
 
-/** Where the value of a parameter goes: `${NAME}`. */
+/** The place of a parameter's value: `${NAME}`. */
 export const placeholder = /\$\{([^}]*)\}/g;
 
 /**

@@ -4,7 +4,7 @@ import type { Identity } from "../../client/account-answers.ts";
 import { age } from "../../output/cells.ts";
 import { isNearEnd, type LimitUse, limitText } from "../../output/limits.ts";
 
-/** What the server told of its catalogue. What the user may not see, or an older server does not tell, is missing. */
+/** The server's facts about its catalogue, without those that the user may not see or an older server does not have. */
 export interface CatalogueFacts {
   identity?: Identity | undefined;
   llms?: Resource[] | undefined;
@@ -20,7 +20,7 @@ interface Faulty {
   reason: string | null;
 }
 
-/** What needs somebody's attention. */
+/** Things that somebody should look after. */
 export interface Attention {
   failing: { llm: string; since: string; error: string }[];
   /** Instances of MCP servers, with those that do not run. */

@@ -118,7 +118,7 @@ async function usage(server: Server, { principal, query }: Call): Promise<Line[]
 /** The most deleted llms that are looked at for the names of one answer. */
 const mostFormerLlms = 1000;
 
-/** What a line shows of a group: its text, the key of its group, and the id and the end of a row that has them. */
+/** The cells of a line for its group: the text, the key of its group, and the id and the end of a row that has them. */
 type Shown = Record<
   Grouping,
   { text: string | null; key: string; id?: string; deletedAt?: string | undefined }

@@ -18,7 +18,7 @@ const tabs = {
 } as const;
 type Tab = keyof typeof tabs;
 
-/** Who may do what, and how much of it. */
+/** The rights of people and programs, and their limits. */
 export function Access() {
   const chosen = route.value.path[1];
   const tab: Tab = chosen !== undefined && Object.hasOwn(tabs, chosen) ? (chosen as Tab) : "tokens";

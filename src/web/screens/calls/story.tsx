@@ -22,7 +22,7 @@ interface Attempt {
   said?: string;
 }
 
-/** What happened in one request: who asked, what allowed it, where the time went, and what was tried. */
+/** The story of one request: its caller, the rule that allowed it, its times, and the attempts. */
 export function Story({ requestId, onClose }: { requestId: string; onClose: () => void }) {
   const events = useLoaded<StoryEvent[]>(`/api/v1/audit?request=${encodeURIComponent(requestId)}`, 0);
   return (
@@ -150,7 +150,7 @@ function EventStory({ event }: { event: StoryEvent }) {
   );
 }
 
-/** Where the time went, as a bar and in words. */
+/** The times of a request, as a bar and in words. */
 function Phases({
   phases: { before = 0, head = 0, body = 0 },
 }: {

@@ -1,6 +1,6 @@
 import type { ShownEvent } from "../overview/figures.ts";
 
-/** What an event is about: the model, a tool, or an object. */
+/** Returns the subject of an event: the model, a tool, or an object. */
 export function targetOf({ llm, poolMember, detail }: ShownEvent): string {
   if (llm !== undefined) return poolMember === undefined ? llm : `${llm} → ${poolMember}`;
   const { kind, name, project, server, tool } = detail ?? {};
