@@ -87,8 +87,8 @@ describe("the size of a body (T59)", () => {
     const { status, text } = await sendRaw(
       server.url,
       head({ "transfer-encoding": "chunked" }),
-      ...Array.from({ length: 33 }, () => piece),
-      "0\r\n\r\n",
+      // An object may have 4 MB. The server closes when it has read more, and no byte may still be on its way.
+      ...Array.from({ length: 5 }, () => piece),
     );
     expect([status, JSON.parse(text).code]).toEqual([413, "payload_too_large"]);
   });
