@@ -27,7 +27,7 @@ export interface HostileSoakResult {
   honest: { before: Latency; beside: Latency; failed: string[] };
   /** Milliseconds by which the event loop was late. `max` is without the time for which it waited for a processor. */
   delay: { before: LoopDelay; beside: LoopDelay };
-  /** How many times as long the same work takes beside the flood as on a quiet machine: see `slowness`. */
+  /** The time of some work beside the flood, as a multiple of that on a quiet machine: see `slowness`. */
   slowness: number;
   /** The part of the time for which the server waited for a processor: before the flood, and beside it. */
   waited: { before: number; beside: number };

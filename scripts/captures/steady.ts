@@ -1,6 +1,6 @@
 import type { Cell } from "../../test/support/pseudo-terminal.ts";
 
-/** What differs from run to run, and what a picture shows instead. The same length keeps the columns. */
+/** Texts that differ from run to run, and those that a picture shows instead. The same length keeps the columns. */
 const replacements: readonly (readonly [RegExp, (found: string) => string])[] = [
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, () => "2026-11-29T10:00:00Z"],
   [/\b(req_[0-9a-f]{8,}|[a-z]{3}_[0-9a-z]{26})\b/g, (id) => id.slice(0, 4) + filled(id.slice(4))],

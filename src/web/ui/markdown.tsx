@@ -14,7 +14,7 @@ function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** What an answer may be made of: text, lists, tables, code, links. */
+/** The elements that an answer may have: text, lists, tables, code, links. */
 const allowed = {
   ALLOWED_TAGS: [
     "p",

@@ -36,7 +36,7 @@ export function Failure({ error, retry }: { error: ApiError; retry?: () => void 
   );
 }
 
-/** What is shown where there is nothing yet, with the first thing to do. */
+/** An empty list, with the first thing to do. */
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
     <div class="empty">

@@ -12,13 +12,13 @@ export function yamlOf(value: unknown, indent = ""): string {
   return typeof value === "string" ? multiline(value, indent) : String(value ?? "null");
 }
 
-/** What stands behind `key:`. */
+/** Returns the text behind `key:`. */
 function below(value: unknown, indent: string): string {
   const yaml = yamlOf(value, indent);
   return yaml.startsWith("\n") ? yaml : ` ${yaml}`;
 }
 
-/** What stands behind `- `: the first line of a map or list is on the same line. */
+/** Returns the text behind `- `: the first line of a map or list is on the same line. */
 function nested(value: unknown, indent: string): string {
   const yaml = yamlOf(value, indent);
   return yaml.startsWith("\n") ? yaml.slice(1 + indent.length) : yaml;

@@ -19,7 +19,7 @@ export interface MessagesUsage {
     ephemeral_1h_input_tokens?: number | null;
   } | null;
   output_tokens_details?: { thinking_tokens?: number } | null;
-  /** What ran at the provider, and is billed by the call. */
+  /** Tools that ran at the provider, and are billed by the call. */
   server_tool_use?: { web_search_requests?: number | null } | null;
   service_tier?: string | null;
   /**

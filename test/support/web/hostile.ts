@@ -1,7 +1,7 @@
 import { must, type TestServer } from "../server.ts";
 import type { Connection, Seen } from "../upstream.ts";
 
-/** What becomes an element and runs where somebody makes markup of it. */
+/** Text that becomes an element and runs, if somebody makes markup of it. */
 export const hostile = `"><img class="pwned" src="x" onerror="window.pwned=1"><script>window.pwned=1</script>'{{7*7}}`;
 
 /** An answer in Markdown that tries everything. */

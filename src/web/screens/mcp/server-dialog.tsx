@@ -113,7 +113,7 @@ interface LogLine {
   text: string;
 }
 
-/** What the programs write, as they write it. */
+/** The output of the programs, followed as it comes. */
 function Logs({ server: { id } }: { server: ShownServer }) {
   const [lines, setLines] = useState<LogLine[]>([]);
   const [error, setError] = useState<ApiError>();

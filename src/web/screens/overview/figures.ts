@@ -42,7 +42,7 @@ export const spans = {
 } as const;
 export type OverviewSpan = keyof typeof spans;
 
-/** What was called in the steps of a span. */
+/** The calls in the steps of a span. */
 export interface Figures {
   /** The beginnings of the steps, in seconds since 1970. */
   times: number[];

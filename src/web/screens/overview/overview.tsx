@@ -17,7 +17,7 @@ import {
 import { ServerState } from "./server-state.tsx";
 import { useEvents } from "./use-events.ts";
 
-/** What runs, what it costs, and what fails. */
+/** The screen of calls, costs and failures. */
 export function Overview() {
   const [span, setSpan] = useState<OverviewSpan>("hour");
   return (

@@ -40,7 +40,7 @@ interface ServerUseLine {
   backups?: { lastAt: string | null; failedAt: string | null; reason: string | null; nextAt: string | null };
 }
 
-/** What fails and is slow, what runs, which budgets are near their end, and the server itself. */
+/** Failing and slow llms, running programs, limits near their end, and the server itself. */
 export function ServerState() {
   const llms = useLoaded<ShownLlm[]>("/api/v1/llms");
   const instances =

@@ -131,7 +131,7 @@ function Tool({ tool: { server, name, arguments: given, output, isError } }: { t
   );
 }
 
-/** What an answer took. Its cost is what its tokens cost at the list price; the audit has what was booked. */
+/** The time, the tokens and the cost of an answer. The cost is at the list price; the audit has the booked one. */
 function Measures({ answer, price }: { answer: StreamedAnswer; price: LlmPriceLine | undefined }) {
   const { firstToken, total, promptTokens = 0, completionTokens, requestId } = answer;
   if (total === undefined) return null;

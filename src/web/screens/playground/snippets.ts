@@ -1,6 +1,6 @@
 import { shellQuoted } from "../../ui/yaml.ts";
 
-/** What a playground calls. */
+/** A request of the playground. */
 export interface PlaygroundRequest {
   model: string;
   messages: { role: string; content: string }[];

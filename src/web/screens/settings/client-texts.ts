@@ -7,7 +7,7 @@ interface Chosen {
 }
 
 interface Configuration {
-  /** What to paste, and where. */
+  /** The texts to paste, each with its place. */
   steps: { title: string; text: string }[];
   /** The command line that does all of it. */
   command?: string;

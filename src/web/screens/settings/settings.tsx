@@ -146,7 +146,7 @@ function Database({ status: { database, backups, replicas, connections } }: { st
   );
 }
 
-/** What to paste into a program, with the address of this server. */
+/** The settings to paste into a program, with the address of this server. */
 function Clients() {
   const models = useLoaded<{ data: { id: string }[] }>("/v1/models", 0);
   const projects = useLoaded<{ id: string; name: string }[]>("/api/v1/projects", 0);
