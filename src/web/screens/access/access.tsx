@@ -1,53 +1,25 @@
 import { type ApiObject, useKind, useLoaded } from "../../api/lists.ts";
-import { goTo, placeOf, route } from "../../route.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { count, dollars } from "../../ui/format.ts";
 import { SourceButton } from "../../ui/source.tsx";
 import { Empty, Show } from "../../ui/states.tsx";
+import { TabbedScreen } from "../../ui/tabbed-screen.tsx";
 import { grantSentence, type ShownGrant } from "./grants.ts";
 import { NewUser } from "./new-user.tsx";
 import { Rights } from "./rights.tsx";
 import { Tokens } from "./tokens.tsx";
 
 const tabs = {
-  tokens: "Tokens",
-  users: "Users and groups",
-  bindings: "Bindings",
-  rights: "Who may do what",
-  limits: "Limits",
+  tokens: ["Tokens", Tokens],
+  users: ["Users and groups", Users],
+  bindings: ["Bindings", Bindings],
+  rights: ["Who may do what", Rights],
+  limits: ["Limits", Limits],
 } as const;
-type Tab = keyof typeof tabs;
 
 /** The rights of people and programs, and their limits. */
 export function Access() {
-  const chosen = route.value.path[1];
-  const tab: Tab = chosen !== undefined && Object.hasOwn(tabs, chosen) ? (chosen as Tab) : "tokens";
-  return (
-    <>
-      <div class="head">
-        <h1>Access</h1>
-        <fieldset class="tabs" aria-label="Parts">
-          {(Object.keys(tabs) as Tab[]).map((name) => (
-            <button
-              key={name}
-              type="button"
-              aria-pressed={name === tab}
-              onClick={() => goTo(placeOf(["access", name]))}
-            >
-              {tabs[name]}
-            </button>
-          ))}
-        </fieldset>
-      </div>
-      <div class="stack">
-        {tab === "tokens" && <Tokens />}
-        {tab === "users" && <Users />}
-        {tab === "bindings" && <Bindings />}
-        {tab === "rights" && <Rights />}
-        {tab === "limits" && <Limits />}
-      </div>
-    </>
-  );
+  return <TabbedScreen title="Access" place="access" tabs={tabs} />;
 }
 
 interface ShownUser extends ApiObject {

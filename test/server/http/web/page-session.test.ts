@@ -5,7 +5,7 @@ import { type TestServer, testServer } from "../../../support/server.ts";
 const path = "/api/v1/auth/page";
 const whoami = "/api/v1/auth/whoami";
 
-/** The two halves that a browser holds after it has signed in. */
+/** Signs in. Returns the two halves of the session that a browser then holds. */
 async function signIn(server: TestServer, headers: Record<string, string> = {}) {
   const {
     status,
