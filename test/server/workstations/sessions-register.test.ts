@@ -164,7 +164,7 @@ describe("POST /api/v1/llms/_provider-register", () => {
     const taken = await must(server.admin("POST", path, body));
     expect(taken.body.llms).toMatchObject([{ name: "a", url: "", apiKeyRef: null, tier: "fast" }]);
     expect(taken.text).not.toContain("10.0.0.1");
-    expect(taken.text).not.toContain("q4");
+    expect(taken.text).not.toContain('"q4"');
   });
 
   it("refuses names and types that are not valid (failure mode 71)", async () => {

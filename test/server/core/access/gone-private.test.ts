@@ -40,10 +40,10 @@ describe("a private llm that was deleted (T117)", () => {
     await must(ask(bob.call, "open"));
     const usage = () => server.admin("GET", "/api/v1/usage?by=llm");
     await expect.poll(async () => (await usage()).body.length).toBe(2);
-    expect(await readAll(auditor.call)).not.toContain("dark");
+    expect(await readAll(auditor.call)).not.toContain('"dark"');
     await must(bob.call("DELETE", "/api/v1/llms/dark"));
     const after = await readAll(auditor.call);
-    expect(after).not.toContain("dark");
+    expect(after).not.toContain('"dark"');
     expect(after).toContain("open");
     expect((await usage()).body.map(({ llm }: { llm: string }) => llm)).toContain("dark");
     expect((await bob.call("GET", "/api/v1/usage?by=llm")).text).toContain("dark");

@@ -83,13 +83,13 @@ describe("a public agent over a private llm", () => {
     expect(shown).toMatchObject({ name: "reviewer", status: null, owner: "admin" });
     expect(shown).not.toHaveProperty("llm");
     for (const path of ["/api/v1/agents", "/api/v1/agents/reviewer"])
-      expect((await must(editor("GET", path))).text).not.toContain("gpt");
+      expect((await must(editor("GET", path))).text).not.toContain('"gpt"');
     expect((await must(server.admin("GET", "/api/v1/agents/reviewer"))).body).toMatchObject({
       llm: "gpt",
       status: "active",
     });
     for (const path of ["/v1/models", "/api/v1/usage?by=llm"])
-      expect((await must(call("GET", path))).text, path).not.toContain("gpt");
+      expect((await must(call("GET", path))).text, path).not.toContain('"gpt"');
   });
 
   it("can be read, edited and put by a user who cannot see the llm", async () => {
@@ -98,7 +98,7 @@ describe("a public agent over a private llm", () => {
     const { body: same } = await must(editor("PUT", "/api/v1/agents/reviewer", shown));
     expect(same).toEqual(shown);
     const { text } = await must(editor("PUT", "/api/v1/agents/reviewer", { description: "changed" }));
-    expect(text).not.toContain("gpt");
+    expect(text).not.toContain('"gpt"');
     expect((await must(server.admin("GET", "/api/v1/agents/reviewer"))).body.llm).toBe("gpt");
     // The agent still prevents the deletion of the llm.
     expect((await server.admin("DELETE", "/api/v1/llms/gpt")).status).toBe(409);
