@@ -25,7 +25,7 @@ export interface PipeOptions extends StartOptions {
 }
 
 /** After the end of the program stderr is read for so many milliseconds: another process may hold it open. */
-const drainMs = 100;
+const drainMs = 1000;
 
 /**
  * Starts a program with pipes to its stdin, stdout and stderr.

@@ -11,7 +11,7 @@ import { closedPort } from "../support/unreachable.ts";
 const file = (name: string) => readFileSync(join(import.meta.dirname, "../fixtures/tls", name), "utf8");
 // Issued for good.test.
 const tls = { cert: file("localhost.crt"), key: file("localhost.key") };
-const timeouts = { connect: 3000, firstByte: 3000, silence: 3000 };
+const timeouts = { connect: 60_000, firstByte: 60_000, silence: 60_000 };
 
 function serve(options: { tls?: typeof tls } = {}) {
   const server = Bun.serve<undefined>({

@@ -98,7 +98,7 @@ function providerAt(url: string, more: Partial<ProviderConfig>, outbound: Return
         headers: { "content-type": "application/json" },
         body,
         signal,
-        timeouts: { connect: 1000, firstByte: 5000, silence: 5000 },
+        timeouts: { connect: 60_000, firstByte: 60_000, silence: 60_000 },
       }),
   } as unknown as LocalProvider;
 }

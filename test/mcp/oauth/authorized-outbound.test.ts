@@ -12,7 +12,7 @@ const plain = createOutbound();
 const options = {
   method: "POST",
   headers: {},
-  timeouts: { connect: 1000, firstByte: 1000, silence: 1000 },
+  timeouts: { connect: 60_000, firstByte: 60_000, silence: 60_000 },
 } as const;
 const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list" });
 

@@ -7,7 +7,7 @@ import { canary, question, withProvider } from "./setup.ts";
 
 const chat = "/v1/chat/completions";
 const llm = { name: "gpt", type: "openai", model: "up" };
-const limits = { connect: 5000, firstByte: 5000, silence: 5000 };
+const limits = { connect: 60_000, firstByte: 60_000, silence: 60_000 };
 
 describe("POST and PUT of an llm with a forbidden url", () => {
   it.each([

@@ -55,7 +55,7 @@ describe("an llm whose url leads back (T105)", () => {
       const call = outbound(new URL(`http://alias.test:${new URL(provider.url).port}/v1/models`), {
         method: "GET",
         headers: {},
-        timeouts: { connect: 1000, firstByte: 1000, silence: 1000 },
+        timeouts: { connect: 60_000, firstByte: 60_000, silence: 60_000 },
       });
       await expect(call).rejects.toMatchObject({ kind: "refused", cause: { code: "loop_detected" } });
     }

@@ -11,7 +11,7 @@ import type { Instance } from "./instance.ts";
 const maxAttempts = 4;
 
 /** Milliseconds. */
-const settleTime = 1000;
+const settleTime = 5000;
 
 /**
  * Sends a call to an instance. It waits for a start, is sent again when it cannot have arrived, and is repeated once where

@@ -167,7 +167,9 @@ describe("a pool", () => {
 
   it("gets one further attempt after a timeout", async () => {
     const llm = { timeouts: { firstByte: 0.1 } };
-    const well = await pool({ a: () => {}, b: goodProvider }, { llm });
+    const well = await pool({ a: () => {}, b: goodProvider });
+    await must(well.server.admin("PUT", "/api/v1/llms/a", llm));
+    await well.refresh();
     expect(await well.ask()).toMatchObject({ status: 200 });
     const dead = await pool({ a: () => {}, b: () => {}, c: goodProvider }, { llm });
     expect(await dead.ask()).toMatchObject({ status: 504 });
