@@ -1,3 +1,4 @@
+import type { JsonObject } from "../../mcp/messages.ts";
 import type { Time } from "../../time.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { isVirtual, type McpServerRow } from "../core/store/typed-rows.ts";
@@ -6,12 +7,16 @@ import type { OwnCache } from "../mcp/content/result-cache.ts";
 import type { ServerInstances } from "../mcp/instances/servers.ts";
 import { type InstanceClaims, needsLease } from "../mcp/instances/slots.ts";
 import type { McpCluster, SharedInstances } from "../mcp/shared-instances.ts";
+import type { WorkstationCalls } from "../mcp/types.ts";
 import { ClusterCache } from "./cluster-cache.ts";
 import { ClusterLogs } from "./cluster-logs.ts";
 import { ClusteredServers } from "./clustered-servers.ts";
+import { ClusteredWorkstations } from "./clustered-workstations.ts";
 import { ForwardedClients } from "./forwarded-clients.ts";
 import { HostedClients, type ServeClient } from "./hosted-clients.ts";
-import { HostedLink } from "./link-host.ts";
+import { HostedWorkstations } from "./hosted-workstations.ts";
+import { type HostedExchange, HostedLink } from "./link-host.ts";
+import { InstanceMoved, type NodeRequest } from "./link-messages.ts";
 import { Membership, type MembershipOptions } from "./membership.ts";
 import { OwnInstances } from "./own-instances.ts";
 import { nonceOfHello } from "./sealed-channel.ts";
@@ -33,6 +38,7 @@ export class Cluster implements McpCluster {
   #servers: ClusteredServers | undefined;
   #own: OwnInstances | undefined;
   #clients: HostedClients | undefined;
+  #workstations: HostedWorkstations | undefined;
   #isDraining = false;
 
   constructor(options: ClusterOptions) {
@@ -65,7 +71,7 @@ export class Cluster implements McpCluster {
     return [...nodes.keys()].every((node) => node === id || rankOf(node) > own);
   }
 
-  attach(instances: ServerInstances, cache: OwnCache): SharedInstances {
+  attach(instances: ServerInstances, cache: OwnCache, workstations: WorkstationCalls): SharedInstances {
     const { catalogue, onError } = this.#options;
     const membership = this.#membership;
     const own = new OwnInstances({ catalogue, membership, instances, cache });
@@ -73,6 +79,7 @@ export class Cluster implements McpCluster {
     const servers = new ClusteredServers({ ...this.#options, membership, instances, own, row });
     this.#own = own;
     this.#servers = servers;
+    this.#workstations = new HostedWorkstations(catalogue, workstations);
     membership.onLost = (reason) => instances.giveUp(reason);
     membership.onBeat = () => {
       if (membership.id !== undefined) this.#joined.resolve();
@@ -91,6 +98,7 @@ export class Cluster implements McpCluster {
       servers,
       logs: new ClusterLogs(instances.logs, membership, servers.links),
       cache: new ClusterCache(cache, membership, servers.links),
+      workstations: new ClusteredWorkstations(workstations, membership, servers.links),
       clients: new ForwardedClients(this.#options.name, membership, servers.links),
     };
   }
@@ -115,13 +123,11 @@ export class Cluster implements McpCluster {
     const nonce =
       this.#isDraining || id === undefined || hello === null ? undefined : nonceOfHello(key, id, hello);
     const own = this.#own;
-    const clients = this.#clients;
-    if (nonce === undefined || !own || !clients) return undefined;
+    if (nonce === undefined || !own) return undefined;
     const link = new HostedLink({
       key,
       nonce,
-      handle: (request, exchange) =>
-        request.is === "client" ? clients.handle(request.request, exchange) : own.handle(request, exchange),
+      handle: (request, exchange) => this.#handle(own, request, exchange),
       onEnd: (one) => {
         this.#hosted.delete(one);
         own.linkEnded(one);
@@ -134,7 +140,7 @@ export class Cluster implements McpCluster {
   /** Takes no more calls of other nodes, and ends their links when none is under way. */
   async drain(): Promise<void> {
     this.#isDraining = true;
-    await Promise.all([this.#own?.drain(), this.#clients?.drain()]);
+    await Promise.all([this.#own?.drain(), this.#clients?.drain(), this.#workstations?.drain()]);
     this.#closeHosted();
   }
 
@@ -147,6 +153,18 @@ export class Cluster implements McpCluster {
   /** Leaves the nodes. Call it when no instance runs here any more. */
   async close(): Promise<void> {
     await this.#membership.close();
+  }
+
+  /** Carries out a request of another node. */
+  async #handle(own: OwnInstances, request: NodeRequest, exchange: HostedExchange): Promise<JsonObject> {
+    if (request.is === "findWorkstation")
+      return { found: this.#workstations?.reaches(request.serverId) === true };
+    if (request.is !== "client" && request.is !== "workstationCall") return own.handle(request, exchange);
+    // This node has not finished its start.
+    if (!this.#clients || !this.#workstations) throw new InstanceMoved();
+    return request.is === "client"
+      ? this.#clients.handle(request.request, exchange)
+      : this.#workstations.call(request.call, exchange);
   }
 
   #closeHosted(): void {

@@ -11,6 +11,7 @@ import { callFailure } from "../mcp/instances/call-failure.ts";
 import type { ServerInstances } from "../mcp/instances/servers.ts";
 import { needsLease, slotOf } from "../mcp/instances/slots.ts";
 import type { McpServers, ServerCall, ServerNotice } from "../mcp/types.ts";
+import { callFields, callOver } from "./forward-call.ts";
 import { InstanceMoved, LinkLost } from "./link-messages.ts";
 import type { Membership } from "./membership.ts";
 import type { NodeLink } from "./node-link.ts";
@@ -158,29 +159,11 @@ export class ClusteredServers implements McpServers {
   }
 
   async #forward(link: NodeLink, call: ServerCall, lease: InstanceLease): Promise<JsonObject> {
-    const { serverId, slot, epoch } = lease;
-    const { caller, method, params, headers, mayRepeat, onProgress, onNotification, onRequest } = call;
-    const { principal, session, capabilities } = caller;
+    const { slot, epoch } = lease;
     const count = (change: number) => this.#forwarded.set(epoch, (this.#forwarded.get(epoch) ?? 0) + change);
     count(1);
-    const forwarded = {
-      ...{ serverId, slot, epoch, method, params, mayRepeat },
-      caller: { id: principal.id, userId: principal.userId, session, capabilities },
-      ...(headers && { headers }),
-      wantsProgress: onProgress !== undefined,
-    };
     try {
-      return await link.request(
-        { is: "call", call: forwarded },
-        {
-          signal: call.signal,
-          onEvent(event) {
-            if ("progress" in event) onProgress?.(event.progress);
-            else if ("notification" in event) onNotification?.(event.notification);
-          },
-          onAsk: onRequest,
-        },
-      );
+      return await callOver(link, { is: "call", call: { ...callFields(call), slot, epoch } }, call);
     } finally {
       count(-1);
       if (this.#forwarded.get(epoch) === 0) this.#forwarded.delete(epoch);

@@ -11,6 +11,8 @@ import type { ServerNotice } from "../mcp/types.ts";
 /** A request of one node to another. */
 export type NodeRequest =
   | { is: "call"; call: ForwardedCall }
+  | { is: "workstationCall"; call: CallFields }
+  | { is: "findWorkstation"; serverId: string }
   | { is: "endSession"; principalId: string; session: string }
   | { is: "readLogs"; serverId: string; instance?: number; options: ReadLogOptions }
   | { is: "followLogs"; serverId: string; instance?: number }
@@ -18,18 +20,22 @@ export type NodeRequest =
   | { is: "listCache" | "clearCache"; filter: CacheFilter }
   | { is: "client"; request: ForwardedRequest };
 
-/** A call of an instance that belongs to the other node. */
-export interface ForwardedCall {
+/** A call of an MCP server, as one node hands it on to another. */
+export interface CallFields {
   serverId: string;
-  slot: string;
-  /** Of the lease that the sender knows. An instance that has another one by now is not called (failure mode 170). */
-  epoch: number;
   caller: { id: string; userId: string; session: string; capabilities: JsonObject };
   method: string;
   params: JsonObject;
   headers?: Readonly<Record<string, string>>;
   mayRepeat: boolean;
   wantsProgress: boolean;
+}
+
+/** A call of an instance that belongs to the other node. */
+export interface ForwardedCall extends CallFields {
+  slot: string;
+  /** Of the lease that the sender knows. An instance that has another one by now is not called (failure mode 170). */
+  epoch: number;
 }
 
 /** A request of an MCP client, as one node hands it on to another. It has no bearer: that was checked where it came in. */

@@ -1,5 +1,4 @@
 import type { JsonObject } from "../../mcp/messages.ts";
-import { nobody } from "../core/access/policy.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { InstanceLease } from "../core/store/cluster-store.ts";
 import type { McpServerRow } from "../core/store/typed-rows.ts";
@@ -9,8 +8,9 @@ import type { ServerInstances } from "../mcp/instances/servers.ts";
 import { needsLease, slotOf } from "../mcp/instances/slots.ts";
 import type { ServerCall } from "../mcp/types.ts";
 import { FollowedResources } from "./followed-resources.ts";
+import { forwardedCaller, hostedCall } from "./forward-call.ts";
 import type { HostedExchange, HostedLink } from "./link-host.ts";
-import { type ForwardedCall, InstanceMoved, type NodeRequest, unanswered } from "./link-messages.ts";
+import { type ForwardedCall, InstanceMoved, type NodeRequest } from "./link-messages.ts";
 import type { Membership } from "./membership.ts";
 
 export interface OwnInstancesOptions {
@@ -19,6 +19,9 @@ export interface OwnInstancesOptions {
   instances: ServerInstances;
   cache: OwnCache;
 }
+
+/** A request that is about instances and what was kept of their results. */
+export type InstanceRequest = Exclude<NodeRequest, { is: "client" | "workstationCall" | "findWorkstation" }>;
 
 /** The instances that belong to this node, as it and other nodes call them. */
 export class OwnInstances {
@@ -47,10 +50,7 @@ export class OwnInstances {
   }
 
   /** Carries out a request of another node. @throws InstanceMoved, or the error of the instance */
-  async handle(
-    request: Exclude<NodeRequest, { is: "client" }>,
-    exchange: HostedExchange,
-  ): Promise<JsonObject> {
+  async handle(request: InstanceRequest, exchange: HostedExchange): Promise<JsonObject> {
     const { instances, cache } = this.#options;
     switch (request.is) {
       case "call":
@@ -102,35 +102,22 @@ export class OwnInstances {
     while (this.#busy > 0) await Bun.sleep(50);
   }
 
-  async #hosted(forwarded: ForwardedCall, { signal, link, send, ask }: HostedExchange): Promise<JsonObject> {
+  async #hosted(forwarded: ForwardedCall, exchange: HostedExchange): Promise<JsonObject> {
     const { catalogue, membership } = this.#options;
-    const { serverId, slot, epoch, caller, method, params, headers, mayRepeat } = forwarded;
+    const { serverId, slot, epoch, mayRepeat } = forwarded;
     const server = catalogue.snapshot.byId.get(serverId) as McpServerRow | undefined;
     const lease = membership.ownLease(serverId, slot);
     if (this.#isDraining || !server || lease?.epoch !== epoch || !needsLease(server.spec))
       throw new InstanceMoved();
-    const { id, userId, session, capabilities } = caller;
-    // Its rights were checked where it came in: here it only tells callers apart.
-    const own = { principal: { ...nobody, id, userId }, session, capabilities };
     // The other node may know the server as it was before a change.
-    if (slotOf(groupOf(server.spec.sharing, own), lease.number) !== slot) throw new InstanceMoved();
-    const isWatch = /^resources\/(un)?subscribe$/.test(method);
+    const group = groupOf(server.spec.sharing, forwardedCaller(forwarded));
+    if (slotOf(group, lease.number) !== slot) throw new InstanceMoved();
     this.#busy++;
     try {
-      return await this.call(
-        {
-          ...{ server, caller: own, method, params, signal, mayRepeat },
-          ...(headers && { headers }),
-          ...(forwarded.wantsProgress && { onProgress: (progress: JsonObject) => send({ progress }) }),
-          onNotification: (notification) => send({ notification }),
-          onRequest: (request, over) => (isWatch ? Promise.reject(unanswered()) : ask(request, over)),
-        },
-        lease,
-        link,
-      );
+      return await this.call(hostedCall(server, forwarded, exchange), lease, exchange.link);
     } catch (error) {
       // This node has lost it in the meantime: whoever has it now may repeat the call.
-      if (mayRepeat && !signal.aborted && membership.ownLease(serverId, slot) !== lease)
+      if (mayRepeat && !exchange.signal.aborted && membership.ownLease(serverId, slot) !== lease)
         throw new InstanceMoved();
       throw error;
     } finally {

@@ -82,14 +82,16 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
   const instances = new ServerInstances({ ...options, tokens, ...(cluster && { claims: cluster.claims }) });
   const askLlm = projectLlmOf(options.infer);
   const content = openContent({ ...options, askLlm, snapshot: () => catalogue.snapshot });
-  const shared: SharedInstances = cluster?.attach(instances, content.cache) ?? {
+  const workstations = new WorkstationServers(options.workstations);
+  const shared: SharedInstances = cluster?.attach(instances, content.cache, workstations) ?? {
     servers: instances,
+    workstations,
     logs: instances.logs,
     cache: content.cache,
   };
   const limiter = new McpCallLimiter(options.catalogue, options.now, options.elapsed);
   const admit = (principal: Principal) => limiter.admit(principal);
-  const servers = new RoutedServers(shared.servers, new WorkstationServers(options.workstations));
+  const servers = new RoutedServers(shared.servers, shared.workstations);
   let summaries: Summaries | undefined;
   const traffic = new Traffic({ ...options, readTokens: (id) => authorizations.secretsOf(id) });
   const tap = (incoming: EndpointRequest) => traffic.tap(incoming);

@@ -33,6 +33,12 @@ export interface ServerCall {
   onRequest(request: RpcRequest, signal: AbortSignal): Promise<JsonObject>;
 }
 
+/** Calls the MCP servers that workstations publish. */
+export interface WorkstationCalls extends Pick<McpServers, "call"> {
+  /** True if the agent of a server is connected here. */
+  reaches(server: McpServerRow): boolean;
+}
+
 /** A message that a server sends by itself. */
 export interface ServerNotice {
   serverId: string;

@@ -30,6 +30,8 @@ export interface SentServerCall {
 export interface VirtualServers {
   /** Sends a call to the agent of an MCP server. Throws AppError `unavailable` if no agent is attached for it. */
   callServer(call: VirtualServerCall): SentServerCall;
+  /** True if the agent of an MCP server is connected to this server of mcpctl. */
+  hasAgentOf(server: McpServerRow): boolean;
 }
 
 /** Returns the status of a published MCP server, after it was published by a session. */

@@ -120,6 +120,10 @@ export class Workstations implements VirtualLlms, VirtualServers {
     return this.#begin(server, { kind: "mcp", serverName: server.name }, call);
   }
 
+  hasAgentOf(server: McpServerRow): boolean {
+    return !this.#isDraining && this.#links.of(sessionOf(server)) !== undefined;
+  }
+
   #begin(
     row: LlmRow | McpServerRow,
     work: CallWork,

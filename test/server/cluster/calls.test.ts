@@ -1,9 +1,9 @@
-import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import type { StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { describe, expect, it } from "vitest";
 import { type ScriptedCall, scriptedMcp, tool } from "../../support/mcp/http-server.ts";
 import { type McpTestServer, until } from "../../support/mcp/runtime.ts";
 import { must } from "../../support/server.ts";
-import { nodes, startsIn } from "./nodes.ts";
+import { connectedClient, nodes, startsIn } from "./nodes.ts";
 
 const mayRun = [{ role: "run", resource: "projects" }];
 
@@ -27,17 +27,6 @@ async function knows(node: McpTestServer, name: string): Promise<void> {
 // biome-ignore lint/suspicious/noExplicitAny: a row as the API shows it
 const runs = ({ status }: any) => status === "running" || status === "idle";
 
-/** Connects an official client of the legacy era to a node. */
-async function client(node: McpTestServer, bearer: string, capabilities = {}): Promise<Client> {
-  const made = new Client({ name: "test", version: "1" }, { capabilities });
-  if ("roots" in capabilities)
-    made.setRequestHandler("roots/list", async () => ({ roots: [{ uri: "file:///here" }] }));
-  const requestInit = { headers: { authorization: `Bearer ${bearer}` } };
-  const endpoint = new URL(`${node.url}/projects/p/mcp`);
-  await made.connect(new StreamableHTTPClientTransport(endpoint, { requestInit }));
-  return made;
-}
-
 describe("an MCP server of two nodes", () => {
   it("runs once: calls at the other node reach the same process", async () => {
     const { a, b, files } = await two();
@@ -58,7 +47,7 @@ describe("an MCP server of two nodes", () => {
   it("gets progress, questions and cancellation of clients at the other node (failure mode 171)", async () => {
     const { a, b, files } = await two();
     const { bearer } = await b.token("client", mayRun);
-    const one = await client(b, bearer, { roots: {} });
+    const one = await connectedClient(b, bearer, { roots: {} });
     const steps: number[] = [];
     const args = { name: "progress", arguments: { steps: 3, ms: 20 } };
     await one.callTool(args, { onprogress: ({ progress }) => void steps.push(progress) });
@@ -190,7 +179,7 @@ describe("an MCP server at a URL", () => {
     );
     const follow = async (node: McpTestServer) => {
       const told: string[] = [];
-      const one = await client(node, bearer);
+      const one = await connectedClient(node, bearer);
       one.setNotificationHandler(
         "notifications/resources/updated",
         ({ params }) => void told.push(params.uri),

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { Client as McpClient, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { onTestFinished } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import type { ServerOptions } from "../../../src/server/options.ts";
@@ -55,4 +56,19 @@ export async function separateNode(
 /** The journal of a program that all nodes start: `start PID` for each start. */
 export function startsIn(journal: readonly string[]): number[] {
   return journal.filter((line) => line.startsWith("start ")).map((line) => Number(line.slice(6)));
+}
+
+/** Connects an official client of the legacy era to a node. */
+export async function connectedClient(
+  node: McpTestServer,
+  bearer: string,
+  capabilities = {},
+): Promise<McpClient> {
+  const made = new McpClient({ name: "test", version: "1" }, { capabilities });
+  if ("roots" in capabilities)
+    made.setRequestHandler("roots/list", async () => ({ roots: [{ uri: "file:///here" }] }));
+  const requestInit = { headers: { authorization: `Bearer ${bearer}` } };
+  const endpoint = new URL(`${node.url}/projects/p/mcp`);
+  await made.connect(new StreamableHTTPClientTransport(endpoint, { requestInit }));
+  return made;
 }

@@ -5,7 +5,7 @@ import { HttpFailure } from "../../../net/outbound.ts";
 import { type McpCallRequest, passedMethods } from "../../../wire/link/mcp-calls.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { SentServerCall, VirtualServers } from "../../workstations/virtual-servers.ts";
-import type { McpServers, ServerCall } from "../types.ts";
+import type { ServerCall, WorkstationCalls } from "../types.ts";
 import { answerIn } from "./answer.ts";
 import { BadLines, readLines } from "./response-lines.ts";
 
@@ -16,11 +16,15 @@ const linkTime = 10_000;
 const progressFactor = 10;
 
 /** Calls the MCP servers that workstation agents publish. The agents run them; nothing is started here. */
-export class WorkstationServers implements Pick<McpServers, "call"> {
+export class WorkstationServers implements WorkstationCalls {
   readonly #workstations: VirtualServers;
 
   constructor(workstations: VirtualServers) {
     this.#workstations = workstations;
+  }
+
+  reaches(server: McpServerRow): boolean {
+    return this.#workstations.hasAgentOf(server);
   }
 
   async call(call: ServerCall): Promise<JsonObject> {

@@ -15,6 +15,7 @@ async function called(text: string | Uint8Array[], more: Partial<ServerCall> = {
   let isCancelled = false;
   const response = new PushedResponse(200, {}, { onCancel: () => (isCancelled = true) });
   const servers = new WorkstationServers({
+    hasAgentOf: () => true,
     callServer(call) {
       sent.push(call);
       return { response: Promise.resolve(response), answer: (answer) => void answers.push(answer) };
