@@ -1,9 +1,11 @@
 import { useEffect, useState } from "preact/hooks";
 import { type ApiError, request, shownError } from "./api/client.ts";
+import { readRights } from "./api/rights.ts";
 import { isOffline, keepPageHalf, onOtherTab, session } from "./api/session.ts";
 import { refreshSession } from "./api/who.ts";
 import { goTo, placeOf, route } from "./route.ts";
 import { screens } from "./screens/index.ts";
+import { PasswordButton } from "./screens/password.tsx";
 import { SignIn, signIn } from "./screens/sign-in.tsx";
 import { Lazy } from "./ui/lazy.tsx";
 import { Mark } from "./ui/mark.tsx";
@@ -30,10 +32,18 @@ export function App() {
   return <Shell />;
 }
 
+/** Milliseconds between two looks at the rights of the user, which decide what the page offers. */
+const rightsPause = 60_000;
+
 function Shell() {
   const [isOpen, setOpen] = useState(false);
   const [first = screens[0]!.path] = route.value.path;
   const screen = screens.find(({ path }) => path === first) ?? screens[0]!;
+  useEffect(() => {
+    void readRights();
+    const timer = setInterval(() => document.hidden || readRights(), rightsPause);
+    return () => clearInterval(timer);
+  }, []);
   useEffect(() => {
     document.title = `${screen.title} · mcpctl`;
     setOpen(false);
@@ -93,6 +103,7 @@ function Who() {
         <div class="quiet small">{admin ? "Administrator" : groups.join(", ") || "No groups"}</div>
       </div>
       <ThemeChoice />
+      <PasswordButton />
       <button type="button" class="button slim" onClick={leave}>
         Sign out
       </button>

@@ -1,3 +1,5 @@
+import { useEffect, useState } from "preact/hooks";
+import type { FieldSchema } from "../objects/schema.ts";
 import { request } from "./client.ts";
 import type { ApiObject } from "./lists.ts";
 
@@ -6,11 +8,11 @@ export interface ShownKind {
   kind: string;
   plural: string;
   scopedBy?: string;
+  partOf?: string;
   writeOnly: string[];
-  exported: string[];
-  fields: {
-    properties: Record<string, { default?: unknown; description?: string; anyOf?: { const?: string }[] }>;
-  };
+  immutable: string[];
+  fields: FieldSchema & { properties: Record<string, FieldSchema> };
+  flags: Record<string, { field: string; parse?: string; names?: string }>;
 }
 
 let all: Promise<ShownKind[]> | undefined;
@@ -22,6 +24,18 @@ export function readKinds(): Promise<ShownKind[]> {
     all = undefined;
   });
   return all;
+}
+
+/** Returns one kind by its name; undefined before it is loaded. */
+export function useShownKind(name: string): ShownKind | undefined {
+  const [kind, setKind] = useState<ShownKind>();
+  useEffect(() => {
+    readKinds().then(
+      (kinds) => setKind(kinds.find((one) => one.kind === name)),
+      () => {},
+    );
+  }, [name]);
+  return kind;
 }
 
 /** Returns an object as a manifest that `mcpctl apply` takes: what users set, without what is the default. */

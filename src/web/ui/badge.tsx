@@ -1,4 +1,15 @@
-const good = new Set(["active", "ok", "ready", "running", "idle", "healthy", "approved", "authorized"]);
+const good = new Set([
+  "active",
+  "ok",
+  "ready",
+  "running",
+  "idle",
+  "healthy",
+  "approved",
+  "authorized",
+  "connected",
+  "offered",
+]);
 const bad = new Set([
   "failing",
   "inactive",
@@ -8,6 +19,7 @@ const bad = new Set([
   "rejected",
   "offline",
   "unhealthy",
+  "used up",
 ]);
 const warn = new Set([
   "hibernating",
@@ -18,6 +30,8 @@ const warn = new Set([
   "warning",
   "pending",
   "stopped",
+  "degraded",
+  "away",
 ]);
 
 /** A state as one word, with a colour that its word tells, too. */

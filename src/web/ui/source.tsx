@@ -1,6 +1,7 @@
-import { useEffect, useState } from "preact/hooks";
-import { manifestOf, readKinds } from "../api/kinds.ts";
+import { useState } from "preact/hooks";
+import { manifestOf, useShownKind } from "../api/kinds.ts";
 import type { ApiObject } from "../api/lists.ts";
+import { scopeWords } from "../objects/commands.ts";
 import { CodeBlock } from "./code-block.tsx";
 import { Dialog } from "./dialog.tsx";
 import { commandOf, yamlOf } from "./yaml.ts";
@@ -28,19 +29,18 @@ function SourceDialog({
   objects: readonly ApiObject[];
   onClose: () => void;
 }) {
-  const [text, setText] = useState("");
-  useEffect(() => {
-    readKinds().then((kinds) => {
-      const own = kinds.find((one) => one.kind === kind);
-      if (own) setText(objects.map((object) => yamlOf(manifestOf(own, object)).trimStart()).join("\n---\n"));
-    });
-  }, [kind, objects]);
+  const own = useShownKind(kind);
+  const text = own
+    ? objects.map((object) => yamlOf(manifestOf(own, object)).trimStart()).join("\n---\n")
+    : "";
   const [first] = objects;
-  const one = objects.length === 1 ? first?.name : undefined;
+  const one = objects.length === 1 ? first : undefined;
   return (
-    <Dialog title={one ?? `YAML of ${objects.length} objects`} onClose={onClose}>
+    <Dialog title={one?.name ?? `YAML of ${objects.length} objects`} onClose={onClose}>
       <CodeBlock text={text} />
-      <Command text={commandOf("get", kind, one, "-o", "yaml")} />
+      <Command
+        text={commandOf("get", kind, one?.name, "-o", "yaml", ...(one && own ? scopeWords(own, one) : []))}
+      />
     </Dialog>
   );
 }

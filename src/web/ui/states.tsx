@@ -15,8 +15,17 @@ export function Bones({ lines = 3 }: { lines?: number }) {
 }
 
 /** An error of the server, and what to do about it. */
-export function Failure({ error, retry }: { error: ApiError; retry?: () => void }) {
-  const isRefused = error.code === "forbidden";
+export function Failure({
+  error,
+  retry,
+  isReading = false,
+}: {
+  error: ApiError;
+  retry?: () => void;
+  /** True for something that was to be shown, false for something that was to be done. */
+  isReading?: boolean;
+}) {
+  const isRefused = isReading && error.code === "forbidden";
   return (
     <div class={`note ${isRefused ? "" : "bad"}`} role={isRefused ? undefined : "alert"}>
       <strong>{isRefused ? "You may not see this" : sentence(error.message)}</strong>
@@ -61,7 +70,7 @@ export function Show<T>({
     // The page says once that the server is gone.
     return error && error.code !== "unreachable" ? (
       <div class="body">
-        <Failure error={error} retry={reload} />
+        <Failure error={error} retry={reload} isReading />
       </div>
     ) : (
       <Bones {...(lines !== undefined && { lines })} />
@@ -70,7 +79,7 @@ export function Show<T>({
     <>
       {error && error.code !== "unreachable" && (
         <div class="body">
-          <Failure error={error} retry={reload} />
+          <Failure error={error} retry={reload} isReading />
         </div>
       )}
       {children(value)}

@@ -1,11 +1,14 @@
 import { type ApiObject, useKind, useLoaded } from "../../api/lists.ts";
+import { NewButton, ObjectButtons } from "../../objects/object-dialog.tsx";
 import { goTo, placeOf, route } from "../../route.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { count } from "../../ui/format.ts";
-import { Command, SourceButton } from "../../ui/source.tsx";
+import { ObjectList } from "../../ui/object-list.tsx";
+import { Command } from "../../ui/source.tsx";
 import { Empty, Show } from "../../ui/states.tsx";
 import { commandOf } from "../../ui/yaml.ts";
+import { Prompts } from "./prompts.tsx";
 import { Traffic } from "./traffic.tsx";
 import { TryTool } from "./try-tool.tsx";
 
@@ -31,37 +34,32 @@ export function Projects() {
   const projects = useKind<ShownProject>("projects");
   const opened = projects.value?.find(({ name }) => name === route.value.path[2]);
   return (
-    <section class="panel">
-      <header>
-        <h2>Projects</h2>
-        <SourceButton kind="project" objects={projects.value} />
-      </header>
-      <Show of={projects} lines={4}>
-        {(all) =>
-          all.length === 0 ? (
-            <Empty title="No project yet">
-              <span>
-                A project offers MCP servers to programs:{" "}
-                <code>mcpctl create project website --mcp-server files</code>
-              </span>
-            </Empty>
-          ) : (
-            <ul class="plain-list">
-              {all.map(({ id, name, description, servers }) => (
-                <li key={id}>
-                  <a href={placeOf(["mcp", "projects", name])}>{name}</a>
-                  <span class="quiet small">{description}</span>
-                  <span class="small">{servers.join(", ") || "no servers"}</span>
-                </li>
-              ))}
-            </ul>
-          )
+    <>
+      <ObjectList
+        title="Projects"
+        kind="project"
+        of={projects}
+        lines={4}
+        textOf={({ name, description, servers }) => [name, description, ...servers].join(" ")}
+        empty={
+          <Empty title="No project yet">
+            <span>A project offers MCP servers to programs, at an address of its own.</span>
+          </Empty>
         }
-      </Show>
+        buttons={<NewButton kind="project" plural="projects" label="New project" />}
+      >
+        {({ id, name, description, servers }) => (
+          <li key={id}>
+            <a href={placeOf(["mcp", "projects", name])}>{name}</a>
+            <span class="quiet small">{description}</span>
+            <span class="small">{servers.join(", ") || "no servers"}</span>
+          </li>
+        )}
+      </ObjectList>
       {opened && (
         <ProjectDialog key={opened.id} project={opened} onClose={() => goTo(placeOf(["mcp", "projects"]))} />
       )}
-    </section>
+    </>
   );
 }
 
@@ -76,7 +74,6 @@ function ProjectDialog({ project, onClose }: { project: ShownProject; onClose: (
   const { name } = project;
   const path = `/api/v1/projects/${encodeURIComponent(name)}`;
   const tools = useLoaded<ToolLine[]>(`${path}/tools`);
-  const prompts = useLoaded<(ApiObject & { project?: string; description?: string })[]>("/api/v1/prompts");
   return (
     <Dialog title={name} onClose={onClose}>
       <dl class="facts">
@@ -104,7 +101,7 @@ function ProjectDialog({ project, onClose }: { project: ShownProject; onClose: (
                       {server}, {count(tokens)} tokens
                     </span>
                     {offered ? (
-                      <Badge state="ready" />
+                      <Badge state="offered" />
                     ) : (
                       <span class="badge warn">{reasons[reason ?? ""] ?? "not offered"}</span>
                     )}
@@ -116,30 +113,18 @@ function ProjectDialog({ project, onClose }: { project: ShownProject; onClose: (
         </Show>
       </section>
       <TryTool project={name} />
-      <section class="panel">
-        <header>
-          <h3>Prompts</h3>
-        </header>
-        <Show of={prompts}>
-          {(all) => {
-            const own = all.filter((prompt) => prompt.project === name);
-            if (own.length === 0) return <p class="quiet empty small">It has none.</p>;
-            return (
-              <ul class="plain-list">
-                {own.map((prompt) => (
-                  <li key={prompt.id}>
-                    <span>{prompt.name}</span>
-                    <span class="quiet small">{prompt.description}</span>
-                  </li>
-                ))}
-              </ul>
-            );
-          }}
-        </Show>
-      </section>
+      <Prompts project={name} />
       <Traffic project={name} mode={project.traffic} />
       <div class="row">
-        <SourceButton kind="project" objects={[project]} />
+        <ObjectButtons
+          kind="project"
+          plural="projects"
+          object={project}
+          question="Its MCP clients lose their tools, and its prompts must be deleted first."
+          onGone={onClose}
+          onChanged={tools.reload}
+          withForm
+        />
       </div>
       <Command text={commandOf("get", "tools", "-p", name)} />
     </Dialog>

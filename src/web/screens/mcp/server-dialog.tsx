@@ -2,10 +2,11 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { type ApiError, request, shownError } from "../../api/client.ts";
 import { follow } from "../../api/events.ts";
 import { type ApiObject, useLoaded } from "../../api/lists.ts";
-import { SureButton, useAction } from "../../ui/action.tsx";
+import { ObjectButtons } from "../../objects/object-dialog.tsx";
+import { useAction } from "../../ui/action.tsx";
 import { Badge } from "../../ui/badge.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
-import { Command, SourceButton } from "../../ui/source.tsx";
+import { Command } from "../../ui/source.tsx";
 import { Failure, Show } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
 import { toast } from "../../ui/toasts.tsx";
@@ -30,12 +31,6 @@ export function ServerDialog({ server, onClose }: { server: ShownServer; onClose
       await request(`/api/v1/instances/${encodeURIComponent(id)}`, { method: "DELETE" });
       toast(`${instance} starts again`);
       instances.reload();
-    });
-  const remove = () =>
-    action.run(async () => {
-      await request(`/api/v1/servers/${encodeURIComponent(server.id)}`, { method: "DELETE" });
-      toast(`Deleted ${name}`);
-      onClose();
     });
   return (
     <Dialog title={name} onClose={onClose}>
@@ -95,8 +90,14 @@ export function ServerDialog({ server, onClose }: { server: ShownServer; onClose
       </section>
       <Logs server={server} />
       <div class="row">
-        <SourceButton kind="server" objects={[server]} />
-        <SureButton label="Delete" question={`Delete ${name}?`} isBusy={action.isBusy} onSure={remove} />
+        <ObjectButtons
+          kind="server"
+          plural="servers"
+          object={server}
+          question="Its programs stop, and projects lose its tools."
+          onGone={onClose}
+          withForm
+        />
       </div>
       <Command text={commandOf("logs", name, "-f")} />
     </Dialog>

@@ -1,9 +1,11 @@
 import { useState } from "preact/hooks";
 import { useKind } from "../../api/lists.ts";
+import { may } from "../../api/rights.ts";
+import { NewButton } from "../../objects/object-dialog.tsx";
 import { goTo, placeOf, route } from "../../route.ts";
 import { Badge } from "../../ui/badge.tsx";
-import { SourceButton } from "../../ui/source.tsx";
-import { Empty, Show } from "../../ui/states.tsx";
+import { ObjectList } from "../../ui/object-list.tsx";
+import { Empty } from "../../ui/states.tsx";
 import { AddServer } from "./add-server.tsx";
 import { ServerDialog } from "./server-dialog.tsx";
 import type { ShownServer } from "./shown-server.ts";
@@ -14,47 +16,54 @@ export function Servers() {
   const [isAdding, setAdding] = useState(false);
   const opened = servers.value?.find(({ name }) => name === route.value.path[2]);
   return (
-    <section class="panel">
-      <header>
-        <h2>Servers</h2>
-        <div class="row">
-          <SourceButton kind="server" objects={servers.value} />
-          <button type="button" class="button primary" onClick={() => setAdding(true)}>
-            Add a server
-          </button>
-        </div>
-      </header>
-      <Show of={servers} lines={5}>
-        {(all) =>
-          all.length === 0 ? (
-            <Empty title="No MCP server yet">
-              <span>Add one from a template: it is started here, in a sandbox, when a model needs it.</span>
-            </Empty>
-          ) : (
-            <ul class="plain-list">
-              {all.map(({ id, name, description, status, toolCount, conditions, source }) => (
-                <li key={id}>
-                  <a href={placeOf(["mcp", "servers", name])}>{name}</a>
-                  <span class="quiet small">{description || source}</span>
-                  {conditions.length > 0 && (
-                    <span class="badge warn">{conditions.map(({ type }) => type).join(", ")}</span>
-                  )}
-                  <span class="row">
-                    <span class="small">
-                      {toolCount} {toolCount === 1 ? "tool" : "tools"}
-                    </span>
-                    <Badge state={status} />
-                  </span>
-                </li>
-              ))}
-            </ul>
-          )
+    <>
+      <ObjectList
+        title="Servers"
+        kind="server"
+        of={servers}
+        lines={5}
+        textOf={({ name, description, source, status }) => [name, description, source, status].join(" ")}
+        empty={
+          <Empty title="No MCP server yet">
+            <span>Add one from a template: it is started here, in a sandbox, when a model needs it.</span>
+          </Empty>
         }
-      </Show>
+        buttons={
+          <>
+            <NewButton kind="server" plural="servers" label="New server" isPrimary={false} />
+            {may("create", "servers") && (
+              <button
+                type="button"
+                class="button primary"
+                aria-haspopup="dialog"
+                onClick={() => setAdding(true)}
+              >
+                Add from a template
+              </button>
+            )}
+          </>
+        }
+      >
+        {({ id, name, description, status, toolCount, conditions, source }) => (
+          <li key={id}>
+            <a href={placeOf(["mcp", "servers", name])}>{name}</a>
+            <span class="quiet small">{description || source}</span>
+            {conditions.length > 0 && (
+              <span class="badge warn">{conditions.map(({ type }) => type).join(", ")}</span>
+            )}
+            <span class="row">
+              <span class="small">
+                {toolCount} {toolCount === 1 ? "tool" : "tools"}
+              </span>
+              <Badge state={status} />
+            </span>
+          </li>
+        )}
+      </ObjectList>
       {isAdding && <AddServer onClose={() => setAdding(false)} />}
       {opened && (
         <ServerDialog key={opened.id} server={opened} onClose={() => goTo(placeOf(["mcp", "servers"]))} />
       )}
-    </section>
+    </>
   );
 }

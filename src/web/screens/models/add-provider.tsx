@@ -2,6 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { request } from "../../api/client.ts";
 import { readKinds } from "../../api/kinds.ts";
 import { type ApiObject, useLoaded } from "../../api/lists.ts";
+import { wordsOf } from "../../objects/schema.ts";
 import { useAction } from "../../ui/action.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { TextField } from "../../ui/fields.tsx";
@@ -51,7 +52,7 @@ function TypeStep({ onType }: { onType: (type: string) => void }) {
   useEffect(() => {
     readKinds().then((kinds) => {
       const schema = kinds.find(({ kind }) => kind === "llm")?.fields.properties["type"];
-      const all = (schema?.anyOf ?? []).flatMap((one) => (one.const === undefined ? [] : [one.const]));
+      const all = wordsOf(schema ?? {}).map(String);
       setTypes([
         ...first.filter((one) => all.includes(one)),
         ...all.filter((one) => !first.includes(one)).sort(),

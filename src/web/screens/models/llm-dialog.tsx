@@ -1,14 +1,14 @@
 import { useState } from "preact/hooks";
 import { request } from "../../api/client.ts";
+import { ObjectButtons } from "../../objects/object-dialog.tsx";
 import { goTo, placeOf } from "../../route.ts";
-import { SureButton, useAction } from "../../ui/action.tsx";
+import { useAction } from "../../ui/action.tsx";
 import { Badge } from "../../ui/badge.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { duration } from "../../ui/format.ts";
-import { Command, SourceButton } from "../../ui/source.tsx";
+import { Command } from "../../ui/source.tsx";
 import { Failure } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
-import { toast } from "../../ui/toasts.tsx";
 import { commandOf } from "../../ui/yaml.ts";
 import type { ShownLlm } from "../overview/server-state.tsx";
 import { type LlmPriceLine, priceText } from "./prices.ts";
@@ -45,12 +45,6 @@ export function LlmDialog({
         text: choices[0]?.message.content ?? "(no text)",
         milliseconds: performance.now() - begun,
       });
-    });
-  const remove = () =>
-    action.run(async () => {
-      await request(`/api/v1/llms/${encodeURIComponent(llm.id)}`, { method: "DELETE" });
-      toast(`Deleted ${name}`);
-      onClose();
     });
   return (
     <Dialog title={name} onClose={onClose}>
@@ -121,10 +115,18 @@ export function LlmDialog({
         <button type="button" class="button" onClick={() => goTo(placeOf(["calls"], { text: name }))}>
           Its calls
         </button>
-        <SourceButton kind="llm" objects={[llm]} />
-        {llm.origin !== "virtual" && (
-          <SureButton label="Delete" question={`Delete ${name}?`} isBusy={action.isBusy} onSure={remove} />
-        )}
+        <ObjectButtons
+          kind="llm"
+          plural="llms"
+          object={llm}
+          question={
+            llm.origin === "virtual"
+              ? "Its agent publishes it again when it next connects."
+              : `Delete ${name}?`
+          }
+          onGone={onClose}
+          withForm={llm.origin !== "virtual"}
+        />
       </div>
       <Command text={commandOf("test", "llm", name)} />
     </Dialog>

@@ -1,9 +1,11 @@
 import type { ComponentChildren } from "preact";
 import { type ApiObject, type Loaded, useLoaded } from "../../api/lists.ts";
+import { placeOf } from "../../route.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { bytes, count, dollars, duration } from "../../ui/format.ts";
 import { Empty, Show } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
+import type { ShownWorkstation } from "../models/workstations.tsx";
 
 /** An llm, as far as the page reads it. */
 export interface ShownLlm extends ApiObject {
@@ -45,6 +47,7 @@ export function ServerState() {
   const llms = useLoaded<ShownLlm[]>("/api/v1/llms");
   const instances =
     useLoaded<(ApiObject & { status: string; server: string; error: string | null })[]>("/api/v1/instances");
+  const workstations = useLoaded<ShownWorkstation[]>("/api/v1/workstations");
   const limits = useLoaded<LimitLine[]>("/api/v1/limits");
   const use = useLoaded<ServerUseLine>("/api/v1/status");
   return (
@@ -55,15 +58,15 @@ export function ServerState() {
       <Part title="Slowest LLMs" of={llms}>
         {(all) => <Slow llms={all} />}
       </Part>
-      <Part title="Workstations" of={llms}>
-        {(all) => <Workstations llms={all} />}
+      <Part title="Workstations" of={workstations}>
+        {(all) => <Workstations workstations={all} />}
       </Part>
       <Part title="Programs of MCP servers" of={instances}>
         {(all) => (
           <Lines empty="None is running; a call starts it">
-            {all.map(({ id, name, status, error }) => (
+            {all.map(({ id, name, server, status, error }) => (
               <li key={id}>
-                <span>{name}</span>
+                <a href={placeOf(["mcp", "servers", server])}>{name}</a>
                 {error && <span class="quiet small">{error}</span>}
                 <Badge state={status} />
               </li>
@@ -129,9 +132,9 @@ function Failing({ llms }: { llms: readonly ShownLlm[] }) {
   if (llms.length === 0)
     return (
       <Empty title="No LLM yet">
-        <span>
-          Add the first one: <code>mcpctl init</code>
-        </span>
+        <a class="button" href={placeOf(["models"])}>
+          Add the first one
+        </a>
       </Empty>
     );
   return (
@@ -141,7 +144,7 @@ function Failing({ llms }: { llms: readonly ShownLlm[] }) {
         .slice(0, 8)
         .map(({ id, name, health }) => (
           <li key={id}>
-            <strong>{name}</strong>
+            <a href={placeOf(["models", "llms", name])}>{name}</a>
             <span class="quiet small">{health!.lastError?.message}</span>
             <span class="quiet small">
               <Time at={health!.since} as="ago" />
@@ -159,7 +162,7 @@ function Slow({ llms }: { llms: readonly ShownLlm[] }) {
     <Lines empty="Nothing was called yet">
       {timed.slice(0, 5).map(({ id, name, health }) => (
         <li key={id}>
-          <span>{name}</span>
+          <a href={placeOf(["models", "llms", name])}>{name}</a>
           <span class="number">{duration(health!.latencyMs)}</span>
         </li>
       ))}
@@ -167,31 +170,22 @@ function Slow({ llms }: { llms: readonly ShownLlm[] }) {
   );
 }
 
-/** The llms that agents publish, by the user of the agent. */
-function Workstations({ llms }: { llms: readonly ShownLlm[] }) {
-  const owners = Map.groupBy(
-    llms.filter(({ origin }) => origin === "virtual"),
-    ({ owner }) => owner ?? "",
-  );
+/** The machines with an agent. */
+function Workstations({ workstations }: { workstations: readonly ShownWorkstation[] }) {
   return (
     <Lines empty="No workstation publishes a model">
-      {[...owners].map(([owner, published]) => {
-        const active = published.filter(({ status }) => status === "active").length;
-        const seen = published
-          .map(({ lastSeenAt }) => lastSeenAt ?? "")
-          .sort()
-          .at(-1);
-        return (
-          <li key={owner}>
-            <span>
-              {owner || "Workstation"}: {active} of {published.length} models active
-            </span>
-            <span class="quiet small">
-              heard <Time at={seen} as="ago" />
-            </span>
-          </li>
-        );
-      })}
+      {workstations.map(({ name, user, state, lastSeenAt, publishes }) => (
+        <li key={`${user} ${name}`}>
+          <a href={placeOf(["models", "workstations"])}>{name ?? user}</a>
+          <span class="small">
+            {publishes.filter(({ status }) => status === "active").length} of {publishes.length} active
+          </span>
+          <span class="quiet small">
+            heard <Time at={lastSeenAt} as="ago" />
+          </span>
+          <Badge state={state} />
+        </li>
+      ))}
     </Lines>
   );
 }

@@ -1,0 +1,240 @@
+import { readFileSync } from "node:fs";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { must, type TestServer, testServer } from "../support/server.ts";
+import { hasChromium, openPage, signInTo, startBrowser } from "../support/web/browser.ts";
+
+const everything = [
+  { role: "edit", resource: "*" },
+  { role: "run", resource: "*" },
+  { role: "expose", resource: "*" },
+  { role: "run", action: "backup" },
+];
+
+/** Opens the page as a user of a new server with two llms. */
+async function pageOf(
+  browser: Browser,
+  grants: object[],
+): Promise<{ server: TestServer; page: Page; context: BrowserContext; faults: string[] }> {
+  const server = await testServer();
+  await server.user("root", grants);
+  for (const name of ["gpt", "claude"])
+    await must(
+      server.admin("POST", "/api/v1/llms?probe=false", {
+        ...{ name, type: "ollama", model: "m", url: "http://127.0.0.1:9" },
+      }),
+    );
+  const context = await browser.newContext({ acceptDownloads: true });
+  const { page, faults } = await openPage(context);
+  await signInTo(page, server.url, "root");
+  return { server, page, context, faults };
+}
+
+async function goTo(page: Page, place: string): Promise<void> {
+  await page.evaluate(`location.hash = "#/${place}"`);
+  await page.locator("main h1").waitFor();
+  await page.locator(".bones").first().waitFor({ state: "detached" });
+}
+
+const press = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).last().click();
+const done = (page: Page, text: string) => page.locator(".toasts").getByText(text, { exact: true }).waitFor();
+
+describe.skipIf(!hasChromium)("changing things in the page", () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await startBrowser();
+  });
+  afterAll(() => browser?.close());
+
+  it("makes users, changes them, keeps them from signing in, and deletes them; groups have members", async () => {
+    const { server, page, context, faults } = await pageOf(browser, everything);
+    const login = (password: string) =>
+      server.as()("POST", "/api/v1/auth/login", { user: "alice", password });
+    await goTo(page, "access/users");
+    await press(page, "New user");
+    await page.getByLabel("Name", { exact: true }).fill("alice");
+    await page.getByLabel("Password", { exact: true }).fill("open sesame");
+    expect(await page.locator("dialog pre").textContent()).toBe("mcpctl create user alice --password-stdin");
+    await press(page, "Create");
+    await done(page, "Created alice");
+    expect((await login("open sesame")).status).toBe(200);
+
+    await page.getByRole("link", { name: "alice" }).click();
+    await page.getByLabel("Display name").fill("Alice B");
+    await page.getByLabel("Password", { exact: true }).fill("another sesame");
+    await press(page, "Save");
+    await done(page, "Saved alice");
+    expect((await login("open sesame")).status).toBe(401);
+    expect((await server.admin("GET", "/api/v1/users/alice")).body).toMatchObject({ displayName: "Alice B" });
+
+    await goTo(page, "access/groups");
+    await press(page, "New group");
+    await page.getByLabel("Name", { exact: true }).fill("friends");
+    for (const member of ["alice", "root"]) {
+      await page.getByLabel("Members").last().fill(member);
+      await page.keyboard.press("Enter");
+    }
+    await press(page, "Take out root");
+    await press(page, "Create");
+    await done(page, "Created friends");
+    expect((await server.admin("GET", "/api/v1/groups/friends")).body.members).toEqual(["alice"]);
+
+    await goTo(page, "access/users/alice");
+    await press(page, "Forbid sign-in");
+    await press(page, "Forbid sign-in");
+    await done(page, "alice can no longer sign in");
+    expect((await login("another sesame")).status).toBe(401);
+    await press(page, "Delete");
+    expect((await server.admin("GET", "/api/v1/users/alice")).status).toBe(200);
+    await press(page, "Delete");
+    await done(page, "Deleted alice");
+    expect((await server.admin("GET", "/api/v1/users/alice")).status).toBe(404);
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  it("gives a right as a sentence, and takes it back; sets a limit, and takes it away", async () => {
+    const { server, page, context, faults } = await pageOf(browser, everything);
+    await server.user("bob");
+    const canRun = async (name: string) => {
+      const question = { verb: "run", resource: "llms", name, user: "bob" };
+      return (await server.admin("POST", "/api/v1/auth/can-i", question)).body.allowed;
+    };
+    await goTo(page, "access/bindings");
+    for (const name of ["gpt", "claude"]) {
+      await page.getByLabel("Named", { exact: true }).fill("bob");
+      await page.getByLabel("Only the one named").fill(name);
+      expect(await page.locator("main pre").first().textContent()).toBe(`mcpctl grant bob run llms/${name}`);
+      await press(page, "Give it");
+      await done(page, `bob may run llm ${name}`);
+    }
+    await page.getByText("User bob may run llm gpt.").waitFor();
+    expect([await canRun("gpt"), await canRun("claude"), await canRun("other")]).toEqual([true, true, false]);
+    await page.getByRole("link", { name: "bob-run-llms-gpt" }).click();
+    await press(page, "Delete");
+    await press(page, "Delete");
+    await done(page, "Deleted bob-run-llms-gpt");
+    expect([await canRun("gpt"), await canRun("claude")]).toEqual([false, true]);
+
+    await goTo(page, "access/limits");
+    const limits = async () => (await server.admin("GET", "/api/v1/users/bob")).body.limits;
+    for (const [limit, most] of Object.entries({ costPerDay: "2.5", tokensPerDay: "1000" })) {
+      await page.getByLabel("Named", { exact: true }).fill("bob");
+      await page.getByLabel("Limit", { exact: true }).selectOption(limit);
+      await page.getByLabel("At most").fill(most);
+      await press(page, "Set it");
+      await page.getByText(limit === "costPerDay" ? "$0 of $2.50" : "0 of 1,000").waitFor();
+    }
+    expect(await limits()).toEqual({ costPerDay: 2.5, tokensPerDay: 1000 });
+    await page.getByLabel("Limit", { exact: true }).selectOption("costPerDay");
+    await press(page, "Set it");
+    await done(page, "bob has this limit no longer");
+    expect(await limits()).toEqual({ tokensPerDay: 1000 });
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  it("makes and changes personas, projects and prompts, shows each as YAML, and downloads a backup", async () => {
+    const { server, page, context, faults } = await pageOf(browser, everything);
+    await goTo(page, "models/personas");
+    await press(page, "New persona");
+    await page.getByLabel("Name", { exact: true }).fill("reviewer");
+    await page.getByLabel("Llm", { exact: true }).fill("gpt");
+    await page.getByLabel("System prompt").fill("Say what is wrong.\nThe worst first.");
+    await press(page, "Create");
+    await done(page, "Created reviewer");
+    await press(page, "Open reviewer");
+    await page.getByLabel("Llm", { exact: true }).fill("nobody");
+    await press(page, "Save");
+    await page.getByRole("alert").waitFor();
+    await page.getByLabel("Llm", { exact: true }).fill("claude");
+    await press(page, "Show YAML");
+    await page.getByText("The worst first.").last().waitFor();
+    await page.keyboard.press("Escape");
+    await press(page, "Save");
+    await done(page, "Saved reviewer");
+    expect((await server.admin("GET", "/api/v1/agents/reviewer")).body).toMatchObject({
+      ...{ llm: "claude", systemPrompt: "Say what is wrong.\nThe worst first.", description: "" },
+    });
+
+    await goTo(page, "mcp/projects");
+    await press(page, "New project");
+    await page.getByLabel("Name", { exact: true }).fill("website");
+    await page.getByLabel("Description").fill("The shop");
+    await press(page, "Create");
+    await done(page, "Created website");
+    await page.getByRole("link", { name: "website" }).click();
+    await press(page, "New prompt");
+    await page.getByLabel("Name", { exact: true }).fill("style");
+    await page.getByLabel("Content").fill("Short sentences.");
+    await press(page, "Create");
+    await done(page, "Created style");
+    await press(page, "style");
+    await page.getByLabel("Priority").fill("11");
+    await press(page, "Save");
+    await page.getByRole("alert").waitFor();
+    await page.getByLabel("Priority").fill("9");
+    await press(page, "Save");
+    await done(page, "Saved style");
+    const { body: prompts } = await server.admin("GET", "/api/v1/prompts?name=style");
+    expect(prompts).toMatchObject([{ project: "website", content: "Short sentences.", priority: 9 }]);
+    expect(prompts).toHaveLength(1);
+
+    await goTo(page, "settings");
+    const download = page.waitForEvent("download");
+    await press(page, "Download a backup");
+    const file = await download;
+    expect(file.suggestedFilename()).toMatch(/^mcpctl-backup-\d{8}T\d{6}Z\.tar\.zst$/);
+    expect(readFileSync(await file.path()).subarray(0, 4)).toEqual(Buffer.from([0x28, 0xb5, 0x2f, 0xfd]));
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  it("offers nothing to do to somebody who may only look, and to nobody what they may not", async () => {
+    const { server, page, context, faults } = await pageOf(browser, [{ role: "view", resource: "*" }]);
+    await server.admin("POST", "/api/v1/projects", { name: "website" });
+    const wanted = /^(New|Add|Change|Delete|Save|Create|Give|Set|Store|Download|Forbid|Revoke|Take)/;
+    for (const place of [
+      ...["models/llms", "models/llms/gpt", "models/personas", "access/users/root", "access/groups"],
+      ...[
+        "access/bindings",
+        "access/bindings/of-root",
+        "access/limits",
+        "mcp/servers",
+        "mcp/projects/website",
+      ],
+      ...["secrets", "settings"],
+    ]) {
+      await goTo(page, place);
+      const names = await page.locator("main button").allTextContents();
+      expect(
+        names.filter((name) => wanted.test(name)),
+        place,
+      ).toEqual([]);
+      expect(names.length, place).toBeGreaterThan(0);
+    }
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  it("changes one's own password, with the one of before", async () => {
+    const { server, page, context, faults } = await pageOf(browser, []);
+    await press(page, "Change password");
+    await page.getByLabel("Password now").fill("wrong-password");
+    await page.getByLabel("New password").fill("a new password");
+    await press(page, "Change it");
+    await page.getByText("The current password is wrong.").waitFor();
+    await page.getByLabel("Password now").fill("root-password");
+    await press(page, "Change it");
+    await done(page, "Changed your password: your other sessions have ended");
+    const login = await server.as()("POST", "/api/v1/auth/login", {
+      user: "root",
+      password: "a new password",
+    });
+    expect(login.status).toBe(200);
+    await page.reload();
+    await page.getByText("root").first().waitFor();
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+});
