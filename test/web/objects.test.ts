@@ -5,8 +5,8 @@ import { fieldsFrom } from "../../src/cli/flags/fields.ts";
 import { kinds } from "../../src/kinds/index.ts";
 import { allowsWrite } from "../../src/kinds/writes.ts";
 import type { ShownKind } from "../../src/web/api/kinds.ts";
+import { leavesOf } from "../../src/web/api/schema.ts";
 import { createCommand, patchCommand } from "../../src/web/objects/commands.ts";
-import { leavesOf } from "../../src/web/objects/schema.ts";
 import { changesOf, textsOf, valuesOf } from "../../src/web/objects/values.ts";
 import { bindingName, grantWord } from "../../src/web/screens/access/grants.ts";
 

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
-import type { FieldSchema } from "../objects/schema.ts";
 import { request } from "./client.ts";
 import type { ApiObject } from "./lists.ts";
+import type { FieldSchema } from "./schema.ts";
 
 /** A kind, as far as the page reads its descriptor. */
 export interface ShownKind {

@@ -1,7 +1,7 @@
 import type { ShownKind } from "../api/kinds.ts";
 import type { ApiObject } from "../api/lists.ts";
+import { formOf } from "../api/schema.ts";
 import { commandOf } from "../ui/yaml.ts";
-import { formOf } from "./schema.ts";
 
 /** Returns the command line that makes an object. Values that are never shown are asked for by the program. */
 export function createCommand(

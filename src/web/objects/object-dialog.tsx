@@ -6,10 +6,10 @@ import type { ApiObject } from "../api/lists.ts";
 import { may } from "../api/rights.ts";
 import { SureButton, useAction } from "../ui/action.tsx";
 import { Dialog } from "../ui/dialog.tsx";
-import { SourceButton } from "../ui/source.tsx";
 import { Bones, Failure } from "../ui/states.tsx";
 import { toast } from "../ui/toasts.tsx";
 import { ObjectForm } from "./object-form.tsx";
+import { SourceButton } from "./source.tsx";
 
 /** The fields of each kind that are seen at once. */
 const firstFields: Readonly<Record<string, readonly string[]>> = {

@@ -3,14 +3,14 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { request } from "../api/client.ts";
 import { readKinds, type ShownKind } from "../api/kinds.ts";
 import type { ApiObject } from "../api/lists.ts";
+import { labelOf, leavesOf } from "../api/schema.ts";
 import { useAction } from "../ui/action.tsx";
 import { TextField } from "../ui/fields.tsx";
-import { Command } from "../ui/source.tsx";
 import { Failure } from "../ui/states.tsx";
 import { toast } from "../ui/toasts.tsx";
 import { createCommand, patchCommand } from "./commands.ts";
-import { labelOf, leavesOf } from "./schema.ts";
 import { SchemaField } from "./schema-field.tsx";
+import { Command } from "./source.tsx";
 import { changesOf, type FormTexts, textsOf, valuesOf } from "./values.ts";
 
 /** The most names that are offered while somebody types. */

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
+import { type FieldForm, type FieldSchema, labelOf, wordsOf } from "../api/schema.ts";
 import { AreaField, SelectField, TextField } from "../ui/fields.tsx";
 import { NamesField } from "./names-field.tsx";
-import { type FieldForm, type FieldSchema, labelOf, wordsOf } from "./schema.ts";
 import { wordText } from "./values.ts";
 
 /** One field of a form, as its schema has it. */

@@ -1,5 +1,5 @@
 import { ApiError } from "../api/client.ts";
-import { type FieldForm, type FieldSchema, formOf, leavesOf, wordsOf } from "./schema.ts";
+import { type FieldForm, type FieldSchema, formOf, leavesOf, wordsOf } from "../api/schema.ts";
 
 /** The texts of a form, by the dotted path of their field. A list has a line for each element. */
 export type FormTexts = Readonly<Record<string, string>>;

@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import { request } from "../api/client.ts";
+import { Command } from "../objects/source.tsx";
 import { useAction } from "../ui/action.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { TextField } from "../ui/fields.tsx";
-import { Command } from "../ui/source.tsx";
 import { Failure } from "../ui/states.tsx";
 import { toast } from "../ui/toasts.tsx";
 

@@ -1,7 +1,7 @@
 import { type ApiObject, useKind } from "../../api/lists.ts";
 import { NewButton, ObjectDialog } from "../../objects/object-dialog.tsx";
+import { ObjectList } from "../../objects/object-list.tsx";
 import { goTo, placeOf, route } from "../../route.ts";
-import { ObjectList } from "../../ui/object-list.tsx";
 import { Empty } from "../../ui/states.tsx";
 
 /** Members that are named in a row. */

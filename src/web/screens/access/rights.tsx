@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import { request } from "../../api/client.ts";
 import { type ApiObject, useLoaded } from "../../api/lists.ts";
+import { Command } from "../../objects/source.tsx";
 import { useAction } from "../../ui/action.tsx";
 import { SelectField, TextField } from "../../ui/fields.tsx";
-import { Command } from "../../ui/source.tsx";
 import { Empty, Failure, Show } from "../../ui/states.tsx";
 import { commandOf } from "../../ui/yaml.ts";
 import { grantSentence, type ShownGrant } from "./grants.ts";

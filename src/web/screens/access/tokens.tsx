@@ -1,12 +1,12 @@
 import { useState } from "preact/hooks";
 import { request } from "../../api/client.ts";
 import { type ApiObject, useKind, useLoaded } from "../../api/lists.ts";
+import { Command, SourceButton } from "../../objects/source.tsx";
 import { SureButton, useAction } from "../../ui/action.tsx";
 import { Badge } from "../../ui/badge.tsx";
 import { CodeBlock } from "../../ui/code-block.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { SelectField, TextField } from "../../ui/fields.tsx";
-import { Command, SourceButton } from "../../ui/source.tsx";
 import { Empty, Failure, Show } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
 import { toast } from "../../ui/toasts.tsx";

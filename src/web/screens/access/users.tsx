@@ -3,9 +3,9 @@ import { type ApiObject, useKind } from "../../api/lists.ts";
 import { may } from "../../api/rights.ts";
 import { session } from "../../api/session.ts";
 import { NewButton, ObjectDialog } from "../../objects/object-dialog.tsx";
+import { ObjectList } from "../../objects/object-list.tsx";
 import { goTo, placeOf, route } from "../../route.ts";
 import { SureButton, useAction } from "../../ui/action.tsx";
-import { ObjectList } from "../../ui/object-list.tsx";
 import { Empty, Failure } from "../../ui/states.tsx";
 import { toast } from "../../ui/toasts.tsx";
 

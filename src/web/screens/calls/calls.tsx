@@ -1,8 +1,8 @@
 import { useMemo, useState } from "preact/hooks";
+import { Command } from "../../objects/source.tsx";
 import { goTo, placeOf, route } from "../../route.ts";
 import { Search } from "../../ui/fields.tsx";
 import { count, dollars, duration } from "../../ui/format.ts";
-import { Command } from "../../ui/source.tsx";
 import { Empty, Show } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
 import { VirtualList } from "../../ui/virtual-list.tsx";

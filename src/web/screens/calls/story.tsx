@@ -1,7 +1,7 @@
 import { useLoaded } from "../../api/lists.ts";
+import { Command } from "../../objects/source.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { count, dollars, duration } from "../../ui/format.ts";
-import { Command } from "../../ui/source.tsx";
 import { Empty, Show } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
 import { commandOf } from "../../ui/yaml.ts";

@@ -1,11 +1,11 @@
 import { type ApiObject, useKind, useLoaded } from "../../api/lists.ts";
 import { NewButton, ObjectButtons } from "../../objects/object-dialog.tsx";
+import { ObjectList } from "../../objects/object-list.tsx";
+import { Command } from "../../objects/source.tsx";
 import { goTo, placeOf, route } from "../../route.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { count } from "../../ui/format.ts";
-import { ObjectList } from "../../ui/object-list.tsx";
-import { Command } from "../../ui/source.tsx";
 import { Empty, Show } from "../../ui/states.tsx";
 import { commandOf } from "../../ui/yaml.ts";
 import { Prompts } from "./prompts.tsx";

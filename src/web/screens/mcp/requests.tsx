@@ -1,10 +1,10 @@
 import { useState } from "preact/hooks";
 import { request } from "../../api/client.ts";
 import { type ApiObject, useKind, useLoaded } from "../../api/lists.ts";
+import { Command } from "../../objects/source.tsx";
 import { useAction } from "../../ui/action.tsx";
 import { Badge } from "../../ui/badge.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
-import { Command } from "../../ui/source.tsx";
 import { Empty, Failure, Show } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
 import { toast } from "../../ui/toasts.tsx";

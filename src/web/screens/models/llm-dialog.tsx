@@ -1,17 +1,17 @@
 import { useState } from "preact/hooks";
 import { request } from "../../api/client.ts";
 import { ObjectButtons } from "../../objects/object-dialog.tsx";
+import { Command } from "../../objects/source.tsx";
 import { goTo, placeOf } from "../../route.ts";
 import { useAction } from "../../ui/action.tsx";
 import { Badge } from "../../ui/badge.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { duration } from "../../ui/format.ts";
-import { Command } from "../../ui/source.tsx";
 import { Failure } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
 import { commandOf } from "../../ui/yaml.ts";
-import type { ShownLlm } from "../overview/server-state.tsx";
 import { type LlmPriceLine, priceText } from "./prices.ts";
+import type { ShownLlm } from "./shown-llm.ts";
 
 /** One llm: its state, its last failure, and a call to try it, which also wakes a sleeping one. */
 export function LlmDialog({

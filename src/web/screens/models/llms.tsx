@@ -1,16 +1,16 @@
 import { useMemo, useState } from "preact/hooks";
 import { useKind, useLoaded } from "../../api/lists.ts";
 import { may } from "../../api/rights.ts";
+import { SourceButton } from "../../objects/source.tsx";
 import { goTo, placeOf, route } from "../../route.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Search } from "../../ui/fields.tsx";
 import { duration } from "../../ui/format.ts";
-import { SourceButton } from "../../ui/source.tsx";
 import { Empty, Show } from "../../ui/states.tsx";
-import type { ShownLlm } from "../overview/server-state.tsx";
 import { AddProvider } from "./add-provider.tsx";
 import { LlmDialog } from "./llm-dialog.tsx";
 import { type LlmPriceLine, priceText } from "./prices.ts";
+import type { ShownLlm } from "./shown-llm.ts";
 
 /** Llms with their state, latency and price. */
 export function Llms() {

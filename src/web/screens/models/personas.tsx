@@ -2,9 +2,9 @@ import { useState } from "preact/hooks";
 import { type ApiObject, useLoaded } from "../../api/lists.ts";
 import { may } from "../../api/rights.ts";
 import { NewButton, ObjectDialog } from "../../objects/object-dialog.tsx";
+import { ObjectList } from "../../objects/object-list.tsx";
 import { placeOf } from "../../route.ts";
 import { Badge } from "../../ui/badge.tsx";
-import { ObjectList } from "../../ui/object-list.tsx";
 import { Empty } from "../../ui/states.tsx";
 
 interface ShownPersona extends ApiObject {

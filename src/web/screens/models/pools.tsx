@@ -1,11 +1,11 @@
 import { useKind } from "../../api/lists.ts";
+import { Command } from "../../objects/source.tsx";
 import { placeOf } from "../../route.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { duration } from "../../ui/format.ts";
-import { Command } from "../../ui/source.tsx";
 import { Empty, Show } from "../../ui/states.tsx";
 import { commandOf } from "../../ui/yaml.ts";
-import type { ShownLlm } from "../overview/server-state.tsx";
+import type { ShownLlm } from "./shown-llm.ts";
 
 /** Members of a pool that are named in its row. */
 const mostNamed = 12;

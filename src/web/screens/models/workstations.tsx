@@ -1,8 +1,8 @@
 import { useLoaded } from "../../api/lists.ts";
+import { Command } from "../../objects/source.tsx";
 import { placeOf } from "../../route.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { CodeBlock } from "../../ui/code-block.tsx";
-import { Command } from "../../ui/source.tsx";
 import { Empty, Show } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
 

@@ -5,27 +5,8 @@ import { Badge } from "../../ui/badge.tsx";
 import { bytes, count, dollars, duration } from "../../ui/format.ts";
 import { Empty, Show } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
+import type { ShownLlm } from "../models/shown-llm.ts";
 import type { ShownWorkstation } from "../models/workstations.tsx";
-
-/** An llm, as far as the page reads it. */
-export interface ShownLlm extends ApiObject {
-  type: string;
-  model?: string;
-  url?: string;
-  status: string;
-  origin: string;
-  poolName?: string;
-  description?: string;
-  owner?: string | null;
-  lastSeenAt?: string | null;
-  health: {
-    status: "ok" | "failing";
-    since: string;
-    checkedAt: string;
-    latencyMs: number | null;
-    lastError: { at: string; message: string } | null;
-  } | null;
-}
 
 interface LimitLine {
   kind: string;

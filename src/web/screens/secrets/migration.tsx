@@ -1,8 +1,8 @@
 import { useState } from "preact/hooks";
 import { request } from "../../api/client.ts";
+import { Command } from "../../objects/source.tsx";
 import { useAction } from "../../ui/action.tsx";
 import { SelectField } from "../../ui/fields.tsx";
-import { Command } from "../../ui/source.tsx";
 import { Failure } from "../../ui/states.tsx";
 import { commandOf } from "../../ui/yaml.ts";
 import type { ShownBackend } from "./shown-secret.ts";

@@ -1,10 +1,10 @@
 import { useState } from "preact/hooks";
 import { request } from "../../api/client.ts";
 import { ObjectButtons } from "../../objects/object-dialog.tsx";
+import { Command } from "../../objects/source.tsx";
 import { useAction } from "../../ui/action.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { SelectField, TextField } from "../../ui/fields.tsx";
-import { Command } from "../../ui/source.tsx";
 import { Failure } from "../../ui/states.tsx";
 import { toast } from "../../ui/toasts.tsx";
 import { commandOf } from "../../ui/yaml.ts";

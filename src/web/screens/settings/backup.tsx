@@ -1,6 +1,6 @@
 import { send } from "../../api/client.ts";
+import { Command } from "../../objects/source.tsx";
 import { useAction } from "../../ui/action.tsx";
-import { Command } from "../../ui/source.tsx";
 import { Failure } from "../../ui/states.tsx";
 import { toast } from "../../ui/toasts.tsx";
 import { commandOf } from "../../ui/yaml.ts";

@@ -1,8 +1,8 @@
 import { useState } from "preact/hooks";
 import { useLoaded } from "../../api/lists.ts";
+import { Command } from "../../objects/source.tsx";
 import { CodeBlock } from "../../ui/code-block.tsx";
 import { SelectField } from "../../ui/fields.tsx";
-import { Command } from "../../ui/source.tsx";
 import { Failure } from "../../ui/states.tsx";
 import { clientNames, configurationOf } from "./client-texts.ts";
 

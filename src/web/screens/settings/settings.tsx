@@ -1,6 +1,6 @@
 import { useLoaded } from "../../api/lists.ts";
+import { Command } from "../../objects/source.tsx";
 import { CodeBlock } from "../../ui/code-block.tsx";
-import { Command } from "../../ui/source.tsx";
 import { Show } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
 import { Clients } from "./clients.tsx";

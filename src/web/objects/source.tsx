@@ -1,10 +1,10 @@
 import { useState } from "preact/hooks";
 import { manifestOf, useShownKind } from "../api/kinds.ts";
 import type { ApiObject } from "../api/lists.ts";
-import { scopeWords } from "../objects/commands.ts";
-import { CodeBlock } from "./code-block.tsx";
-import { Dialog } from "./dialog.tsx";
-import { commandOf, yamlOf } from "./yaml.ts";
+import { CodeBlock } from "../ui/code-block.tsx";
+import { Dialog } from "../ui/dialog.tsx";
+import { commandOf, yamlOf } from "../ui/yaml.ts";
+import { scopeWords } from "./commands.ts";
 
 /** Opens the YAML of objects of a kind, and the command that prints it. */
 export function SourceButton({ kind, objects }: { kind: string; objects: readonly ApiObject[] | undefined }) {

@@ -1,9 +1,9 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { ApiObject, Loaded } from "../api/lists.ts";
-import { Search } from "./fields.tsx";
+import { Search } from "../ui/fields.tsx";
+import { Empty, Show } from "../ui/states.tsx";
 import { SourceButton } from "./source.tsx";
-import { Empty, Show } from "./states.tsx";
 
 /** A list this long has a search. */
 const searchedFrom = 8;
