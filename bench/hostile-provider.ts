@@ -75,7 +75,7 @@ if (import.meta.main) {
     port,
     socket: {
       open: (socket) => {
-        socket.data = { socket, part: "", unsent: undefined };
+        socket.data = { socket, part: undefined, unsent: undefined };
       },
       data: ({ data }, bytes) => receive(data, bytes),
       drain: ({ data }) => write(data, Buffer.alloc(0)),

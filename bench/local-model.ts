@@ -71,7 +71,7 @@ Bun.listen<Caller>({
   socket: {
     open: (socket) => {
       socket.setNoDelay(true);
-      socket.data = { socket, part: "", unsent: undefined, timer: undefined };
+      socket.data = { socket, part: undefined, unsent: undefined, timer: undefined };
     },
     data: ({ data }, bytes) => receive(data, bytes),
     drain: ({ data }) => write(data, Buffer.alloc(0)),

@@ -28,6 +28,9 @@ export interface StartOptions {
   cwd?: string;
 }
 
+/** Statuses with which a shell, too, tells that a signal has ended a program: 128 and its number. */
+const endedBy = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+
 /** All that a run of the benchmark starts and writes, so that nothing of it is left afterwards. */
 export class Processes {
   readonly #root = mkdtempSync(join(tmpdir(), "mcpctl-bench-"));
@@ -38,10 +41,11 @@ export class Processes {
   constructor(keep = false) {
     this.#keep = keep;
     if (keep) console.error(`files are in ${this.#root}`);
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    for (const [signal, status] of Object.entries(endedBy)) {
       process.once(signal, () => {
         this.killAll();
-        process.exit(130);
+        console.error(`ended by ${signal} from outside: what it would have found is not known`);
+        process.exit(status);
       });
     }
     process.on("exit", () => this.killAll());

@@ -4,9 +4,15 @@ import type { Socket } from "bun";
 export interface RawCaller {
   readonly socket: Pick<Socket<unknown>, "write">;
   /** A request that has not come whole. */
-  part: string;
+  part: PartialRequest | undefined;
   /** Bytes that the socket has not taken yet. */
   unsent: Buffer | undefined;
+}
+
+interface PartialRequest {
+  pieces: Buffer[];
+  /** Bytes after which it is worth reading: of a request whose head has come, all that are missing. */
+  missing: number;
 }
 
 /** Writes behind what the socket has not taken yet. */
@@ -16,12 +22,19 @@ export function write(caller: RawCaller, bytes: Buffer): void {
   caller.unsent = written < all.length ? all.subarray(written) : undefined;
 }
 
-/** Takes what has come. Returns the request, head and body, when it is whole. */
+/** Takes what has come. Returns the request, head and body, when it is whole. A long one is read once, at its end. */
 export function wholeRequest(caller: RawCaller, bytes: Buffer): { text: string; body: string } | undefined {
-  const text = caller.part + bytes.toString("latin1");
+  const { part } = caller;
+  if (part && part.missing > bytes.length) {
+    part.pieces.push(bytes);
+    part.missing -= bytes.length;
+    return undefined;
+  }
+  const all = part ? Buffer.concat([...part.pieces, bytes]) : bytes;
+  const text = all.toString("latin1");
   const head = text.indexOf("\r\n\r\n");
   const length = Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1] ?? 0);
-  const isWhole = head >= 0 && text.length >= head + 4 + length;
-  caller.part = isWhole ? "" : text;
-  return isWhole ? { text, body: text.slice(head + 4) } : undefined;
+  const missing = head < 0 ? 1 : head + 4 + length - text.length;
+  caller.part = missing > 0 ? { pieces: [all], missing } : undefined;
+  return missing > 0 ? undefined : { text, body: text.slice(head + 4) };
 }

@@ -58,7 +58,7 @@ Bun.listen<Caller>({
     open: (socket) => {
       socket.setNoDelay(true);
       const { token, end } = streamed;
-      socket.data = { socket, part: "", unsent: undefined, tokensLeft: 0, token, end };
+      socket.data = { socket, part: undefined, unsent: undefined, tokensLeft: 0, token, end };
     },
     data: ({ data }, bytes) => receive(data, bytes),
     drain: ({ data }) => write(data, Buffer.alloc(0)),

@@ -6,7 +6,8 @@ import type { Snapshot } from "../store/snapshot.ts";
 import { isOf, type RowOf } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
 import type { Grant, Principal } from "./policy.ts";
-import { adminName, grantsOf, groupsOf } from "./principals.ts";
+import { adminName, groupsOf } from "./principals.ts";
+import { grantsOf } from "./row-grants.ts";
 
 /** A grant that a principal has, and the reason why it has it. */
 export interface HeldRule {

@@ -58,7 +58,15 @@ export function compilePolicy(grants: Iterable<Grant>): Policy {
       onKind.set(grant.resource, (onKind.get(grant.resource) ?? 0) | verbsOf[grant.role]);
     } else {
       const key = `${grant.resource}/${grant.name}`;
-      onName.set(key, [...(onName.get(key) ?? []), { verbs: verbsOf[grant.role], boundTo: grant.boundTo }]);
+      const { role, boundTo } = grant;
+      const held = onName.get(key) ?? [];
+      const same = held.find(
+        (one) => one.boundTo?.id === boundTo?.id && one.boundTo?.owner === boundTo?.owner,
+      );
+      // Many grants on one name are one look-up at each decision.
+      if (same) same.verbs |= verbsOf[role];
+      else held.push({ verbs: verbsOf[role], boundTo });
+      onName.set(key, held);
     }
   }
   return { everything: false, administrator: onKind.has("*"), onKind, onName, actions };

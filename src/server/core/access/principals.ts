@@ -6,17 +6,18 @@ import type { Snapshot } from "../store/snapshot.ts";
 import { isOf, isVirtual, type RowOf } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
 import { bearerHash, isBearer } from "./bearer.ts";
+import { policyFrom } from "./compiled-policy.ts";
 import { holdersOf } from "./limit-holders.ts";
 import {
   compilePolicy,
   everything,
-  type Grant,
   type Impersonator,
   isAdministrator,
   mayRun,
   type Policy,
   type Principal,
 } from "./policy.ts";
+import { grantsOf } from "./row-grants.ts";
 import { makersOf } from "./token-makers.ts";
 
 /** The name of the built-in administrator, the user of requests over the Unix socket. It cannot be deleted. */
@@ -25,11 +26,10 @@ export const adminName = "admin";
 /** Principals and rights as of one snapshot, computed once for each snapshot. */
 interface Compiled {
   readonly byHash: Map<string, Principal>;
-  readonly policies: Map<string, Policy>;
   /** Names of the groups of a user, by the id of the user. */
   readonly groups: ReadonlyMap<string, readonly string[]>;
-  /** Grants of bindings by their subject: `user/alice`, `group/team`, `token/laptop`. */
-  readonly grants: ReadonlyMap<string, readonly Grant[]>;
+  /** Bindings by their subject: `user/alice`, `group/team`, `token/laptop`. */
+  readonly bindings: ReadonlyMap<string, readonly RowOf<"rbac">[]>;
   /** Plurals of the kinds that a user publishes through workstation agents, by the id of the user. */
   readonly publishers: ReadonlyMap<string, ReadonlySet<string>>;
 }
@@ -144,30 +144,22 @@ export function makerPrincipal(
 /** Returns the rights of a user, from all bindings that name the user or one of its groups. */
 export function userPolicy(snapshot: Snapshot, user: Row): Policy {
   if (user.name === adminName) return everything;
-  const { policies, groups, grants } = compile(snapshot);
-  let policy = policies.get(user.id);
-  if (!policy) {
-    const subjects = [`user/${user.name}`, ...(groups.get(user.id) ?? []).map((name) => `group/${name}`)];
-    policy = compilePolicy(subjects.flatMap((subject) => grants.get(subject) ?? []));
-    policies.set(user.id, policy);
-  }
-  return policy;
+  const { groups, bindings } = compile(snapshot);
+  const subjects = [`user/${user.name}`, ...(groups.get(user.id) ?? []).map((name) => `group/${name}`)];
+  return policyFrom(
+    user,
+    subjects.flatMap((subject) => bindings.get(subject) ?? []),
+  );
 }
 
 /** Returns the rights that bindings give to the members of a group. */
 export function groupPolicy(snapshot: Snapshot, name: string): Policy {
-  return compilePolicy(compile(snapshot).grants.get(`group/${name}`) ?? []);
+  return compilePolicy((compile(snapshot).bindings.get(`group/${name}`) ?? []).flatMap(grantsOf));
 }
 
 /** Returns the names of a user's groups, sorted. */
 export function groupsOf(snapshot: Snapshot, userId: string): readonly string[] {
   return compile(snapshot).groups.get(userId) ?? [];
-}
-
-/** Returns the grants of a binding or token, each with the row that it is bound to. */
-export function grantsOf({ spec, status }: RowOf<"rbac" | "token">): Grant[] {
-  const { boundTo = [] } = status;
-  return spec.roleBindings.map((grant, i) => ({ ...grant, ...(boundTo[i] && { boundTo: boundTo[i] }) }));
 }
 
 function ofUser(snapshot: Snapshot, user: Row): Principal {
@@ -231,9 +223,9 @@ function ownPolicy(snapshot: Snapshot, row: RowOf<"token">): Policy {
   const bindings = new Set((snapshot.pointersTo.get(row.id) ?? []).map(({ fromId }) => fromId));
   const bound = [...bindings].flatMap((id) => {
     const binding = snapshot.byId.get(id);
-    return isOf(rbac, binding) ? grantsOf(binding) : [];
+    return isOf(rbac, binding) ? binding : [];
   });
-  return compilePolicy([...grantsOf(row), ...bound]);
+  return policyFrom(row, [row, ...bound]);
 }
 
 const compile = oncePerObject((snapshot: Snapshot): Compiled => {
@@ -241,16 +233,13 @@ const compile = oncePerObject((snapshot: Snapshot): Compiled => {
   for (const group of snapshot.table("group").sorted) {
     for (const member of group.spec.members) {
       const user = snapshot.named("user", member);
-      if (user) groups.set(user.id, [...(groups.get(user.id) ?? []), group.name]);
+      if (user) addTo(groups, user.id, group.name);
     }
   }
-  const grants = new Map<string, Grant[]>();
-  for (const binding of snapshot.table("rbac").sorted) {
-    for (const { kind, name } of binding.spec.subjects) {
-      const subject = `${kind.toLowerCase()}/${name}`;
-      grants.set(subject, [...(grants.get(subject) ?? []), ...grantsOf(binding)]);
-    }
-  }
+  const bindings = new Map<string, RowOf<"rbac">[]>();
+  for (const binding of snapshot.table("rbac").sorted)
+    for (const { kind, name } of binding.spec.subjects)
+      addTo(bindings, `${kind.toLowerCase()}/${name}`, binding);
   const publishers = new Map<string, Set<string>>();
   for (const { kind, plural } of kinds.filter(({ visible }) => visible)) {
     for (const row of snapshot.table(kind).sorted) {
@@ -259,5 +248,11 @@ const compile = oncePerObject((snapshot: Snapshot): Compiled => {
       publishers.set(owner, (publishers.get(owner) ?? new Set()).add(plural));
     }
   }
-  return { byHash: new Map(), policies: new Map(), groups, grants, publishers };
+  return { byHash: new Map(), groups, bindings, publishers };
 });
+
+function addTo<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key);
+  if (list) list.push(item);
+  else lists.set(key, [item]);
+}

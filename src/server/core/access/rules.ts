@@ -4,7 +4,8 @@ import type { Snapshot } from "../store/snapshot.ts";
 import { isOf, isVirtual } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
 import { compilePolicy, decide, type Grant, type Verb } from "./policy.ts";
-import { adminName, grantsOf, userPrincipal } from "./principals.ts";
+import { adminName, userPrincipal } from "./principals.ts";
+import { grantsOf } from "./row-grants.ts";
 
 /** A rule that allows an access: a grant of a binding or of a token, or a right that needs no grant. */
 export interface Rule {

@@ -4,7 +4,7 @@ import { findKind } from "../../../../kinds/index.ts";
 import { nearest } from "../../../../kinds/names.ts";
 import { mayName, ownFirst } from "../../access/own-names.ts";
 import { covers, type Grant } from "../../access/policy.ts";
-import { grantsOf } from "../../access/principals.ts";
+import { grantsOf } from "../../access/row-grants.ts";
 import type { RowOf } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
 import type { Draft } from "../hooks.ts";
