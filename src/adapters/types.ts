@@ -86,6 +86,12 @@ export interface Translation {
    * @throws AppError `invalid_request` that names what cannot be expressed
    */
   request(body: Record<string, unknown>, model: string, quirks: Quirks): Record<string, unknown>;
+  /** Does the same in several turns of the event loop, for a large request; undefined where it has one step only. */
+  requestInTurns?(
+    body: Record<string, unknown>,
+    model: string,
+    quirks: Quirks,
+  ): Promise<Record<string, unknown>>;
   /**
    * Returns the answer for the caller.
    *

@@ -40,6 +40,8 @@ const closeBrace = 125;
 
 /** Elements and keys that JSON of somebody else may have. Values of 33 MB in few of them cost little; many small ones do. */
 export const maxJsonItems = 100_000;
+/** A text with more elements and keys is handled in several turns of the event loop, however short it is. */
+export const manyItems = 10_000;
 /** Characters outside strings that JSON of somebody else may have: digits, white space, brackets. */
 export const maxJsonStructure = 4 * 1024 * 1024;
 /** Escapes such as `\n` that the strings of JSON may have: each takes as long to parse as dozens of plain characters. */

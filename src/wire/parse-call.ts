@@ -6,6 +6,7 @@ import {
   isObject,
   type JsonLimits,
   type JsonScan,
+  manyItems,
   maxJsonItems,
   type ScannedJson,
   scanJson,
@@ -39,15 +40,22 @@ export function parseCall(text: string, operation: Operation): ScannedJson | Pro
   const limits = operation === "embeddings" ? embeddingLimits : callLimits;
   if (text.length > largeText) return parseLarge(text, limits);
   const scan = scanJson(text, limits);
+  if (scan.items > manyItems) return nextTurn().then(() => parseScanned(text, scan, limits));
   refuseOtherCase(scan);
   return { text, scan, body: parsedBody(text, parseExact) };
 }
 
 /** Scans and parses JSON text in turns of their own, and returns in another one. */
 async function parseLarge(text: string, limits: JsonLimits): Promise<ScannedJson> {
-  const scan = await scannedJson(text, limits);
+  return parseScanned(text, await scannedJson(text, limits), limits);
+}
+
+/** Parses JSON text that was scanned in another turn, and returns in a later one. */
+async function parseScanned(text: string, scan: JsonScan, limits: JsonLimits): Promise<ScannedJson> {
   refuseOtherCase(scan);
-  const body = objectOf(await parseExactInTurns(text).catch(refuseNoJson));
+  // A call for embeddings is never written anew, and to keep the digits of its million tokens takes a quarter of a second.
+  const parse = limits === embeddingLimits ? async () => JSON.parse(text) : () => parseExactInTurns(text);
+  const body = objectOf(await parse().catch(refuseNoJson));
   await nextTurn();
   return { text, scan, body };
 }

@@ -2,29 +2,35 @@ import { AppError } from "../../errors.ts";
 import { fieldName } from "../../wire/dialects/errors.ts";
 import type { StreamPosition } from "../../wire/dialects/types.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
+import { nextTurn } from "../../wire/next-turn.ts";
 import type { SseEvent } from "../../wire/sse.ts";
+import type { Quirks } from "../quirks/types.ts";
 import type { ResponsesAnswer, StreamFault, StreamPipe, Translation } from "../types.ts";
-import type { FromChat, ToChat } from "./halves.ts";
-import { refused } from "./request-fields.ts";
+import type { ChatRequest, FromChat, ToChat } from "./halves.ts";
+import { type Fields, refused } from "./request-fields.ts";
 import type { TranslatedPipe } from "./translated-pipe.ts";
+
+type Step<Result> = (body: Fields, model: string, quirks: Quirks) => Result;
 
 /** Makes one translation of two that meet in chat. */
 export function compose(first: ToChat, second: FromChat): Translation {
+  const toChat: Step<ChatRequest> = (body, model, quirks) =>
+    first.toChat(body, model, second.chatQuirks?.(quirks) ?? quirks, second.takesThinking);
+  const fromChat = ({ request, paths }: ChatRequest, model: string, quirks: Quirks) => {
+    try {
+      return second.request(request, model, quirks);
+    } catch (error) {
+      throw inCallerTerms(error, paths, first.callerFields);
+    }
+  };
   return {
     caller: first.caller,
     provider: second.provider,
-    request(body, model, quirks) {
-      const { request, paths } = first.toChat(
-        body,
-        model,
-        second.chatQuirks?.(quirks) ?? quirks,
-        second.takesThinking,
-      );
-      try {
-        return second.request(request, model, quirks);
-      } catch (error) {
-        throw inCallerTerms(error, paths, first.callerFields);
-      }
+    request: (body, model, quirks) => fromChat(toChat(body, model, quirks), model, quirks),
+    async requestInTurns(body, model, quirks) {
+      const chat = toChat(body, model, quirks);
+      await nextTurn();
+      return fromChat(chat, model, quirks);
     },
     response(body, model, request = {}) {
       const completion = second.response(body, model, first.answerSettings(request));

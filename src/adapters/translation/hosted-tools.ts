@@ -21,19 +21,20 @@ const always: Readonly<Record<Dialect, RegExp | undefined>> = {
 };
 
 /**
- * Returns true for a tool that a translation leaves out. A hosted tool among others is only an offer: the model answers
- * without it. One that stands alone is what the request is about, and is refused by name (case 141).
+ * Returns a function that is true for a tool that a translation leaves out. A hosted tool among others is only an offer:
+ * the model answers without it. One that stands alone is what the request is about, and is refused by name (case 141).
+ *
+ * @param tools all tools of the request
  */
-export function isLeftOut(dialect: Dialect, tool: unknown, tools: readonly unknown[]): boolean {
-  const type = typeOf(tool);
-  if (always[dialect]?.test(type)) return true;
-  return isHosted(dialect, tool) && tools.some((other) => !isHosted(dialect, other));
+export function leftOutOf(dialect: Dialect, tools: readonly unknown[]): (tool: unknown) => boolean {
+  const hasOthers = tools.some((tool) => !isHosted(dialect, tool));
+  return (tool) => always[dialect]?.test(typeOf(tool)) || (hasOthers && isHosted(dialect, tool));
 }
 
 /** Returns the types of the tools that a translation leaves out. */
 export function leftOutTools(dialect: Dialect, tools: unknown): string[] {
   if (!Array.isArray(tools)) return [];
-  return tools.filter((tool) => isLeftOut(dialect, tool, tools)).map(typeOf);
+  return tools.filter(leftOutOf(dialect, tools)).map(typeOf);
 }
 
 function isHosted(dialect: Dialect, tool: unknown): boolean {

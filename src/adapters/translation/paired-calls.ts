@@ -7,11 +7,45 @@ import { resultContent } from "./result-content.ts";
 const noResult = "[This call has no result.]";
 
 /** The calls of one answer, and the messages that answer them, in the order in which they came. */
-interface CallingTurn {
-  ids: readonly string[];
+class CallingTurn {
+  readonly ids: readonly string[];
   /** True if the calls came without ids. */
-  isNameless: boolean;
-  results: Map<number, PlacedMessage>;
+  readonly isNameless: boolean;
+  readonly results = new Map<number, CallResult>();
+  readonly #byId: ReadonlyMap<string, CallQueue>;
+  readonly #all: CallQueue;
+
+  constructor(ids: readonly string[], isNameless: boolean) {
+    this.ids = ids;
+    this.isNameless = isNameless;
+    const calls = [...ids.keys()];
+    this.#all = { calls, next: 0 };
+    const byId = Map.groupBy(calls, (call) => ids[call]!);
+    this.#byId = new Map(Array.from(byId, ([id, same]) => [id, { calls: same, next: 0 }]));
+  }
+
+  /** Returns the call that a result answers: the first one with its id that waits, else the last one. */
+  answered(id: unknown): number | undefined {
+    const queue = hasId(id) ? this.#byId.get(id) : this.#all;
+    if (!queue) return undefined;
+    const { calls } = queue;
+    while (queue.next < calls.length - 1 && this.results.has(calls[queue.next]!)) queue.next++;
+    return calls[queue.next];
+  }
+}
+
+/** Calls in their order, and the first of them that may wait for its result: an answer may have thousands (T293). */
+interface CallQueue {
+  readonly calls: readonly number[];
+  next: number;
+}
+
+/** The result of a call, of one message or of several with different contents. */
+interface CallResult {
+  readonly placed: PlacedMessage;
+  readonly contents: unknown[];
+  /** The contents as JSON; undefined while there is one only. */
+  known?: Set<string>;
 }
 
 /**
@@ -32,7 +66,7 @@ export function pairedCalls(messages: readonly PlacedMessage[]): readonly Placed
     const { role, tool_call_id: id } = given.message;
     if (role === "tool") {
       const turn = hasId(id) ? callers.get(id) : latest?.isNameless ? latest : undefined;
-      const call = turn && callAnswered(turn, id);
+      const call = turn?.answered(id);
       if (turn && call !== undefined) addResult(turn, call, given);
       // Nobody knows what a result without an id answers: it is refused.
       else kept.push(hasId(id) ? inWords(given) : given);
@@ -42,7 +76,7 @@ export function pairedCalls(messages: readonly PlacedMessage[]): readonly Placed
     kept.push(placed);
     const ids = role === "assistant" ? callsOf(placed.message).map((call) => String(call.id)) : [];
     if (ids.length === 0) continue;
-    latest = { ids, isNameless: placed !== given, results: new Map() };
+    latest = new CallingTurn(ids, placed !== given);
     turns.set(placed, latest);
     for (const id of ids) callers.set(id, latest);
   }
@@ -51,35 +85,38 @@ export function pairedCalls(messages: readonly PlacedMessage[]): readonly Placed
     const turn = turns.get(placed);
     if (!turn || (placed === last && turn.results.size === 0)) return [placed];
     const missing = turn.ids.filter((_, call) => !turn.results.has(call));
-    return [placed, ...turn.results.values(), ...missing.map((id) => resultOf(id, noResult, placed.path))];
+    const results = [...turn.results.values()].map(whole);
+    return [placed, ...results, ...missing.map((id) => resultOf(id, noResult, placed.path))];
   });
   const isSame = paired.length === messages.length && paired.every((one, index) => one === messages[index]);
   return isSame ? messages : paired;
-}
-
-/** Returns the call that a result answers: the first one with its id that waits, else the last one. */
-function callAnswered({ ids, results }: CallingTurn, id: unknown): number | undefined {
-  const fitting = [...ids.keys()].filter((call) => !hasId(id) || ids[call] === id);
-  return fitting.find((call) => !results.has(call)) ?? fitting.at(-1);
 }
 
 function addResult({ ids, results }: CallingTurn, call: number, placed: PlacedMessage): void {
   const { message } = placed;
   const id = ids[call]!;
   const before = results.get(call);
-  if (!before)
-    results.set(call, message.tool_call_id === id ? placed : changed(placed, { tool_call_id: id }));
-  else if (JSON.stringify(before.message.content) !== JSON.stringify(message.content))
-    results.set(call, changed(before, { content: joined(before.message.content, message.content) }));
+  if (!before) {
+    const own = message.tool_call_id === id ? placed : changed(placed, { tool_call_id: id });
+    results.set(call, { placed: own, contents: [message.content] });
+    return;
+  }
+  before.known ??= new Set([JSON.stringify(before.contents[0])]);
+  const text = JSON.stringify(message.content);
+  if (before.known.has(text)) return;
+  before.known.add(text);
+  before.contents.push(message.content);
+}
+
+/** Returns the message of a result, with all its contents. */
+function whole({ placed, contents }: CallResult): PlacedMessage {
+  if (contents.length === 1) return placed;
+  const isText = contents.every((content) => typeof content === "string");
+  return changed(placed, { content: isText ? contents.join("\n\n") : contents.flatMap(partsOf) });
 }
 
 function changed(placed: PlacedMessage, fields: Fields): PlacedMessage {
   return { ...placed, message: { ...placed.message, ...fields } };
-}
-
-function joined(first: unknown, second: unknown): unknown {
-  if (typeof first === "string" && typeof second === "string") return `${first}\n\n${second}`;
-  return [...partsOf(first), ...partsOf(second)];
 }
 
 function partsOf(content: unknown): unknown[] {

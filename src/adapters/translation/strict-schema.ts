@@ -12,7 +12,8 @@ export function takesStrict(schema: unknown): boolean {
   if (isObject(properties)) {
     const names = Object.keys(properties);
     if (additionalProperties !== false) return false;
-    if (names.some((name) => !Array.isArray(required) || !required.includes(name))) return false;
+    const isRequired = new Set(Array.isArray(required) ? required : []);
+    if (!names.every((name) => isRequired.has(name))) return false;
     if (!Object.values(properties).every(takesStrict)) return false;
   }
   return ["items", "anyOf", "$defs", "definitions"].every((key) =>

@@ -14,12 +14,16 @@ export function argumentsSchema(schema: Fields): Fields {
     const isNamed = isGiven(schema.properties) || isGiven(schema.$ref);
     return isNamed || schema.type !== "object" ? schema : { ...schema, properties: {} };
   }
-  const properties: Fields = {};
+  const forms = new Map<string, unknown[]>();
   for (const member of [...choices, ...parts, rest])
-    for (const [name, one] of Object.entries(isObject(member.properties) ? member.properties : {}))
-      properties[name] = name in properties ? either(properties[name], one) : one;
-  const [first, ...others] = choices.map(requiredOf);
-  const ofChoices = (first ?? []).filter((name) => others.every((names) => names.includes(name)));
+    for (const [name, one] of Object.entries(isObject(member.properties) ? member.properties : {})) {
+      const before = forms.get(name);
+      if (before) before.push(one);
+      else forms.set(name, [one]);
+    }
+  const properties = Object.fromEntries(Array.from(forms, ([name, ones]) => [name, oneOfAll(ones)]));
+  const [first, ...others] = choices.map((choice) => new Set(requiredOf(choice)));
+  const ofChoices = [...(first ?? [])].filter((name) => others.every((names) => names.has(name)));
   const required = [...new Set([...requiredOf(rest), ...parts.flatMap(requiredOf), ...ofChoices])];
   return { ...rest, type: "object", properties, ...(required.length > 0 && { required }) };
 }
@@ -27,7 +31,9 @@ export function argumentsSchema(schema: Fields): Fields {
 /** Returns the objects of a union; references to definitions of the schema are followed. */
 function membersOf(union: unknown, { $defs, definitions }: Fields): Fields[] {
   const members: unknown[] = Array.isArray(union) ? union : [];
-  return members.map((member) => defined(member, { $defs, definitions })).filter(isObject);
+  const all = members.map((member) => defined(member, { $defs, definitions })).filter(isObject);
+  // Thousands of references may lead to one definition.
+  return [...new Set(all)];
 }
 
 function defined(member: unknown, sources: Fields): unknown {
@@ -37,8 +43,11 @@ function defined(member: unknown, sources: Fields): unknown {
   return isObject(source) && Object.hasOwn(source, name) ? source[name] : member;
 }
 
-function either(one: unknown, other: unknown): unknown {
-  return JSON.stringify(one) === JSON.stringify(other) ? one : { anyOf: [one, other] };
+/** Returns the schema that allows what one of several allows. Each is written once: a union may have thousands (T293). */
+function oneOfAll(schemas: readonly unknown[]): unknown {
+  if (schemas.length === 1) return schemas[0];
+  const different = [...new Map(schemas.map((schema) => [JSON.stringify(schema), schema])).values()];
+  return different.length === 1 ? different[0] : { anyOf: different };
 }
 
 function requiredOf({ required }: Fields): string[] {

@@ -51,7 +51,8 @@ export async function attempt(
   progress: AttemptProgress,
 ): Promise<Response> {
   const { operation, principal, httpRequest } = context.call;
-  let prepared = prepare(context, llm);
+  const first = prepare(context, llm);
+  let prepared = first instanceof Promise ? await first : first;
   const turn = queue.enter(queueLimitsOf(llm), principal.userId, httpRequest.signal);
   if (turn) await turn;
   let hasPlace = true;
@@ -61,7 +62,7 @@ export async function attempt(
   };
   try {
     if (isHibernating(llm)) await wake(deps, context, llm);
-    if (turn || isHibernating(llm)) prepared = prepare(context, currentLlm(deps, context, llm));
+    if (turn || isHibernating(llm)) prepared = await prepare(context, currentLlm(deps, context, llm));
     const { adapter, timeouts } = prepared.provider;
     const held = keyOf(prepared.llm, deps.secrets);
     const key = held instanceof Promise ? await held : held;
@@ -70,7 +71,7 @@ export async function attempt(
     let refusal = isSuccess(response) ? undefined : await refusalOf(response, adapter, key);
     if (learn(context, prepared, response, refusal)) {
       response.cancel();
-      prepared = prepare(context, prepared.llm);
+      prepared = await prepare(context, prepared.llm);
       response = uncompressed(await send(deps, context, prepared, key));
       context.record.phases.head();
       refusal = isSuccess(response) ? undefined : await refusalOf(response, adapter, key);

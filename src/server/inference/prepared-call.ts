@@ -11,7 +11,15 @@ import type { CallContext } from "./call.ts";
 import { withOutputLimit } from "./known-limits.ts";
 import { personaModel } from "./personas/persona.ts";
 import { type Provider, providerOf } from "./provider.ts";
-import { modelFor, type ParsedRequest, type ProviderRequest, toProviderRequest } from "./request.ts";
+import {
+  hasManyParts,
+  modelFor,
+  type ParsedRequest,
+  type ProviderRequest,
+  type ProviderTarget,
+  toProviderRequest,
+  toProviderRequestInTurns,
+} from "./request.ts";
 
 /** A call that is ready to be sent to one llm. */
 export interface PreparedCall {
@@ -25,11 +33,25 @@ export interface PreparedCall {
   quirks: Quirks;
 }
 
-/** Makes a call ready for one llm. Throws AppError `invalid_request`. */
-export function prepare(
+/**
+ * Makes a call ready for one llm; one with a request of many parts in turns of its own. Throws AppError `invalid_request`.
+ */
+export function prepare(context: CallContext, llm: LlmRow): PreparedCall | Promise<PreparedCall> {
+  const { request, call } = context;
+  const { target, ...prepared } = targeted(context, llm);
+  if (!hasManyParts(request))
+    return { ...prepared, providerRequest: toProviderRequest(request, call.operation, target) };
+  return toProviderRequestInTurns(request, call.operation, target).then((providerRequest) => ({
+    ...prepared,
+    providerRequest,
+  }));
+}
+
+/** Finds out in which form an llm's provider takes a call. Throws AppError `invalid_request`. */
+function targeted(
   { call, record, request, candidates, snapshot, learned }: CallContext,
   llm: LlmRow,
-): PreparedCall {
+): Omit<PreparedCall, "providerRequest"> & { target: ProviderTarget } {
   record.facts.llm = llm;
   const provider = providerOf(llm);
   const { adapter } = provider;
@@ -41,19 +63,19 @@ export function prepare(
   const quirks = model === own ? withOutputLimit(known, capabilitiesOf(snapshot, llm)) : known;
   const native = nativePathFor(adapter, operation, quirks, llm.spec);
   // Only the agent knows what its own provider takes.
-  const target = isVirtual(llm)
+  const dialect = isVirtual(llm)
     ? adapter.dialect
     : providerDialect(adapter, operation, request.body, quirks, llm.spec);
-  const isTranslated = isDialect(operation) && (native === undefined || target === "responses");
-  const translation = isTranslated ? translationFor(operation, target) : undefined;
+  const isTranslated = isDialect(operation) && (native === undefined || dialect === "responses");
+  const translation = isTranslated ? translationFor(operation, dialect) : undefined;
   if (native === undefined && !translation) throw missingOperation(operation, adapter.operations);
   if (isVirtual(llm) && isPassed(operation))
     throw new AppError("invalid_request", `llms of agents take no ${operation}`, {
       hint: "call an llm whose provider the server reaches itself",
     });
   const path = translation ? operations[translation.provider].path : native!;
-  const providerRequest = toProviderRequest(request, operation, { path, translation, model, quirks });
-  return { request, operation, llm, provider, translation, providerRequest, quirks };
+  const target = { path, translation, model, quirks };
+  return { request, operation, llm, provider, translation, quirks, target };
 }
 
 function missingOperation(operation: Operation, taken: readonly Operation[]): AppError {

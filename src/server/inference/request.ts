@@ -7,8 +7,9 @@ import type { Adapter, Translation } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, type Operation, operations } from "../../wire/dialects/operations.ts";
+import type { Dialect } from "../../wire/dialects/types.ts";
 import { type ScannedForm, withModelInForm } from "../../wire/form.ts";
-import { type ScannedJson, scanJson, scanJsonInTurns } from "../../wire/json.ts";
+import { manyItems, type ScannedJson, scanJson, scanJsonInTurns } from "../../wire/json.ts";
 import { spliceTexts, spliceTopLevel } from "../../wire/json-splice.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import { wellFormedJson, wellFormedJsonInTurns } from "../../wire/well-formed.ts";
@@ -66,6 +67,39 @@ export function toProviderRequest(
   return converted;
 }
 
+/** Does the same in several turns of the event loop, for a request of many parts (T293). */
+export async function toProviderRequestInTurns(
+  request: ParsedRequest,
+  operation: Operation,
+  target: ProviderTarget,
+): Promise<ProviderRequest> {
+  await nextTurn();
+  const { translation } = target;
+  const converted =
+    translation && isDialect(operation)
+      ? await translatedInTurns(request, operation, { ...target, translation })
+      : convertedRequest(request, operation, target);
+  await nextTurn();
+  return converted;
+}
+
+async function translatedInTurns(
+  { body }: ParsedRequest,
+  operation: Dialect,
+  { path, translation, model, quirks }: ProviderTarget & { translation: Translation },
+): Promise<ProviderRequest> {
+  const dropped = checkedFields(operation, body, translation, quirks);
+  const { requestInTurns } = translation;
+  const request = await (requestInTurns?.(body, model, quirks) ?? translation.request(body, model, quirks));
+  await nextTurn();
+  return { path, text: textWithout(request, quirks), stripUsage: false, dropped };
+}
+
+/** True for a request of which a translation takes long in one turn of the event loop. */
+export function hasManyParts({ text, scan }: ParsedRequest): boolean {
+  return text.length > largeText || scan.items > manyItems;
+}
+
 /** Completes a large request, in several turns of the event loop: its strings become well-formed Unicode. */
 export async function completeLarge(request: ProviderRequest): Promise<void> {
   request.text = await wellFormedJsonInTurns(request.text);
@@ -100,11 +134,12 @@ function convertedRequest(
     const names = operation === "embeddings" ? withoutFormat(body, quirks) : undefined;
     return { path, text: spliceTopLevel(text, scan, changes, names), stripUsage: false, dropped: nothing };
   }
-  dialects[operation].checkRequest(body);
   if (translation) {
-    const dropped = droppedFields(translation.caller, body, quirks, translation.provider !== "messages");
-    return { path, text: translatedText(translation, body, model, quirks), stripUsage: false, dropped };
+    const dropped = checkedFields(operation, body, translation, quirks);
+    const sent = textWithout(translation.request(body, model, quirks), quirks);
+    return { path, text: sent, stripUsage: false, dropped };
   }
+  dialects[operation].checkRequest(body);
   const prepared = passthroughs[operation].prepare(body, quirks);
   const { stripUsage } = prepared;
   const changes = { ...fittedValues(operation, body, quirks), ...prepared.changes };
@@ -123,13 +158,18 @@ function withoutFormat(
   return isRefused ? new Map([["encoding_format", null]]) : undefined;
 }
 
-function translatedText(
-  translation: Translation,
+/** Checks a request that is to be translated. Returns the names of the fields that have no counterpart. Throws AppError. */
+function checkedFields(
+  operation: Dialect,
   body: Record<string, unknown>,
-  model: string,
+  { caller, provider }: Translation,
   quirks: Quirks,
-): string {
-  const request = translation.request(body, model, quirks);
+): readonly string[] {
+  dialects[operation].checkRequest(body);
+  return droppedFields(caller, body, quirks, provider !== "messages");
+}
+
+function textWithout(request: Record<string, unknown>, quirks: Quirks): string {
   for (const name of quirks.without ?? []) delete request[name];
   return JSON.stringify(request);
 }

@@ -53,6 +53,7 @@ export function conversation(
   if (!Array.isArray(messages) || messages.length === 0) throw refused("/messages", "messages is required");
   const system: Block[] = [];
   const turns: Turn[] = [];
+  const results = new ResultPlaces();
   const ids = new HistoryCallIds();
   const paired = pairedCalls(withoutForeignBlocks(placedMessages(messages)));
   const lastAnswer = paired.findLastIndex(({ message }) => message.role === "assistant");
@@ -76,7 +77,7 @@ export function conversation(
         break;
       case "tool":
       case "function":
-        addToolResult(turns, toolResult(message, path, ids));
+        results.add(turns, toolResult(message, path, ids));
         break;
       default:
         throw refused(
@@ -97,7 +98,10 @@ export function conversation(
 function addSystem(system: Block[], turns: Turn[], blocks: Block[], { laterSystem }: Quirks): void {
   const last = turns.at(-1);
   if (!last) system.push(...blocks);
-  else if (laterSystem && !last.content.some(({ type }) => type === "tool_use"))
+  else if (
+    laterSystem &&
+    !(last.role === "assistant" && last.content.some(({ type }) => type === "tool_use"))
+  )
     addBlocks(turns, "system", blocks);
   else
     addBlocks(
@@ -201,14 +205,24 @@ function addBlocks(turns: Turn[], role: Turn["role"], blocks: Block[]): void {
   else turns.push({ role, content: blocks });
 }
 
-function addToolResult(turns: Turn[], result: Block): void {
-  const last = turns.at(-1);
-  if (last?.role !== "user") {
-    turns.push({ role: "user", content: [result] });
-    return;
+/** Puts the results of tools before the user's own content of their turn. */
+class ResultPlaces {
+  #turn: Turn | undefined;
+  /** Number of results at the beginning of the turn: to count them for each of thousands would take seconds (T293). */
+  #count = 0;
+
+  add(turns: Turn[], result: Block): void {
+    const last = turns.at(-1);
+    const isUser = last?.role === "user";
+    const turn: Turn = isUser ? last : { role: "user", content: [] };
+    if (!isUser) turns.push(turn);
+    if (turn !== this.#turn) {
+      const behind = turn.content.findIndex(({ type }) => type !== "tool_result");
+      this.#turn = turn;
+      this.#count = behind === -1 ? turn.content.length : behind;
+    }
+    turn.content.splice(this.#count++, 0, result);
   }
-  const behind = last.content.findIndex(({ type }) => type !== "tool_result");
-  last.content.splice(behind === -1 ? last.content.length : behind, 0, result);
 }
 
 /** Removes white space from the end of an answer to be continued: Anthropic refuses it (case 13). */

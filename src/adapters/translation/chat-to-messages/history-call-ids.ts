@@ -10,6 +10,8 @@ const anthropicForm: CallIdForm = { longest: 64 };
  */
 export class HistoryCallIds {
   readonly #used = new Set<string>();
+  /** The next number for each id that was used before: a history may have the same one thousands of times (T293). */
+  readonly #next = new Map<string, number>();
   /** The last call with each id of the caller. */
   readonly #current = new Map<string, string>();
 
@@ -17,7 +19,9 @@ export class HistoryCallIds {
   called(id: string): string {
     const own = fittingId(id, anthropicForm);
     let unique = own;
-    for (let count = 2; this.#used.has(unique); count++) unique = fittingId(`${own}_${count}`, anthropicForm);
+    let count = this.#next.get(own) ?? 2;
+    while (this.#used.has(unique)) unique = fittingId(`${own}_${count++}`, anthropicForm);
+    this.#next.set(own, count);
     this.#used.add(unique);
     this.#current.set(id, unique);
     return unique;

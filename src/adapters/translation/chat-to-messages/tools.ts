@@ -1,4 +1,4 @@
-import { isLeftOut } from "../hosted-tools.ts";
+import { leftOutOf } from "../hosted-tools.ts";
 import {
   type Fields,
   isGiven,
@@ -43,9 +43,10 @@ export function toolsOf(
 function callerTools(body: Fields): { tools?: Fields[]; tool_choice?: Fields } {
   const given = isGiven(body.tools) ? listAt(body.tools, "/tools") : [];
   const { choice, allowed } = toolChoice(body.tool_choice);
+  const isLeftOut = leftOutOf("chat", given);
   const tools = given
     .map((value, index) => ({ value, path: `/tools/${index}` }))
-    .filter(({ value }) => !isLeftOut("chat", value, given));
+    .filter(({ value }) => !isLeftOut(value));
   if (tools.length === 0) {
     if (choice && choice.type !== "auto" && choice.type !== "none") {
       throw refused("/tool_choice", "tool_choice needs tools");
@@ -57,7 +58,7 @@ function callerTools(body: Fields): { tools?: Fields[]; tool_choice?: Fields } {
     ({ name }) => name,
   );
   return {
-    tools: allowed ? translated.filter(({ name }) => allowed.includes(String(name))) : translated,
+    tools: allowed ? translated.filter(({ name }) => allowed.has(String(name))) : translated,
     ...withParallel(choice, body.parallel_tool_calls),
   };
 }
@@ -97,7 +98,7 @@ function toolOf(tool: Fields, path: string): Fields {
 }
 
 /** Translates the choice. `allowed` are the names of the only tools that may be called. */
-function toolChoice(choice: unknown): { choice?: Fields; allowed?: string[] } {
+function toolChoice(choice: unknown): { choice?: Fields; allowed?: ReadonlySet<string> } {
   if (!isGiven(choice)) return {};
   const word = choiceWord(choice);
   if (word !== undefined) return { choice: { type: word === "required" ? "any" : word } };
@@ -107,7 +108,7 @@ function toolChoice(choice: unknown): { choice?: Fields; allowed?: string[] } {
     const names = listAt(tools, "/tool_choice/allowed_tools/tools").map((tool, index) =>
       chosenName(objectAt(tool, `/tool_choice/allowed_tools/tools/${index}`)),
     );
-    return { choice: { type: mode === "required" ? "any" : "auto" }, allowed: names };
+    return { choice: { type: mode === "required" ? "any" : "auto" }, allowed: new Set(names) };
   }
   if (named.type !== "function" && named.type !== "tool") {
     throw refused(

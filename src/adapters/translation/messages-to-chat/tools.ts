@@ -1,4 +1,4 @@
-import { isLeftOut } from "../hosted-tools.ts";
+import { leftOutOf } from "../hosted-tools.ts";
 import {
   type Fields,
   isGiven,
@@ -33,9 +33,10 @@ const neutral = { allowed_callers: callsDirectly };
  */
 export function toolsOf(body: Fields): Fields {
   const given = isGiven(body.tools) ? listAt(body.tools, "/tools") : [];
+  const isLeftOut = leftOutOf("messages", given);
   const tools = given
     .map((tool, index) => ({ tool, path: `/tools/${index}` }))
-    .filter(({ tool }) => !isLeftOut("messages", tool, given));
+    .filter(({ tool }) => !isLeftOut(tool));
   const choice = choiceOf(body.tool_choice);
   refuseOthers(choice, "/tool_choice", ["type", "name", "disable_parallel_tool_use"]);
   if (tools.length === 0) {

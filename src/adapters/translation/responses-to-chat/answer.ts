@@ -3,7 +3,7 @@ import { chatUsage } from "../../../wire/dialects/chat.ts";
 import type { ItemStatus, ResponseItem, ResponsesUsage } from "../../../wire/dialects/responses.ts";
 import { tokenCount } from "../../../wire/dialects/usage.ts";
 import { CallIds } from "../call-ids.ts";
-import { isLeftOut } from "../hosted-tools.ts";
+import { leftOutOf } from "../hosted-tools.ts";
 import type { NewId } from "../new-id.ts";
 import type { Fields } from "../request-fields.ts";
 import type { CallersTool } from "./tool-namespaces.ts";
@@ -100,5 +100,7 @@ export function callItem(
 }
 
 function toolsInForce({ tools }: Fields): unknown {
-  return Array.isArray(tools) ? tools.filter((tool) => !isLeftOut("responses", tool, tools)) : (tools ?? []);
+  if (!Array.isArray(tools)) return tools ?? [];
+  const isLeftOut = leftOutOf("responses", tools);
+  return tools.filter((tool) => !isLeftOut(tool));
 }

@@ -1,4 +1,4 @@
-import { isLeftOut } from "../hosted-tools.ts";
+import { leftOutOf } from "../hosted-tools.ts";
 import {
   type Fields,
   isFalse,
@@ -34,7 +34,8 @@ const neutral = {
 export function toolsOf(body: Fields): Fields {
   const described = requestTools(body).flatMap(({ tools, path }) => placedTools(tools, path));
   const all = described.map(({ tool }) => tool);
-  const ours = described.filter(({ tool }) => !isLeftOut("responses", tool, all));
+  const isLeftOut = leftOutOf("responses", all);
+  const ours = described.filter(({ tool }) => !isLeftOut(tool));
   // Clients of several servers send the same tool twice.
   const tools = uniqueTools(ours.map(toolOf), (tool) => JSON.stringify(tool));
   const { choice, allowed } = choiceOf(body.tool_choice);
@@ -44,18 +45,24 @@ export function toolsOf(body: Fields): Fields {
     return {};
   }
   const names = tools.map(({ function: { name } }) => name);
-  const twice = tools.findIndex(({ function: { name } }, index) => names.indexOf(name) !== index);
-  if (twice !== -1) {
-    const at = ours.findLastIndex((placed) => toolOf(placed).function.name === names[twice]);
-    throw refused(`${ours[at]!.path}/name`, `the tool name ${quoted(names[twice])} is used twice`);
+  const known = new Set<string>();
+  const twice = names.find((name) => known.size === known.add(name).size);
+  if (twice !== undefined) {
+    const at = ours.findLastIndex((placed) => toolOf(placed).function.name === twice);
+    throw refused(`${ours[at]!.path}/name`, `the tool name ${quoted(twice)} is used twice`);
   }
-  const missing = allowed?.find((name) => !names.includes(name));
+  const missing = allowed?.find((name) => !known.has(name));
   if (missing !== undefined) throw refused("/tool_choice/tools", `there is no tool ${quoted(missing)}`);
   return {
-    tools: allowed ? tools.filter((tool) => allowed.includes(tool.function.name)) : tools,
+    tools: allowed ? only(tools, allowed) : tools,
     ...(choice !== undefined && { tool_choice: choice }),
     ...(isGiven(body.parallel_tool_calls) && { parallel_tool_calls: body.parallel_tool_calls }),
   };
+}
+
+function only(tools: readonly ChatTool[], names: readonly string[]): ChatTool[] {
+  const allowed = new Set(names);
+  return tools.filter((tool) => allowed.has(tool.function.name));
 }
 
 interface ChatTool extends Fields {

@@ -1,10 +1,11 @@
 import { and, asc, desc, gt, gte, lt, lte, max } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
+import { nextTurn } from "../../../../wire/next-turn.ts";
 import { auditWhere, numbered } from "../audit.ts";
 import type { AuditFilter, AuditTail } from "../types.ts";
 import { auditEvents } from "./schema.ts";
 
-/** Rows that are searched at once: that takes some milliseconds. */
+/** Rows that are searched at once: that takes some milliseconds. Searches of several callers take turns. */
 const stretch = 10_000;
 
 /**
@@ -44,7 +45,7 @@ export async function search(
     const tooOld = end && filter.since !== undefined && end.at < filter.since - disorder;
     if (!end || tooOld || found.length === filter.limit) return found;
     newer = end.id;
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
 }
 
