@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { AppError } from "../errors.ts";
 import { reasonText, systemCodeOf } from "../system-errors.ts";
 import { inspectStore } from "./core/store/index.ts";
+import { type CertificateFiles, isFor, readServerCertificate } from "./http/tls/server-certificate.ts";
 import { type KeyFile, readKeyRing } from "./secrets/key-file.ts";
 
 /** The files, ports and database that a server with these settings would use. */
@@ -16,6 +17,9 @@ export interface CheckOptions {
   listen: { hostname: string; port: number };
   keyFile: KeyFile | undefined;
   backupFolder: string | undefined;
+  certificateFiles: CertificateFiles | undefined;
+  /** The hosts of the public URLs, for which a certificate must be. */
+  publicHosts: readonly string[];
 }
 
 /** The result of one check. */
@@ -28,7 +32,8 @@ export interface CheckResult {
 
 /** Checks all that a server needs to start, and changes nothing. Never throws for what it finds. */
 export async function checkServer(options: CheckOptions): Promise<CheckResult[]> {
-  const { dataDir, databaseUrl, databasePath, listen, keyFile, backupFolder, socketPath } = options;
+  const { dataDir, databaseUrl, databasePath, listen, keyFile, backupFolder, socketPath, certificateFiles } =
+    options;
   const isRunning = await answers(socketPath);
   const used = (error: unknown) =>
     isRunning && error instanceof AppError && error.code === "conflict"
@@ -51,6 +56,8 @@ export async function checkServer(options: CheckOptions): Promise<CheckResult[]>
   );
   await check("listen address", () => portText(listen));
   if (keyFile) await check("master key", () => `${readKeyRing(keyFile).keys.length} in ${keyFile.path}`);
+  if (certificateFiles)
+    await check("certificate", () => certificateText(certificateFiles, options.publicHosts, Date.now()));
   if (backupFolder !== undefined) await check("backup folder", () => folderText(backupFolder));
   return results;
 }
@@ -68,6 +75,35 @@ function folderText(path: string): string {
     throw new AppError("unavailable", `cannot write to ${nearest}: ${reasonText(cause)}`, { cause });
   }
   return isThere ? path : `${path} will be made`;
+}
+
+/** Returns a text about a certificate that clients accept. Throws AppError `unavailable`. */
+function certificateText(files: CertificateFiles, hosts: readonly string[], now: number): string {
+  const certificate = readServerCertificate(files);
+  const { names, issuer, validFrom, validTo } = certificate;
+  const until = new Date(validTo).toISOString().slice(0, 10);
+  if (now >= validTo)
+    throw new AppError(
+      "unavailable",
+      `the certificate in ${files.cert} has expired (${until}): clients refuse it`,
+      {
+        hint: "renew it; if it is valid, check the clock of this machine",
+      },
+    );
+  if (now < validFrom)
+    throw new AppError("unavailable", `the certificate in ${files.cert} is not valid yet`, {
+      hint: "check the clock of this machine",
+    });
+  const missing = hosts.find((host) => !isFor(certificate, host));
+  if (missing !== undefined)
+    throw new AppError(
+      "unavailable",
+      `the certificate in ${files.cert} is not for ${missing}, which --public-url names`,
+      {
+        hint: `it is for ${names.join(", ") || "no name at all"}`,
+      },
+    );
+  return `${names.join(", ")}, from ${issuer}, valid until ${until}`;
 }
 
 /** Listens for a moment. Throws AppError `conflict` if the port is taken, and `unavailable` if it cannot be used. */

@@ -21,6 +21,9 @@ import { redact } from "./core/redact.ts";
 import { keepOf } from "./core/retention.ts";
 import { openStore } from "./core/store/index.ts";
 import { passedSocket } from "./http/connections/passed-socket.ts";
+import { CertificateKeeper } from "./http/tls/certificate-keeper.ts";
+import { isFor } from "./http/tls/server-certificate.ts";
+import { certificateFilesOf, certificateFlags, urlsOf } from "./http/tls/settings.ts";
 import { openLogFile } from "./observability/log-file.ts";
 import { traceSettings } from "./observability/trace-settings.ts";
 import { findKeyFile } from "./secrets/key-file.ts";
@@ -36,13 +39,21 @@ export const server = defineVerb({
     description: "Run the server",
     about: `The server keeps the catalogue of llms, secrets and rights, and passes calls on to the providers with their
       keys. Everything it stores is in one folder; the first start creates it. It listens on this machine only, unless
-      --listen says otherwise, and does not encrypt: for a network, put a proxy with TLS in front of it.
+      --listen says otherwise, and encrypts only with --tls-cert and --tls-key: for a network, give it a certificate or put
+      a proxy with TLS in front of it.
 
       It runs in the foreground. Ctrl-C, SIGTERM or a closed terminal lets running calls finish, for at most 30
       seconds; a second Ctrl-C or SIGTERM stops it at once. Under nohup a closed terminal does nothing.`,
     examples: [
       ["mcpctl server", "Listen on 127.0.0.1:7777 and store everything in ~/.mcpctl/server"],
-      ["mcpctl server --listen 0.0.0.0:7777 --public-url https://llm.example.org", "Serve a network"],
+      [
+        "mcpctl server --listen 0.0.0.0:7777 --tls-cert fullchain.pem --tls-key privkey.pem",
+        "Serve a network with TLS, under the names of the certificate",
+      ],
+      [
+        "mcpctl server --listen 0.0.0.0:7777 --public-url https://llm.example.org",
+        "Serve a network behind a proxy that has the certificate",
+      ],
     ],
   },
   args: {
@@ -68,6 +79,7 @@ export const server = defineVerb({
       valueHint: "URL",
       description: "Also accept requests for this URL, under which proxies reach the server",
     },
+    ...certificateFlags,
     "node-url": {
       type: "string",
       valueHint: "URL",
@@ -146,7 +158,8 @@ export const server = defineVerb({
     const passed = passedSocket(process.env);
     const wanted = args.listen ?? env["MCPCTL_LISTEN"];
     const listen = { ...parseListen(wanted ?? "127.0.0.1:7777"), passed };
-    const publicUrls = args["public-url"].map((text) => parseUrl(text, "--public-url"));
+    const givenUrls = args["public-url"].map((text) => parseUrl(text, "--public-url"));
+    const certificateFiles = certificateFilesOf(args, env);
     const nodeUrl = args["node-url"] ?? env["MCPCTL_NODE_URL"];
     // Absolute, because programs that are started from there have working directories of their own.
     const chosenDir = args["data-dir"] ?? env["MCPCTL_DATA_DIR"];
@@ -168,6 +181,8 @@ export const server = defineVerb({
         listen,
         keyFile,
         backupFolder: backups?.folder,
+        certificateFiles,
+        publicHosts: hostsOf(givenUrls),
       });
       return printChecks(results, context.terminal);
     }
@@ -183,7 +198,20 @@ export const server = defineVerb({
       level: args["log-level"] ?? "info",
       hasTimes: true,
     });
-    if (logFile) process.on("SIGHUP", () => logFile.reopen());
+    const certificate =
+      certificateFiles && new CertificateKeeper({ files: certificateFiles, now: Date.now, log });
+    const publicUrls =
+      certificate && givenUrls.length === 0
+        ? urlsOf(certificate.current.names, passed?.port ?? listen.port)
+        : givenUrls;
+    for (const host of certificate ? hostsOf(givenUrls) : [])
+      if (!isFor(certificate!.current, host))
+        log.warn(`the certificate is not for ${host}, which --public-url names: clients refuse it there`);
+    if (logFile || certificate)
+      process.on("SIGHUP", () => {
+        logFile?.reopen();
+        certificate?.reload();
+      });
     if (passed && wanted !== undefined)
       log.info(`${wanted} is not used: systemd passes the socket on which the server listens`);
     const traces = traceSettings(env);
@@ -200,6 +228,7 @@ export const server = defineVerb({
       listen,
       socketPath,
       publicUrls,
+      ...(certificate && { certificate }),
       connections: {
         trustedProxies: args["trusted-proxy"],
         ...(args["max-connections-per-address"] !== undefined && {
@@ -236,7 +265,7 @@ export const server = defineVerb({
     // The service manager restarts a server that is stuck. A restart would not help against a PostgreSQL that is down.
     manager.watch(async () => void (store.dialect === "sqlite" && (await store.ping())));
     manager.ready(`listens on ${running.url}`);
-    const stops = stopSignals(logFile === undefined);
+    const stops = stopSignals(logFile === undefined && certificate === undefined);
     const stopReaping = await reapOrphans();
     await aborted(stops.first);
     manager.stopping("finishing running calls");
@@ -253,6 +282,11 @@ export const server = defineVerb({
 /** Returns the name of this server. Several on one database and one host are told apart by their folders. */
 function nodeName(host: string, dataDir: string, isShared: boolean): string {
   return isShared ? `${host}-${Bun.hash(dataDir).toString(36).slice(0, 6)}` : host;
+}
+
+/** Returns the hosts of URLs with https. */
+function hostsOf(urls: readonly string[]): string[] {
+  return urls.filter((url) => url.startsWith("https:")).map((url) => new URL(url).hostname);
 }
 
 /** Resolves when a signal aborts. */

@@ -8,6 +8,7 @@ import type { Retention } from "./core/retention.ts";
 import type { Store } from "./core/store/types.ts";
 import type { ConnectionOptions } from "./http/connections/connection-options.ts";
 import type { TcpOptions } from "./http/listen.ts";
+import type { CertificateKeeper } from "./http/tls/certificate-keeper.ts";
 import type { Pace } from "./inference/pace.ts";
 import type { ProgramsOptions } from "./mcp/instances/programs.ts";
 import type { TraceSettings } from "./observability/trace-settings.ts";
@@ -19,6 +20,8 @@ export interface ServerOptions {
   store: Store;
   /** `127.0.0.1:7777`; port 0 takes a free one. */
   listen: Pick<TcpOptions, "hostname" | "port" | "passed">;
+  /** The server's own certificate. Without it, the server speaks plain HTTP. */
+  certificate?: CertificateKeeper;
   /** Limits on connections. */
   connections?: ConnectionOptions;
   /** Path of the Unix socket; without it the server listens on TCP only. */

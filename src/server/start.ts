@@ -39,6 +39,8 @@ const minute = 60_000;
 const healthInterval = 2000;
 /** Milliseconds between two looks at the sessions of agents, at most. */
 const sessionsInterval = 5000;
+/** Milliseconds between two looks at the files of the certificate. */
+const certificateInterval = 5000;
 /** Milliseconds between two looks at what other servers on the same database have let through. */
 const sharedLimitsInterval = 5000;
 /** Milliseconds between two looks for llms whose capabilities must be read. */
@@ -61,6 +63,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     now = Date.now,
     elapsed = performance.now.bind(performance),
     tick = minute,
+    certificate,
   } = options;
   const random = systemRandom;
   const requestId = requestIds(random);
@@ -97,6 +100,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return health.failure === undefined ? [] : [health.failure];
     },
     diskUse,
+    certificate,
     connections: () => listeners.connections,
     addressOf: (request) => listeners.addressOf(request),
     upgrade: (request, peer, handler, headers) => listeners.upgrade(request, peer, handler, headers),
@@ -107,7 +111,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     httpComponent({
       server,
       listeners,
-      listen: { ...options.listen, ...connections },
+      listen: { ...options.listen, ...connections, tls: certificate?.current },
       connections,
       proxies,
       log,
@@ -135,6 +139,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   );
   await every("retention", tick, retention);
   diskUse.register(metrics);
+  if (certificate) {
+    certificate.register(metrics);
+    certificate.onChange((next) => listeners.renew(next));
+    await every("certificate", Math.min(tick, certificateInterval), async () => certificate.look());
+  }
   const { schedule } = services;
   if (schedule) await every("backup", tick, () => schedule.run(), true);
   await every("disk use", tick, () => diskUse.refresh(), true);

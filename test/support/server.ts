@@ -41,7 +41,11 @@ export interface TestServer {
   stop(patience?: number): Promise<void>;
 }
 
-type TestServerOptions = Partial<ServerOptions> & { folder?: string };
+type TestServerOptions = Partial<ServerOptions> & {
+  folder?: string;
+  /** The authority of the server's certificate, in PEM. */
+  ca?: string;
+};
 
 /** A database of which a server has made the tables and its own rows. To make them is half of a server's start. */
 let made: Promise<Buffer> | undefined;
@@ -66,6 +70,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
 
 async function startTestServer({
   folder,
+  ca,
   ...options
 }: TestServerOptions & { folder: string }): Promise<TestServer> {
   const socketPath = join(folder, "s.sock");
@@ -94,7 +99,7 @@ async function startTestServer({
 
   const admin = client("http://localhost", {}, socketPath);
   const as = (bearer?: string) =>
-    client(running.url, bearer === undefined ? {} : { authorization: `Bearer ${bearer}` });
+    client(running.url, bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }, undefined, ca);
   return {
     url: running.url,
     socketPath,
@@ -132,7 +137,7 @@ export function told({ status, headers, text }: Answer): unknown {
   return { status, text: text.replaceAll(headers.get("x-request-id") ?? "", "") };
 }
 
-export function client(base: string, fixed: Record<string, string>, unix?: string): Client {
+export function client(base: string, fixed: Record<string, string>, unix?: string, ca?: string): Client {
   return async (method, path, body, headers = {}) => {
     const response = await fetch(base + path, {
       method,
@@ -140,6 +145,7 @@ export function client(base: string, fixed: Record<string, string>, unix?: strin
       headers: { ...fixed, ...(body !== undefined && { "content-type": "application/json" }), ...headers },
       ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
       ...(unix !== undefined && { unix }),
+      ...(ca !== undefined && { tls: { ca } }),
     });
     const text = await response.text();
     const json = /^application\/(.+\+)?json\b/.test(response.headers.get("content-type") ?? "");

@@ -43,6 +43,18 @@ const UseAnswer = Type.Object({
       nextAt: nullable(Time),
     }),
   ),
+  /** The server's own certificate, if it speaks TLS itself. */
+  certificate: Type.Optional(
+    Type.Object({
+      names: Type.Array(Words),
+      issuer: Words,
+      validFrom: Time,
+      expiresAt: Time,
+      isEnding: Type.Boolean(),
+      failedAt: nullable(Time),
+      reason: nullable(Words),
+    }),
+  ),
 });
 /** The response of `GET /api/v1/status`. */
 export type ServerUse = Static<typeof UseAnswer>;

@@ -151,7 +151,7 @@ interface Report extends Partial<ServerUse>, Attention {
 
 function text(report: Report, hasToken: boolean, context: Context): string {
   const now = context.now();
-  const { server, identity, certificateExpiresAt } = report;
+  const { server, identity } = report;
   const origin = server.origin === null ? "" : ` (${server.origin})`;
   const version = server.version ?? (identity ? "unknown" : "not known without a login");
   const lines: StatusLine[] = [
@@ -161,7 +161,7 @@ function text(report: Report, hasToken: boolean, context: Context): string {
     ...(server.reachable
       ? [{ label: "Version", value: `${version} (this program: ${report.program})` }]
       : []),
-    ...(certificateExpiresAt ? [{ label: "Certificate", value: expiryText(certificateExpiresAt, now) }] : []),
+    ...certificateLines(report, now),
     ...linesOfUse(report),
     ...backupLines(report, now),
     ...(identity ? identityLines(identity, context) : loginLines(server.reachable, hasToken)),
@@ -211,6 +211,25 @@ function workstationsText({ workstations, published }: Report): string {
   const more = names.length > most ? [`${names.length - most} more`] : [];
   const list = [...names.slice(0, most), ...more].join(", ");
   return `${connected.length} of ${workstations.length} connected${list === "" ? "" : `: ${list}`}`;
+}
+
+/** The certificate that this program was shown, which may be a proxy's, and the server's own. */
+function certificateLines({ certificateExpiresAt: shown, certificate }: Report, now: number): StatusLine[] {
+  const own = certificate && {
+    value: `${certificate.names.map(plain).join(", ")}: ${expiryText(certificate.expiresAt, now)}${
+      certificate.failedAt === null
+        ? ""
+        : `; THE NEW ONE IS NOT USED since ${age(certificate.failedAt, now)}: ${plain(certificate.reason ?? "")}`
+    }`,
+    isBad: certificate.isEnding || certificate.failedAt !== null,
+  };
+  const isSame = own && shown && Date.parse(shown) === Date.parse(certificate.expiresAt);
+  return [
+    ...(shown && !isSame
+      ? [{ label: "Certificate", value: expiryText(shown, now), isBad: Date.parse(shown) < now }]
+      : []),
+    ...(own ? [{ label: shown && !isSame ? "Of the server" : "Certificate", ...own }] : []),
+  ];
 }
 
 function expiryText(time: string, now: number): string {

@@ -4,7 +4,7 @@ import { AppError } from "../../errors.ts";
 import { reasonText } from "../../system-errors.ts";
 import { handleFramed, type RequestHandler, secondsUntilClose } from "../../wire/incoming-request.ts";
 import type { SocketHandler } from "../core/socket-handler.ts";
-import { PassedListener } from "./connections/hand-over.ts";
+import { listeningSocket, PassedListener } from "./connections/hand-over.ts";
 import type { PassedSocket } from "./connections/passed-socket.ts";
 import { RequestsUnderWay } from "./connections/requests-under-way.ts";
 import type { BusyPorts } from "./connections/victims.ts";
@@ -38,6 +38,14 @@ export interface TcpListener extends Listener {
   busyPorts(): BusyPorts;
   /** Leaves new connections to the next server, where systemd keeps the socket for it. Loses no request. */
   handOver(): Promise<void>;
+  /** Uses another certificate for new connections. Those that are open keep theirs until their requests are answered. */
+  renew(tls: TlsMaterial): void;
+}
+
+/** A certificate with those of the authorities above it, and its key, in PEM. */
+export interface TlsMaterial {
+  cert: string;
+  key: string;
 }
 
 /** Options of `listenTcp`. */
@@ -48,6 +56,8 @@ export interface TcpOptions {
   idleSeconds?: number;
   /** The socket of systemd, which takes the place of `hostname` and `port`. */
   passed?: PassedSocket | undefined;
+  /** Speaks TLS with this certificate, and nothing else; plain HTTP without it. */
+  tls?: TlsMaterial | undefined;
 }
 
 /**
@@ -98,24 +108,23 @@ const maxSocketPath = 103;
  *
  * @throws AppError `unavailable` if the port is taken or may not be used
  */
-export function listenTcp(
-  { hostname, port, idleSeconds = defaultIdleSeconds, passed }: TcpOptions,
-  handle: RequestHandler,
-): TcpListener {
+export function listenTcp(options: TcpOptions, handle: RequestHandler): TcpListener {
+  const { hostname, idleSeconds = defaultIdleSeconds, passed } = options;
   const underWay = new RequestsUnderWay();
   let isLeaving = false;
-  try {
-    const ended = (request: Request, response: Response) => {
-      const seconds = secondsUntilClose(request, response, idleSeconds);
-      if (isLeaving) response.headers.set("connection", "close");
-      // A stream goes on after this. It is forgotten when it has ended.
-      if (seconds === 0) return response;
-      server.timeout(request, seconds);
-      underWay.end(request);
-      return response;
-    };
-    const server = Bun.serve<SocketHandler>({
-      ...(passed ? { hostname: "127.0.0.1", port: 0 } : { hostname, port }),
+  const ended = (server: Bun.Server<SocketHandler>, request: Request, response: Response) => {
+    const seconds = secondsUntilClose(request, response, idleSeconds);
+    if (isLeaving) response.headers.set("connection", "close");
+    // A stream goes on after this. It is forgotten when it has ended.
+    if (seconds === 0) return response;
+    server.timeout(request, seconds);
+    underWay.end(request);
+    return response;
+  };
+  const serve = (where: { hostname: string; port: number }, tls: TlsMaterial | undefined) =>
+    Bun.serve<SocketHandler>({
+      ...where,
+      ...(tls && { tls }),
       reusePort: false,
       maxRequestBodySize,
       // In development mode, Bun prints errors in a stream with source lines.
@@ -127,22 +136,34 @@ export function listenTcp(
         bun.timeout(request, 0);
         underWay.begin(request);
         const response = handleFramed(request, handle);
-        if (!(response instanceof Promise)) return ended(request, response);
-        return response.then((response) => ended(request, response));
+        if (!(response instanceof Promise)) return ended(bun, request, response);
+        return response.then((response) => ended(bun, request, response));
       },
     });
-    const adopted = passed && PassedListener.adopt(passed, server.port!);
+  const anyPort = { hostname: "127.0.0.1", port: 0 };
+  try {
+    let server = serve(passed ? anyPort : { hostname, port: options.port }, options.tls);
+    let adopted = passed && PassedListener.adopt(passed, server.port!);
     const address = passed ?? { hostname, port: server.port! };
+    const { port } = address;
+    /** Servers with earlier certificates, whose connections have not ended yet. */
+    const earlier = new Map<Bun.Server<SocketHandler>, Promise<void>>();
     const host = address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname;
     const portOf = (request: Request) => server.requestIP(request)?.port;
     const busyPorts = () => underWay.ports(portOf);
+    const retire = (one: Bun.Server<SocketHandler>) =>
+      earlier.set(
+        one,
+        one.stop(false).then(() => void earlier.delete(one)),
+      );
     return {
-      ...listener(server, `http://${host}:${address.port}`),
-      port: address.port,
+      url: `${options.tls ? "https" : "http"}://${host}:${port}`,
+      port,
+      addressOf: (request) => server.requestIP(request)?.address,
       upgrade(request, data, headers) {
         const peerPort = portOf(request);
         if (peerPort !== undefined) underWay.addSocket(data, peerPort);
-        if (server.upgrade(request, { data, headers })) return true;
+        if ([server, ...earlier.keys()].some((one) => canUpgrade(one, request, data, headers))) return true;
         underWay.removeSocket(data);
         return false;
       },
@@ -150,13 +171,47 @@ export function listenTcp(
       know: (request) => underWay.know(request),
       busyPorts,
       async handOver() {
-        isLeaving = adopted !== undefined;
-        await adopted?.handOver(busyPorts);
+        isLeaving = passed !== undefined;
+        if (passed) await adopted?.handOver(busyPorts);
+      },
+      renew(tls) {
+        // Bun cannot change the certificate of a server. Another one takes the socket over, so that no client waits.
+        const before = server;
+        const descriptor = listeningSocket(port);
+        if (descriptor !== undefined) {
+          server = serve(anyPort, tls);
+          adopted = PassedListener.adopt({ ...address, descriptor }, server.port!);
+          retire(before);
+        } else {
+          retire(before);
+          server = serve({ hostname, port }, tls);
+        }
+      },
+      async drain() {
+        await Promise.all([server.stop(false), ...earlier.values()]);
+      },
+      async close() {
+        await Promise.all([server, ...earlier.keys()].map((one) => one.stop(true)));
       },
     };
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
-    throw cannotListen(`${hostname}:${port}`, cause, isIP(hostname) === 0);
+    throw cannotListen(`${hostname}:${options.port}`, cause, isIP(hostname) === 0);
+  }
+}
+
+/** Makes a request a WebSocket. Returns false if it cannot become one, or if it came to another server. */
+function canUpgrade(
+  server: Bun.Server<SocketHandler>,
+  request: Request,
+  data: SocketHandler,
+  headers: Record<string, string>,
+): boolean {
+  try {
+    return server.upgrade(request, { data, headers });
+  } catch (error) {
+    if ((error as { code?: string }).code === "ERR_INVALID_ARG_TYPE") return false;
+    throw error;
   }
 }
 
@@ -187,32 +242,22 @@ export async function listenUnix(path: string, handle: RequestHandler): Promise<
       ...({ idleTimeout: 0 } as object),
     });
     chmodSync(path, 0o600);
-    const self = listener(server, `unix://${path}`);
     return {
-      ...self,
+      url: `unix://${path}`,
+      addressOf: () => undefined,
+      upgrade: (request, data, headers) => server.upgrade(request, { data, headers }),
+      endQuiet() {},
+      async drain() {
+        await server.stop(false);
+      },
       async close() {
-        await self.close();
+        await server.stop(true);
         rmSync(path, { force: true });
       },
     };
   } catch (cause) {
     throw cannotListen(path, cause);
   }
-}
-
-function listener(server: Bun.Server<SocketHandler>, url: string): Listener {
-  return {
-    url,
-    addressOf: (request) => server.requestIP(request)?.address,
-    upgrade: (request, data, headers) => server.upgrade(request, { data, headers }),
-    endQuiet() {},
-    async drain() {
-      await server.stop(false);
-    },
-    async close() {
-      await server.stop(true);
-    },
-  };
 }
 
 /** True if a process listens on a Unix socket. The file of a killed process stays, but nothing listens on it. */

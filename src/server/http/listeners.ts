@@ -1,7 +1,7 @@
 import type { SocketHandler } from "../core/socket-handler.ts";
 import type { ConnectionCounts, ConnectionLimiter } from "./connections/connection-limiter.ts";
 import type { TrustedProxies } from "./connections/trusted-proxies.ts";
-import type { Listener, TcpListener } from "./listen.ts";
+import type { Listener, TcpListener, TlsMaterial } from "./listen.ts";
 import type { Peer } from "./route.ts";
 
 /** The listeners of one server: one for TCP, and one for the Unix socket where there is one. */
@@ -63,6 +63,12 @@ export class Listeners {
   /** Notes that the caller of a request over TCP has shown a valid bearer. */
   know(request: Request): void {
     this.#tcp?.know(request);
+  }
+
+  /** Uses another certificate for new connections over TCP. */
+  renew(tls: TlsMaterial): void {
+    this.#tcp?.renew(tls);
+    this.limiter?.followListener();
   }
 
   /** Leaves new connections to the next server, where systemd keeps the socket for it. */

@@ -25,6 +25,7 @@ import type { ProviderSessions } from "../workstations/provider-sessions.ts";
 import type { Workstations } from "../workstations/workstations.ts";
 import type { ConnectionCounts } from "./connections/connection-limiter.ts";
 import type { Peer } from "./route.ts";
+import type { CertificateKeeper } from "./tls/certificate-keeper.ts";
 import type { SignInCodes } from "./web/sign-in-codes.ts";
 
 /** The parts of a server that routes use. */
@@ -76,6 +77,8 @@ export interface Server extends SecretServices {
   unready(): string[];
   /** The space that the database takes. */
   diskUse: DiskUse;
+  /** The server's own certificate; undefined if it speaks plain HTTP. */
+  certificate: CertificateKeeper | undefined;
   /** Returns the connections over TCP; undefined where the system does not let a process see them. */
   connections(): ConnectionCounts | undefined;
   /** Returns the address that a request over TCP comes from; undefined if the caller has gone. */

@@ -45,6 +45,14 @@ export interface ConnectionCounts {
   closed: ClosedConnections["counts"];
 }
 
+/** Finds the socket of a port on which this process listens, and its place in the event loop. */
+function findListener(descriptors: Descriptors, port: number) {
+  const libc = openLibc();
+  const sockets = libc && Sockets.find(libc, descriptors, port);
+  const gate = sockets && AcceptGate.find(libc, sockets.listener);
+  return gate && { sockets, gate };
+}
+
 /**
  * Limits the connections of a listener. In ordinary times the limit of the process on descriptors is lower than the
  * system allows. When connections have taken all, new ones wait in the kernel, the reserve is opened to everything else,
@@ -52,9 +60,9 @@ export interface ConnectionCounts {
  */
 export class ConnectionLimiter {
   readonly #options: ConnectionLimiterOptions;
-  readonly #sockets: Sockets;
+  #sockets: Sockets;
   readonly #descriptors: Descriptors;
-  readonly #gate: AcceptGate;
+  #gate: AcceptGate;
   readonly #backlog: number;
   readonly #maxPerAddress: number;
   readonly #closed: ClosedConnections;
@@ -75,7 +83,7 @@ export class ConnectionLimiter {
     this.#gate = gate;
     this.#backlog = Math.min(512, Math.max(16, Math.floor(descriptors.hard / 4)));
     this.#maxPerAddress = options.maxPerAddress ?? Math.min(1000, Math.floor(descriptors.ordinary / 4));
-    sockets.configure(this.#backlog, options.vanishedSeconds ?? 120);
+    this.#configure();
     descriptors.allow(descriptors.ordinary);
     this.#registerGauges();
     this.#again(lookInterval);
@@ -84,11 +92,19 @@ export class ConnectionLimiter {
   /** Begins to limit connections. Returns undefined where the system does not let a process see its sockets. */
   static open(options: ConnectionLimiterOptions): ConnectionLimiter | undefined {
     const libc = openLibc();
-    if (!libc) return undefined;
-    const descriptors = new Descriptors(libc);
-    const sockets = Sockets.find(libc, descriptors, options.port);
-    const gate = sockets && AcceptGate.find(libc, sockets.listener);
-    return gate && new ConnectionLimiter(options, { sockets, gate, descriptors });
+    const descriptors = libc && new Descriptors(libc);
+    const found = descriptors && findListener(descriptors, options.port);
+    return found && new ConnectionLimiter(options, { ...found, descriptors });
+  }
+
+  /** Goes on with another listener that has taken the place of the one before, on the same port. */
+  followListener(): void {
+    const found = findListener(this.#descriptors, this.#options.port);
+    if (!found) return;
+    this.#sockets = found.sockets;
+    this.#gate = found.gate;
+    this.#configure();
+    if (this.#isShort) this.#gate.pause();
   }
 
   /** Ends the limits, before the listener closes. */
@@ -101,6 +117,10 @@ export class ConnectionLimiter {
 
   get counts(): ConnectionCounts {
     return { open: this.#sockets.list().length, closed: this.#closed.counts };
+  }
+
+  #configure(): void {
+    this.#sockets.configure(this.#backlog, this.#options.vanishedSeconds ?? 120);
   }
 
   #again(milliseconds: number): void {

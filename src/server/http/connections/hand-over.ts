@@ -13,7 +13,20 @@ const pause = 20;
 /** Milliseconds that clients have to leave. */
 const longest = 2_000;
 
-/** The socket of systemd on which `Bun.serve` listens in the place of its own. */
+const F_DUPFD_CLOEXEC = 1030;
+
+/**
+ * Returns a second descriptor of the socket on which this process listens, so that another listener can take its place.
+ * Undefined where the system does not let a process see its sockets.
+ */
+export function listeningSocket(port: number): number | undefined {
+  const libc = openLibc();
+  const listener = libc && Sockets.find(libc, new Descriptors(libc), port)?.listener;
+  const descriptor = listener === undefined ? -1 : libc!.fcntl(listener, F_DUPFD_CLOEXEC, 0);
+  return descriptor < 0 ? undefined : descriptor;
+}
+
+/** The socket of systemd, or of another listener, on which `Bun.serve` listens in the place of its own. */
 export class PassedListener {
   readonly #gate: AcceptGate;
   readonly #sockets: Sockets;
@@ -26,7 +39,7 @@ export class PassedListener {
   /**
    * Puts a passed socket in the place of the listener of a port.
    *
-   * @param port that of the listener, which is closed
+   * @param port that of the listener, whose socket is closed
    * @throws AppError `unavailable` if this system does not allow it
    */
   static adopt(passed: PassedSocket, port: number): PassedListener {

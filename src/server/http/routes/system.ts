@@ -39,7 +39,12 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
         if (reasons.length > 0) return plain(`${reasons.join("\n")}\n`, 503);
         // Everybody may ask: the reason is for those who may see the status.
         const failedAt = server.schedule?.state.failedAt ?? null;
-        return plain(failedAt === null ? "ok\n" : `ok\nthe last backup failed at ${failedAt}\n`);
+        const certificate = server.certificate?.state;
+        const notes = [
+          ...(failedAt === null ? [] : [`the last backup failed at ${failedAt}`]),
+          ...(certificate?.isEnding ? [`the certificate ends at ${certificate.expiresAt}`] : []),
+        ];
+        return plain(`${["ok", ...notes].join("\n")}\n`);
       },
     },
     server.metricsPublic
@@ -83,7 +88,7 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
       path: "/api/v1/status",
       access: { verb: "view", resource: "metrics" },
       summary:
-        "Return what the server uses: the database, its disk, connections, and the backups that it makes by itself",
+        "Return what the server uses: the database, its disk, connections, its certificate, and the backups that it makes by itself",
       handle: async () => Response.json(await use(server)),
     },
   ];
@@ -99,5 +104,6 @@ async function use(server: Server) {
     connections: server.connections(),
     ...(state && { replicas: state.nodes.map(({ name }) => name).sort() }),
     ...(server.schedule && { backups: server.schedule.state }),
+    ...(server.certificate && { certificate: server.certificate.state }),
   };
 }

@@ -72,10 +72,11 @@ function cookieName(request: Request, publicUrls: readonly string[]): string {
   return isSecure(request, publicUrls) ? "__Host-mcpctl" : `mcpctl-${port}`;
 }
 
-/** True if the browser speaks TLS, to a proxy in front of this server. */
+/** True if the browser speaks TLS, to this server or to a proxy in front of it. */
 function isSecure(request: Request, publicUrls: readonly string[]): boolean {
   const forwarded = request.headers.get("x-forwarded-proto");
   if (forwarded !== null) return /^https\b/i.test(forwarded);
+  if (request.url.startsWith("https:")) return true;
   const host = hostOf(request);
   return publicUrls.some((url) => url.startsWith("https:") && new URL(url).host === host);
 }

@@ -2,6 +2,7 @@ import { mayOperate } from "../../api/rights.ts";
 import { bytes } from "../../ui/format.ts";
 import { Time } from "../../ui/time.tsx";
 import { Backup } from "./backup.tsx";
+import type { CertificateStatus } from "./certificate.tsx";
 
 /** What the server uses. */
 export interface StatusAnswer {
@@ -15,6 +16,7 @@ export interface StatusAnswer {
     reason: string | null;
     nextAt: string | null;
   };
+  certificate?: CertificateStatus;
 }
 
 /** The database and its backups. */

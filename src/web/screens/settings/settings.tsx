@@ -3,6 +3,7 @@ import { Command } from "../../objects/source.tsx";
 import { CodeBlock } from "../../ui/code-block.tsx";
 import { Show } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
+import { Certificate } from "./certificate.tsx";
 import { Clients } from "./clients.tsx";
 import { Database, type StatusAnswer } from "./database.tsx";
 
@@ -55,6 +56,7 @@ export function Settings() {
                         : "This page came without TLS: on a network, everybody on the way can read it."}
                     </dd>
                   </dl>
+                  {status.value?.certificate && <Certificate of={status.value.certificate} />}
                   <Command text="mcpctl version --check" />
                 </div>
               )}
