@@ -97,7 +97,7 @@ describe.runIf(hasOpenssl)("a server with a certificate of its own", () => {
     expect(http.stderr).toContain("https");
   });
 
-  it("refuses TLS below 1.2", async () => {
+  it("refuses TLS below 1.2 (T286)", async () => {
     const { keeper } = keeperOf();
     const server = await testServer({ certificate: keeper });
     const port = Number(new URL(server.url).port);
