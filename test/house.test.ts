@@ -62,6 +62,7 @@ const mayImport: Record<string, readonly string[]> = {
   backends: ["errors", "hosts", "proxies", "system-errors", "time", "kinds", "wire", "net"],
   server: [
     "bag",
+    "certificates",
     "errors",
     "version",
     "log",
