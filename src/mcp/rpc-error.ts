@@ -28,6 +28,13 @@ export class RpcError extends Error {
   }
 }
 
+interface McpFailureOptions {
+  isUnsent?: boolean;
+  status?: number;
+  retryAfter?: number | undefined;
+  cause?: unknown;
+}
+
 /** A server that gave no answer: it has gone, is silent, or sends something else. */
 export class McpFailure extends Error {
   /**
@@ -43,16 +50,19 @@ export class McpFailure extends Error {
   readonly isUnsent: boolean;
   /** The status of a `refused` request. */
   readonly status: number | undefined;
+  /** Seconds after which the server wants to be asked again. */
+  readonly retryAfter: number | undefined;
 
   constructor(
     kind: McpFailure["kind"],
     message: string,
-    { isUnsent = false, status, cause }: { isUnsent?: boolean; status?: number; cause?: unknown } = {},
+    { isUnsent = false, status, retryAfter, cause }: McpFailureOptions = {},
   ) {
     super(message, { cause });
     this.name = "McpFailure";
     this.kind = kind;
     this.isUnsent = isUnsent;
     this.status = status;
+    this.retryAfter = retryAfter;
   }
 }

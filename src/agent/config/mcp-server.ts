@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { AppError, type Fault } from "../../errors.ts";
 import { sandboxWords } from "../../kinds/mcp-settings.ts";
+import { mentionsSecret } from "../../kinds/secret-mention.ts";
 import { validate } from "../../kinds/validate.ts";
 import { normaliseMcpUrl } from "../../net/provider-url.ts";
 import { parsePackage } from "../../processes/launchers/package-source.ts";
@@ -72,15 +73,33 @@ function sourceFaults(entry: Fields): Fault[] {
   ];
   if (Array.isArray(entry["command"]) && entry["command"].length === 0)
     faults.push({ path: "/command", message: "must name a program" });
-  const { sandbox, headers = {} } = entry as { sandbox?: string; headers?: Record<string, string> };
+  const {
+    sandbox,
+    env = {},
+    headers = {},
+  } = entry as {
+    sandbox?: string;
+    env?: Record<string, string>;
+    headers?: Record<string, string>;
+  };
+  for (const [field, values] of Object.entries({ env, headers }))
+    for (const [key, value] of Object.entries(values))
+      if (mentionsSecret(value))
+        faults.push({
+          path: pointer(field, key),
+          message: "names a secret of mcpctl server, and this machine has none; write the value itself",
+        });
   if (sandbox !== undefined && !sandboxWords.some((word) => word === sandbox))
     faults.push({ path: "/sandbox", message: `must be one of ${sandboxWords.join(", ")}` });
   for (const [header, value] of Object.entries(headers)) {
     const fault = /^[\w!#$%&'*+.^`|~-]+$/.test(header) ? headerFault(value) : "is not the name of a header";
-    if (fault !== undefined)
-      faults.push({ path: `/headers/${header.replaceAll("~", "~0").replaceAll("/", "~1")}`, message: fault });
+    if (fault !== undefined) faults.push({ path: pointer("headers", header), message: fault });
   }
   return faults;
+}
+
+function pointer(field: string, key: string): string {
+  return `/${field}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
 
 function faultsOf(path: string, value: unknown, check: (text: string) => unknown): Fault[] {

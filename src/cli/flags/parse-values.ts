@@ -3,6 +3,7 @@ import type { RoleBinding } from "../../kinds/grants.ts";
 import { findKind } from "../../kinds/index.ts";
 import type { NamedValue } from "../../kinds/mcp-settings.ts";
 import { nearest } from "../../kinds/names.ts";
+import { mentionsSecret } from "../../kinds/secret-mention.ts";
 import { setAt, typedValue } from "./schema.ts";
 
 const subjects = ["User", "Group", "Token"];
@@ -30,7 +31,12 @@ export function namedValueOf(text: string): NamedValue {
       hint: "write NAME=VALUE, or NAME=secret://SECRET/KEY",
     });
   const [name, value] = [text.slice(0, equals), text.slice(equals + 1)];
-  if (!value.startsWith(secretScheme)) return { name, value };
+  if (!value.startsWith(secretScheme)) {
+    if (!mentionsSecret(value)) return { name, value };
+    throw new AppError("usage", `the value of ${name} would be sent as it is written, and not as a secret`, {
+      hint: `write ${name}=secret://SECRET/KEY; the secret is the whole value`,
+    });
+  }
   const secretRef = referenceOf(value.slice(secretScheme.length), name);
   return { name, valueFrom: { secretRef } };
 }

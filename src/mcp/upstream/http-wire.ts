@@ -1,9 +1,11 @@
 import { Bag } from "../../bag.ts";
 import type { RequestHeaders } from "../../net/http1/encode-request.ts";
 import type { OutboundOptions } from "../../net/outbound.ts";
+import { retryAfterIn, retryAfterSeconds } from "../../time.ts";
 import { headersOf } from "../http-headers.ts";
 import { saysSessionIsLost } from "../lost-session.ts";
 import {
+  isObject,
   isRequest,
   type JsonObject,
   type RpcMessage,
@@ -215,9 +217,11 @@ export class HttpWire implements UpstreamWire {
     // Once it is greeted, a server that refuses a request with an error of MCP has answered it.
     if (body && "error" in body && body.error && this.#revision !== undefined && isAnswer(status))
       return new RpcError(body.error.code, body.error.message, body.error.data);
-    if (body && "error" in body && body.error && "id" in message)
-      return new McpFailure("refused", body.error.message, { status, cause: body.error });
-    return new McpFailure("refused", `the server answered with status ${status}`, { status });
+    const error = body && "error" in body ? body.error : undefined;
+    const retryAfter = retryAfterOf(response, error?.data);
+    if (error && "id" in message)
+      return new McpFailure("refused", error.message, { status, retryAfter, cause: error });
+    return new McpFailure("refused", `the server answered with status ${status}`, { status, retryAfter });
   }
 
   /** Returns the headers of a POST. Those of the same thing are the same object, which is written once. */
@@ -269,6 +273,14 @@ export class HttpWire implements UpstreamWire {
     if (isRequest(message)) answerByOnly(message, this.#underWay, this.#answer);
     else if ("method" in message) this.#events.onNotification(message);
   }
+}
+
+/** Returns the seconds that a server wants to be left alone for: by its header, or by the data of its error. */
+function retryAfterOf({ headers }: WireResponse, data: unknown): number | undefined {
+  const told = retryAfterIn(headers.get("retry-after"), headers.get("date"));
+  if (told !== undefined || !isObject(data)) return told;
+  const milliseconds = Number(data["retryAfterMs"] ?? data["retry_after_ms"]) / 1000;
+  return retryAfterSeconds(data["retryAfter"] ?? data["retry_after"] ?? milliseconds);
 }
 
 /** True if a response of this status can be the server's answer, and not that of something on the way to it. */

@@ -1,9 +1,10 @@
 import { isObject, type JsonObject } from "../messages.ts";
+import { contentEntry, textEntry, writtenText } from "./content.ts";
 import { object, string, withUsable } from "./fields.ts";
 
 /**
- * Returns the result of a server as clients can use it: strict ones throw a whole result away for one `null`. Only what
- * no client can read is changed; what is not known is passed on.
+ * Returns the result of a server as clients can use it: strict ones throw a whole result away for one `null`, or for
+ * an entry of a type that they do not know. Only what no client can read is changed; other fields are passed on.
  *
  * @returns the same object if nothing has to be changed
  */
@@ -37,7 +38,7 @@ function promptResult(result: JsonObject): JsonObject {
   const usable = given.map((one) => {
     const message = isObject(one) ? one : { content: one };
     const { role, content } = message;
-    const entry = contentEntry(content) ?? textOf("");
+    const entry = contentEntry(content) ?? textEntry("");
     return entry === content && typeof role === "string"
       ? message
       : { ...message, role: typeof role === "string" ? role : "user", content: entry };
@@ -51,7 +52,7 @@ function resourceResult(result: JsonObject, uri: string): JsonObject {
   const { contents } = result;
   const given = listOf(contents);
   const usable = given.map((one) => {
-    const entry = isObject(one) ? one : { text: written(one) };
+    const entry = isObject(one) ? one : { text: writtenText(one) };
     const { text, blob, mimeType } = entry;
     const hasText = typeof text === "string" || typeof blob === "string";
     if (
@@ -65,7 +66,7 @@ function resourceResult(result: JsonObject, uri: string): JsonObject {
       ...rest,
       uri: typeof entry["uri"] === "string" ? entry["uri"] : uri,
       ...(typeof mimeType === "string" && { mimeType }),
-      ...(!hasText && { text: written(text) }),
+      ...(!hasText && { text: writtenText(text) }),
     };
   });
   const isSame = given === contents && usable.every((one, i) => one === given[i]);
@@ -81,26 +82,6 @@ function contentList(content: unknown): unknown[] {
     return entry === undefined ? [] : [entry];
   });
   return changed ? usable : given;
-}
-
-/** Returns an entry of content; undefined if nothing is in it. */
-function contentEntry(entry: unknown): JsonObject | undefined {
-  if (entry === null || entry === undefined) return undefined;
-  if (!isObject(entry)) return textOf(written(entry));
-  const { type, text } = entry;
-  if (typeof type !== "string")
-    return text === undefined ? textOf(written(entry)) : { ...entry, type: "text", text: written(text) };
-  return type === "text" && typeof text !== "string" ? { ...entry, text: written(text) } : entry;
-}
-
-function textOf(text: string): JsonObject {
-  return { type: "text", text };
-}
-
-/** Returns a value as text. */
-function written(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function listOf(value: unknown): unknown[] {

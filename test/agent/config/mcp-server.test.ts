@@ -42,6 +42,15 @@ describe("an entry of mcpServers", () => {
     expect([readable, writable]).toEqual([["/home/alice/.mcpctl/notes"], ["/home/alice/out"]]);
   });
 
+  it("names no secret of the server, which would be sent as it is written (T287)", () => {
+    const env = { KEY: "secret://gh/token", OTHER: "plain" };
+    expect(faultsOf({ name: "a", command: "x", env })).toEqual([
+      expect.stringContaining("this machine has none"),
+    ]);
+    const headers = { Authorization: "Bearer ${secrets.GH}" };
+    expect(faultsOf({ name: "a", url: "http://localhost/mcp", headers })).toHaveLength(1);
+  });
+
   it("takes a package, an image or a url", () => {
     expect(read({ name: "a", package: "pypi:mcp-server-git==1.2.3" }).source).toEqual({
       package: "pypi:mcp-server-git==1.2.3",

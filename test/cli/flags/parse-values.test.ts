@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { endOf, grantOf, pairsOf, subjectOf } from "../../../src/cli/flags/parse-values.ts";
+import { endOf, grantOf, namedValueOf, pairsOf, subjectOf } from "../../../src/cli/flags/parse-values.ts";
 
 const now = Date.parse("2026-11-21T10:00:00Z");
 
@@ -26,6 +26,21 @@ describe("values of flags", () => {
     for (const text of ["view", "role:", "role:view,role:edit", ""])
       expect(() => grantOf(text)).toThrow("is not a part of a grant");
   });
+
+  it.each([
+    "secret:gh/token",
+    "Bearer secret://gh/token",
+    "${secrets.GH_TOKEN}",
+    "${{ secrets.GH }}",
+    "{{secret:gh}}",
+  ])("a variable that names a secret as %s is refused, and not sent as it is written (T287)", (value) => {
+    expect(() => namedValueOf(`GH=${value}`)).toThrow(/value of GH would be sent as it is written/);
+  });
+
+  it.each(["secret", "secrets and more", "my-secret:x", "https://secret.example/a", "secret=1"])(
+    "a variable may be %s",
+    (value) => expect(namedValueOf(`A=${value}`)).toEqual({ name: "A", value }),
+  );
 
   it("pairs keep values that are not JSON as they are", () => {
     expect(pairsOf(["a=01", "b=1", "c=null", "d=", 'e="1"', "f={"])).toEqual({

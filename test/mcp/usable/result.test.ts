@@ -1,3 +1,4 @@
+import { specTypeSchemas } from "@modelcontextprotocol/client";
 import { describe, expect, it } from "vitest";
 import { usableResult } from "../../../src/mcp/usable/result.ts";
 
@@ -32,9 +33,62 @@ describe("the result of a tool", () => {
     expect(usableResult("tools/call", given, "t")).toEqual(usable);
   });
 
-  it("stays the same object if clients can read it, also what they may not know yet", () => {
+  it.each([
+    [
+      { type: "output_text", text: "x", annotations: [] },
+      { type: "text", text: "x" },
+    ],
+    [{ type: "hologram", x: null }, text('{"type":"hologram","x":null}')],
+    [{ type: "json", json: { a: [1] } }, text('{"type":"json","json":{"a":[1]}}')],
+    [
+      { type: "video", data: "AAAA", mimeType: "video/mp4" },
+      { type: "resource", resource: { uri: "data:video/mp4", mimeType: "video/mp4", blob: "AAAA" } },
+    ],
+    [
+      { type: "image", source: { type: "base64", media_type: "image/jpeg", data: "AAAA" } },
+      { type: "image", data: "AAAA", mimeType: "image/jpeg" },
+    ],
+    [
+      { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } },
+      { type: "image", data: "AAAA", mimeType: "image/png" },
+    ],
+    [
+      { type: "image", data: "AAAA" },
+      { type: "image", data: "AAAA", mimeType: "image/png" },
+    ],
+    [
+      { type: "file", url: "https://x.test/a" },
+      { type: "resource_link", url: "https://x.test/a", uri: "https://x.test/a", name: "https://x.test/a" },
+    ],
+    [
+      { type: "resource_link", uri: "test://a", size: "big" },
+      { type: "resource_link", uri: "test://a", name: "test://a" },
+    ],
+    [
+      { type: "resource", resource: { uri: "test://a", mimeType: null } },
+      { type: "resource", resource: { uri: "test://a", text: "" } },
+    ],
+    [{ type: "resource", uri: "no-uri" }, text('{"type":"resource","uri":"no-uri"}')],
+  ])("of content %j has %j instead, which clients can read (failure mode 240)", (given, usable) => {
+    const result = usableResult("tools/call", { content: [given] }, "t");
+    expect(result).toEqual({ content: [usable] });
+    expect(specTypeSchemas.CallToolResult["~standard"].validate(result)).not.toHaveProperty("issues");
+    const prompt = usableResult("prompts/get", { messages: [{ role: "user", content: given }] }, "p");
+    expect(prompt).toEqual({ messages: [{ role: "user", content: usable }] });
+  });
+
+  it("shows of long data that no client can read its begin only", () => {
+    const { content } = usableResult("tools/call", { content: [{ type: "x", of: "y".repeat(5000) }] }, "t");
+    expect((content as { text: string }[])[0]!.text).toMatch(/y… \(5000 characters\)"\}$/);
+  });
+
+  it("stays the same object if clients can read it", () => {
     for (const result of [
-      { content: [text("x"), { type: "hologram", x: null }], structuredContent: [null], own: null },
+      {
+        content: [text("x"), { type: "image", data: "AA==", mimeType: "image/png", x: null }],
+        structuredContent: [null],
+        own: null,
+      },
       { content: [], structuredContent: 0, isError: false, _meta: {} },
       { resultType: "input_required", inputRequests: {} },
       { resultType: "task", taskId: "1" },

@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import type { NamedValue } from "../../../kinds/mcp-settings.ts";
+import { mentionsSecret } from "../../../kinds/secret-mention.ts";
 import { normaliseMcpUrl } from "../../../net/provider-url.ts";
 import { parsePackage } from "../../../processes/launchers/package-source.ts";
 import { headerFault } from "../../../wire/header-value.ts";
@@ -74,6 +75,10 @@ export function checkSource(
     checkUrl(spec, isSelf, faults);
     checkLogin(spec, fault);
   }
+  for (const field of ["args", "command"] as const)
+    for (const [i, word] of (spec[field] ?? []).entries())
+      if (mentionsSecret(word))
+        fault(`${field}/${i}`, "cannot hold a secret, because every process sees arguments; use env");
   checkValues("env", spec.env ?? [], faults);
   checkValues("headers", spec.headers ?? [], faults);
   for (const [i, { name }] of (spec.headers ?? []).entries())
@@ -158,5 +163,10 @@ function checkValues(field: "env" | "headers", values: readonly NamedValue[], fa
       faults.push({ path, message: "must have either value or valueFrom" });
     const unsendable = isHeader && value !== undefined ? headerFault(value) : undefined;
     if (unsendable !== undefined) faults.push({ path: `${path}/value`, message: unsendable });
+    if (value !== undefined && mentionsSecret(value))
+      faults.push({
+        path: `${path}/value`,
+        message: `"${name}" would be sent as it is written; a secret is valueFrom: {secretRef: {name, key}}, and is the whole value`,
+      });
   }
 }

@@ -1,4 +1,4 @@
-import type { RpcId, RpcRequest } from "../../../mcp/messages.ts";
+import { isObject, type RpcId, type RpcRequest } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import type { EndpointServices } from "./endpoint-types.ts";
 import { type ClientExchange, WrittenResult } from "./exchange.ts";
@@ -8,6 +8,8 @@ import { methods } from "./methods.ts";
 export interface ClientAnswer {
   text: string;
   status: number;
+  /** Seconds after which the client may call again. */
+  retryAfter?: number;
 }
 
 /** The HTTP statuses of errors that are about the request itself (revision 2026-07-28, "Streamable HTTP"). */
@@ -45,7 +47,12 @@ export async function dispatch(
 
 /** Returns an error as a message. */
 export function refusal(id: RpcId | null, error: RpcError, status: number): ClientAnswer {
-  return { text: JSON.stringify({ jsonrpc: "2.0", id, error: error.toJSON() }), status };
+  const retryAfter = isObject(error.data) ? error.data["retryAfter"] : undefined;
+  return {
+    text: JSON.stringify({ jsonrpc: "2.0", id, error: error.toJSON() }),
+    status,
+    ...(typeof retryAfter === "number" && { retryAfter }),
+  };
 }
 
 /** Returns an error as a response. */

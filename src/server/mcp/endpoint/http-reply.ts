@@ -5,6 +5,7 @@ import { GrowingMemory } from "../../core/growing-memory.ts";
 import { inParts } from "../../core/in-parts.ts";
 import type { OpenStreams } from "../../core/open-streams.ts";
 import { ClientStream } from "./client-stream.ts";
+import type { ClientAnswer } from "./dispatch.ts";
 import type { MessageTap } from "./message-tap.ts";
 
 /** Milliseconds without an answer after which a response becomes a stream, so that nothing between takes it for dead. */
@@ -58,6 +59,7 @@ export class HttpReply {
   /** The memory of what is in the stream and not read. */
   readonly #growing: GrowingMemory;
   #status = 200;
+  #retryAfter: number | undefined;
   #isOver = false;
   /** The answers that were sent or left out. */
   #done = 0;
@@ -86,8 +88,9 @@ export class HttpReply {
   }
 
   /** Sends an answer. The last one ends the response. */
-  answer(message: string, status = 200): void {
+  answer({ text: message, status, retryAfter }: ClientAnswer): void {
     if (this.#isOver) return;
+    this.#retryAfter = retryAfter;
     if (this.#stream) this.#stream.send(this.#affordable(this.#stream, message));
     else {
       this.#options.tap?.sent(message);
@@ -120,7 +123,12 @@ export class HttpReply {
   }
 
   #json(): Response {
-    const { isBatch, headers } = this.#options;
+    const { isBatch } = this.#options;
+    const wait = this.#retryAfter;
+    const headers =
+      wait === undefined
+        ? this.#options.headers
+        : { ...this.#options.headers, "retry-after": `${Math.ceil(wait)}` };
     if (this.#answers.length === 0) return new Response(null, { status: 202, ...(headers && { headers }) });
     const text = isBatch ? `[${this.#answers.join(",")}]` : this.#answers[0]!;
     const isLarge = this.#memory.isLarge(text.length);

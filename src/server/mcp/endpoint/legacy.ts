@@ -140,7 +140,7 @@ export class LegacyEndpoint {
         begun.add(controller);
         void this.#answer(incoming, session, message, reply, controller.signal);
       } catch (error) {
-        reply.answer(refusal(message.id, error as RpcError, 200).text);
+        reply.answer(refusal(message.id, error as RpcError, 200));
       }
     }
     return reply.response;
@@ -176,7 +176,7 @@ export class LegacyEndpoint {
     if (this.#sessions.find(session.id, principal, project) !== session) session.endSubscriptions();
     // A cancelled request gets no answer.
     if (signal.aborted) reply.skip();
-    else reply.answer(answer.text);
+    else reply.answer({ ...answer, status: 200 });
   }
 }
 

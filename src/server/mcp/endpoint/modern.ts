@@ -36,9 +36,7 @@ export function serveModern(
       throw new RpcError(rpcCodes.methodNotFound, "a client of this revision cannot be asked while it waits");
     },
   };
-  void dispatch(message, exchange, options.services, options.onDefect).then((answer) =>
-    reply.answer(answer.text, answer.status),
-  );
+  void dispatch(message, exchange, options.services, options.onDefect).then((answer) => reply.answer(answer));
   return reply.response;
 }
 

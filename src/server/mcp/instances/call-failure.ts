@@ -51,5 +51,11 @@ export function callFailure(
   }
   if (status === 401 || status === 403)
     return new AppError("provider_rejected_credential", `${server} refuses the credentials of mcpctl`);
-  return new AppError("provider_error", `${server}: ${shown(message)}`);
+  const { retryAfter } = failure;
+  const wait = retryAfter === undefined ? {} : { retryAfter };
+  if (status === 429)
+    return new AppError("too_many_requests", `${server} takes no more calls now: ${shown(message)}`, wait);
+  if (status === 503)
+    return new AppError("unavailable", `${server} is not available: ${shown(message)}`, wait);
+  return new AppError("provider_error", `${server}: ${shown(message)}`, wait);
 }

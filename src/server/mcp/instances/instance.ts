@@ -30,6 +30,8 @@ export interface InstanceOwner {
 /** Times are in milliseconds. */
 export interface InstanceSettings {
   isRemote: boolean;
+  /** True if the server has listed what it has before. */
+  wasListed: boolean;
   callTime: number;
   /** 0: never. */
   idleTime: number;
@@ -77,7 +79,8 @@ export class Instance {
   #closing: Promise<void> | undefined;
   #failures = 0;
   #refusals = 0;
-  #retry: { at: number; cancel: () => void; done: PromiseWithResolvers<void> } | undefined;
+  /** The next start. `isAsked`: the server wants no call before. */
+  #retry: { at: number; isAsked: boolean; cancel: () => void; done: PromiseWithResolvers<void> } | undefined;
   #isOver = false;
 
   constructor(
@@ -125,7 +128,7 @@ export class Instance {
         : this.#unavailable("it did not start in time");
     try {
       const { isRemote } = this.#owner.settings();
-      if (this.#retry && (!isRemote || this.#failures >= breakerAfter)) {
+      if (this.#retry && (!isRemote || this.#retry.isAsked || this.#failures >= breakerAfter)) {
         const wait = isRemote ? 0 : Math.min(longestWait, until - time.elapsed());
         if (this.failure?.isFinal || this.#retry.at - time.elapsed() > wait) throw this.#unavailable();
         await orAborted(this.#retry.done.promise, either, onAbort);
@@ -180,8 +183,11 @@ export class Instance {
     const { kind, status = 0 } = error;
     if (kind === "timeout") return this.#health.suspect();
     if (kind === "session") return this.#lose(connection, undefined);
-    // Its session was that of an access that is over.
-    if (error instanceof AuthorizationNeeded && status === 401) return this.#lose(connection, error);
+    // The access of its session may be over, or one answer was wrong: the next start shows which.
+    if (error instanceof AuthorizationNeeded && status === 401) {
+      this.#lose(connection, undefined);
+      return void this.start().catch(() => undefined);
+    }
     if (kind === "refused" && status >= 500 && ++this.#refusals < breakerAfter) return;
     if (kind === "closed" || (kind === "refused" && status >= 500)) this.#lose(connection, error);
   }
@@ -288,7 +294,7 @@ export class Instance {
     if (this.#isOver) return;
     this.restarts++;
     if (!reason) {
-      this.log.line("the session is not known any more and is made again");
+      this.log.line("the connection is made again: its session is not known any more, or was refused");
       this.#set("stopped");
       if (this.followed.size > 0) this.start().catch(() => undefined);
       return;
@@ -310,7 +316,11 @@ export class Instance {
 
   #described(error: unknown): StartFailure {
     const failure = startFailure(error, this.log.lastLines);
-    return { ...failure, message: this.log.redacted(failure.message) };
+    const isRefusal = failure.type === "Unauthorized" || failure.type === "NeedsAuthorization";
+    // One refusal of a server that let us in before hides nothing: the next start confirms it (failure mode 241).
+    const isFinal =
+      failure.isFinal && !(isRefusal && this.#owner.settings().wasListed && this.#failures === 0);
+    return { ...failure, isFinal, message: this.log.redacted(failure.message) };
   }
 
   /** Ends something, before which nothing new is started. */
@@ -327,7 +337,11 @@ export class Instance {
     const { time } = this.#owner;
     this.failure = this.#described(error);
     const span = this.#owner.settings().isRemote ? remoteSpan : processSpan;
-    const delay = backoffDelay(this.#failures++, span, () => time.random());
+    const asked = error instanceof McpFailure ? (error.retryAfter ?? 0) * 1000 : 0;
+    const delay = Math.max(
+      asked,
+      backoffDelay(this.#failures++, span, () => time.random()),
+    );
     this.log.line(`${this.failure.message}; next start in ${Math.ceil(delay / 1000)} s`);
     const done = Promise.withResolvers<void>();
     const act = () => {
@@ -336,7 +350,7 @@ export class Instance {
       else if (this.state === "backoff") this.#set("stopped");
       done.resolve();
     };
-    this.#retry = { at: time.elapsed() + delay, cancel: time.after(delay, act), done };
+    this.#retry = { at: time.elapsed() + delay, isAsked: asked > 0, cancel: time.after(delay, act), done };
     this.#set(this.failure.isFinal ? "failed" : "backoff");
   }
 

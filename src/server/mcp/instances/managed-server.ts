@@ -67,6 +67,7 @@ export class ManagedServer implements InstanceOwner {
     const { url, callSeconds, idleMinutes } = this.#row.spec;
     return {
       isRemote: url !== undefined,
+      wasListed: this.#row.status.listedAt !== undefined,
       callTime: callSeconds * 1000,
       idleTime: idleMinutes * 60_000,
     };

@@ -1,7 +1,9 @@
 import type { ProviderResponse } from "../../../net/pushed-response.ts";
 import { ByteLines, LineTooLong } from "../../../wire/byte-lines.ts";
+import { parseExact } from "../../../wire/exact-json.ts";
 import { parsedObject } from "../../../wire/json.ts";
 import { maxLineBytes } from "../../../wire/link/mcp-calls.ts";
+import { largeText } from "../../../wire/next-turn.ts";
 
 /** The bytes of a response are not lines of JSON, or a line is too long. */
 export class BadLines extends Error {}
@@ -20,7 +22,8 @@ export function readLines(
   const lines = new ByteLines(maxLineBytes);
   const takeLine = (text: string) => {
     if (text.trim() === "") return false;
-    const value = parsedObject(text);
+    // A search for long integers in a large text would hold up others.
+    const value = parsedObject(text, {}, text.length > largeText ? JSON.parse : parseExact);
     if (value === undefined || Array.isArray(value)) throw new BadLines("a line is not an object of JSON");
     return take(value as Record<string, unknown>);
   };

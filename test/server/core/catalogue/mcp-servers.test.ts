@@ -166,6 +166,16 @@ describe("variables and headers", () => {
     ).toEqual({
       "/env/1/name": '"A" is given twice',
     });
+    // A reference in words of its own would reach the program as it is written (T287).
+    const named = { name: "A", value: "secret://gh/token" };
+    expect(await faultsOf(server.admin, { command, args: ["secret://gh/token"], env: [named] })).toEqual({
+      "/args/0": expect.stringContaining("use env"),
+      "/env/0/value": expect.stringContaining("valueFrom: {secretRef: {name, key}}"),
+    });
+    const bearer = [{ name: "Authorization", value: "Bearer secret://gh/token" }];
+    expect(
+      Object.keys(await faultsOf(server.admin, { url: "http://far.test/mcp", headers: bearer })),
+    ).toEqual(["/headers/0/value"]);
     expect(
       Object.keys(await faultsOf(server.admin, { command, env: [{ name: "A=B", value: "x" }] })),
     ).toEqual(["/env/0/name"]);

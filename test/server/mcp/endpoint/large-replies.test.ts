@@ -24,14 +24,14 @@ function replies() {
   };
   const reply = (result: string) => {
     const made = begin();
-    made.answer(JSON.stringify({ jsonrpc: "2.0", id: 1, result }));
+    made.answer({ text: JSON.stringify({ jsonrpc: "2.0", id: 1, result }), status: 200 });
     return made.response;
   };
   /** Replies with a stream. */
   const stream = (id: string | number, result: string) => {
     const made = begin();
     made.notify(JSON.stringify({ jsonrpc: "2.0", method: "notifications/message" }));
-    made.answer(JSON.stringify({ jsonrpc: "2.0", id, result }));
+    made.answer({ text: JSON.stringify({ jsonrpc: "2.0", id, result }), status: 200 });
     return made.response;
   };
   return { answers, reply, stream };

@@ -105,6 +105,64 @@ describe("an MCP server elsewhere over HTTP", () => {
     expect((await mcp.call("where")).text).toMatch(/^session 2/);
   });
 
+  it.each([
+    [429, { "retry-after": "7" }, "busy", { code: "too_many_requests", retryAfter: 7 }],
+    [
+      503,
+      {},
+      '{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"busy","data":{"retryAfterMs":9000}}}',
+      { code: "unavailable", retryAfter: 9 },
+    ],
+    [503, { "retry-after": "soon" }, "busy", { code: "unavailable" }],
+  ])(
+    "that answers %i with %j says how long to wait (failure mode 242)",
+    async (status, headers, body, data) => {
+      const far = scriptedHttp();
+      const mcp = await mcpTestServer();
+      await attached(mcp, far.url);
+      far.answer = () => new Response(body, { status, headers: headers as Record<string, string> });
+      const meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+      };
+      const call = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "where", _meta: meta } };
+      const answer = await mcp.admin("POST", "/projects/p/mcp", call, {
+        accept: "application/json",
+        "mcp-protocol-version": "2026-07-28",
+        "mcp-method": "tools/call",
+        "mcp-name": "where",
+      });
+      expect(answer.body.error.data).toEqual(data);
+      expect(answer.headers.get("retry-after")).toBe("retryAfter" in data ? String(data.retryAfter) : null);
+      // It goes on as soon as the server does.
+      far.answer = undefined;
+      expect((await mcp.call("where")).text).toMatch(/^session/);
+    },
+  );
+
+  it("that refuses one request keeps its tools; one that goes on refusing has failed (failure mode 241)", async () => {
+    const far = scriptedHttp();
+    const mcp = await mcpTestServer();
+    await attached(mcp, far.url);
+    const seen: string[][] = [];
+    let refusals = 0;
+    far.answer = () => {
+      if (++refusals === 2) far.answer = undefined;
+      return new Response("no", { status: 401 });
+    };
+    expect((await mcp.call("where")).error?.message).toMatch(/not authorized|authorize/);
+    for (let i = 0; i < 20; i++) seen.push(await mcp.tools());
+    expect(new Set(seen.map((one) => one.join()))).toEqual(new Set(["where"]));
+    expect((await mcp.call("where")).text).toMatch(/^session/);
+    far.answer = () => new Response("no", { status: 401 });
+    await mcp.call("where");
+    const row = await until(
+      () => mcp.row("far"),
+      ({ status }) => status === "failed",
+    );
+    expect([row.conditions[0].type, await mcp.tools()]).toEqual(["NeedsAuthorization", []]);
+  });
+
   it("says that its credentials are refused, and takes new ones at once", async () => {
     const far = scriptedHttp();
     const mcp = await mcpTestServer();

@@ -4,6 +4,7 @@ import type { McpServerRow } from "../../../../src/server/core/store/typed-rows.
 import type { ServerCall } from "../../../../src/server/mcp/types.ts";
 import { WorkstationServers } from "../../../../src/server/mcp/workstations/workstation-servers.ts";
 import type { VirtualServerCall } from "../../../../src/server/workstations/virtual-servers.ts";
+import { parseExact } from "../../../../src/wire/exact-json.ts";
 import type { QuestionAnswer } from "../../../../src/wire/link/mcp-calls.ts";
 
 const server = { name: "desk", spec: { callSeconds: 5, startSeconds: 5 } } as unknown as McpServerRow;
@@ -92,6 +93,16 @@ describe("the call of an MCP server of a workstation", () => {
     const error = await result.catch((one) => one);
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
     expect(error.message).not.toMatch(/alice|html/);
+  });
+
+  it("keeps the digits of long integers in both directions (failure mode 224)", async () => {
+    const params = { name: "it", arguments: parseExact('{"id":9007199254740993}') };
+    const { sent, result } = await called(
+      '{"result":{"content":[],"structuredContent":{"id":9007199254740995}}}\n',
+      { params },
+    );
+    expect(sent[0]!.text).toContain('"id":9007199254740993');
+    expect(JSON.stringify(await result)).toContain('"id":9007199254740995');
   });
 
   it("takes nothing after its answer", async () => {
