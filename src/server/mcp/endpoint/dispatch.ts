@@ -1,16 +1,9 @@
 import { isObject, type RpcId, type RpcRequest } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import type { ClientAnswer } from "./client-answer.ts";
 import type { EndpointServices } from "./endpoint-types.ts";
 import { type ClientExchange, WrittenResult } from "./exchange.ts";
 import { methods } from "./methods.ts";
-
-/** An answer to a client: a message as JSON, and the HTTP status that a modern client gets with it. */
-export interface ClientAnswer {
-  text: string;
-  status: number;
-  /** Seconds after which the client may call again. */
-  retryAfter?: number;
-}
 
 /** The HTTP statuses of errors that are about the request itself (revision 2026-07-28, "Streamable HTTP"). */
 const statuses: Readonly<Record<number, number>> = {

@@ -4,8 +4,8 @@ import type { Deadline, Deadlines } from "../../core/deadlines.ts";
 import { GrowingMemory } from "../../core/growing-memory.ts";
 import { inParts } from "../../core/in-parts.ts";
 import type { OpenStreams } from "../../core/open-streams.ts";
+import type { ClientAnswer } from "./client-answer.ts";
 import { ClientStream } from "./client-stream.ts";
-import type { ClientAnswer } from "./dispatch.ts";
 import type { MessageTap } from "./message-tap.ts";
 
 /** Milliseconds without an answer after which a response becomes a stream, so that nothing between takes it for dead. */

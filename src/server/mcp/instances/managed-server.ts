@@ -247,13 +247,12 @@ export class ManagedServer implements InstanceOwner {
       });
       opened = connection;
       const { facts } = connection.upstream;
-      const isShared = server.spec.sharing === "shared";
       await keepListing(rows, server.id, {
         listing,
         facts,
         conditions: connection.conditions,
         at: new Date(now()).toISOString(),
-        isShared,
+        isShared: server.spec.sharing === "shared",
       });
       followAgain(instance, connection, listTime);
       return connection;
