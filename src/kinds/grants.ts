@@ -33,6 +33,7 @@ export const grantable = [
   "promptrequests",
   "proxymodels",
   "tokens",
+  "grants",
   "audit",
   "metrics",
 ] as const;

@@ -1,5 +1,6 @@
 import { agent } from "./agent.ts";
 import { authorization } from "./authorization.ts";
+import { clientGrant } from "./client-grant.ts";
 import type { Kind } from "./define.ts";
 import { group } from "./group.ts";
 import { instance } from "./instance.ts";
@@ -35,6 +36,7 @@ const all = [
   promptRequest,
   rbac,
   token,
+  clientGrant,
 ] as const;
 
 /** All kinds, in the order in which `apply` creates their objects. */

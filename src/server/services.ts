@@ -28,6 +28,7 @@ import { ToolCalls } from "./inference/personas/tools/tool-calls.ts";
 import { callTaskWith } from "./inference/tasks/call-task.ts";
 import { taskServices } from "./inference/tasks/component.ts";
 import { Threads } from "./inference/threads/threads.ts";
+import { oauthServer } from "./mcp/clients/component.ts";
 import { mcpComponent } from "./mcp/component.ts";
 import { Programs } from "./mcp/instances/programs.ts";
 import type { AccessLog } from "./observability/access-log.ts";
@@ -197,6 +198,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
       onError,
     }),
   );
+  const clients = oauthServer({ catalogue, quotas, audit, publicOutbound, now, elapsed, random });
   const toolCalls: ToolCalls = new ToolCalls({
     inference,
     catalogue,
@@ -242,6 +244,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     inference,
     toolCalls,
     mcp,
+    clients,
     cluster,
     node,
   };

@@ -149,6 +149,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await every("disk use", tick, () => diskUse.refresh(), true);
   await lifecycle.start(storeHealthComponent(health, Math.min(tick, healthInterval), metrics));
   await every("upkeep", tick, upkeep);
+  await every("client grants", tick, () => services.clients.grants.sweep());
   await every("capabilities", capabilitiesInterval, () => services.inference.refreshCapabilities());
   await lifecycle.start({ name: "background answers", start: () => services.inference.loadBackground() });
   await every("background usage", Math.min(tick, backgroundInterval), () =>

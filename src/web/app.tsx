@@ -29,11 +29,14 @@ export function App() {
   if (session.value.state === "unknown")
     return isOffline.value ? <Unreachable /> : <div class="sign-in quiet">Loading mcpctl…</div>;
   if (session.value.state === "out") return <SignIn linkError={linkError} />;
-  return <Shell />;
+  // MCP clients send a browser here; all other places stand behind the #.
+  return location.pathname === "/oauth/authorize" ? <Lazy load={loadConsent} /> : <Shell />;
 }
 
 /** Milliseconds between two looks at the rights of the user, which decide what the page offers. */
 const rightsPause = 60_000;
+
+const loadConsent = async () => (await import("./screens/consent/consent.tsx")).Consent;
 
 function Shell() {
   const [isOpen, setOpen] = useState(false);

@@ -8,7 +8,7 @@ const secretKey =
 // The forms of credentials of known services, and a password in a URL.
 const secretForms = [
   /\b(sk|pk|rk)-[A-Za-z0-9_-]{16,}/,
-  /\bmcpctl_(pat|ses)_[A-Za-z0-9]{16,}/,
+  /\bmcpctl_(pat|ses|acc|ref|cod)_[A-Za-z0-9]{16,}/,
   /\b(ghp|gho|ghs|ghu|github_pat|glpat|xox[abprs]|hf|hvs|hvb|s)[-_.][A-Za-z0-9_.-]{20,}/,
   /\bAIza[A-Za-z0-9_-]{30,}/,
   /\bAKIA[A-Z0-9]{16}\b/,

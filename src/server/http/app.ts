@@ -1,7 +1,7 @@
 import { Elysia } from "elysia";
 import { AppError } from "../../errors.ts";
 import { checkLength } from "../../wire/incoming-request.ts";
-import { adminPrincipal, principalOf } from "../core/access/principals.ts";
+import { adminPrincipal, clientPrincipalOf, principalOf } from "../core/access/principals.ts";
 import type { AccessLog } from "../observability/access-log.ts";
 import type { Series } from "../observability/metrics.ts";
 import { recordDenied } from "./denied.ts";
@@ -29,8 +29,10 @@ import { linkRoutes } from "./routes/link.ts";
 import { masterKeyRoutes } from "./routes/master-key.ts";
 import { mcpRoutes } from "./routes/mcp.ts";
 import { mcpCacheRoutes } from "./routes/mcp-cache.ts";
+import { mcpConsentRoutes } from "./routes/mcp-consent.ts";
 import { mcpLoginRoutes } from "./routes/mcp-login.ts";
 import { mcpLogRoutes } from "./routes/mcp-logs.ts";
+import { mcpOauthRoutes } from "./routes/mcp-oauth.ts";
 import { mcpTrafficRoutes } from "./routes/mcp-traffic.ts";
 import { messageBatchRoutes } from "./routes/message-batches.ts";
 import { personaRoutes } from "./routes/persona.ts";
@@ -79,6 +81,8 @@ export function allRoutes(server: Server): Route[] {
     ...mcpTrafficRoutes(server),
     ...mcpCacheRoutes(server),
     ...mcpLoginRoutes(server),
+    ...mcpOauthRoutes(server),
+    ...mcpConsentRoutes(server),
     ...clusterRoutes(server),
     ...personaRoutes(server),
     ...threadRoutes(server),
@@ -227,7 +231,7 @@ async function head(router: Elysia, request: Request): Promise<Response> {
 }
 
 function authenticator(server: Server, peer: Peer): Authenticate {
-  return (request) => {
+  return (request, { takesClients }) => {
     const { snapshot } = server.catalogue;
     const header = request.headers.get("authorization");
     let bearer = header ? /^Bearer +(\S+)$/i.exec(header)?.[1] : request.headers.get("x-api-key");
@@ -235,8 +239,10 @@ function authenticator(server: Server, peer: Peer): Authenticate {
       if (peer === "unix") return adminPrincipal(snapshot);
       bearer = pageBearer(request, server.publicUrls);
     }
-    const principal = bearer ? principalOf(snapshot, bearer, server.now()) : undefined;
-    if (principal?.kind === "Token") snapshot.volatile.lastUsed.set(principal.id, server.now());
+    const now = server.now();
+    let principal = bearer ? principalOf(snapshot, bearer, now) : undefined;
+    if (takesClients && bearer && !principal) principal = clientPrincipalOf(snapshot, bearer, now);
+    if (principal?.kind === "Token") snapshot.volatile.lastUsed.set(principal.id, now);
     if (principal && peer === "tcp") server.know(request);
     return principal;
   };

@@ -74,6 +74,21 @@ export function textOf(bytes: Uint8Array): string {
 }
 
 /**
+ * Reads the fields of a form in URL encoding, as OAuth has them.
+ *
+ * @throws AppError `unsupported_media_type`, `payload_too_large`, `timed_out` or `invalid_request`
+ */
+export async function readFields(call: BodyOf, deadlines: Deadlines): Promise<string> {
+  const type = call.request.headers.get("content-type") ?? "";
+  if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(type))
+    throw new AppError(
+      "unsupported_media_type",
+      "the body must be a form: application/x-www-form-urlencoded",
+    );
+  return textOf(await bytesOf(call, false, deadlines));
+}
+
+/**
  * Reads a form with files. It has its parts as they are, and its short fields as the body.
  *
  * @throws AppError `unsupported_media_type`, `payload_too_large`, `timed_out` or `invalid_request`

@@ -92,6 +92,8 @@ export interface Route {
   allow?: string;
   /** Set on a route whose handler records every call, also one that it refuses. */
   recordsCalls?: true;
+  /** Set on a route that takes the access tokens of MCP clients. To all other routes they are no bearers. */
+  takesClients?: true;
   /** Set on a route that is not in the API description: another spelling of one that is. */
   isUndocumented?: true;
   /** Returns the header `www-authenticate` of a 401; `Bearer` if not given. */
@@ -99,8 +101,8 @@ export interface Route {
   handle(call: Call): Response | Promise<Response>;
 }
 
-/** Returns the principal of a request; undefined without a valid bearer. */
-export type Authenticate = (request: Request) => Principal | undefined;
+/** Returns the principal of a request to a route; undefined without a valid bearer. */
+export type Authenticate = (request: Request, route: Pick<Route, "takesClients">) => Principal | undefined;
 
 /** Logs an error that is a defect. The caller gets a fixed text instead. */
 export type LogUnexpected = (error: unknown, requestId: string) => void;
@@ -139,7 +141,7 @@ export async function respond(
   let call: Call | undefined;
   let principal: Principal | undefined;
   try {
-    principal = route.access === "public" ? nobody : authenticated(authenticate(incoming.request));
+    principal = route.access === "public" ? nobody : authenticated(authenticate(incoming.request, route));
     if (incoming.facts && principal !== nobody) incoming.facts.user = principal.userName;
     admit(route.access, principal);
     call = new Call(incoming, principal, bodyLimit(route), bodies);

@@ -17,6 +17,7 @@ import type { Limiter } from "../inference/limits/limiter.ts";
 import type { ToolCalls } from "../inference/personas/tools/tool-calls.ts";
 import type { TaskServices } from "../inference/tasks/component.ts";
 import type { Threads } from "../inference/threads/threads.ts";
+import type { OAuthServer } from "../mcp/clients/component.ts";
 import type { Mcp } from "../mcp/component.ts";
 import type { Audit } from "../observability/audit.ts";
 import type { Metrics } from "../observability/metrics.ts";
@@ -43,6 +44,8 @@ export interface Server extends SecretServices {
   workstations: Workstations;
   /** MCP servers, and the endpoints of projects. */
   mcp: Mcp;
+  /** The authorization server of MCP clients. */
+  clients: OAuthServer;
   /** The other servers on the database; undefined on SQLite. */
   cluster: Cluster | undefined;
   /** The name of this server among those on the same database. */

@@ -5,7 +5,7 @@ import { replaceHidden } from "../../../wire/text.ts";
 import type { Endpoint } from "../../client/client.ts";
 
 /** The forms of mcpctl's own bearers, in any text. */
-const bearers = /\bmcpctl_(?:ses|pat)_[0-9a-z]+/g;
+const bearers = /\bmcpctl_(?:ses|pat|acc|ref|cod)_[0-9a-z]+/g;
 
 /** The envelope that a request of the newest revision has. It stands alone, so that no session is needed. */
 const envelope = {

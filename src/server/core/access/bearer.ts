@@ -1,29 +1,37 @@
 import { base32, type Random, systemRandom } from "../ids.ts";
 
 /**
- * The form of bearers: `mcpctl_ses_…` for logins, `mcpctl_pat_…` for tokens; 160 random bits and a CRC-32 in base32.
- * Only their SHA-256 is stored. A hash without salt is enough, because 160 random bits cannot be guessed.
+ * The form of bearers: `mcpctl_ses_…` for logins, `mcpctl_pat_…` for tokens, and of what MCP clients get: access tokens
+ * (`acc`), refresh tokens (`ref`, of twice the length) and codes (`cod`). 160 random bits and a CRC-32 in base32. Only
+ * their SHA-256 is stored. A hash without salt is enough, because 160 random bits cannot be guessed.
  */
-const shape = /^mcpctl_(?:ses|pat)_([0-9a-hjkmnp-tv-z]{32})([0-9a-hjkmnp-tv-z]{7})$/;
+const shape = /^mcpctl_(ses|pat|acc|ref|cod)_((?:[0-9a-hjkmnp-tv-z]{32}){1,2})([0-9a-hjkmnp-tv-z]{7})$/;
+
+/** The sorts of bearers, as their texts name them. */
+export type BearerKind = "ses" | "pat" | "acc" | "ref" | "cod";
 
 /** The random bytes of a bearer. */
 export const bearerBytes = 20;
 
 /** Makes a new bearer for a login session or for a token. */
-export function mintBearer(kind: "ses" | "pat", random: Random = systemRandom): string {
+export function mintBearer(kind: BearerKind, random: Random = systemRandom): string {
   return bearerOf(kind, random(new Uint8Array(bearerBytes)));
 }
 
 /** Returns the bearer that has the given random bytes. */
-export function bearerOf(kind: "ses" | "pat", bytes: Uint8Array): string {
-  const secret = base32(bytes);
+export function bearerOf(kind: BearerKind, bytes: Uint8Array): string {
+  return bearerWith(kind, base32(bytes));
+}
+
+/** Returns the bearer that has the given random characters. */
+export function bearerWith(kind: BearerKind, secret: string): string {
   return `mcpctl_${kind}_${secret}${checksum(secret)}`;
 }
 
-/** True if a text has the form and the checksum of a bearer. False means that no lookup is needed. */
-export function isBearer(text: string): boolean {
-  const match = shape.exec(text);
-  return match !== null && checksum(match[1]!) === match[2];
+/** True if a text has the form and the checksum of a bearer of a sort. False means that no lookup is needed. */
+export function isBearer(text: string, ...kinds: readonly BearerKind[]): boolean {
+  const [, kind, secret, sum] = shape.exec(text) ?? [];
+  return secret !== undefined && kinds.some((one) => one === kind) && checksum(secret) === sum;
 }
 
 /** Returns the key under which a bearer is stored and looked up: its SHA-256 in base64url. */

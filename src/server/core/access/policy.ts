@@ -72,10 +72,10 @@ export function compilePolicy(grants: Iterable<Grant>): Policy {
   return { everything: false, administrator: onKind.has("*"), onKind, onName, actions };
 }
 
-/** The user or token that makes a request. */
+/** The user or token that makes a request. An MCP client that a user gave access counts as a token. */
 export interface Principal {
   kind: "User" | "Token";
-  /** The id of the user, or of the token. */
+  /** The id of the user, of the token, or of the grant of an MCP client. */
   id: string;
   name: string;
   /** The id of the user, or of the user who made the token. */
@@ -99,6 +99,8 @@ export interface Principal {
   impersonator?: Impersonator;
   /** The SHA-256 of the bearer of a token: a rotation ends what was begun with the old one. */
   bearer?: string;
+  /** Set for an MCP client that a user gave access: the id of the only project whose MCP endpoint it opens (T279). */
+  projectId?: string;
 }
 
 /** The user or token that acts as another user. */

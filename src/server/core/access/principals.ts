@@ -1,9 +1,10 @@
+import { clientGrant } from "../../../kinds/client-grant.ts";
 import { kinds } from "../../../kinds/index.ts";
 import { rbac } from "../../../kinds/rbac.ts";
 import { token } from "../../../kinds/token.ts";
 import { oncePerObject } from "../once-per-object.ts";
 import type { Snapshot } from "../store/snapshot.ts";
-import { isOf, isVirtual, type RowOf } from "../store/typed-rows.ts";
+import { type ClientGrantRow, isOf, isVirtual, type RowOf } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
 import { bearerHash, isBearer } from "./bearer.ts";
 import { policyFrom } from "./compiled-policy.ts";
@@ -46,12 +47,25 @@ export function principalOf(snapshot: Snapshot, bearer: string, now: number): Pr
   const { byHash } = compile(snapshot);
   let principal = byHash.get(hash);
   if (!principal) {
-    if (!isBearer(bearer)) return undefined;
+    if (!isBearer(bearer, "ses", "pat")) return undefined;
     principal = ofSession(snapshot, hash) ?? ofToken(snapshot, hash);
     if (!principal) return undefined;
     byHash.set(hash, principal);
   }
   return principal.expiresAt !== undefined && principal.expiresAt <= now ? undefined : principal;
+}
+
+/**
+ * Returns the principal of the access token of an MCP client, which opens the endpoint of one project and nothing else;
+ * undefined for any other bearer, and for one that is unknown, expired or revoked.
+ *
+ * @param now milliseconds since 1970
+ */
+export function clientPrincipalOf(snapshot: Snapshot, bearer: string, now: number): Principal | undefined {
+  if (!isBearer(bearer, "acc")) return undefined;
+  const row = snapshot.byId.get(snapshot.bearers.get(bearerHash(bearer)) ?? "");
+  const principal = isOf(clientGrant, row) ? grantPrincipal(snapshot, row) : undefined;
+  return principal?.expiresAt !== undefined && now < principal.expiresAt ? principal : undefined;
 }
 
 /** Returns true if the session or token of a principal, its makers and its user still exist and have not expired. */
@@ -64,9 +78,13 @@ export function isStillValid(snapshot: Snapshot, principal: Principal, now: numb
   return principal.sessionId === undefined || snapshot.sessionIds.has(principal.sessionId);
 }
 
-/** Returns the end of a session or token, in milliseconds since 1970. A token may have been renewed since. */
+/**
+ * Returns the end of a session or token, in milliseconds since 1970. A token may have been renewed since; what an MCP
+ * client has begun ends with its grant, not with the access token of an hour.
+ */
 function endOf(snapshot: Snapshot, { id, expiresAt = Number.POSITIVE_INFINITY }: Principal): number {
   const row = Number.isFinite(expiresAt) ? snapshot.byId.get(id) : undefined;
+  if (isOf(clientGrant, row)) return row.status.until;
   const end = isOf(token, row) ? row.spec.expiresAt : undefined;
   return typeof end === "string" ? Date.parse(end) : expiresAt;
 }
@@ -76,7 +94,11 @@ export function principalAt(snapshot: Snapshot, principal: Principal): Principal
   const user = snapshot.byId.get(principal.userId);
   const row = snapshot.byId.get(principal.id);
   if (!user || !row) return { ...principal, policies: [compilePolicy([])] };
-  const now = isOf(token, row) ? tokenPrincipal(snapshot, row, user) : ofUser(snapshot, user);
+  const now = isOf(token, row)
+    ? tokenPrincipal(snapshot, row, user)
+    : isOf(clientGrant, row)
+      ? grantPrincipal(snapshot, row)
+      : ofUser(snapshot, user);
   const acting = principal.impersonator && impersonating(snapshot, principal.impersonator);
   if (!now || (principal.impersonator && !acting)) return { ...principal, policies: [compilePolicy([])] };
   return { ...principal, groups: now.groups, policies: [...now.policies, ...(acting?.policies ?? [])] };
@@ -197,6 +219,15 @@ function ofToken(snapshot: Snapshot, hash: string): Principal | undefined {
   const user = row?.owner ? snapshot.byId.get(row.owner) : undefined;
   const principal = isOf(token, row) && user ? tokenPrincipal(snapshot, row, user) : undefined;
   return principal && { ...principal, bearer: hash };
+}
+
+/** Returns an MCP client with the rights of its user; undefined without the user or the project. */
+function grantPrincipal(snapshot: Snapshot, row: ClientGrantRow & Row): Principal | undefined {
+  const { projectId, accessUntil = 0 } = row.status;
+  const user = row.owner === null ? undefined : snapshot.byId.get(row.owner);
+  if (!user || !snapshot.byId.has(projectId)) return undefined;
+  const { id, name } = row;
+  return { ...ofUser(snapshot, user), kind: "Token", id, name, projectId, expiresAt: accessUntil };
 }
 
 /** Returns undefined if a token that made it no longer exists. */

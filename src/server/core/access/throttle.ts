@@ -1,22 +1,27 @@
-/** Attempts of one key in one window. */
-const limit = 5;
+/** Attempts of one key in one window, where no other number is given. */
+const usualLimit = 5;
 /** Milliseconds. */
 const window = 60_000;
 /** Keys that are remembered, at most. */
 const maxKeys = 10_000;
 
 /**
- * Limits failed attempts by key (a user's name, an address): after five in a minute, the key has to wait. An attempt
- * counts before its result is known, so that many attempts at once do not get around the limit. Memory is bounded:
- * the key without attempts for the longest time is forgotten first.
+ * Limits failed attempts by key (a user's name, an address): after five in a minute, or another number, the key has to
+ * wait. An attempt counts before its result is known, so that many attempts at once do not get around the limit. Memory
+ * is bounded: the key without attempts for the longest time is forgotten first.
  */
 export class Throttle {
   readonly #attempts = new Map<string, number[]>();
   readonly #elapsed: () => number;
+  readonly #limit: number;
 
-  /** @param elapsed a monotonic clock, in milliseconds (T91) */
-  constructor(elapsed: () => number) {
+  /**
+   * @param elapsed a monotonic clock, in milliseconds (T91)
+   * @param limit attempts of one key in a minute
+   */
+  constructor(elapsed: () => number, limit = usualLimit) {
     this.#elapsed = elapsed;
+    this.#limit = limit;
   }
 
   /** Counts an attempt of each key. Returns 0; or, where there were too many, the seconds to wait, and counts nothing. */
@@ -48,6 +53,6 @@ export class Throttle {
 
   #wait(key: string): number {
     const recent = this.#recent(key);
-    return recent.length < limit ? 0 : Math.ceil((recent[0]! + window - this.#elapsed()) / 1000);
+    return recent.length < this.#limit ? 0 : Math.ceil((recent[0]! + window - this.#elapsed()) / 1000);
   }
 }

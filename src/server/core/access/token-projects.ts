@@ -6,9 +6,10 @@ import type { Principal } from "./policy.ts";
 /** True if a principal may open a project, as far as its token and those that made it belong to one (T166). */
 export function opensProject(
   snapshot: Snapshot,
-  { kind, id, makers = [] }: Principal,
+  { kind, id, makers = [], projectId }: Principal,
   project: string,
 ): boolean {
+  if (projectId !== undefined) return snapshot.named("project", project)?.id === projectId;
   if (kind !== "Token") return true;
   return [id, ...makers].every((one) => {
     const row = snapshot.byId.get(one);

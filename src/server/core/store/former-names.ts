@@ -21,7 +21,7 @@ export interface FormerNameQueries {
 }
 
 /** Kinds whose ids are in the audit log and in the usage, and llms, which these name. */
-const kinds = new Set(["user", "token", "llm"]);
+const kinds = new Set(["user", "token", "grant", "llm"]);
 
 /** True if the name of a row of a kind is kept when the row is deleted. */
 export function isNamedInRecords(kind: string): boolean {

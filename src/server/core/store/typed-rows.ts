@@ -2,6 +2,7 @@ import type { Static, TObject } from "@sinclair/typebox";
 import type { Kind } from "../../../kinds/define.ts";
 import type { KindName, KindNamed } from "../../../kinds/index.ts";
 import type { AuthorizationStatus } from "./authorization-status.ts";
+import type { ClientGrantStatus } from "./client-grant-status.ts";
 import type { InstanceStatus, McpServerStatus } from "./mcp-status.ts";
 import type { Row } from "./types.ts";
 
@@ -72,6 +73,7 @@ interface StoredStatuses {
     position: number;
   };
   rbac: BoundGrants;
+  grant: ClientGrantStatus;
   token: BoundGrants & {
     /** The first characters of the bearer. */
     prefix: string;
@@ -120,6 +122,9 @@ export interface InstanceRow extends RowOf<"instance"> {}
 
 /** A row of the kind `authorization`. Its spec has the name of the backend of its tokens. */
 export interface AuthorizationRow extends RowOf<"authorization"> {}
+
+/** A row of the kind `grant`: the access of an MCP client to a project. */
+export interface ClientGrantRow extends RowOf<"grant"> {}
 
 export interface ProjectRow extends RowOf<"project"> {}
 

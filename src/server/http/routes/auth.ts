@@ -4,6 +4,8 @@ import { bearerOf } from "../../core/access/bearer.ts";
 import { isAdministrator } from "../../core/access/policy.ts";
 import { impersonating } from "../../core/access/principals.ts";
 import { eventBy } from "../../core/caller.ts";
+import { endGrants } from "../../core/catalogue/hooks/client-grant.ts";
+import { retryingStale } from "../../core/catalogue/retrying-stale.ts";
 import { readBody } from "../body.ts";
 import {
   addressKeys,
@@ -97,7 +99,8 @@ export function authRoutes(server: Server): Route[] {
       method: "POST",
       path: "/api/v1/auth/passwd",
       access: "authenticated",
-      summary: "Set the caller's own password, and end the caller's other sessions",
+      summary:
+        "Set the caller's own password, and end the caller's other sessions and the access of MCP clients",
       body: NewPassword,
       handle: (call) => passwd(server, call),
     },
@@ -162,9 +165,12 @@ async function passwd(server: Server, call: Call): Promise<Response> {
     server.throttle.forgive(key);
   }
   const { userId, sessionId } = principal;
-  await server.catalogue.commit([
-    { op: "setPassword", userId, hash: await server.passwords.hash(password) },
+  const newHash = await server.passwords.hash(password);
+  // A client that renews its tokens at the same moment makes the end of its grant stale.
+  await retryingStale(server.catalogue, () => [
+    { op: "setPassword", userId, hash: newHash },
     { op: "deleteSessionsOf", userId, ...(sessionId !== undefined && { exceptId: sessionId }) },
+    ...endGrants(server.catalogue.snapshot, { userId }),
     { op: "audit", event: loginEvent(server, call, "passwd", userId, 204) },
   ]);
   return new Response(null, { status: 204 });

@@ -4,12 +4,12 @@ import { grantWords, lacksRight } from "../../core/access/forbidden.ts";
 import { decide } from "../../core/access/policy.ts";
 import { opensProject } from "../../core/access/token-projects.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
+import { projectMcpPath, projectPath } from "../../mcp/clients/project-url.ts";
+import { mcpScope } from "../../mcp/clients/token-endpoint.ts";
 import { readText } from "../body.ts";
+import { baseOf } from "../public-url.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
-
-/** The path of a project's endpoint for MCP clients. */
-export const projectMcpPath = "/projects/:name/mcp";
 
 /** The path before that of a resource, at which its metadata is (RFC 9728). */
 const metadataPath = "/.well-known/oauth-protected-resource";
@@ -27,8 +27,12 @@ export function mcpRoutes(server: Server): Route[] {
     access,
     summary,
     maxBodyBytes: maxMessageBytes,
-    challenge: (request, { name = "" }) =>
-      `Bearer resource_metadata="${baseOf(server, request)}${metadataPath}${pathOf(name)}"`,
+    takesClients: true,
+    challenge: (request, { name = "" }) => {
+      // A client that sent something learns that it should get another token (RFC 6750 section 3.1).
+      const error = request.headers.has("authorization") ? 'error="invalid_token", ' : "";
+      return `Bearer ${error}resource_metadata="${baseOf(server, request)}${metadataPath}${projectPath(name)}"`;
+    },
     handle: (call) => serve(server, call),
   });
   return [
@@ -40,25 +44,25 @@ export function mcpRoutes(server: Server): Route[] {
       path: `${metadataPath}${projectMcpPath}`,
       access: "public",
       summary:
-        "Tell MCP clients how the endpoint of a project takes a bearer, whether or not there is such a project",
+        "Tell MCP clients where they get a token for the endpoint of a project, whether or not there is such a project",
       handle: ({ request, params }) =>
-        Response.json(metadata(`${baseOf(server, request)}${pathOf(params["name"]!)}`)),
+        Response.json(metadata(baseOf(server, request), params["name"]!), uncached),
     },
   ];
 }
 
-/** Returns the metadata of a protected resource. Bearers are made with `mcpctl create token`, not by OAuth. */
-function metadata(resource: string): object {
-  return { resource, resource_name: "mcpctl", bearer_methods_supported: ["header"] };
-}
+/** They depend on the host that the caller names. */
+const uncached = { headers: { "cache-control": "no-store" } };
 
-function pathOf(name: string): string {
-  return projectMcpPath.replace(":name", encodeURIComponent(name));
-}
-
-/** Returns the URL of this server as the caller knows it. */
-function baseOf({ publicUrls: [publicUrl] }: Server, request: Request): string {
-  return publicUrl?.replace(/\/+$/, "") ?? new URL(request.url).origin;
+/** Returns the metadata of a project as a protected resource (RFC 9728). */
+function metadata(base: string, name: string): object {
+  return {
+    resource: `${base}${projectPath(name)}`,
+    resource_name: `mcpctl: ${name}`,
+    authorization_servers: [base],
+    scopes_supported: [mcpScope],
+    bearer_methods_supported: ["header"],
+  };
 }
 
 async function serve(server: Server, call: Call): Promise<Response> {
@@ -89,6 +93,9 @@ function refuseForeignPage({ publicUrls }: Server, { headers }: Request): void {
 function projectOf({ catalogue: { snapshot } }: Server, { principal, params }: Call): ProjectRow {
   const name = params["name"]!;
   const project = snapshot.named("project", name);
+  // A client gets a token for this project instead.
+  if (principal.projectId !== undefined && principal.projectId !== project?.id)
+    throw new AppError("unauthenticated", "the token is for the endpoint of another project");
   const decision = decide(principal, "run", "projects", name, project);
   if (decision === "forbidden")
     throw lacksRight(`run project "${name}"`, grantWords("run", "projects", name));

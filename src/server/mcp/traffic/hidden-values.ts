@@ -18,7 +18,7 @@ const freshFor = 1000;
 const timeout = 2000;
 
 /** The form of mcpctl's own bearers. */
-const bearers = /\bmcpctl_(?:ses|pat)_[0-9a-z]{10,}/g;
+const bearers = /\bmcpctl_(?:ses|pat|acc|ref|cod)_[0-9a-z]{10,}/g;
 
 /** Reads the access tokens and the like with which an MCP server is called, by its id. */
 export type ReadTokens = (serverId: string) => Promise<readonly string[]>;

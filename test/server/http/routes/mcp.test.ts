@@ -25,7 +25,9 @@ describe("the endpoint of a project", () => {
       const { body } = await p.as()("GET", metadata.slice(p.url.length));
       expect(body).toEqual({
         resource: `${p.url}${at}`,
-        resource_name: "mcpctl",
+        resource_name: `mcpctl: ${name}`,
+        authorization_servers: [p.url],
+        scopes_supported: ["mcp"],
         bearer_methods_supported: ["header"],
       });
     }

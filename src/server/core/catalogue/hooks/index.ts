@@ -1,6 +1,7 @@
 import type { Hooks } from "../hooks.ts";
 import { agentHooks } from "./agent.ts";
 import { authorizationHooks } from "./authorization.ts";
+import { clientGrantHooks } from "./client-grant.ts";
 import { groupHooks } from "./group.ts";
 import { instanceHooks } from "./instance.ts";
 import { llmHooks } from "./llm.ts";
@@ -21,6 +22,7 @@ import { userHooks } from "./user.ts";
 export const hooks: Readonly<Record<string, Hooks>> = {
   agent: agentHooks,
   authorization: authorizationHooks,
+  grant: clientGrantHooks,
   group: groupHooks,
   instance: instanceHooks,
   llm: llmHooks,

@@ -8,6 +8,7 @@ import type { Row } from "../../store/types.ts";
 import { attachable, attachmentsOf, nextPosition, seesServer } from "../attachments.ts";
 import type { Draft, Hooks, Services } from "../hooks.ts";
 import { inScope } from "../scopes.ts";
+import { endGrants } from "./client-grant.ts";
 
 type ProjectRow = RowOf<"project">;
 
@@ -18,7 +19,7 @@ export const projectHooks: Hooks<ProjectRow> = {
     // The attachments say which servers a project has, so the list is not stored a second time.
     draft.row.spec.servers = [];
   },
-  /** Deletes its attachments, its prompts and what is proposed for it, too. */
+  /** Deletes its attachments, its prompts, what is proposed for it, and the access of MCP clients to it, too. */
   remove({ row, snapshot, writeFirst }) {
     for (const { id, version } of [
       ...attachmentsOf(snapshot, row.name),
@@ -26,6 +27,7 @@ export const projectHooks: Hooks<ProjectRow> = {
       ...inScope(snapshot, "promptrequest", row.name),
     ])
       writeFirst.push({ op: "delete", id, version });
+    writeFirst.push(...endGrants(snapshot, { projectId: row.id }));
   },
   /** To readers from whom the llm is hidden, it is not registered. Hidden servers and personas are left out. */
   status(row, { principal, snapshot }) {

@@ -9,6 +9,7 @@ import { isVirtual, type RowOf } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
 import type { Hooks } from "../hooks.ts";
 import { dropAuthorizations, type StoredAuthorization } from "../mcp-authorizations.ts";
+import { endGrants } from "./client-grant.ts";
 import { checkLimits, checkNewPassword, checkUserStays } from "./limits.ts";
 
 const quotaNames = quotas.map(({ name }) => name);
@@ -37,10 +38,12 @@ export const userHooks: Hooks<RowOf<"user">> = {
     const hash = password === null ? null : await passwords.hash(password as string);
     draft.writeAfter.push({ op: "setPassword", userId: draft.row.id, hash });
     draft.writeAfter.push({ op: "deleteSessionsOf", userId: draft.row.id });
+    // What somebody who knew the old password gave ends with it, as the sessions do (T281).
+    draft.writeAfter.push(...endGrants(draft.snapshot, { userId: draft.row.id }));
     if (!draft.before) return;
     // The new password is known to others than the user, who alone may read the threads (T115).
     draft.writeAfter.push({ op: "deleteThreadsOf", userId: draft.row.id });
-    draft.noted = { deleted: ["sessions", "threads"] };
+    draft.noted = { deleted: ["sessions", "grants", "threads"] };
   },
   /** Deletes the tokens that the user made, too (T55), and the access to MCP servers that is for its calls alone. */
   remove(draft, services) {
@@ -54,6 +57,7 @@ export const userHooks: Hooks<RowOf<"user">> = {
       if (token.owner === row.id)
         draft.writeFirst.push({ op: "delete", id: token.id, version: token.version });
     }
+    draft.writeFirst.push(...endGrants(snapshot, { userId: row.id }));
     const own = snapshot.table("authorization").sorted.filter(({ status }) => status.userId === row.id);
     draft.writeFirst.push(...dropAuthorizations(draft, services, own as StoredAuthorization[]));
   },
