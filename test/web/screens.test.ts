@@ -17,6 +17,7 @@ const places = [
   "playground",
   "calls",
   "access/tokens",
+  "access/clients",
   "access/users",
   "access/users/eve",
   "access/groups",

@@ -95,13 +95,14 @@ export function renewal({ clientId, refreshToken }: GivenAccess): Record<string,
   return { grant_type: "refresh_token", refresh_token: refreshToken, client_id: clientId };
 }
 
-/** Gives a new client access to the project `p` as a user. */
+/** Gives a client access to the project `p` as a user; a new one if none is given. */
 export async function givenAccess(
   server: TestServer,
   call: Client,
   more: Record<string, string> = {},
+  clientId?: string,
 ): Promise<GivenAccess> {
-  const request = requestFor(server, await registered(server), more);
+  const request = requestFor(server, clientId ?? (await registered(server)), more);
   const code = (await answered(call, request)).searchParams.get("code")!;
   const { body } = await must(postForm(server, "/oauth/token", redemption(request, code)));
   return { ...request, code, accessToken: body.access_token, refreshToken: body.refresh_token };

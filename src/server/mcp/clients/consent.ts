@@ -4,7 +4,11 @@ import type { Throttle } from "../../core/access/throttle.ts";
 import { type Caller, eventBy } from "../../core/caller.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import type { Audit } from "../../observability/audit.ts";
-import { type AuthorizationRequest, type RefusedAuthorization, readRequest } from "./authorization-request.ts";
+import {
+  type AuthorizationRequest,
+  type RefusedAuthorization,
+  readRequest,
+} from "./authorization-request.ts";
 import { type ClientDocuments, isDocumentId } from "./client-documents.ts";
 import type { ClientGrants } from "./client-grants.ts";
 import { OAuthError } from "./oauth-error.ts";

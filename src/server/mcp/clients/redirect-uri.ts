@@ -3,8 +3,8 @@ import { isLoopbackHost } from "../../../hosts.ts";
 /** The longest redirect URI. */
 const longest = 500;
 
-/** A URI with a scheme and no character that a header or a log could not take. */
-const plain = /^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$/i;
+/** A URI with a scheme and no other characters than those of URIs (RFC 3986): readers take others in different ways. */
+const plain = /^[a-z][a-z0-9+.-]*:[!#-;=?-[\]_a-z~]+$/i;
 
 /** Schemes of which a browser or a system makes more than opening an application. */
 const dangerous =
@@ -21,7 +21,7 @@ export function redirectKind(uri: string): RedirectKind | undefined {
   if (uri.length > longest || !plain.test(uri) || uri.includes("#")) return undefined;
   const url = URL.parse(uri);
   if (url?.username !== "" || url.password !== "") return undefined;
-  if (url.protocol === "https:") return url.hostname === "" ? undefined : "web";
+  if (url.protocol === "https:") return /^https:\/\/[^/]/i.test(uri) ? "web" : undefined;
   if (url.protocol === "http:") return isLoopbackHost(url.hostname) ? "loopback" : undefined;
   // `cursor://…` and `com.example.app:/…`, and nothing that is no path, as `javascript:…`.
   return dangerous.test(url.protocol) || !/^[a-z][a-z0-9+.-]{2,}:\/./i.test(uri) ? undefined : "app";
