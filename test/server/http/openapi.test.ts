@@ -68,6 +68,7 @@ it("the API description has every route and no other, and the routes that need n
   const open = operations.filter(({ operation }) => operation.security?.length === 0).map(({ path }) => path);
   expect(open.sort()).toEqual([
     "/",
+    "/.well-known/oauth-authorization-server",
     "/.well-known/oauth-protected-resource/projects/{name}/mcp",
     "/api/v1/auth/login",
     "/api/v1/auth/page",
@@ -75,6 +76,10 @@ it("the API description has every route and no other, and the routes that need n
     "/healthz",
     "/mcp/oauth/callback",
     "/mcp/oauth/client.json",
+    "/oauth/authorize",
+    "/oauth/register",
+    "/oauth/revoke",
+    "/oauth/token",
     "/readyz",
     "/v1",
   ]);
