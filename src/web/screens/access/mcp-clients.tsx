@@ -1,8 +1,8 @@
 import { request } from "../../api/client.ts";
 import { type ApiObject, useKind } from "../../api/lists.ts";
+import { SourceButton } from "../../objects/source.tsx";
 import { SureButton, useAction } from "../../ui/action.tsx";
 import { Badge } from "../../ui/badge.tsx";
-import { SourceButton } from "../../ui/source.tsx";
 import { Empty, Failure, Show } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
 import { toast } from "../../ui/toasts.tsx";
