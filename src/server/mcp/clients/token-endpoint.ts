@@ -27,7 +27,7 @@ export interface IssuedTokens {
 }
 
 /** One request to the token endpoint. */
-export interface ClientTokenRequest {
+export interface ExchangeRequest {
   parameters: Parameters;
   /** The URLs of this server. */
   bases: readonly string[];
@@ -51,7 +51,7 @@ export class TokenEndpoint {
   }
 
   /** Exchanges a code or a refresh token. @throws OAuthError */
-  async exchange(request: ClientTokenRequest): Promise<IssuedTokens> {
+  async exchange(request: ExchangeRequest): Promise<IssuedTokens> {
     const type = request.parameters.need("grant_type");
     if (type === "authorization_code") return this.#retrying(() => this.#redeem(request));
     if (type !== "refresh_token")
@@ -71,10 +71,7 @@ export class TokenEndpoint {
   }
 
   /** Takes a token back (RFC 7009): with a refresh token the whole grant. Unknown tokens are no error. */
-  async revoke({
-    parameters,
-    requestId,
-  }: Pick<ClientTokenRequest, "parameters" | "requestId">): Promise<void> {
+  async revoke({ parameters, requestId }: Pick<ExchangeRequest, "parameters" | "requestId">): Promise<void> {
     const token = parameters.need("token");
     const clientId = parameters.need("client_id");
     const { grants } = this.#options;
@@ -96,7 +93,7 @@ export class TokenEndpoint {
     );
   }
 
-  async #redeem({ parameters, bases, requestId }: ClientTokenRequest): Promise<IssuedTokens | undefined> {
+  async #redeem({ parameters, bases, requestId }: ExchangeRequest): Promise<IssuedTokens | undefined> {
     const { grants, now } = this.#options;
     const code = parameters.need("code");
     const clientId = parameters.need("client_id");
@@ -118,7 +115,7 @@ export class TokenEndpoint {
     return this.#issue(row, undefined);
   }
 
-  async #refresh({ parameters, bases, requestId }: ClientTokenRequest): Promise<IssuedTokens | undefined> {
+  async #refresh({ parameters, bases, requestId }: ExchangeRequest): Promise<IssuedTokens | undefined> {
     const { grants, now } = this.#options;
     const token = parameters.need("refresh_token");
     const clientId = parameters.need("client_id");
