@@ -58,6 +58,8 @@ const task = (id: string, more: Partial<InferenceTask> = {}): InferenceTask =>
     ...{ deadline: at + 1000, createdAt: at, ...more },
   });
 
+const answers = { tooOften: "{}", inPart: '{"in":"part"}' };
+
 /** The part of the store's contract that is about inference tasks, their batches and files. */
 export function tasksContract(store: () => Store): void {
   const tasks = (): TaskStore => store();
@@ -167,14 +169,40 @@ export function tasksContract(store: () => Store): void {
       expect(await tasks().takeBatch("b", "node")).toBe(false);
       for (const state of ["pending", "pending", "failed"]) {
         await claimAll("gone");
-        await tasks().releaseLost(["gone"], 3, "{}", at);
+        await tasks().releaseLost(["gone"], 3, answers, at);
         expect(await tasks().runningTasks("gone")).toEqual(["t"]);
-        await tasks().releaseLost(["node"], 3, "{}", at);
+        await tasks().releaseLost(["node"], 3, answers, at);
         expect(await tasks().runningTasks("gone")).toEqual([]);
         expect(await tasks().task("t")).toMatchObject({ state });
       }
       expect(await tasks().task("t")).toMatchObject({ status: 500, answer: "{}", endedAt: at });
       expect(await tasks().takeBatch("b", "node")).toBe(true);
+    });
+
+    it("keep the parts of a streamed answer, with which one that is not idempotent is not sent again (failure mode 269)", async () => {
+      await users();
+      await tasks().addTasks([task("t1"), task("t2", { idempotent: 1 })]);
+      const source = { ownerId: "usr_1", tokenId: "", llm: "gpt" };
+      for (const id of ["t1", "t2"]) {
+        expect(await tasks().addTaskPart(id, "", 0, "early")).toBe(false);
+        expect(await tasks().claimTask(source, "gone", at)).toMatchObject({ id });
+        expect(await tasks().addTaskPart(id, "other", 0, "foreign")).toBe(false);
+        expect(await tasks().addTaskPart(id, "gone", 0, "a\0ü🦙")).toBe(true);
+        expect(await tasks().addTaskPart(id, "gone", 1, "b")).toBe(true);
+      }
+      await tasks().releaseLost(["node"], 3, answers, at);
+      expect(await tasks().taskFacts("t1")).toMatchObject({ state: "failed", idempotent: 0, endedAt: at });
+      expect(await tasks().taskFacts("t1")).not.toHaveProperty("answer");
+      expect(await tasks().task("t1")).toMatchObject({ answer: answers.inPart });
+      expect(await tasks().task("t2")).toMatchObject({ state: "pending", idempotent: 1 });
+      expect(await tasks().taskPart("t1", 1)).toBe("b");
+      expect(await tasks().taskPart("t1", 2)).toBeNull();
+      await tasks().dropTaskParts("t2");
+      expect(await tasks().taskPart("t2", 0)).toBeNull();
+      while (await tasks().pruneTasks(at, at, at + 1));
+      expect(await tasks().taskFacts("t1")).toBeNull();
+      expect(await tasks().taskPart("t1", 0)).toBeNull();
+      expect(await tasks().taskFacts("t2")).toMatchObject({ state: "pending" });
     });
 
     it("by themselves have sources, keys of their owner, deadlines and an end", async () => {

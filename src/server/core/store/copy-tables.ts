@@ -47,6 +47,11 @@ const policies = {
     part: "catalogue",
     where: "batch_id is null and state not in ('pending', 'running')",
   },
+  inferenceTaskParts: {
+    part: "catalogue",
+    where: `task_id in (select id from inference_tasks
+      where batch_id is null and state not in ('pending', 'running'))`,
+  },
   secretData: {
     part: "secrets",
     where: "ref not in (select ref from secret_orphans)",

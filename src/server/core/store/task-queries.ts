@@ -87,6 +87,7 @@ const factColumns = columns({
   attempts: "attempts",
   priority: "priority",
   idempotencyKey: "idempotency_key",
+  idempotent: "idempotent",
   notBefore: "not_before",
   deadline: "deadline",
   runner: "runner",
@@ -99,7 +100,7 @@ const taskColumns = columns({ ...factColumns.names, request: "request", answer: 
 
 /** Columns of numbers. PostgreSQL's driver gives 64-bit numbers as text. */
 const numbers = new Set(
-  "bytes createdAt expiresAt total completed failed cancelled expired startedAt cancellingAt finalizingAt endedAt seq status attempts priority notBefore deadline count files".split(
+  "bytes createdAt expiresAt total completed failed cancelled expired startedAt cancellingAt finalizingAt endedAt seq status attempts priority idempotent notBefore deadline count files".split(
     " ",
   ),
 );
@@ -243,6 +244,19 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
     },
     task: (id) =>
       one<InferenceTask>(sql`select ${taskColumns.selected} from inference_tasks where id = ${id}`),
+    taskFacts: (id) =>
+      one<TaskFacts>(sql`select ${factColumns.selected} from inference_tasks where id = ${id}`),
+    addTaskPart: (id, runner, seq, content) =>
+      isDone(sql`
+        insert into inference_task_parts (task_id, seq, content)
+        select id, ${seq}, ${storable(content)} from inference_tasks
+        where id = ${id} and runner = ${runner} and state = 'running' returning seq`),
+    async taskPart(id, seq) {
+      const part = await one<{ content: string }>(sql`
+        select content from inference_task_parts where task_id = ${id} and seq = ${seq}`);
+      return part?.content ?? null;
+    },
+    dropTaskParts: (id) => done(sql`delete from inference_task_parts where task_id = ${id}`),
     taskOfKey: (owner, key) =>
       one<TaskFacts>(sql`
         select ${factColumns.selected} from inference_tasks
@@ -316,13 +330,20 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
       );
       return rows.map(({ id }) => id);
     },
-    releaseLost(alive, most, answer, now) {
+    releaseLost(alive, most, answers, now) {
       const isLost = sql`runner <> '' and runner not in (${among(["", ...alive])})
         and not (${hasLease(sql`runner`)})`;
+      const fail = (answer: string, condition: SQL) => sql`
+        update inference_tasks set state = 'failed', runner = '', status = 500, answer = ${answer},
+          ended_at = ${now}
+        where state = 'running' and ${isLost} and ${condition}`;
       return done(
-        sql`update inference_tasks set state = 'failed', runner = '', status = 500, answer = ${answer},
-            ended_at = ${now}
-          where state = 'running' and ${isLost} and attempts >= ${most}`,
+        fail(
+          answers.inPart,
+          sql`idempotent = 0 and exists (
+            select 1 from inference_task_parts where task_id = inference_tasks.id)`,
+        ),
+        fail(answers.tooOften, sql`attempts >= ${most}`),
         sql`update inference_tasks set state = 'pending', runner = '' where state = 'running' and ${isLost}`,
         sql`update inference_batches set runner = '' where ${isLost}`,
       );
@@ -342,8 +363,14 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
           join inference_batches on inference_batches.id = batch_id
           where inference_batches.state in ('completed', 'failed', 'cancelled', 'expired') limit ${rowsOfStep})
           returning id`,
+        sql`delete from inference_task_parts where (task_id, seq) in (
+          select task_id, seq from inference_task_parts join inference_tasks on inference_tasks.id = task_id
+          where ended_at < ${endedBefore} limit ${partsOfStep})
+          returning seq`,
         sql`delete from inference_tasks where id in (
-          select id from inference_tasks where batch_id is null and ended_at < ${endedBefore} limit ${rowsOfStep})
+          select id from inference_tasks where batch_id is null and ended_at < ${endedBefore}
+            and not exists (select 1 from inference_task_parts where task_id = inference_tasks.id)
+          limit ${rowsOfStep})
           returning id`,
         sql`delete from inference_batches where ended_at < ${endedBefore}
           and not exists (select 1 from inference_tasks where batch_id = inference_batches.id) returning id`,

@@ -46,6 +46,8 @@ export interface InferenceTask {
   priority: number;
   /** A second task with the same key is the first one; "" for none. */
   idempotencyKey: string;
+  /** 1 if it may be sent again although a part of its answer was there. */
+  idempotent: 0 | 1;
   notBefore: number;
   deadline: number;
   /** The server that runs it; "" for none. */
@@ -122,6 +124,14 @@ export type TaskSource = { batchId: string } | { ownerId: string; tokenId: strin
 /** The end of a task. */
 export type TaskEnd = Pick<InferenceTask, "state" | "status" | "answer" | "requestId">;
 
+/** The answers of tasks that fail because their server is gone, as JSON. */
+export interface LostAnswers {
+  /** For one that has begun too often. */
+  tooOften: string;
+  /** For one whose answer was there in part. */
+  inPart: string;
+}
+
 /** The part of the store for inference tasks, their batches and their files. */
 export interface TaskStore {
   addFile(file: StoredFile): Promise<void>;
@@ -160,6 +170,13 @@ export interface TaskStore {
   /** Adds tasks. Those with an id that is there, or with the idempotency key of another one, are left out. */
   addTasks(tasks: readonly InferenceTask[]): Promise<void>;
   task(id: string): Promise<InferenceTask | null>;
+  taskFacts(id: string): Promise<TaskFacts | null>;
+  /** Adds a part of the answer of a task that the server runs. Returns false if it no longer does. */
+  addTaskPart(id: string, runner: string, seq: number, content: string): Promise<boolean>;
+  /** Returns a part of the answer of a task, counted from 0; null behind the last one. */
+  taskPart(id: string, seq: number): Promise<string | null>;
+  /** Deletes the parts of the answer of a task. */
+  dropTaskParts(id: string): Promise<void>;
   taskOfKey(of: Required<OwnedBy>, idempotencyKey: string): Promise<TaskFacts | null>;
   /** Returns tasks that are in no batch, of a user or of all. */
   tasksAlone(of: Partial<OwnedBy>, page: Page): Promise<TaskFacts[]>;
@@ -189,9 +206,9 @@ export interface TaskStore {
   runningTasks(runner: string): Promise<string[]>;
   /**
    * Gives back what servers had that are no more: all but some, and on PostgreSQL but those with a lease. A task that has
-   * begun `most` times fails with that answer.
+   * begun `most` times fails, and so does one with a part of its answer that is not idempotent.
    */
-  releaseLost(alive: readonly string[], most: number, answer: string, now: number): Promise<void>;
+  releaseLost(alive: readonly string[], most: number, answers: LostAnswers, now: number): Promise<void>;
   /**
    * Deletes some of the files that are deleted, have expired, or began before a time and never ended; of the tasks of
    * batches that have ended; and of the tasks and batches that ended before a time. Returns true if there may be more.

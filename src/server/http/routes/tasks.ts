@@ -8,6 +8,7 @@ import { readText } from "../body.ts";
 import { wholeNumberIn } from "../query.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
+import { textStream } from "../text-stream.ts";
 
 const access = { verb: "run", resource: "llms", or: [{ verb: "run", resource: "agents" }] } as const;
 
@@ -30,6 +31,9 @@ const input = Type.Object(
     notBefore: Type.Optional(Time),
     deadline: Type.Optional(Time),
     idempotencyKey: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    idempotent: Type.Optional(
+      Type.Boolean({ description: "Send it again, too, where a part of a streamed answer was there" }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -93,6 +97,18 @@ export function taskRoutes(server: Server): Route[] {
       },
     },
     {
+      method: "GET",
+      path: "/api/v1/inference-tasks/:id/stream",
+      access,
+      summary:
+        "Follow the answer of one of the caller's own tasks, as the stream that the call itself would send: what is there, then what comes",
+      query: { follow: "0 to end with what is there" },
+      handle: async (call) => {
+        const isFollowing = call.query.get("follow") !== "0";
+        return textStream(server, call, await tasks().follow(call.principal, call.params["id"]!, isFollowing));
+      },
+    },
+    {
       method: "DELETE",
       path: "/api/v1/inference-tasks/:id",
       access,
@@ -112,13 +128,14 @@ async function newTaskOf(server: Server, call: Call) {
     throw new AppError("invalid_request", `${first.path.slice(1).replaceAll("/", ".")}: ${first.message}`, {
       details: faults,
     });
-  const { llm, dialect, priority, notBefore, deadline, idempotencyKey } = body as {
+  const { llm, dialect, priority, notBefore, deadline, idempotencyKey, idempotent } = body as {
     llm: string;
     dialect?: (typeof taskDialects)[number];
     priority?: number;
     notBefore?: string;
     deadline?: string;
     idempotencyKey?: string;
+    idempotent?: boolean;
   };
   const { start, end } = scan.members.findLast(({ key }) => key === "request")!;
   return {
@@ -129,6 +146,7 @@ async function newTaskOf(server: Server, call: Call) {
     notBefore: notBefore === undefined ? undefined : Date.parse(notBefore),
     deadline: deadline === undefined ? undefined : Date.parse(deadline),
     idempotencyKey: idempotencyKey ?? "",
+    isIdempotent: idempotent ?? false,
   };
 }
 

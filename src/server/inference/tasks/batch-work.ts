@@ -237,6 +237,7 @@ export function newTask(
     attempts: 0,
     priority: 0,
     idempotencyKey: "",
+    idempotent: 0,
     notBefore: 0,
     runner: "",
     startedAt: null,

@@ -68,6 +68,7 @@ export function taskServices(options: TaskServicesOptions): TaskServices {
     random,
     onWork: () => queue.wake(),
     abort: (id) => queue.abort(id),
+    liveOf: (id) => queue.liveOf(id),
   });
   let isPruning = false;
   const prune = async () => {

@@ -9,6 +9,8 @@ import { newId, type Random } from "../../core/ids.ts";
 import type { InferenceBatch, InferenceTask, TaskFacts, TaskState } from "../../core/store/task-store.ts";
 import { modelOf } from "./batch-line.ts";
 import { newTask } from "./batch-work.ts";
+import { followTask } from "./followed-task.ts";
+import type { LiveAnswer } from "./live-answer.ts";
 import { mayRunModel } from "./may-run-model.ts";
 import { isOwn, isSeen, makerOf, ownOf, refuseImpersonation, stored } from "./owner.ts";
 
@@ -32,6 +34,8 @@ export interface NewTask {
   deadline: number | undefined;
   /** "" for none. */
   idempotencyKey: string;
+  /** True if it may be sent again although a part of its answer was there. */
+  isIdempotent: boolean;
 }
 
 /** A task or a batch in a list. */
@@ -48,6 +52,8 @@ export interface TasksOptions {
   onWork(): void;
   /** Ends the call of a task, if this server makes it. */
   abort(id: string): void;
+  /** Returns the answer of a task that this server runs. */
+  liveOf(id: string): LiveAnswer | undefined;
 }
 
 /** Tasks that are in no batch: single calls that wait until their llm can take them. */
@@ -79,6 +85,7 @@ export class Tasks {
       id: newId("tsk", at, random),
       ...makerOf(principal),
       ...{ operation, llm, request, priority, idempotencyKey, notBefore, deadline },
+      idempotent: given.isIdempotent ? 1 : 0,
       createdAt: at,
     });
     await stored(this.#store.addTasks([task])).finally(release);
@@ -93,13 +100,34 @@ export class Tasks {
    * @param wait milliseconds to wait for its end
    */
   async read(principal: Principal, id: string, wait = 0, signal?: AbortSignal): Promise<InferenceTask> {
+    const missing = () => new AppError("not_found", `task "${id}" not found`);
     for (const until = performance.now() + wait; ; ) {
-      const task = taskId.test(id) ? await stored(this.#store.task(id)) : null;
-      if (!task || !isSeen(principal, task)) throw new AppError("not_found", `task "${id}" not found`);
-      const isOver = task.endedAt !== null || signal?.aborted || performance.now() >= until;
-      if (isOver) return isOwn(principal, task) ? task : { ...task, request: "", answer: null };
+      const facts = taskId.test(id) ? await stored(this.#store.taskFacts(id)) : null;
+      if (!facts || !isSeen(principal, facts)) throw missing();
+      if (facts.endedAt !== null || signal?.aborted || performance.now() >= until) {
+        if (!isOwn(principal, facts)) return { ...facts, request: "", answer: null };
+        const task = await stored(this.#store.task(id));
+        if (!task) throw missing();
+        return task;
+      }
       await Bun.sleep(Math.min(lookInterval, until - performance.now()));
     }
+  }
+
+  /**
+   * Returns the events of the answer of an own task: what is there, then what comes. Throws AppError `not_found`.
+   *
+   * @param isFollowing false to end with what is there
+   */
+  async follow(
+    principal: Principal,
+    id: string,
+    isFollowing: boolean,
+  ): Promise<(signal: AbortSignal) => AsyncGenerator<string, void>> {
+    const facts = taskId.test(id) ? await stored(this.#store.taskFacts(id)) : null;
+    if (!facts || !isOwn(principal, facts)) throw new AppError("not_found", `task "${id}" not found`);
+    const { liveOf } = this.#options;
+    return (signal) => followTask(facts, { store: this.#store, liveOf, signal, isFollowing });
   }
 
   /** Returns the newest tasks and batches: the own ones, or for an administrator all. */
@@ -145,7 +173,7 @@ async function requestOf({ llm, request, operation }: NewTask): Promise<string> 
   const { text, scan, body } = await parseCall(request, operation);
   const { model = llm } = body;
   if (model !== llm) throw invalid("request/model", `request.model: this task is for "${llm}"`);
-  modelOf({ ...body, model }, operation, (_code, message) => {
+  modelOf({ ...body, model, stream: false }, operation, (_code, message) => {
     throw invalid("request", `request: ${message.replace("a batch", "a task")}`);
   });
   return body["model"] === undefined ? spliceTopLevel(text, scan, { model: llm }) : text;

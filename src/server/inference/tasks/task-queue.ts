@@ -13,6 +13,8 @@ import type {
 import { transportFailure } from "../failure.ts";
 import type { BatchWork } from "./batch-work.ts";
 import type { CallTask } from "./call-task.ts";
+import { LiveAnswer } from "./live-answer.ts";
+import { readStreamed } from "./streamed-answer.ts";
 import { absenceOf, afterFailure, mostAttempts } from "./task-failure.ts";
 
 /** Tasks that one server runs at a time: in all, and of one model. */
@@ -30,14 +32,14 @@ const drainTime = 5000;
 /** Milliseconds between two looks for what other servers have lost. */
 const lostInterval = 5000;
 
-const lostAnswer = JSON.stringify({
-  error: {
-    message: `the server ended ${mostAttempts} times while it ran this request`,
-    type: "server_error",
-    param: null,
-    code: "internal",
-  },
-});
+const lostAnswer = (message: string) =>
+  JSON.stringify({ error: { message, type: "server_error", param: null, code: "internal" } });
+const lostAnswers = {
+  tooOften: lostAnswer(`the server ended ${mostAttempts} times while it ran this request`),
+  inPart: lostAnswer(
+    "the server ended while it sent the answer; the request is not sent again, because it is not idempotent",
+  ),
+};
 
 /** One place from which tasks come: a batch, or the tasks of one user for one model. */
 interface Source {
@@ -52,6 +54,7 @@ interface Running {
   task: InferenceTask;
   source: Source;
   abort: AbortController;
+  live: LiveAnswer;
   /** The state of a task whose call is aborted; undefined if it waits again, because the server stops. */
   endsAs: "cancelled" | "expired" | undefined;
   done: Promise<void>;
@@ -137,6 +140,11 @@ export class TaskQueue {
     this.wake();
   }
 
+  /** Returns the answer of a task that this server runs. */
+  liveOf(id: string): LiveAnswer | undefined {
+    return this.#running.get(id)?.live;
+  }
+
   /** Aborts the call of a task if this server runs it. */
   abort(id: string): void {
     this.#running.get(id)?.abort.abort();
@@ -175,7 +183,7 @@ export class TaskQueue {
   #releaseLost(): Promise<void> {
     const { now, runner } = this.#options;
     const id = runner();
-    return this.#store.releaseLost(id === undefined ? [] : [id], mostAttempts, lostAnswer, now());
+    return this.#store.releaseLost(id === undefined ? [] : [id], mostAttempts, lostAnswers, now());
   }
 
   async #fillAll(): Promise<void> {
@@ -247,48 +255,59 @@ export class TaskQueue {
   #begin(task: InferenceTask, source: Source): void {
     this.#served.set(task.ownerId, ++this.#count);
     const abort = new AbortController();
-    const running: Running = { task, source, abort, endsAs: "cancelled", done: Promise.resolve() };
+    const live = new LiveAnswer();
+    const running: Running = { task, source, abort, live, endsAs: "cancelled", done: Promise.resolve() };
     this.#running.set(task.id, running);
     running.done = this.#run(running)
       .catch(this.#options.onError)
       .finally(() => {
         this.#running.delete(task.id);
+        live.close("again");
         if (!this.#isStopping) this.wake();
       });
   }
 
   async #run(running: Running): Promise<void> {
-    const { task, abort, source } = running;
+    const { task, abort, live, source } = running;
     const { catalogue, callTask, now } = this.#options;
     const requestId = this.#options.requestId();
     const operation = task.operation as Operation;
-    const end = (result: Omit<TaskEnd, "requestId">) =>
-      this.#store.endTask(task.id, task.runner, { ...result, requestId }, now());
+    const end = async (result: Omit<TaskEnd, "requestId">) => {
+      await this.#store.endTask(task.id, task.runner, { ...result, requestId }, now());
+      live.close("ended");
+    };
+    /** A part of the answer is there, and the request must not be sent twice. */
+    const isUnrepeatable = () => live.text !== "" && task.idempotent === 0;
     try {
       const principal = makerPrincipal(catalogue.snapshot, task.ownerId, task.tokenId, now());
       if (!principal)
         throw new AppError("unauthenticated", "the token that made this request is no longer valid");
       const call = { operation, text: task.request, principal, requestId, signal: abort.signal };
       const response = await callTask(call);
-      const answer = await response.text();
+      const { body, headers, status } = response;
+      const isStream = body && headers.get("content-type")?.startsWith("text/event-stream");
+      const answer = isStream
+        ? await readStreamed(body, task, live, this.#store, abort.signal)
+        : await response.text();
       this.#resting.delete(source.key);
-      await end({ state: "completed", status: response.status, answer });
+      await end({ state: "completed", status, answer });
     } catch (thrown) {
       if (abort.signal.aborted) {
         const { endsAs } = running;
         if (endsAs) await end({ state: endsAs, status: null, answer: null });
+        else if (isUnrepeatable()) await end({ state: "failed", status: 500, answer: lostAnswers.inPart });
         else await this.#store.releaseTask(task.id, task.runner, now(), false);
         return;
       }
       const error = transportFailure(thrown);
-      const next = afterFailure(error);
+      const next = isUnrepeatable() ? "never" : afterFailure(error);
       if (next === "wait" || (next === "again" && task.attempts < mostAttempts)) {
         const notBefore = this.#rest(source, error.retryAfter && error.retryAfter * 1000);
         await this.#store.releaseTask(task.id, task.runner, notBefore, next === "again");
         return;
       }
-      const body = dialects[operations[operation].dialect].errorBody(error, requestId);
-      await end({ state: "failed", status: error.status, answer: JSON.stringify(body) });
+      const answer = dialects[operations[operation].dialect].errorBody(error, requestId);
+      await end({ state: "failed", status: error.status, answer: JSON.stringify(answer) });
     }
   }
 

@@ -118,10 +118,11 @@ export const earlierRows: Readonly<Record<string, readonly Record<string, Earlie
     {
       ...{ id: "task_1", owner_id: "usr_1", token_id: "tok_1", batch_id: "batch_1", seq: 1, custom_id: "c" },
       ...{ operation: "chat", llm: "gpt", state: "completed", request: "{}", answer: "{}", status: 200 },
-      ...{ request_id: "req_1", attempts: 1, priority: 0, idempotency_key: "", not_before: 0 },
+      ...{ request_id: "req_1", attempts: 1, priority: 0, idempotency_key: "", idempotent: 1, not_before: 0 },
       ...{ deadline: 9e15, runner: "", created_at: 1, started_at: 2, ended_at: 4 },
     },
   ],
+  inference_task_parts: [{ task_id: "task_1", seq: 0, content: "data: 1\n\n" }],
   cluster_nodes: [{ id: "nod_1", name: "n", url: "http://n:7777", key: "k", process: "p", beat: 3 }],
   cluster_instances: [{ server_id: "srv_1", slot: "s", number: 1, node_id: "nod_1" }],
 };

@@ -72,7 +72,7 @@ it("a task is a call that waits: it is made once for a key, ends with the answer
     [{ llm: "none", request: request("x") }, "no model"],
     [{ llm: "gpt" }, "request"],
     [{ llm: "gpt", request: { messages: [] } }, "messages"],
-    [{ llm: "gpt", request: { ...request("x"), stream: true } }, "stream is not possible in a task"],
+    [{ llm: "gpt", request: { ...request("x"), background: true } }, "background is not possible in a task"],
     [{ llm: "gpt", request: { ...request("x"), model: "other" } }, "request.model"],
     [{ llm: "gpt", request: request("x"), deadline: "2020-01-01T00:00:00Z" }, "deadline"],
     [{ llm: "gpt", request: request("x"), more: 1 }, "more"],

@@ -330,6 +330,8 @@ export const inferenceTasks = pgTable(
     attempts: whole("attempts").notNull(),
     priority: whole("priority").notNull(),
     idempotencyKey: text("idempotency_key").notNull(),
+    /** 1 if it may be sent again although a part of its answer was there. */
+    idempotent: whole("idempotent").notNull().default(0),
     notBefore: whole("not_before").notNull(),
     deadline: whole("deadline").notNull(),
     /** The server that runs the task; "" for none. */
@@ -347,6 +349,19 @@ export const inferenceTasks = pgTable(
       .where(sql`"idempotency_key" <> ''`),
     index("inference_tasks_owner_id").on(table.ownerId),
   ],
+);
+
+/** Answers of tasks that come as streams, in parts. */
+export const inferenceTaskParts = pgTable(
+  "inference_task_parts",
+  {
+    taskId: text("task_id")
+      .notNull()
+      .references(() => inferenceTasks.id, { onDelete: "cascade" }),
+    seq: whole("seq").notNull(),
+    content: text("content").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.taskId, table.seq] })],
 );
 
 /** The servers that are alive, each with a lease that it renews by counting `beat`. */

@@ -342,6 +342,8 @@ export const inferenceTasks = sqliteTable(
     attempts: integer("attempts").notNull(),
     priority: integer("priority").notNull(),
     idempotencyKey: text("idempotency_key").notNull(),
+    /** 1 if it may be sent again although a part of its answer was there. */
+    idempotent: integer("idempotent").notNull().default(0),
     notBefore: integer("not_before").notNull(),
     deadline: integer("deadline").notNull(),
     /** The server that runs the task; "" for none. */
@@ -359,6 +361,19 @@ export const inferenceTasks = sqliteTable(
       .where(sql`"idempotency_key" <> ''`),
     index("inference_tasks_owner_id").on(table.ownerId),
   ],
+);
+
+/** Answers of tasks that come as streams, in parts. */
+export const inferenceTaskParts = sqliteTable(
+  "inference_task_parts",
+  {
+    taskId: text("task_id")
+      .notNull()
+      .references(() => inferenceTasks.id, { onDelete: "cascade" }),
+    seq: integer("seq").notNull(),
+    content: text("content").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.taskId, table.seq] })],
 );
 
 /** The last row of the audit log that is included in the usage. The table has one row. */
