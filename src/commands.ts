@@ -39,7 +39,7 @@ export const commands: Commands = {
   },
   logs: {
     group: "See",
-    summary: "Show what the programs of an MCP server write",
+    summary: "Show what the programs of an MCP server write, or the answer of a task",
     load: async () => (await import("./cli/cmd/logs.ts")).logs,
   },
   cache: {

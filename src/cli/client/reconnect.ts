@@ -76,7 +76,7 @@ function eventsIn(parser: SseParser, bytes: Uint8Array): SseEvent[] {
 }
 
 /** The error of a wait that its signal has ended: by Ctrl-C, or because the time of `--timeout` is over. */
-function stopped({ reason }: AbortSignal): AppError {
+export function stopped({ reason }: AbortSignal): AppError {
   return (reason as { name?: string } | undefined)?.name === "TimeoutError"
     ? new AppError("timed_out", "the time of --timeout is over", { cause: reason })
     : new AppError("interrupted", "interrupted", { cause: reason });

@@ -2,6 +2,7 @@ import { AppError } from "../../errors.ts";
 import { scopeParameter } from "../../kinds/scopes.ts";
 import { assertWrite } from "../../kinds/writes.ts";
 import { listObjects, scopeQuery } from "../client/objects.ts";
+import { cancelTask, listTasks, taskKind } from "../client/task-answers.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { resolveTargets } from "../kinds/resolve-kind.ts";
@@ -15,12 +16,14 @@ export const deleteVerb = defineVerb({
     description: "Delete objects",
     about: `An object that others still refer to is not deleted: the error names them. With -f the objects that the
       manifests name are deleted, those that refer to others first. On a terminal it asks before it deletes more than
-      one object. Threads, your own conversations with personas, are deleted by their ids (mcpctl get threads).`,
+      one object. Threads, your own conversations with personas, are deleted by their ids (mcpctl get threads); tasks and
+      batches are cancelled by theirs (mcpctl get tasks).`,
     usage: "(KIND NAME... | KIND/NAME... | -f FILE) [flags]",
     examples: [
       ["mcpctl delete llm claude", "Delete one llm"],
       ["mcpctl delete secret/old llm/old", "Delete objects of several kinds"],
       ["mcpctl delete thread thr_01k…", "Delete one of your conversations with a persona"],
+      ["mcpctl delete task tsk_01k…", "Cancel a task"],
       ["mcpctl delete -f catalogue.yaml", "Delete all objects that a file names"],
     ],
   },
@@ -54,13 +57,18 @@ async function inManifests(paths: readonly string[], context: Context): Promise<
 
 async function typed(words: readonly string[], all: boolean, context: Context): Promise<Deletion[]> {
   if (words[0] === "") throw new AppError("usage", "KIND is missing");
-  const targets = await resolveTargets(words, context, [threadKind]);
+  const targets = await resolveTargets(words, context, [threadKind, taskKind]);
   const deletions: Deletion[] = [];
   for (const { kind, names } of targets) {
     if (names.length === 0 && !all)
       throw new AppError("usage", `the names of the ${kind.plural} are missing`, {
         hint: `write: mcpctl delete ${kind.kind} NAME, or --all for all of them`,
       });
+    if (kind === taskKind) {
+      const ids = names.length > 0 ? names : (await openTasks(context)).map(({ id }) => id);
+      for (const name of ids) deletions.push({ kind, name, query: {}, remove: cancelled });
+      continue;
+    }
     for (const name of names) deletions.push({ kind, name, query: scopeQuery(kind, context) });
     if (names.length === 0 && kind === threadKind)
       for (const { id } of await listThreads(context)) deletions.push({ kind, name: id, query: {} });
@@ -69,4 +77,15 @@ async function typed(words: readonly string[], all: boolean, context: Context): 
         deletions.push({ kind, name: object.name, query: scopeParameter(kind, object) });
   }
   return deletions;
+}
+
+async function openTasks(context: Context) {
+  const tasks = await listTasks(await context.client());
+  return tasks.filter(({ endedAt }) => endedAt === null);
+}
+
+/** Cancels a task. Returns its line. */
+async function cancelled(id: string, context: Context): Promise<string> {
+  const { status } = await cancelTask(await context.client(), id);
+  return `task '${id}' ${status.startsWith("cancel") ? "cancelled" : `had ended already: it is ${status}`}`;
 }

@@ -1,8 +1,10 @@
 import { AppError } from "../../errors.ts";
 import type { KindInfo, Resource } from "../../kinds/define.ts";
 import { getObject, listObjects } from "../client/objects.ts";
+import { taskKind } from "../client/task-answers.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { describeTasks } from "../kinds/describe-tasks.ts";
 import { extensionOf } from "../kinds/index.ts";
 import { resolveTargets } from "../kinds/resolve-kind.ts";
 import { describe as describeObject } from "../output/describe.ts";
@@ -19,6 +21,7 @@ export const describe = defineVerb({
     examples: [
       ["mcpctl describe llm claude", "Show an llm, its pool and the secret with its API key"],
       ["mcpctl describe project/website", "Name the kind and the object in one word"],
+      ["mcpctl describe task tsk_01k…", "Show a task and its answer"],
     ],
   },
   args: {
@@ -30,9 +33,13 @@ export const describe = defineVerb({
       throw new AppError("usage", "describe prints text only and takes no -o", {
         hint: `mcpctl get ${[args.kind, ...args.names].join(" ")} -o ${context.flags.output}`,
       });
-    const targets = await resolveTargets([args.kind, ...args.names], context);
+    const targets = await resolveTargets([args.kind, ...args.names], context, [taskKind]);
     const texts: string[] = [];
     for (const { kind, names } of targets) {
+      if (kind === taskKind) {
+        texts.push(...(await describeTasks(names, context)));
+        continue;
+      }
       const objects =
         names.length === 0
           ? await listObjects(kind, context)

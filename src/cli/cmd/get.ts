@@ -40,7 +40,7 @@ export const get = defineVerb({
       ["mcpctl get threads", "List your conversations with personas"],
       ["mcpctl get prices --llm claude", "Show what calls of an llm cost, and why"],
       ["mcpctl get workstations", "List the machines whose agents publish models, and what they publish"],
-      ["mcpctl get tasks", "List batches and single tasks, and how much of them is done"],
+      ["mcpctl get tasks -w", "Follow batches and single tasks, and how much of them is done"],
       [
         "mcpctl get tools -p website",
         "List the tools of a project, and the reasons why some are not offered",
@@ -72,8 +72,9 @@ export const get = defineVerb({
     const { kind: word, name } = splitKindName(args.kind);
     const report = await reportOf(word);
     if (report) {
-      refuseForReport(word, args);
-      return report.print({ ...args, names: name ? [name, ...args.names] : args.names }, format, context);
+      refuseForReport(word, { ...args, watch: args.watch && !report.watch });
+      const print = (args.watch && report.watch) || report.print;
+      return print({ ...args, names: name ? [name, ...args.names] : args.names }, format, context);
     }
     const sort = args["sort-by"] === undefined ? undefined : sorter(args["sort-by"]);
     const conditions = args.where.map(conditionFrom);

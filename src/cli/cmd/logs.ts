@@ -31,9 +31,10 @@ const logLines = answerShape(Type.Array(ApiLogLine));
 export const logs = defineVerb({
   meta: {
     name: "logs",
-    description: "Show what the programs of an MCP server write, and their starts and ends",
+    description: "Show what the programs of an MCP server write, or the answer of a task",
     about: `NAME is an MCP server, or one of its instances. A line is what a program writes to its standard error; lines
-      that begin with [mcpctl] tell of starts, ends and failures. Values of secrets are left out.
+      that begin with [mcpctl] tell of starts, ends and failures. Values of secrets are left out. task/ID prints the answer
+      of one of your own tasks (mcpctl get tasks), with -f while it comes.
 
       The server keeps the last 20 MB of each instance. The log can hold what users have sent, so it needs the role edit
       on the MCP server.`,
@@ -42,13 +43,14 @@ export const logs = defineVerb({
       ["mcpctl logs github", "Show the newest 1000 lines of all its instances"],
       ["mcpctl logs github-1 -f --tail 20", "Follow one instance"],
       ["mcpctl logs github --since 10m", "Show the last ten minutes"],
+      ["mcpctl logs task/tsk_01k… -f", "Follow the answer of a task"],
       ["mcpctl logs github-1 --previous", "Show the run before this one, for example after a crash"],
     ],
   },
   args: {
     name: {
       type: "positional",
-      description: "The MCP server, or an instance of one",
+      description: "The MCP server, an instance of one, or task/ID",
       complete: { kind: mcpServer.kind },
     },
     follow: { type: "boolean", alias: "f", description: "Follow new lines until Ctrl-C" },
@@ -71,6 +73,21 @@ export const logs = defineVerb({
       throw new AppError("usage", `-o ${as} is not possible for logs`, { hint: "formats: json" });
     if (args.follow && args.previous)
       throw new AppError("usage", "-f and --previous do not go together: the run before is over");
+    const task = taskIn(args.name);
+    if (task !== undefined) {
+      if (
+        as === "json" ||
+        args.tail !== undefined ||
+        args.since !== undefined ||
+        args.previous ||
+        args.timestamps
+      )
+        throw new AppError("usage", "the answer of a task is a text, and takes no flag but -f", {
+          hint: `as JSON: mcpctl get task/${task} -o json`,
+        });
+      const { printTaskAnswer } = await import("./logs/task-answer.ts");
+      return printTaskAnswer(task, args.follow, context);
+    }
     const query = {
       tail: tailOf(args.tail),
       since: timeOf("--since", args.since, context.now()),
@@ -87,6 +104,11 @@ export const logs = defineVerb({
     terminal.out(lines.map((line) => text(line, several)).join(""));
   },
 });
+
+/** Returns the id in `task/ID`, or an id of a task by itself; undefined for another word. */
+function taskIn(word: string): string | undefined {
+  return /^tasks?\/(.+)$/.exec(word)?.[1] ?? (/^tsk_[0-9a-z]+$/.test(word) ? word : undefined);
+}
 
 function tailOf(text: string | undefined): string | undefined {
   if (text === undefined || (/^\d{1,6}$/.test(text) && Number(text) <= 100_000)) return text;

@@ -1,14 +1,17 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { backoffPause } from "../client/reconnect.ts";
+import { taskKind } from "../client/task-answers.ts";
 import { changesOf } from "../client/watch.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { assertField, firstField } from "../kinds/field-name.ts";
-import { resolveTargets, type Target } from "../kinds/resolve-kind.ts";
+import { resolveTargets } from "../kinds/resolve-kind.ts";
 import { plain } from "../output/cells.ts";
 import { valuesAt } from "../output/jsonpath.ts";
 import { type Progress, waitingOn } from "../terminal/progress.ts";
+import type { Condition, Wait } from "./wait/condition.ts";
+import { reachTasks } from "./wait/tasks.ts";
 
 /** The time limit in milliseconds, unless `--timeout` sets one. */
 const defaultTimeout = 30_000;
@@ -20,40 +23,51 @@ export const wait = defineVerb({
     about: `Prints a line for each object as soon as the condition holds. An object that does not exist yet is waited
       for, so that a script can start an agent and then wait for its llm.
 
+      A task (mcpctl get tasks) is waited for until it is completed, if --for says nothing else. If it ends in another
+      way, wait fails at once.
+
       Gives up after 30 seconds, or after the time of --timeout, and exits with 6.`,
-    usage: "KIND/NAME... --for=FIELD=VALUE|delete [--timeout 30s]",
+    usage: "KIND/NAME... [--for=FIELD=VALUE|delete] [--timeout 30s]",
     examples: [
       ["mcpctl wait llm/qwen --for=status=active", "Wait until its agent has attached"],
       ["mcpctl wait llm/qwen --for=delete --timeout 5m", "Wait until it is deleted"],
+      ["mcpctl wait task/tsk_01k… --timeout 8h", "Wait until a task has its answer"],
     ],
   },
   args: {
     names: { type: "positional", multiple: true },
     for: {
       type: "string",
-      required: true,
       valueHint: "FIELD=VALUE|delete",
       complete: "conditions",
       description: "Wait for a value in a field, or for the deletion",
     },
   },
   async run(args, context) {
-    const condition = parseCondition(args.for);
-    const targets = await resolveTargets(args.names, context);
+    const targets = await resolveTargets(args.names, context, [taskKind]);
+    const areTasks = targets.every(({ kind }) => kind === taskKind);
+    if (args.for === undefined && !areTasks)
+      throw new AppError("usage", "--for is missing", { hint: "for example --for=status=active" });
+    const condition = parseCondition(args.for ?? "status=completed");
     const nameless = targets.find(({ names }) => names.length === 0);
     if (nameless)
       throw new AppError("usage", `the names of the ${nameless.kind.plural} are missing`, {
         hint: `write ${nameless.kind.kind}/NAME`,
       });
     if (condition.field !== undefined)
-      for (const { kind } of targets) await assertField(condition.field, [kind], "--for", context);
+      for (const { kind } of targets)
+        if (kind !== taskKind) await assertField(condition.field, [kind], "--for", context);
     const timeout = context.flags.timeout ?? defaultTimeout;
     const deadline = AbortSignal.timeout(timeout);
     const signal = AbortSignal.any([context.signal, deadline]);
     const waits = targets.map(({ kind, names }) => ({ kind, waiting: new Set(names) }));
     const progress = waitingOn(context, `waiting for ${args.names.join(", ")}`);
     try {
-      await Promise.all(waits.map((wait) => reach(wait, condition, signal, progress, context)));
+      await Promise.all(
+        waits.map((wait) =>
+          (wait.kind === taskKind ? reachTasks : reach)(wait, condition, signal, progress, context),
+        ),
+      );
     } catch (error) {
       if (!deadline.aborted || context.signal.aborted) throw error;
       const names = waits.flatMap(({ kind, waiting }) => [...waiting].map((name) => `${kind.kind}/${name}`));
@@ -63,17 +77,6 @@ export const wait = defineVerb({
     }
   },
 });
-
-interface Condition {
-  /** The text for an object that meets it: `is deleted`. */
-  met: string;
-  /** The text for an object that does not: `not deleted`. */
-  unmet: string;
-  /** The field that it reads; undefined for the whole object. */
-  field?: string | undefined;
-  /** @param object undefined if it does not exist */
-  isMet(object: Resource | undefined): boolean;
-}
 
 function parseCondition(text: string): Condition {
   if (text === "delete")
@@ -93,12 +96,6 @@ function parseCondition(text: string): Condition {
       object !== undefined &&
       read(object).some((one) => (one === null ? value === "null" : plain(one) === value)),
   };
-}
-
-/** Objects of one kind that do not meet the condition yet. */
-interface Wait {
-  kind: Target["kind"];
-  waiting: Set<string>;
 }
 
 /** Follows the objects of one kind until each has met the condition once. */

@@ -78,4 +78,6 @@ export interface Report {
   /** The flags it takes besides those of `get`. */
   args: Args;
   print(args: Readonly<Record<string, Value>>, format: Format, context: Context): Promise<void>;
+  /** Prints the figures, then every change of them; without it there is no `-w`. */
+  watch?(args: Readonly<Record<string, Value>>, format: Format, context: Context): Promise<void>;
 }

@@ -1,67 +1,93 @@
-import { Type } from "@sinclair/typebox";
+import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../../errors.ts";
-import { Id, Time, Words } from "../client/answers.ts";
-import { answerShape } from "../client/shape.ts";
+import { jsonText } from "../../wire/text.ts";
+import { isTransient, stopped } from "../client/reconnect.ts";
+import { type ListedTask, listTasks, readTask } from "../client/task-answers.ts";
 import type { Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { withTimeout } from "../core/deadline.ts";
 import { age, plain } from "../output/cells.ts";
 import type { Format } from "../output/format.ts";
 import { printedAsData } from "../output/print.ts";
-import { table } from "../output/table.ts";
+import { type Layout, layoutLine, layoutOf, table, titlesOf } from "../output/table.ts";
 import type { Report } from "./extension.ts";
 
 /** `mcpctl get tasks`: calls that wait for their llm or have ended, each by itself or as a batch. */
-export const tasks: Report = { args: {}, print: printTasks };
+export const tasks: Report = { args: {}, print: printTasks, watch: watchTasks };
 
-const tasksAnswer = answerShape(
-  Type.Array(
-    Type.Object({
-      id: Id,
-      type: Words,
-      llm: Words,
-      status: Words,
-      user: Type.Union([Words, Type.Null()]),
-      total: Type.Integer(),
-      completed: Type.Integer(),
-      failed: Type.Integer(),
-      createdAt: Time,
-      endedAt: Type.Union([Time, Type.Null()]),
-      deadline: Time,
-    }),
-  ),
-);
+type Args = Readonly<Record<string, Value>>;
 
-async function printTasks(
-  args: Readonly<Record<string, Value>>,
-  format: Format,
-  context: Context,
-): Promise<void> {
-  const { terminal } = context;
-  const client = await context.client();
-  const query = { limit: "1000" };
-  const all = await client.call("GET", "/api/v1/inference-tasks", { query, answer: tasksAnswer });
+/** Milliseconds between two looks of `-w`. */
+const lookInterval = 1000;
+
+async function found(args: Args, context: Context): Promise<ListedTask[]> {
   const names = (args["names"] ?? []) as readonly string[];
-  const missing = names.find((name) => !all.some(({ id }) => id === name));
-  if (missing !== undefined)
-    throw new AppError("not_found", `task "${missing}" not found`, { hint: "to see all: mcpctl get tasks" });
-  const found = names.length === 0 ? all : all.filter(({ id }) => names.includes(id));
-  if (format.as === "name") return terminal.out(found.map(({ id }) => `${id}\n`).join(""));
+  const client = await context.client();
+  return names.length === 0 ? listTasks(client) : Promise.all(names.map((name) => readTask(client, name)));
+}
+
+async function printTasks(args: Args, format: Format, context: Context): Promise<void> {
+  const { terminal } = context;
+  const all = await found(args, context);
   const withHeaders = args["no-headers"] !== true;
-  if (await printedAsData(terminal, format, found, found, withHeaders)) return;
-  if (found.length === 0) return terminal.err("No tasks found.\n");
-  const isWide = format.as === "wide";
-  const headers = [
+  if (format.as === "name") return terminal.out(all.map(({ id }) => `${id}\n`).join(""));
+  const data = (args["names"] as readonly string[] | undefined)?.length === 1 ? all[0] : all;
+  if (await printedAsData(terminal, format, data, all, withHeaders)) return;
+  if (all.length === 0) return terminal.err("No tasks found.\n");
+  const rows = all.map((one) => rowOf(one, format, context.now()));
+  const { columns, color } = terminal;
+  terminal.out(table(headersOf(format), rows, { columns, color, headers: withHeaders }));
+}
+
+/** Prints the tasks there are, then each that has changed, until Ctrl-C or the end of `--timeout`. */
+async function watchTasks(args: Args, format: Format, context: Context): Promise<void> {
+  const { terminal } = context;
+  const signal = withTimeout(context);
+  const known = new Map<string, string>();
+  let layout: Layout | undefined;
+  for (let isFirst = true; ; isFirst = false) {
+    const all = await found(args, context).catch((error: unknown) => {
+      if (isFirst || signal.aborted || !(error instanceof AppError) || !isTransient(error)) throw error;
+      return [];
+    });
+    const changed = all.filter((one) => {
+      const state = JSON.stringify(one);
+      const isNew = known.get(one.id) !== state;
+      known.set(one.id, state);
+      return isNew;
+    });
+    if (format.as === "json") terminal.out(changed.map((one) => jsonText(one, 0)).join(""));
+    else if (format.as === "name") terminal.out(changed.map(({ id }) => `${id}\n`).join(""));
+    else {
+      const headers = headersOf(format);
+      const rows = changed.map((one) => rowOf(one, format, context.now()));
+      const lines = layout || args["no-headers"] === true ? rows : [titlesOf(headers), ...rows];
+      layout ??= layoutOf(headers, rows, terminal.columns);
+      for (const line of lines) terminal.out(`${layoutLine(line, layout)}\n`);
+    }
+    await terminal.drain();
+    await delay(lookInterval, undefined, { signal }).catch(() => {
+      throw stopped(signal);
+    });
+  }
+}
+
+function headersOf({ as }: Format) {
+  return [
     { header: "ID", whole: true as const },
     "TYPE",
     "LLM",
-    "STATUS",
-    "DONE",
+    { header: "STATUS", whole: true as const },
+    { header: "DONE", whole: true as const },
     { header: "FAILED", rank: 30 },
     { header: "USER", rank: 20 },
     "AGE",
-    ...(isWide ? ["DEADLINE"] : []),
+    ...(as === "wide" ? ["DEADLINE"] : []),
   ];
-  const rows = found.map((one) => [
+}
+
+function rowOf(one: ListedTask, { as }: Format, now: number): string[] {
+  return [
     one.id,
     one.type,
     one.llm || "-",
@@ -69,9 +95,7 @@ async function printTasks(
     `${one.completed + one.failed}/${one.total}`,
     String(one.failed),
     plain(one.user),
-    age(one.createdAt, context.now()),
-    ...(isWide ? [one.deadline] : []),
-  ]);
-  const { columns, color } = terminal;
-  terminal.out(table(headers, rows, { columns, color, headers: withHeaders }));
+    age(one.createdAt, now),
+    ...(as === "wide" ? [one.deadline] : []),
+  ];
 }

@@ -77,6 +77,12 @@ export class Conversation {
     return answer;
   }
 
+  /** Returns the request that a first message makes. */
+  requestOf(text: string): Record<string, unknown> {
+    const system = this.system ? [{ role: "system", content: this.system }] : [];
+    return this.#request([...system, { role: "user", content: text }]);
+  }
+
   /** Sends a message and returns the whole answer. */
   async ask(text: string, signal: AbortSignal): Promise<Answer> {
     const turn = await this.#turn(text, signal);

@@ -49,14 +49,8 @@ export async function chatWith(
 ): Promise<number> {
   const { terminal, signal } = context;
   const json = wantsJson(context.flags.output);
-  const conversation = new Conversation(client, partner);
-  conversation.system = args["system"] as string | undefined;
-  for (const [name, value] of paramsOf(args["set"] as string[])) conversation.params.set(name, value);
-  const words = args["words"] as string[];
-  const message = args["message"] as string | undefined;
-  if (words.length > 0 && message !== undefined)
-    throw new AppError("usage", "the message is given twice: as words and with -m");
-  const text = await messageOf(words.length > 0 ? words.join(" ") : message, context);
+  const conversation = begunConversation(partner, args, client);
+  const text = await givenMessage(args, context);
   if (text === undefined && json)
     throw new AppError("usage", "-o json needs one message: write it after the name");
   const thread = args["thread"] as string | undefined;
@@ -76,7 +70,30 @@ export async function chatWith(
   return 0;
 }
 
-/** The message to send; undefined for a conversation on the terminal. */
+/** Returns a conversation with the system prompt and the parameters of the flags. Throws AppError `usage`. */
+export function begunConversation(
+  partner: Partner,
+  args: Readonly<Record<string, Value>>,
+  client: ApiClient,
+): Conversation {
+  const conversation = new Conversation(client, partner);
+  conversation.system = args["system"] as string | undefined;
+  for (const [name, value] of paramsOf(args["set"] as string[])) conversation.params.set(name, value);
+  return conversation;
+}
+
+/** Returns the message to send; undefined for a conversation on the terminal. Throws AppError `usage`. */
+export function givenMessage(
+  args: Readonly<Record<string, Value>>,
+  context: Context,
+): Promise<string | undefined> {
+  const words = args["words"] as string[];
+  const message = args["message"] as string | undefined;
+  if (words.length > 0 && message !== undefined)
+    throw new AppError("usage", "the message is given twice: as words and with -m");
+  return messageOf(words.length > 0 ? words.join(" ") : message, context);
+}
+
 async function messageOf(given: string | undefined, { terminal }: Context): Promise<string | undefined> {
   if (given === undefined && terminal.inIsTerminal) return undefined;
   const text =

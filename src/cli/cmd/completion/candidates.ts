@@ -2,6 +2,7 @@ import type { Kind, WriteOperation } from "../../../kinds/define.ts";
 import { findKind, kinds } from "../../../kinds/index.ts";
 import { allowsWrite } from "../../../kinds/writes.ts";
 import { readConfig } from "../../client/config.ts";
+import { taskKind } from "../../client/task-answers.ts";
 import type { Arg, Args, Commands, CommandVerb } from "../../core/command.ts";
 import type { Context } from "../../core/context.ts";
 import { globalArgs } from "../../core/globals.ts";
@@ -199,7 +200,7 @@ function isOffered(kind: Kind, { writes }: Situation): boolean {
 
 async function namesOf(word: string, taken: readonly string[], situation: Situation): Promise<Candidate[]> {
   const { typed, context } = situation;
-  const kind = findKind(word);
+  const kind = [taskKind.kind, taskKind.plural].includes(word) ? taskKind : findKind(word);
   if (!kind || !isOffered(kind, situation)) return [];
   const names = await liveNames(kind, typed, context);
   return names.filter((name) => !taken.includes(name)).map((value) => ({ value }));

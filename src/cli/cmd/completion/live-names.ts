@@ -2,14 +2,15 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Type } from "@sinclair/typebox";
 import type { KindInfo } from "../../../kinds/define.ts";
-import { isName } from "../../../kinds/names.ts";
+import { isId, isName } from "../../../kinds/names.ts";
 import { readPrivateFile, writePrivateFile } from "../../../private-file.ts";
 import { proxyRule } from "../../../proxies.ts";
 import { parsedAnswer } from "../../client/answer-text.ts";
-import { fieldsOf, Name } from "../../client/answers.ts";
+import { fieldsOf, Id, Name } from "../../client/answers.ts";
 import { ApiClient, type Endpoint } from "../../client/client.ts";
 import { resolveEndpoint } from "../../client/endpoint.ts";
 import { answerShape } from "../../client/shape.ts";
+import { listTasks, taskKind } from "../../client/task-answers.ts";
 import type { Context } from "../../core/context.ts";
 import { globalArgs, globalFlags } from "../../core/globals.ts";
 import { flagsIn } from "../../core/parse.ts";
@@ -23,7 +24,7 @@ const named = answerShape(
 /** A secret and a key in it. */
 const secretKey = "^[a-z0-9][a-z0-9-]{0,99}/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$";
 const SecretKey = Type.String({ pattern: secretKey, title: "key" });
-const cached = fieldsOf({ at: Type.Number(), names: Type.Array(Type.Union([Name, SecretKey])) });
+const cached = fieldsOf({ at: Type.Number(), names: Type.Array(Type.Union([Name, Id, SecretKey])) });
 
 /** Milliseconds for which names are cached: enough for several presses of Tab in a row. */
 const freshFor = 10_000;
@@ -51,17 +52,25 @@ export async function liveNames(
     signal: context.signal,
     proxyFor: proxyRule(context.env),
   });
-  const objects = await client.call("GET", `/api/v1/${kind.plural}`, { answer: named });
+  const objects = kind === taskKind ? await tasks(client) : await objectsOf(kind, client);
   const isKey = (word: string) => new RegExp(secretKey).test(word);
   const names = keys
     ? objects.flatMap((one) => (one.keys ?? []).map((key) => `${one.name}/${key}`)).filter(isKey)
-    : objects.map((object) => object.name).filter(isName);
+    : objects.map((object) => object.name).filter((name) => isName(name) || isId(name));
   try {
     writePrivateFile(file, JSON.stringify({ at: context.now(), names }));
   } catch {
     // In a home that cannot be written to, the names are asked for each time.
   }
   return names;
+}
+
+function objectsOf({ plural }: KindInfo, client: ApiClient): Promise<{ name: string; keys?: string[] }[]> {
+  return client.call("GET", `/api/v1/${plural}`, { answer: named });
+}
+
+async function tasks(client: ApiClient): Promise<{ name: string; keys?: string[] }[]> {
+  return (await listTasks(client)).map(({ id }) => ({ name: id }));
 }
 
 function readCache(file: string, now: number): string[] | undefined {

@@ -12,6 +12,8 @@ export interface Deletion {
   name: string;
   /** The scope in which its name is looked up. */
   query: Record<string, string | undefined>;
+  /** Deletes what is no object of a kind, and returns the line to print. */
+  remove?(name: string, context: Context): Promise<string>;
 }
 
 /**
@@ -51,7 +53,11 @@ async function confirmed(deletions: readonly Deletion[], context: Context): Prom
 }
 
 /** Deletes an object and prints a line. Throws AppError. */
-async function remove({ kind, name, query }: Deletion, context: Context): Promise<void> {
+async function remove({ kind, name, query, remove }: Deletion, context: Context): Promise<void> {
+  if (remove) {
+    const line = await remove(name, context);
+    return context.terminal.out(`${context.flags.output === "name" ? `${kind.kind}/${name}` : line}\n`);
+  }
   const client = await context.client();
   const lost = (await (await extensionOf(kind.kind)).lostBy?.(name, context)) ?? [];
   try {

@@ -2,6 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { validate } from "../../../kinds/validate.ts";
 import { parseCall } from "../../../wire/parse-call.ts";
+import type { Principal } from "../../core/access/policy.ts";
 import type { InferenceTask, TaskFacts } from "../../core/store/task-store.ts";
 import { type ListedTask, taskDialects } from "../../inference/tasks/single-tasks.ts";
 import { readText } from "../body.ts";
@@ -88,10 +89,11 @@ export function taskRoutes(server: Server): Route[] {
       method: "GET",
       path: "/api/v1/inference-tasks/:id",
       access,
-      summary: "Read a task with its answer; administrators see those of others without it",
+      summary: "Read a task with its answer, or a batch; administrators see those of others without answers",
       query: { wait: "Wait for its end, up to 60s" },
       handle: async ({ principal, params, query, request }) => {
         const seconds = waitIn(query.get("wait"));
+        if (isBatch(params)) return Response.json(await batchView(server, principal, params["id"]!));
         const task = await tasks().read(principal, params["id"]!, seconds * 1000, request.signal);
         return Response.json(taskView(server, task));
       },
@@ -105,16 +107,26 @@ export function taskRoutes(server: Server): Route[] {
       query: { follow: "0 to end with what is there" },
       handle: async (call) => {
         const isFollowing = call.query.get("follow") !== "0";
-        return textStream(server, call, await tasks().follow(call.principal, call.params["id"]!, isFollowing));
+        return textStream(
+          server,
+          call,
+          await tasks().follow(call.principal, call.params["id"]!, isFollowing),
+        );
       },
     },
     {
       method: "DELETE",
       path: "/api/v1/inference-tasks/:id",
       access,
-      summary: "Cancel a task; one that has ended stays as it is",
-      handle: async ({ principal, params }) =>
-        Response.json(taskView(server, await tasks().cancel(principal, params["id"]!))),
+      summary: "Cancel a task or a batch; one that has ended stays as it is",
+      handle: async ({ principal, params }) => {
+        const id = params["id"]!;
+        if (!isBatch(params)) return Response.json(taskView(server, await tasks().cancel(principal, id)));
+        const { batches } = server.tasks;
+        const { batch } = await batches.read(principal, id);
+        if (batch.endedAt === null) await batches.cancel(principal, id);
+        return Response.json(await batchView(server, principal, id));
+      },
     },
   ];
 }
@@ -186,7 +198,17 @@ function factsView(server: Server, task: TaskFacts) {
 
 function taskView(server: Server, task: InferenceTask) {
   const answer: unknown = task.answer === null ? undefined : JSON.parse(task.answer);
-  return { ...factsView(server, task), ...(answer !== undefined && { answer }) };
+  const listed = listedView(server, { type: "task", facts: task });
+  return { ...listed, ...factsView(server, task), ...(answer !== undefined && { answer }) };
+}
+
+function isBatch({ id = "" }: Call["params"]): boolean {
+  return id.startsWith("batch_");
+}
+
+async function batchView(server: Server, principal: Principal, id: string) {
+  const { batch: facts, counts } = await server.tasks.batches.read(principal, id);
+  return listedView(server, { type: "batch", facts, counts });
 }
 
 function listedView(server: Server, one: ListedTask) {

@@ -80,16 +80,16 @@ export class Batches {
     return Promise.all(found.map((batch) => this.#counted(principal, batch)));
   }
 
-  /** Returns a batch that a principal may see. Throws AppError `not_found`. */
-  async read(principal: Principal, id: string, form: InferenceBatch["form"]): Promise<CountedBatch> {
+  /** Returns a batch that a principal may see, of one form or of any. Throws AppError `not_found`. */
+  async read(principal: Principal, id: string, form?: InferenceBatch["form"]): Promise<CountedBatch> {
     const batch = batchId.test(id) ? await stored(this.#store.batch(id)) : null;
-    if (batch?.form === form && batch.endedAt !== deleted && isSeen(principal, batch))
+    if (batch && (form ?? batch.form) === batch.form && batch.endedAt !== deleted && isSeen(principal, batch))
       return this.#counted(principal, batch);
     throw new AppError("not_found", `batch "${id}" not found`);
   }
 
   /** Cancels a batch: what waits is not sent, and what runs is ended. Throws AppError. */
-  async cancel(principal: Principal, id: string, form: InferenceBatch["form"]): Promise<CountedBatch> {
+  async cancel(principal: Principal, id: string, form?: InferenceBatch["form"]): Promise<CountedBatch> {
     const { batch } = await this.read(principal, id, form);
     const { now } = this.#options;
     const change = { state: "cancelling" as const, cancellingAt: now() };

@@ -41,7 +41,8 @@ export async function* followTask(
     if (!facts) return;
     const isOver = facts.endedAt !== null;
     // Another call of it has taken the place of the one whose answer was told.
-    if (stream.hasBegun && !isOver && facts.startedAt !== stream.startedAt) return yield stream.error(again(facts));
+    if (stream.hasBegun && !isOver && facts.startedAt !== stream.startedAt)
+      return yield stream.error(again(facts));
     const isWaiting = isFollowing && !isOver && !stream.hasBegun;
     if (isWaiting && facts.state !== told) yield `: ${facts.state}\n\n`;
     told = facts.state;
@@ -54,8 +55,11 @@ export async function* followTask(
       if (live.text !== "") yield live.text;
       return;
     } else if (Number.isFinite(seq)) {
-      for (let part: string | null; (part = await stored(store.taskPart(id, seq))) !== null; seq++)
+      for (; ; seq++) {
+        const part = await stored(store.taskPart(id, seq));
+        if (part === null) break;
         yield stream.tell(part, facts.startedAt);
+      }
     }
     if (isOver) {
       if (stream.hasBegun && (facts.state === "completed" || stream.hasFault)) return;

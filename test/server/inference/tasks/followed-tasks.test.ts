@@ -4,7 +4,14 @@ import { describe, expect, it } from "vitest";
 import { openStore } from "../../../../src/server/core/store/index.ts";
 import { SseParser } from "../../../../src/wire/sse.ts";
 import { must, testServer } from "../../../support/server.ts";
-import { type Connection, chatFrames, chunk, lastChunk, reply, streamHead } from "../../../support/upstream.ts";
+import {
+  type Connection,
+  chatFrames,
+  chunk,
+  lastChunk,
+  reply,
+  streamHead,
+} from "../../../support/upstream.ts";
 import { withProvider } from "../setup.ts";
 import { echo } from "./batch-setup.ts";
 

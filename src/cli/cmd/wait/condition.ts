@@ -1,0 +1,20 @@
+import type { Resource } from "../../../kinds/define.ts";
+import type { Target } from "../../kinds/resolve-kind.ts";
+
+/** The condition that `wait` waits for. */
+export interface Condition {
+  /** The text for an object that meets it: `is deleted`. */
+  met: string;
+  /** The text for an object that does not: `not deleted`. */
+  unmet: string;
+  /** The field that it reads; undefined for the whole object. */
+  field?: string | undefined;
+  /** @param object undefined if it does not exist */
+  isMet(object: Resource | undefined): boolean;
+}
+
+/** Objects of one kind that do not meet the condition yet. */
+export interface Wait {
+  kind: Target["kind"];
+  waiting: Set<string>;
+}
