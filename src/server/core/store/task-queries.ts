@@ -364,8 +364,9 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
           where inference_batches.state in ('completed', 'failed', 'cancelled', 'expired') limit ${rowsOfStep})
           returning id`,
         sql`delete from inference_task_parts where (task_id, seq) in (
-          select task_id, seq from inference_task_parts join inference_tasks on inference_tasks.id = task_id
-          where ended_at < ${endedBefore} limit ${partsOfStep})
+          select task_id, parts.seq from inference_task_parts as parts
+          join inference_tasks as tasks on tasks.id = task_id
+          where tasks.ended_at < ${endedBefore} limit ${partsOfStep})
           returning seq`,
         sql`delete from inference_tasks where id in (
           select id from inference_tasks where batch_id is null and ended_at < ${endedBefore}
