@@ -320,6 +320,11 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
       done(sql`
         update inference_tasks set state = ${state}, ended_at = ${now}
         where batch_id = ${batchId} and state = 'pending'`),
+    failPendingOf: (source, { status, openai, anthropic }, now) =>
+      done(sql`
+        update inference_tasks set state = 'failed', ended_at = ${now}, status = ${status},
+          answer = case when operation = 'messages' then ${anthropic} else ${openai} end
+        where ${sourceIs(source)} and state = 'pending'`),
     expireTasks: (now) =>
       done(sql`
         update inference_tasks set state = 'expired', ended_at = ${now}

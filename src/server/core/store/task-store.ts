@@ -132,6 +132,13 @@ export interface LostAnswers {
   inPart: string;
 }
 
+/** An error for tasks of any operation: its HTTP status, and its body as JSON in both forms. */
+export interface FailedAs {
+  status: number;
+  openai: string;
+  anthropic: string;
+}
+
 /** The part of the store for inference tasks, their batches and their files. */
 export interface TaskStore {
   addFile(file: StoredFile): Promise<void>;
@@ -200,6 +207,8 @@ export interface TaskStore {
   cancelRunning(id: string, now: number): Promise<boolean>;
   /** Ends the tasks of a batch that wait. */
   endPendingOf(batchId: string, state: TaskState, now: number): Promise<void>;
+  /** Fails the tasks of a source that wait, each with the error in the form of its API. */
+  failPendingOf(source: TaskSource, error: FailedAs, now: number): Promise<void>;
   /** Ends the tasks that are in no batch, wait, and are over their deadline. */
   expireTasks(now: number): Promise<void>;
   /** Returns the ids of the tasks that a server runs. */

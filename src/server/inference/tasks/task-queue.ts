@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { dialects } from "../../../wire/dialects/index.ts";
 import { type Operation, operations } from "../../../wire/dialects/operations.ts";
+import type { Dialect } from "../../../wire/dialects/types.ts";
 import { makerPrincipal } from "../../core/access/principals.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import type {
@@ -13,7 +14,9 @@ import type {
 import { transportFailure } from "../failure.ts";
 import type { BatchWork } from "./batch-work.ts";
 import type { CallTask } from "./call-task.ts";
+import { GoneModels } from "./gone-models.ts";
 import { LiveAnswer } from "./live-answer.ts";
+import { mayRunModel } from "./may-run-model.ts";
 import { readStreamed } from "./streamed-answer.ts";
 import { absenceOf, afterFailure, mostAttempts } from "./task-failure.ts";
 
@@ -86,6 +89,7 @@ export class TaskQueue {
   readonly #resting = new Map<string, { until: number; times: number }>();
   /** Batches that are worked on as a whole. */
   readonly #working = new Map<string, Promise<void>>();
+  readonly #gone = new GoneModels();
   /** A number for each user that grows with each task that is taken. */
   readonly #served = new Map<string, number>();
   #count = 0;
@@ -100,6 +104,7 @@ export class TaskQueue {
   constructor(options: TaskQueueOptions) {
     this.#options = options;
     this.#unsubscribe = options.catalogue.subscribe((changes) => {
+      if (changes && this.#gone.note(changes)) this.wake();
       if (this.#resting.size === 0 || changes?.every(({ kind }) => kind !== "llm")) return;
       // Maybe a workstation is back.
       for (const rest of this.#resting.values()) rest.until = 0;
@@ -212,6 +217,7 @@ export class TaskQueue {
       const key = `${from.ownerId} ${from.tokenId} ${from.llm}`;
       if (notBefore <= now()) sources.set(key, { key, from, maker: from, llm: from.llm });
     }
+    for (const source of sources.values()) await this.#failGone(source);
     for (const key of this.#resting.keys()) if (!sources.has(key)) this.#resting.delete(key);
     while (this.#running.size < mostRunning && !this.#isStopping) {
       const source = this.#next(sources);
@@ -225,6 +231,22 @@ export class TaskQueue {
     }
   }
 
+  /** Fails the tasks of a source whose llm somebody has deleted. */
+  async #failGone({ llm, maker, from }: Source): Promise<void> {
+    const { catalogue, now } = this.#options;
+    if (!this.#gone.has(llm)) return;
+    const principal = makerPrincipal(catalogue.snapshot, maker.ownerId, maker.tokenId, now());
+    if (!principal || mayRunModel(catalogue.snapshot, principal, llm)) return;
+    const error = new AppError("not_found", `llm "${llm}" was deleted before the request was sent`);
+    const body = (dialect: Dialect) => JSON.stringify(dialects[dialect].errorBody(error, ""));
+    const { status } = error;
+    await this.#store.failPendingOf(
+      from,
+      { status, openai: body("chat"), anthropic: body("messages") },
+      now(),
+    );
+  }
+
   /** Returns the source whose user was served the longest time ago, of those that can go on. */
   #next(sources: Map<string, Source>): Source | undefined {
     const { catalogue, now } = this.#options;
@@ -236,7 +258,10 @@ export class TaskQueue {
       if ((this.#resting.get(source.key)?.until ?? 0) > now()) continue;
       const { ownerId, tokenId } = source.maker;
       const principal = makerPrincipal(catalogue.snapshot, ownerId, tokenId, now());
-      if (principal && absenceOf(catalogue.snapshot, principal, source.llm)) this.#rest(source, absentDelay);
+      // What waits for a deleted llm has failed: the batch ends.
+      const mayComeBack = principal && !this.#gone.has(source.llm);
+      if (mayComeBack && absenceOf(catalogue.snapshot, principal, source.llm))
+        this.#rest(source, absentDelay);
       else return source;
     }
     return undefined;
