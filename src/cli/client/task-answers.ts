@@ -38,9 +38,9 @@ const listed = {
   endedAt: nullable(Time),
   deadline: Time,
 };
-const ListedTask = Type.Object(listed);
-const tasksAnswer = answerShape(Type.Array(ListedTask));
-const OneTask = Type.Object({
+const TaskRow = Type.Object(listed);
+const tasksAnswer = answerShape(Type.Array(TaskRow));
+const TaskDetails = Type.Object({
   ...listed,
   dialect: Type.Optional(Words),
   priority: Type.Optional(Type.Integer()),
@@ -50,14 +50,14 @@ const OneTask = Type.Object({
   startedAt: Type.Optional(nullable(Time)),
   answer: Type.Optional(Type.Unknown()),
 });
-const taskAnswer = answerShape(OneTask);
+const taskAnswer = answerShape(TaskDetails);
 
-export type ListedTask = Static<typeof ListedTask>;
+export type TaskRow = Static<typeof TaskRow>;
 /** A task with its answer, or a batch. */
-export type OneTask = Static<typeof OneTask>;
+export type TaskDetails = Static<typeof TaskDetails>;
 
 /** Returns the newest tasks and batches that the user may see. */
-export function listTasks(client: ApiClient): Promise<ListedTask[]> {
+export function listTasks(client: ApiClient): Promise<TaskRow[]> {
   return client.call("GET", path, { query: { limit: "1000" }, answer: tasksAnswer });
 }
 
@@ -66,13 +66,18 @@ export function listTasks(client: ApiClient): Promise<ListedTask[]> {
  *
  * @param seconds waits for its end
  */
-export function readTask(client: ApiClient, id: string, seconds = 0, signal?: AbortSignal): Promise<OneTask> {
+export function readTask(
+  client: ApiClient,
+  id: string,
+  seconds = 0,
+  signal?: AbortSignal,
+): Promise<TaskDetails> {
   const options = { query: { wait: `${seconds}s` }, answer: taskAnswer, ...(signal && { signal }) };
   return named(client.call("GET", taskPath(id), options), id);
 }
 
 /** Cancels a task or batch. One that has ended stays as it is. Throws AppError `not_found`. */
-export function cancelTask(client: ApiClient, id: string): Promise<OneTask> {
+export function cancelTask(client: ApiClient, id: string): Promise<TaskDetails> {
   return named(client.call("DELETE", taskPath(id), { answer: taskAnswer }), id);
 }
 

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { escapeBlock, escapeLine, jsonText } from "../../wire/text.ts";
-import { answerText, type OneTask, readTask } from "../client/task-answers.ts";
+import { answerText, readTask, type TaskDetails } from "../client/task-answers.ts";
 import type { Context } from "../core/context.ts";
 import { plain } from "../output/cells.ts";
 import { aligned, timed } from "../output/describe.ts";
@@ -15,7 +15,7 @@ export async function describeTasks(ids: readonly string[], context: Context): P
   return tasks.map((task) => textOf(task, context));
 }
 
-function textOf(task: OneTask, { terminal, now }: Context): string {
+function textOf(task: TaskDetails, { terminal, now }: Context): string {
   const { type, llm, status, user, dialect, attempts, requestId, httpStatus, answer } = task;
   const isBatch = type === "batch";
   const done = `${task.completed + task.failed} of ${task.total}, ${task.failed} failed`;

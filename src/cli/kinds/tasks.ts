@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../../errors.ts";
 import { jsonText } from "../../wire/text.ts";
 import { isTransient, stopped } from "../client/reconnect.ts";
-import { type ListedTask, listTasks, readTask } from "../client/task-answers.ts";
+import { listTasks, readTask, type TaskRow } from "../client/task-answers.ts";
 import type { Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { withTimeout } from "../core/deadline.ts";
@@ -20,7 +20,7 @@ type Args = Readonly<Record<string, Value>>;
 /** Milliseconds between two looks of `-w`. */
 const lookInterval = 1000;
 
-async function found(args: Args, context: Context): Promise<ListedTask[]> {
+async function found(args: Args, context: Context): Promise<TaskRow[]> {
   const names = (args["names"] ?? []) as readonly string[];
   const client = await context.client();
   return names.length === 0 ? listTasks(client) : Promise.all(names.map((name) => readTask(client, name)));
@@ -86,7 +86,7 @@ function headersOf({ as }: Format) {
   ];
 }
 
-function rowOf(one: ListedTask, { as }: Format, now: number): string[] {
+function rowOf(one: TaskRow, { as }: Format, now: number): string[] {
   return [
     one.id,
     one.type,
