@@ -15,7 +15,7 @@ import { canStream } from "./streamed-answer.ts";
 /** Milliseconds between two looks at a task that runs elsewhere, or waits. */
 const lookInterval = 250;
 
-export interface FollowOptions {
+export interface TaskFollowOptions {
   store: Pick<TaskStore, "task" | "taskFacts" | "taskPart">;
   /** Returns the answer of a task that this server runs. */
   liveOf(id: string): LiveAnswer | undefined;
@@ -30,7 +30,7 @@ export interface FollowOptions {
  */
 export async function* followTask(
   first: TaskFacts,
-  { store, liveOf, signal, isFollowing }: FollowOptions,
+  { store, liveOf, signal, isFollowing }: TaskFollowOptions,
 ): AsyncGenerator<string, void> {
   const { id, operation } = first;
   const stream = new Told(operation as Operation);
