@@ -1,9 +1,10 @@
 import { HttpFailure } from "../../net/outbound.ts";
 import { systemReason } from "../../system-errors.ts";
+import { Pieces } from "../../wire/pieces.ts";
 import { SseParser } from "../../wire/sse.ts";
 import type { RpcMessage } from "../messages.ts";
 import { McpFailure } from "../rpc-error.ts";
-import { parseMessages } from "./pending.ts";
+import { parseLines, parseMessages } from "./pending.ts";
 import { maxMessageBytes } from "./stdio.ts";
 import { unreadAnswer } from "./unread-answer.ts";
 import type { WireResponse } from "./wire.ts";
@@ -32,9 +33,16 @@ export function readEvents(
         lastEventId: usableId(parser.lastEventId) ?? before?.lastEventId,
         retry: parser.retry ?? before?.retry,
       });
+    let plain: PlainBody | undefined;
+    let isBegun = false;
     response.pipe({
       data(bytes) {
         try {
+          if (!isBegun && !isBlank(bytes)) {
+            isBegun = true;
+            if (beginsJson(bytes)) plain = new PlainBody();
+          }
+          if (plain) return plain.add(bytes);
           for (const { data } of parser.push(bytes)) {
             const messages = parseMessages(data);
             const unread = messages ? undefined : unreadAnswer(data);
@@ -48,6 +56,7 @@ export function readEvents(
         }
       },
       end() {
+        for (const message of plain?.messages() ?? []) take(message);
         // Some servers leave out the empty line behind their last event. One that was cut off is no message.
         for (const { data } of parser.end()) for (const message of parseMessages(data) ?? []) take(message);
         end(new McpFailure("closed", "the server ended its stream without an answer"));
@@ -55,6 +64,42 @@ export function readEvents(
       error: (error) => end(failureOf(error)),
     });
   });
+}
+
+/** JSON where a stream of events was announced: some servers answer so (failure mode 243). */
+class PlainBody {
+  readonly #bytes = new Pieces();
+
+  add(bytes: Uint8Array): void {
+    if (this.#bytes.length + bytes.length > maxMessageBytes) throw new Error("the body is too long");
+    this.#bytes.add(bytes);
+  }
+
+  messages(): RpcMessage[] {
+    const text = this.#bytes.take().toString("utf8");
+    return parseMessages(text) ?? parseLines(text) ?? [];
+  }
+}
+
+const whiteSpace = new Set([9, 10, 13, 32]);
+
+function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => whiteSpace.has(byte));
+}
+
+/** True if the first character begins an object or a list. No line of an event stream does. */
+function beginsJson(bytes: Uint8Array): boolean {
+  const first = bytes.find((byte) => !whiteSpace.has(byte));
+  return first === 0x7b || first === 0x5b;
+}
+
+/** Returns the messages of a text that holds events, where JSON was announced; undefined if it does not. */
+export function eventMessages(text: string): RpcMessage[] | undefined {
+  if (!/^\s*(?:event|data|id|retry)?:/.test(text.slice(0, 1000))) return undefined;
+  const parser = new SseParser({ maxEventBytes: maxMessageBytes });
+  const events = [...parser.push(Buffer.from(text)), ...parser.end()];
+  const messages = events.flatMap(({ data }) => parseMessages(data) ?? []);
+  return messages.length === 0 ? undefined : messages;
 }
 
 /** Returns an id that fits into a header. */

@@ -14,7 +14,7 @@ import {
 } from "../messages.ts";
 import { eraOf } from "../revisions.ts";
 import { McpFailure, RpcError } from "../rpc-error.ts";
-import { failureOf, readEvents, reopenDelay, type StreamEnd } from "./event-stream.ts";
+import { eventMessages, failureOf, readEvents, reopenDelay, type StreamEnd } from "./event-stream.ts";
 import { answerByOnly, PendingRequest, parseLines, parseMessages } from "./pending.ts";
 import { maxMessageBytes } from "./stdio.ts";
 import type { ExchangeOptions, UpstreamWire, WireEvents, WireResponse } from "./wire.ts";
@@ -122,7 +122,7 @@ export class HttpWire implements UpstreamWire {
     const type = response.headers.get("content-type") ?? "";
     if (/^text\/event-stream\b/i.test(type)) return this.#readAnswer(response, pending, signal);
     const text = await response.text(maxMessageBytes);
-    const messages = parseMessages(text) ?? parseLines(text);
+    const messages = parseMessages(text) ?? parseLines(text) ?? eventMessages(text);
     if (!messages) throw new McpFailure("malformed", "the server's answer is not a message of MCP");
     for (const message of messages) pending.take(message, this.#answer);
     if (!pending.isOver) pending.fail(new McpFailure("malformed", "the server's answer has no result"));

@@ -18,11 +18,14 @@ export function usableResult(method: string, result: JsonObject, subject: string
 }
 
 function toolResult(result: JsonObject): JsonObject {
-  const { content, isError, structuredContent } = result;
-  const usable = contentList(content);
+  const { isError, structuredContent } = result;
+  const given = contentList(contentOf(result));
+  // Models are shown content: without any they would see nothing of the result (failure mode 244).
+  const isUnseen = given.length === 0 && structuredContent !== undefined && structuredContent !== null;
+  const usable = isUnseen ? [textEntry(writtenText(structuredContent))] : given;
   const hasNull = structuredContent === null;
   const isFlag = isError === undefined || typeof isError === "boolean";
-  if (usable === content && !hasNull && isFlag) return result;
+  if (usable === result["content"] && !hasNull && isFlag) return result;
   const { isError: _, structuredContent: __, ...rest } = result;
   return {
     ...rest,
@@ -30,6 +33,12 @@ function toolResult(result: JsonObject): JsonObject {
     ...(!hasNull && structuredContent !== undefined && { structuredContent }),
     ...((isError === true || isError === "true" || isError === 1) && { isError: true }),
   };
+}
+
+/** Returns the content of a result. The first revision of MCP had it in another field, and some servers still do. */
+function contentOf({ content, toolResult: old }: JsonObject): unknown {
+  if (content !== undefined || old === undefined) return content;
+  return isObject(old) ? (old["content"] ?? old) : old;
 }
 
 function promptResult(result: JsonObject): JsonObject {

@@ -249,6 +249,21 @@ describe("a server over HTTP", () => {
     await expect(wire.exchange("a", {}, patient)).rejects.toMatchObject({ kind: "malformed" });
   });
 
+  const typed = (body: string | ReadableStream, type: string) =>
+    new Response(body, { headers: type === "" ? {} : { "content-type": type } });
+  it.each([
+    ["JSON as an event stream", "text/event-stream", (json: string) => `\n ${json}`],
+    ["a list as an event stream", "text/event-stream", (json: string) => `[${json}]`],
+    ["events as JSON", "application/json", (json: string) => `event: message\ndata: ${json}\n\n`],
+    ["events without a type", "", (json: string) => `: hello\n\nid: 1\ndata: ${json}`],
+  ])("may announce %s wrongly (failure mode 243)", async (_, type, write) => {
+    const { wire } = open((message) => typed(write(JSON.stringify(result(message, { a: "ä" }))), type));
+    expect(await wire.exchange("tools/list", {}, patient)).toEqual({ a: "ä" });
+    // A text that is cut off is no answer.
+    const cut = open((message) => typed(write(JSON.stringify(result(message, { a: 1 }))).slice(0, -4), type));
+    await expect(cut.wire.exchange("a", {}, patient)).rejects.toMatchObject({ name: "McpFailure" });
+  });
+
   it("tells what it sends by itself on a stream of its own", async () => {
     const changed = { jsonrpc: "2.0", method: "notifications/tools/list_changed" };
     const { wire, events: own } = open(

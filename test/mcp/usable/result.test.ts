@@ -9,8 +9,13 @@ describe("the result of a tool", () => {
     [{}, { content: [] }],
     [
       { content: null, structuredContent: { a: 1 } },
-      { content: [], structuredContent: { a: 1 } },
+      { content: [text('{"a":1}')], structuredContent: { a: 1 } },
     ],
+    [
+      { toolResult: { content: [text("old")] } },
+      { content: [text("old")], toolResult: { content: [text("old")] } },
+    ],
+    [{ toolResult: "old" }, { content: [text("old")], toolResult: "old" }],
     [{ content: "hello" }, { content: [text("hello")] }],
     [{ content: text("x") }, { content: [text("x")] }],
     [{ content: [{ text: "x" }] }, { content: [text("x")] }],
@@ -89,7 +94,7 @@ describe("the result of a tool", () => {
         structuredContent: [null],
         own: null,
       },
-      { content: [], structuredContent: 0, isError: false, _meta: {} },
+      { content: [text("0")], structuredContent: 0, isError: false, _meta: {} },
       { resultType: "input_required", inputRequests: {} },
       { resultType: "task", taskId: "1" },
     ])
