@@ -6,7 +6,7 @@ import { McpFailure } from "../../mcp/rpc-error.ts";
 import { readListing } from "../../mcp/upstream/listing.ts";
 import { Relisting } from "../../mcp/upstream/relisting.ts";
 import { backoffDelay, type Time } from "../../time.ts";
-import type { McpCallRequest } from "../../wire/link/mcp-calls.ts";
+import { listenMethod, type McpCallRequest } from "../../wire/link/mcp-calls.ts";
 import {
   listingLimits,
   type PublishedListing,
@@ -19,6 +19,7 @@ import {
   McpStartError,
 } from "../core/mcp-server.ts";
 import { type ConnectServices, connectMcpServer, type LocalMcpConnection } from "./connect.ts";
+import { ResourceFollowers } from "./resource-followers.ts";
 
 export interface LocalMcpServerOptions extends ConnectServices {
   time: Time;
@@ -54,6 +55,7 @@ export class ManagedMcpServer implements LocalMcpServer {
   #stopIdle: (() => void) | undefined;
   #inFlight = 0;
   readonly #relisting: Relisting<LocalMcpConnection>;
+  readonly #followers = new ResourceFollowers();
   #isTakenForOld = false;
 
   constructor(config: McpServerConfig, options: LocalMcpServerOptions) {
@@ -77,6 +79,8 @@ export class ManagedMcpServer implements LocalMcpServer {
     try {
       const wasKnown = this.#definitionOf(request);
       const connection = await this.#ready(events.signal);
+      if (request.method === listenMethod)
+        return await this.#followers.follow(connection.upstream, request.params, events, request.timeoutMs);
       // Its server has not seen the new definition: it decides when it has.
       if (!Bun.deepEquals(wasKnown, this.#definitionOf(request)))
         throw new McpStartError("its tools have changed", 1);
@@ -184,8 +188,9 @@ export class ManagedMcpServer implements LocalMcpServer {
         closed = reason;
         if (opened && this.#connection === opened) this.#lost(reason);
       };
-      const onNotification = ({ method }: RpcNotification) => {
-        if (opened && listChanges.has(method)) this.#relisting.request(opened);
+      const onNotification = (notification: RpcNotification) => {
+        if (opened && listChanges.has(notification.method)) this.#relisting.request(opened);
+        this.#followers.tell(notification);
       };
       const { signal } = this.#closing;
       const revision = this.#isTakenForOld ? legacyRevisions[0] : undefined;
@@ -301,6 +306,7 @@ export class ManagedMcpServer implements LocalMcpServer {
   #end(): Promise<unknown> {
     const connection = this.#connection;
     this.#connection = undefined;
+    this.#followers.end();
     if (connection) this.#ended = connection.close().catch(() => undefined);
     return this.#ended;
   }

@@ -2,6 +2,7 @@ import type { Log } from "../../log.ts";
 import { isObject, type JsonObject, type RpcRequest } from "../../mcp/messages.ts";
 import { McpFailure, RpcError, rpcCodes } from "../../mcp/rpc-error.ts";
 import {
+  listenMethod,
   type McpAnswer,
   type McpCallRequest,
   maxLineBytes,
@@ -16,6 +17,8 @@ import type { TaskLine } from "../transports/server-link.ts";
 const mostQuestions = 20;
 /** The longest that a call may take between two signs of progress, in milliseconds: a day. */
 const longestMs = 86_400_000;
+/** Milliseconds between two signs that a call which lasts goes on. */
+const beatMs = 15_000;
 
 /** The requests of an MCP server that wait for the answers of the client of a call. */
 export class Questions {
@@ -57,6 +60,8 @@ export interface McpRunContext {
   /** Aborts when the response is no longer wanted. */
   signal: AbortSignal;
   log: Log;
+  /** Called if the call lasts until it is cancelled. */
+  onEndless(): void;
 }
 
 /** Claims a call of an MCP server, makes it, and sends its messages and its answer. Returns when it is over. */
@@ -69,6 +74,7 @@ export async function runMcp(task: McpTask, run: McpRunContext): Promise<void> {
   if (!line.begin({ status: 200 }))
     return line.finish({ error: { kind: "malformed", message: "the server takes no answers in lines" } });
   const request = requestIn(task.request ?? granted.request);
+  if (request?.method === listenMethod) run.onEndless();
   const answer = request ? await answerTo(request, run) : ({ failure: "refused" } as const);
   if (signal.aborted) return;
   const bytes = lineOf(answer);
@@ -80,6 +86,8 @@ async function answerTo(
   request: McpCallRequest,
   { server, line, questions, signal, log }: McpRunContext,
 ): Promise<McpAnswer> {
+  const beat = () => line.full || line.write(Buffer.from("\n"));
+  const timer = request.method === listenMethod ? setInterval(beat, beatMs) : undefined;
   try {
     const result = await server.call(request, {
       signal,
@@ -99,6 +107,8 @@ async function answerTo(
     if (!(error instanceof McpFailure)) return { failure: "closed" };
     const isKnown = error.kind === "timeout" || error.kind === "malformed";
     return { failure: isKnown ? (error.kind as "timeout" | "malformed") : "closed" };
+  } finally {
+    clearInterval(timer);
   }
 }
 

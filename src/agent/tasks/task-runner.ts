@@ -37,6 +37,8 @@ export class TaskRunner implements LinkEvents {
   /** Keys of the tasks that have run, the oldest first. */
   readonly #seen = new Set<string>();
   readonly #running = new Map<string, Running>();
+  /** The ids of those that last until they are cancelled: a stop does not wait for them. */
+  readonly #endless = new Set<string>();
   #draining = false;
   #stopOrphans: (() => void) | undefined;
 
@@ -99,6 +101,7 @@ export class TaskRunner implements LinkEvents {
   /** Refuses new tasks. Resolves when those that run are over. */
   async finish(): Promise<void> {
     this.#draining = true;
+    for (const taskId of [...this.#endless]) this.#giveUp(taskId);
     while (this.#running.size > 0)
       await Promise.all(Array.from(this.#running.values(), ({ ended }) => ended));
   }
@@ -140,7 +143,12 @@ export class TaskRunner implements LinkEvents {
   async #runMcp(task: McpTask, line: TaskLine, questions: Questions, signal: AbortSignal): Promise<void> {
     const server = this.#options.mcpServers.published(task.serverName);
     if (!server) return line.finish(unpublished("the MCP server"));
-    await runMcp(task, { server, line, questions, signal, log: this.#options.log });
+    const onEndless = () => void this.#endless.add(task.taskId);
+    try {
+      await runMcp(task, { server, line, questions, signal, log: this.#options.log, onEndless });
+    } finally {
+      this.#endless.delete(task.taskId);
+    }
   }
 
   async #runModel(task: InferTask | WakeTask, line: TaskLine, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../../mcp/messages.ts";
+import { listenMethod } from "../../wire/link/mcp-calls.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { isVirtual, type McpServerRow } from "../core/store/typed-rows.ts";
 import type { WorkstationCalls } from "../mcp/types.ts";
@@ -27,11 +28,13 @@ export class HostedWorkstations {
   async call(forwarded: CallFields, exchange: HostedExchange): Promise<JsonObject> {
     const server = this.#isDraining ? undefined : this.#find(forwarded.serverId);
     if (!server) throw new InstanceMoved();
-    this.#busy++;
+    // One that lasts ends with its link.
+    const counts = forwarded.method === listenMethod ? 0 : 1;
+    this.#busy += counts;
     try {
       return await this.#calls.call(hostedCall(server, forwarded, exchange));
     } finally {
-      this.#busy--;
+      this.#busy -= counts;
     }
   }
 

@@ -23,6 +23,7 @@ import { type Infer, projectLlmOf } from "./project-llm.ts";
 import { RoutedServers } from "./routed-servers.ts";
 import type { McpCluster, SharedInstances } from "./shared-instances.ts";
 import { Traffic } from "./traffic/traffic.ts";
+import { FollowedServers } from "./workstations/followed-servers.ts";
 import { WorkstationServers } from "./workstations/workstation-servers.ts";
 
 /** MCP servers and the endpoints of projects. */
@@ -91,7 +92,12 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
   };
   const limiter = new McpCallLimiter(options.catalogue, options.now, options.elapsed);
   const admit = (principal: Principal) => limiter.admit(principal);
-  const servers = new RoutedServers(shared.servers, shared.workstations);
+  const followed = new FollowedServers({
+    calls: shared.workstations,
+    snapshot: () => catalogue.snapshot,
+    time: options.time,
+  });
+  const servers = new RoutedServers(shared.servers, followed);
   let summaries: Summaries | undefined;
   const traffic = new Traffic({ ...options, readTokens: (id) => authorizations.secretsOf(id) });
   const tap = (incoming: EndpointRequest) => traffic.tap(incoming);
@@ -160,6 +166,7 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
       summaries?.close();
       close();
       traffic.close();
+      followed.close();
       await instances.close();
     },
   };

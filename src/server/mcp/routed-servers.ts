@@ -5,9 +5,9 @@ import type { McpServers, ServerCall, ServerNotice } from "./types.ts";
 /** Sends each call to where its server runs: to its workstation, or to the instances of this host. */
 export class RoutedServers implements McpServers {
   readonly #instances: McpServers;
-  readonly #workstations: Pick<McpServers, "call">;
+  readonly #workstations: Pick<McpServers, "call" | "subscribe">;
 
-  constructor(instances: McpServers, workstations: Pick<McpServers, "call">) {
+  constructor(instances: McpServers, workstations: Pick<McpServers, "call" | "subscribe">) {
     this.#instances = instances;
     this.#workstations = workstations;
   }
@@ -17,7 +17,10 @@ export class RoutedServers implements McpServers {
   }
 
   subscribe(listener: (notice: ServerNotice) => void): () => void {
-    return this.#instances.subscribe(listener);
+    const ends = [this.#instances.subscribe(listener), this.#workstations.subscribe(listener)];
+    return () => {
+      for (const end of ends) end();
+    };
   }
 
   endSession(principalId: string, session: string): void {

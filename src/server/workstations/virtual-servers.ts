@@ -16,6 +16,8 @@ export interface VirtualServerCall {
   text: string;
   timeouts: OutboundTimeouts;
   signal: AbortSignal;
+  /** True if it lasts until it is cancelled: a stop does not wait for it. */
+  isEndless: boolean;
 }
 
 /** A call that was sent to its agent. */

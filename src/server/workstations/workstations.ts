@@ -46,6 +46,8 @@ export class Workstations implements VirtualLlms, VirtualServers {
   readonly #wakes: Wakes;
   /** Deadlines for agents that post results and have lost their stream. */
   readonly #graces = new Set<Deadline>();
+  /** The calls that last until they are cancelled. */
+  readonly #endless = new Set<AgentCall>();
   #isDraining = false;
 
   constructor(options: WorkstationsOptions) {
@@ -116,8 +118,10 @@ export class Workstations implements VirtualLlms, VirtualServers {
     return this.#begin(llm, work, call).response;
   }
 
-  callServer({ server, ...call }: VirtualServerCall): SentServerCall {
-    return this.#begin(server, { kind: "mcp", serverName: server.name }, call);
+  callServer({ server, isEndless, ...call }: VirtualServerCall): SentServerCall {
+    const task = this.#begin(server, { kind: "mcp", serverName: server.name }, call);
+    if (isEndless && !task.isOver) this.#endless.add(task);
+    return task;
   }
 
   hasAgentOf(server: McpServerRow): boolean {
@@ -140,6 +144,7 @@ export class Workstations implements VirtualLlms, VirtualServers {
       link,
       onOver: ({ state, channel, lastSeq }) => {
         signal.removeEventListener("abort", leave);
+        this.#endless.delete(task);
         if (channel !== undefined) link.closeChannel(channel);
         this.#forget(task, state === "done" || state === "cancelled" ? state : "gone", lastSeq);
       },
@@ -174,6 +179,7 @@ export class Workstations implements VirtualLlms, VirtualServers {
   async drain(): Promise<void> {
     this.#isDraining = true;
     for (const link of this.#links.all) link.send({ event: "drain" });
+    for (const call of [...this.#endless]) call.cancel();
     this.#wakes.stop();
     const posted = this.#tasks.all.filter((task) => task.link.transport === "sse");
     await Promise.all(posted.map(({ id }) => this.#tasks.ending(id)));

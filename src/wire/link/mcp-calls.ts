@@ -1,3 +1,5 @@
+import { isObject } from "../json.ts";
+
 /**
  * A call of an MCP server of a workstation. Its request goes with the task, as that of a model does. Its response is a
  * whole response of status 200 whose bytes are lines of JSON: notifications and requests of the MCP server in JSON-RPC,
@@ -48,6 +50,24 @@ export type QuestionAnswer = { id: string | number } & (
   | { error: RpcErrorFields }
 );
 
+/**
+ * The method that follows a resource. Its call lasts until it is cancelled: a first notification says that the MCP server
+ * has accepted it, the others are those of the resource, and an empty line says from time to time that the call goes on.
+ */
+export const listenMethod = "subscriptions/listen";
+
+/** Returns the params with which a resource is followed, as revision 2026-07-28 has them. */
+export function listenParams(uri: string): Record<string, unknown> {
+  return { notifications: { resourceSubscriptions: [uri] } };
+}
+
+/** Returns the resource that params name; undefined if they name none. */
+export function followedUri({ notifications }: Record<string, unknown>): string | undefined {
+  const uris = isObject(notifications) ? notifications["resourceSubscriptions"] : undefined;
+  const [uri] = Array.isArray(uris) ? (uris as unknown[]) : [];
+  return typeof uri === "string" ? uri : undefined;
+}
+
 /** The methods that are passed on to the MCP servers of workstations. */
 export const passedMethods: ReadonlySet<string> = new Set([
   "tools/call",
@@ -59,6 +79,7 @@ export const passedMethods: ReadonlySet<string> = new Set([
   "tasks/result",
   "tasks/cancel",
   "tasks/update",
+  listenMethod,
 ]);
 
 /** The most bytes of one line of a response. */

@@ -122,6 +122,36 @@ describe("a call of an MCP server of a workstation", () => {
     await expect(mute.callTool({ name: "it", arguments: {} })).rejects.toThrow();
   });
 
+  it("follows a resource, at the MCP server once, until its client leaves it (failure mode 245)", async () => {
+    const uri = "test://a";
+    let isRefused = false;
+    const { mcp, client, stop, mcpServers } = await scripted({
+      "resources/list": () => ({ resources: [{ uri, name: "a" }] }),
+      "resources/subscribe": () => {
+        if (isRefused) throw { code: -32_002, message: "not that one" };
+        return {};
+      },
+      "resources/unsubscribe": () => ({}),
+    });
+    const own = await client("legacy");
+    const told: string[] = [];
+    own.setNotificationHandler("notifications/resources/updated", ({ params }) => void told.push(params.uri));
+    await own.subscribeResource({ uri });
+    await vi.waitFor(() => expect(mcp.hasStream()).toBe(true), { timeout: 20_000 });
+    mcp.broadcast("notifications/resources/updated", { uri: "test://b" });
+    mcp.broadcast("notifications/resources/updated", { uri });
+    await vi.waitFor(() => expect(told).toEqual([uri]), { timeout: 20_000 });
+    expect(mcp.of("resources/subscribe")).toHaveLength(1);
+    await own.unsubscribeResource({ uri });
+    await vi.waitFor(() => expect(mcp.of("resources/unsubscribe")).toHaveLength(1), { timeout: 20_000 });
+    await vi.waitFor(() => expect(mcpServers.all[0]!.describe().inFlight).toBe(0));
+    isRefused = true;
+    await expect(own.subscribeResource({ uri })).rejects.toThrow(/not that one/);
+    isRefused = false;
+    await own.subscribeResource({ uri });
+    await stop();
+  });
+
   it("gets the error of the tool as it is", async () => {
     const { client } = await scripted({
       "tools/call": () => {

@@ -33,7 +33,7 @@ async function ran(request: unknown, call: Call = async () => ({ content: [] }),
   const questions = new Questions();
   const { signal } = new AbortController();
   const task = { kind: "mcp", taskId: "t", attempt: 1, serverName: "desk" } as const;
-  await runMcp(task, { server, line, questions, signal, log: memoryLog() });
+  await runMcp(task, { server, line, questions, signal, log: memoryLog(), onEndless: () => {} });
   return { calls, lines, outcomes };
 }
 

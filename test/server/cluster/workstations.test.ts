@@ -5,6 +5,7 @@ import { type McpTestServer, until } from "../../support/mcp/runtime.ts";
 import { must } from "../../support/server.ts";
 import { connectedClient, nodes } from "./nodes.ts";
 
+const uri = "test://a";
 const grants = [
   { role: "expose", resource: "llms" },
   { role: "expose", resource: "servers" },
@@ -91,11 +92,26 @@ describe("an MCP server of a workstation whose agent is connected to another nod
     expect(mcp.of("tools/call")).toHaveLength(4);
   });
 
-  it("tells changes of its tools at both nodes, and is called where its agent is by now", async () => {
+  it("tells changes of its tools and resources at both nodes, and is called where its agent is by now", async () => {
     const { a, b, bearer, names, mcp, listed, agent, servers, statusAt } = await desk({
       "tools/call": () => ({ content: [{ type: "text", text: "done" }] }),
+      "resources/list": () => ({ resources: [{ uri, name: "a" }] }),
+      "resources/subscribe": () => ({}),
     });
     expect(await b.call("it")).toEqual({ text: "done" });
+    const one = await connectedClient(b, bearer);
+    const told: string[] = [];
+    one.setNotificationHandler("notifications/resources/updated", ({ params }) => void told.push(params.uri));
+    await one.subscribeResource({ uri });
+    await until(
+      async () => mcp.hasStream(),
+      (has) => has,
+    );
+    mcp.broadcast("notifications/resources/updated", { uri });
+    await until(
+      async () => told,
+      (some) => some.length === 1,
+    );
     names.push("second");
     mcp.broadcast("notifications/tools/list_changed");
     await listed(b, ["it", "second"]);
@@ -106,6 +122,11 @@ describe("an MCP server of a workstation whose agent is connected to another nod
     mcpAgent({ url: b.url, bearer, servers, home: agent.home });
     await until(statusAt(a), (status) => status === "ready");
     await listed(a, ["it", "second"]);
+    // What is followed is followed there.
+    await until(
+      async () => mcp.of("resources/subscribe").length,
+      (count) => count > 1,
+    );
     expect(await b.call("it")).toEqual({ text: "done" });
     expect(await a.call("second")).toEqual({ text: "done" });
   });

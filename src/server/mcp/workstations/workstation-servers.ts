@@ -2,7 +2,7 @@ import { AppError } from "../../../errors.ts";
 import { asMessage, isObject, isRequest, isResponse, type JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import { HttpFailure } from "../../../net/outbound.ts";
-import { type McpCallRequest, passedMethods } from "../../../wire/link/mcp-calls.ts";
+import { listenMethod, type McpCallRequest, passedMethods } from "../../../wire/link/mcp-calls.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { SentServerCall, VirtualServers } from "../../workstations/virtual-servers.ts";
 import type { ServerCall, WorkstationCalls } from "../types.ts";
@@ -11,6 +11,9 @@ import { BadLines, readLines } from "./response-lines.ts";
 
 /** Milliseconds that the link may take besides the MCP server itself. */
 const linkTime = 10_000;
+
+/** Milliseconds without a sign after which a call that lasts is over. */
+const leastSilence = 60_000;
 
 /** A server that reports progress has so many times as long. */
 const progressFactor = 10;
@@ -43,19 +46,23 @@ export class WorkstationServers implements WorkstationCalls {
       mayRepeat,
       wantsProgress: onProgress !== undefined,
     };
-    const silence = (startSeconds + callSeconds) * 1000 + linkTime;
+    const isEndless = method === listenMethod;
+    const longestSilence = (startSeconds + callSeconds) * 1000 + linkTime;
+    const silence = isEndless ? Math.max(longestSilence, leastSilence) : longestSilence;
     // An agent that sends something from time to time must not hold a call for ever (T182).
-    const longest = AbortSignal.timeout(silence * progressFactor);
+    const longest = isEndless ? undefined : AbortSignal.timeout(silence * progressFactor);
+    const signals = [signal, longest].filter((one) => one !== undefined);
     try {
       const sent = this.#workstations.callServer({
         server,
         text: JSON.stringify(request),
         timeouts: { connect: silence, firstByte: silence, silence },
-        signal: signal ? AbortSignal.any([signal, longest]) : longest,
+        signal: AbortSignal.any(signals),
+        isEndless,
       });
       return await this.#result(sent, call);
     } catch (error) {
-      throw failureOf(error, server, longest.aborted);
+      throw failureOf(error, server, longest?.aborted === true);
     }
   }
 
