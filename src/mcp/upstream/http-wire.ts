@@ -15,6 +15,7 @@ import {
 import { eraOf } from "../revisions.ts";
 import { McpFailure, RpcError } from "../rpc-error.ts";
 import { eventMessages, failureOf, readEvents, reopenDelay, type StreamEnd } from "./event-stream.ts";
+import { movedUrl } from "./moved-url.ts";
 import { answerByOnly, PendingRequest, parseLines, parseMessages } from "./pending.ts";
 import { maxMessageBytes } from "./stdio.ts";
 import type { ExchangeOptions, UpstreamWire, WireEvents, WireResponse } from "./wire.ts";
@@ -33,6 +34,8 @@ const connectTimeout = 10_000;
 const listenSilence = 10 * 60_000;
 /** Milliseconds that a stream may go on after its answer. */
 const endAfter = 1000;
+/** The most times that a server may send requests on to another address. */
+const mostMoves = 3;
 /** The most headers of requests that are kept, and the most characters of what they repeat. */
 const mostKept = 200;
 const longestKey = 200;
@@ -44,6 +47,9 @@ const longestKey = 200;
  */
 export class HttpWire implements UpstreamWire {
   readonly #options: HttpServerOptions;
+  /** The address that it is at: that of the options, or where the server sends its requests on to. */
+  #url: URL;
+  #moves = 0;
   readonly #events: WireEvents;
   readonly #closing = new AbortController();
   readonly #underWay = new Bag<PendingRequest>();
@@ -55,6 +61,7 @@ export class HttpWire implements UpstreamWire {
 
   constructor(options: HttpServerOptions, events: WireEvents) {
     this.#options = options;
+    this.#url = options.url;
     this.#events = events;
   }
 
@@ -94,9 +101,9 @@ export class HttpWire implements UpstreamWire {
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     if (this.#sessionId !== undefined) {
-      const { url, outbound } = this.#options;
+      const { outbound } = this.#options;
       const timeouts = { connect: 2000, firstByte: 2000, silence: 2000 };
-      await outbound(url, { method: "DELETE", headers: this.#headers(), timeouts }).then(
+      await outbound(this.#url, { method: "DELETE", headers: this.#headers(), timeouts }).then(
         (response) => response.cancel(),
         () => undefined,
       );
@@ -174,7 +181,7 @@ export class HttpWire implements UpstreamWire {
       accept: "text/event-stream",
       ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
     };
-    return this.#options.outbound(this.#options.url, { method: "GET", headers, timeouts, signal });
+    return this.#options.outbound(this.#url, { method: "GET", headers, timeouts, signal });
   }
 
   readonly #answer = (message: RpcMessage): Promise<void> => this.#send(message);
@@ -193,9 +200,8 @@ export class HttpWire implements UpstreamWire {
     longest: number,
     own: Readonly<Record<string, string>> | undefined,
   ): Promise<WireResponse> {
-    const { url, outbound } = this.#options;
     const timeouts = { connect: connectTimeout, firstByte: longest, silence: longest };
-    const response = await outbound(url, {
+    const response = await this.#options.outbound(this.#url, {
       method: "POST",
       headers: this.#headersFor(message, own),
       body: JSON.stringify(message),
@@ -203,6 +209,13 @@ export class HttpWire implements UpstreamWire {
       signal,
     });
     if (response.status >= 200 && response.status < 300) return response;
+    const moved = this.#moves < mostMoves ? movedUrl(response, this.#url) : undefined;
+    if (moved) {
+      response.cancel();
+      this.#moves++;
+      this.#url = moved;
+      return this.#post(message, signal, longest, own);
+    }
     throw await this.#refusal(response, message);
   }
 

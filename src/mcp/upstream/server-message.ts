@@ -8,13 +8,20 @@ import { rpcCodes } from "../rpc-error.ts";
 export function serverMessage(value: unknown): RpcMessage | undefined {
   const message = asMessage(value);
   if (message || !isObject(value)) return message;
-  const { params, error, ...rest } = value;
+  const { params, error, result, ...rest } = value;
+  const hasError = error !== undefined && error !== null;
   return asMessage({
     ...rest,
     jsonrpc: value["jsonrpc"] ?? "2.0",
     ...(params !== undefined && params !== null && { params }),
-    ...(error !== undefined && error !== null && { error: errorOf(error) }),
+    ...(hasError && { error: errorOf(error) }),
+    ...(!hasError && result !== undefined && { result: isNothing(result) ? {} : result }),
   });
+}
+
+/** True for a result without fields, as some languages write an empty object. */
+function isNothing(result: unknown): boolean {
+  return result === null || (Array.isArray(result) && result.length === 0);
 }
 
 /** Returns an error with a code and a message. */

@@ -1,3 +1,5 @@
+import { parsedObject } from "../../wire/json.ts";
+import { largeText } from "../../wire/next-turn.ts";
 import { isObject, type JsonObject } from "../messages.ts";
 import { contentEntry, textEntry, writtenText } from "./content.ts";
 import { object, string, withUsable } from "./fields.ts";
@@ -33,6 +35,25 @@ function toolResult(result: JsonObject): JsonObject {
     ...(!hasNull && structuredContent !== undefined && { structuredContent }),
     ...((isError === true || isError === "true" || isError === 1) && { isError: true }),
   };
+}
+
+/**
+ * Returns the result of a tool that has an output schema as clients accept it: they refuse one without
+ * `structuredContent`, and an error whose `structuredContent` does not match the schema (failure mode 246).
+ *
+ * @returns the same object if nothing has to be changed
+ */
+export function keptPromise(result: JsonObject): JsonObject {
+  const { resultType, isError, structuredContent, content } = result;
+  if (resultType !== undefined && resultType !== "complete") return result;
+  if (isError === true) {
+    const { structuredContent: _, ...rest } = result;
+    return structuredContent === undefined ? result : rest;
+  }
+  const [only] = Array.isArray(content) && content.length === 1 ? content : [];
+  if (structuredContent !== undefined || !isObject(only) || typeof only["text"] !== "string") return result;
+  const told = only["text"].length > largeText ? undefined : parsedObject(only["text"]);
+  return told === undefined || Array.isArray(told) ? result : { ...result, structuredContent: told };
 }
 
 /** Returns the content of a result. The first revision of MCP had it in another field, and some servers still do. */

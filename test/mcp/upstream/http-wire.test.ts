@@ -249,6 +249,40 @@ describe("a server over HTTP", () => {
     await expect(wire.exchange("a", {}, patient)).rejects.toMatchObject({ kind: "malformed" });
   });
 
+  it.each([
+    ["its own path", "/mcp/", 1],
+    ["another scheme and port of its host", "http://127.0.0.1:1/mcp/", 1],
+    ["another host", "http://localhost:9/mcp/", 0],
+    ["the same address", "/mcp", 0],
+    ["no address", "http://[", 0],
+  ])(
+    "that sends requests on to %s gets them there if that is its host (T288)",
+    async (_, location, times) => {
+      let moved = 0;
+      const { wire } = open((message, request) => {
+        if (new URL(request.url).pathname === "/mcp/") {
+          moved++;
+          return Response.json(result(message, { at: request.headers.get("authorization") }));
+        }
+        return new Response(null, { status: 307, headers: { location } });
+      });
+      const call = wire.exchange("tools/list", {}, patient);
+      if (times === 0) await expect(call).rejects.toMatchObject({ kind: "refused", status: 307 });
+      else {
+        expect(await call).toEqual({ at: "Bearer upstream" });
+        await wire.exchange("tools/list", {}, patient);
+      }
+      expect(moved).toBe(times * 2);
+    },
+  );
+
+  it("that sends requests on without end is refused", async () => {
+    let hops = 0;
+    const { wire } = open(() => new Response(null, { status: 308, headers: { location: `/${++hops}` } }));
+    await expect(wire.exchange("a", {}, patient)).rejects.toMatchObject({ kind: "refused", status: 308 });
+    expect(hops).toBe(4);
+  });
+
   const typed = (body: string | ReadableStream, type: string) =>
     new Response(body, { headers: type === "" ? {} : { "content-type": type } });
   it.each([

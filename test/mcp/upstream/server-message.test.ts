@@ -22,7 +22,15 @@ describe("a message of a server", () => {
     ],
     [
       { jsonrpc: "2.0", id: 1, result: null, error: "failed badly" },
-      { jsonrpc: "2.0", id: 1, result: null, error: { code: -32603, message: "failed badly" } },
+      { jsonrpc: "2.0", id: 1, error: { code: -32603, message: "failed badly" } },
+    ],
+    [
+      { jsonrpc: "2.0", id: 1, result: [] },
+      { jsonrpc: "2.0", id: 1, result: {} },
+    ],
+    [
+      { jsonrpc: "2.0", id: 1, result: null },
+      { jsonrpc: "2.0", id: 1, result: {} },
     ],
   ])("%j is read as %j", (given, read) => {
     expect(serverMessage(given)).toEqual(read);

@@ -1,6 +1,6 @@
 import { specTypeSchemas } from "@modelcontextprotocol/client";
 import { describe, expect, it } from "vitest";
-import { usableResult } from "../../../src/mcp/usable/result.ts";
+import { keptPromise, usableResult } from "../../../src/mcp/usable/result.ts";
 
 const text = (one: string) => ({ type: "text", text: one });
 
@@ -100,6 +100,25 @@ describe("the result of a tool", () => {
     ])
       expect(usableResult("tools/call", result, "t")).toBe(result);
   });
+});
+
+describe("the result of a tool that has an output schema (failure mode 246)", () => {
+  it.each([
+    [{ content: [text('{"a":1}')] }, { content: [text('{"a":1}')], structuredContent: { a: 1 } }],
+    [
+      { content: [text("failed")], isError: true, structuredContent: { error: 1 } },
+      { content: [text("failed")], isError: true },
+    ],
+  ])("%j becomes %j", (given, kept) => expect(keptPromise(given)).toEqual(kept));
+
+  it.each([
+    { content: [text("no JSON")] },
+    { content: [text("[1]")] },
+    { content: [text('{"a":1}'), text("more")] },
+    { content: [text('{"a":1}')], structuredContent: { b: 2 } },
+    { content: [text("failed")], isError: true },
+    { resultType: "input_required" },
+  ])("stays the same object: %j", (given) => expect(keptPromise(given)).toBe(given));
 });
 
 it("results of prompts and resources have what clients need", () => {

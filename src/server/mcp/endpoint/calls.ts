@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
-import { usableResult } from "../../../mcp/usable/result.ts";
+import { keptPromise, usableResult } from "../../../mcp/usable/result.ts";
 import { largeText, nextTurn } from "../../../wire/next-turn.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
@@ -47,7 +47,8 @@ export class McpCalls {
     const { adapt, complete, subject, definition, isWhole = false } = details;
     return this.answer(exchange, server, subject, async () => {
       const given = await this.#options.servers.call(exchange, server, details);
-      const answer = usableResult(exchange.method, given, nameOf(subject));
+      const usable = usableResult(exchange.method, given, nameOf(subject));
+      const answer = definition?.["outputSchema"] === undefined ? usable : keptPromise(usable);
       const source = { server, subject: nameOf(subject), isWhole, ...(definition && { definition }) };
       const result = await this.#options.content.apply(exchange, source, adapt ? adapt(answer) : answer);
       return complete ? complete(result) : result;
