@@ -14,11 +14,11 @@ export function isId(text: string): boolean {
 
 /**
  * Returns the word that is most similar to a mistyped one; undefined if more than a third of its letters differ in all
- * words. Two swapped neighbours count as one mistake (optimal string alignment distance).
+ * words, or more than one of two letters. Two swapped neighbours count as one mistake (optimal string alignment distance).
  */
 export function nearest(word: string, words: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let least = Math.floor(word.length / 3) + 1;
+  let least = Math.max(Math.floor(word.length / 3), word.length === 2 ? 1 : 0) + 1;
   for (const candidate of words) {
     const d = distance(word.toLowerCase(), candidate.toLowerCase());
     if (d < least) [best, least] = [candidate, d];

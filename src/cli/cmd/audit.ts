@@ -9,6 +9,7 @@ import { type Format, formatName, parseFormat } from "../output/format.ts";
 import { layoutLine, table, titlesOf } from "../output/table.ts";
 import { type ApiAuditEvent, auditCells, auditColumns, auditEvents, auditLayout } from "./audit/cells.ts";
 import { followAudit } from "./audit/follow.ts";
+import { knownActions, warnOfUnknownNames } from "./audit/unknown-names.ts";
 
 export const audit = defineVerb({
   meta: {
@@ -64,20 +65,7 @@ export const audit = defineVerb({
       type: "string",
       valueHint: "ACTION",
       description: "Only this action: llm_inference_call, login, create, …",
-      complete: [
-        "llm_inference_call",
-        "login",
-        "login_failed",
-        "logout",
-        "create",
-        "update",
-        "delete",
-        "reveal",
-        "authorize",
-        "deauthorize",
-        "rotate",
-        "renew",
-      ],
+      complete: knownActions,
     },
     status: {
       type: "string",
@@ -106,6 +94,7 @@ export const audit = defineVerb({
     };
     if (args.watch) {
       if (args.until !== undefined) throw new AppError("usage", "-w has no end: leave out --until");
+      await warnOfUnknownNames(query, context);
       return follow(query, format, !args["no-headers"], context);
     }
     const client = await context.client();
@@ -117,6 +106,7 @@ export const audit = defineVerb({
       return context.terminal.out(storyText(events));
     }
     await printAll(events, format, !args["no-headers"], context);
+    if (events.length === 0) await warnOfUnknownNames(query, context);
   },
 });
 

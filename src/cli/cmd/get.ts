@@ -5,7 +5,7 @@ import { getObject, listObjects } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
-import { assertField } from "../kinds/field-name.ts";
+import { assertField, assertValue } from "../kinds/field-name.ts";
 import { reportOf } from "../kinds/index.ts";
 import { splitKindName } from "../kinds/kind-name.ts";
 import { resolveTargets, type Target } from "../kinds/resolve-kind.ts";
@@ -87,7 +87,10 @@ export const get = defineVerb({
         : found;
     const kindsOf = targets.map(({ kind }) => kind);
     if (args["sort-by"] !== undefined) await assertField(args["sort-by"], kindsOf, "--sort-by", context);
-    for (const { path } of conditions) await assertField(path, kindsOf, "--where", context);
+    for (const condition of conditions) {
+      await assertField(condition.path, kindsOf, "--where", context);
+      await assertValue(condition, kindsOf, "--where", context);
+    }
     if (format.as === "columns")
       for (const { path } of format.columns) await assertField(path, kindsOf, "-o custom-columns", context);
     if (args.watch) {

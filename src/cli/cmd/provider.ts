@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
-import { nearest } from "../../kinds/names.ts";
+import { didYouMean, nearest } from "../../kinds/names.ts";
 import { controlPaths, controlSocket, type ProviderReport } from "../../wire/agent-control.ts";
 import { jsonText } from "../../wire/text.ts";
 import { providerReport, providerReports } from "../client/agent-answers.ts";
@@ -49,7 +49,9 @@ export const provider = defineVerb({
     const agent = agentOf(context);
     if (name === undefined) return list(await providersOf(agent), json, context);
     if (action !== "up" && action !== "down" && action !== "status")
-      throw new AppError("usage", `unknown action "${action}"`, { hint: "write up, down or status" });
+      throw new AppError("usage", `unknown action "${action}"`, {
+        hint: didYouMean(action, ["up", "down", "status"]) ?? "write up, down or status",
+      });
     const before = named(name, await providersOf(agent));
     if (action === "status") return context.terminal.out(json ? jsonText(before) : shown(before));
     const after = action === "up" ? await up(name, agent, context) : await post(name, "down", agent);

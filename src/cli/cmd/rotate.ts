@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import { findKind, kindOf } from "../../kinds/index.ts";
+import { didYouMean } from "../../kinds/names.ts";
 import { jsonText } from "../../wire/text.ts";
 import { Bearer } from "../client/account-answers.ts";
 import { fieldsOf, Id, Name, Time, Words } from "../client/answers.ts";
@@ -48,7 +49,9 @@ export const rotate = defineVerb({
           ? "token NAME, secretbackend NAME or master-key is missing"
           : `"${what}" cannot be rotated`,
         {
-          hint: "write: mcpctl rotate token NAME, mcpctl rotate secretbackend NAME, or mcpctl rotate master-key",
+          hint:
+            didYouMean(what, ["token", "secretbackend", "master-key"]) ??
+            "write: mcpctl rotate token NAME, mcpctl rotate secretbackend NAME, or mcpctl rotate master-key",
         },
       );
     const target = rotateNamed ? resolveObject(words) : undefined;

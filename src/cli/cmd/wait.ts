@@ -1,11 +1,12 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
+import { didYouMean } from "../../kinds/names.ts";
 import { backoffPause } from "../client/reconnect.ts";
 import { taskKind } from "../client/task-answers.ts";
 import { changesOf } from "../client/watch.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
-import { assertField, firstField } from "../kinds/field-name.ts";
+import { assertField, assertValue } from "../kinds/field-name.ts";
 import { resolveTargets } from "../kinds/resolve-kind.ts";
 import { plain } from "../output/cells.ts";
 import { valuesAt } from "../output/jsonpath.ts";
@@ -54,9 +55,11 @@ export const wait = defineVerb({
       throw new AppError("usage", `the names of the ${nameless.kind.plural} are missing`, {
         hint: `write ${nameless.kind.kind}/NAME`,
       });
-    if (condition.field !== undefined)
-      for (const { kind } of targets)
-        if (kind !== taskKind) await assertField(condition.field, [kind], "--for", context);
+    const { wanted } = condition;
+    for (const { kind } of wanted ? targets : []) {
+      if (kind !== taskKind) await assertField(wanted!.path, [kind], "--for", context);
+      await assertValue(wanted!, [kind], "--for", context);
+    }
     const timeout = context.flags.timeout ?? defaultTimeout;
     const deadline = AbortSignal.timeout(timeout);
     const signal = AbortSignal.any([context.signal, deadline]);
@@ -84,14 +87,14 @@ function parseCondition(text: string): Condition {
   const at = text.indexOf("=");
   if (at < 1)
     throw new AppError("usage", `--for: "${text}" is not FIELD=VALUE or delete`, {
-      hint: "for example --for=status=active",
+      hint: didYouMean(text, ["delete"]) ?? "for example --for=status=active",
     });
   const [path, value] = [text.slice(0, at), text.slice(at + 1)];
   const read = valuesAt(path.startsWith(".") ? path : `.${path}`);
   return {
     met: `has ${path} ${value}`,
     unmet: `not ${path} ${value}`,
-    field: firstField(path),
+    wanted: { path, value },
     isMet: (object) =>
       object !== undefined &&
       read(object).some((one) => (one === null ? value === "null" : plain(one) === value)),

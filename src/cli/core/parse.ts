@@ -121,7 +121,7 @@ function checkOption(name: string, value: string, { options }: Arg): void {
 }
 
 /** `fast or heavy`, `one of bash, zsh, fish` */
-function choice(options: readonly string[]): string {
+export function choice(options: readonly string[]): string {
   return options.length > 2 ? `one of ${options.join(", ")}` : options.join(" or ");
 }
 

@@ -52,9 +52,9 @@ async function valueFrom(flag: FieldFlag, name: string, given: Value, source: So
   if (flag.parse === "pairs") return pairsOf(texts);
   if (flag.parse === "file") return fileText(text, source);
   if (flag.parse === "subject") return texts.map(subjectOf);
-  if (flag.parse === "grant") return texts.map(grantOf);
+  if (flag.parse === "grant") return texts.map((one) => grantOf(`--${flag.name}`, one));
   if (flag.parse === "named") return texts.map(namedValueOf);
-  if (flag.parse === "ttl") return endOf(text, source.now());
+  if (flag.parse === "ttl") return endOf(`--${flag.name}`, text, source.now());
   if (flag.shape === "map") return pairsOf(texts);
   if (flag.parse === "ref" || flag.shape === "reference") return referenceOf(text, `--${flag.name}`);
   if (flag.shape === "list") return texts;

@@ -1,8 +1,8 @@
 import { AppError } from "../../errors.ts";
-import type { RoleBinding } from "../../kinds/grants.ts";
+import { type RoleBinding, roles } from "../../kinds/grants.ts";
 import { findKind } from "../../kinds/index.ts";
 import type { NamedValue } from "../../kinds/mcp-settings.ts";
-import { nearest } from "../../kinds/names.ts";
+import { didYouMean, nearest } from "../../kinds/names.ts";
 import { mentionsSecret } from "../../kinds/secret-mention.ts";
 import { setAt, typedValue } from "./schema.ts";
 
@@ -41,21 +41,29 @@ export function namedValueOf(text: string): NamedValue {
   return { name, valueFrom: { secretRef } };
 }
 
-/** Reads `role:view,resource:llms,name:claude` or `role:run,action:backup`. Any name of the kind is accepted. */
-export function grantOf(text: string): RoleBinding {
+/**
+ * Reads `role:view,resource:llms,name:claude` or `role:run,action:backup`. Any name of the kind is accepted.
+ *
+ * @param flag its name, for the error
+ */
+export function grantOf(flag: string, text: string): RoleBinding {
   const grant: Record<string, string> = {};
   for (const part of text.split(",")) {
     const colon = part.indexOf(":");
     const [key, value] = [part.slice(0, colon).trim(), part.slice(colon + 1).trim()];
     if (colon < 0 || !grantParts.includes(key) || value === "" || key in grant) {
       const near = nearest(key, grantParts);
-      throw new AppError("usage", `"${part}" in "${text}" is not a part of a grant`, {
+      throw new AppError("usage", `${flag}: "${part}" in "${text}" is not a part of a grant`, {
         hint:
           near && near !== key
             ? `did you mean "${near}"?`
             : "write role:view,resource:llms,name:claude or role:run,action:backup",
       });
     }
+    if (key === "role" && !(roles as readonly string[]).includes(value))
+      throw new AppError("usage", `${flag}: there is no role "${value}"`, {
+        hint: didYouMean(value, roles) ?? `roles: ${roles.join(", ")}`,
+      });
     grant[key] = key === "resource" ? (findKind(value)?.plural ?? value) : value;
   }
   return grant as RoleBinding;
@@ -64,16 +72,17 @@ export function grantOf(text: string): RoleBinding {
 /**
  * Reads the end of something: `30d` (also s, m, h, w) from now, `never`, or a time in the form of RFC 3339.
  *
+ * @param flag its name, for the error
  * @param now milliseconds since 1970
  * @returns RFC 3339, or null for never
  */
-export function endOf(text: string, now: number): string | null {
+export function endOf(flag: string, text: string, now: number): string | null {
   if (text === "never") return null;
   const [, count, unit] = text.match(/^(\d{1,6})([smhdw])$/) ?? [];
   if (count && unit && Number(count) > 0)
     return new Date(now + Number(count) * units[unit]! * 1000).toISOString();
   if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(Date.parse(text))) return new Date(text).toISOString();
-  throw new AppError("usage", `"${text}" is not a time`, {
+  throw new AppError("usage", `${flag}: "${text}" is not a time`, {
     hint: "write 12h, 30d, never or 2027-01-31T12:00:00Z",
   });
 }

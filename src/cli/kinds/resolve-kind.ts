@@ -122,12 +122,19 @@ export function unknownKind(word: string, others: readonly string[] = []): AppEr
   });
 }
 
-/** The kinds of the server; empty if it does not respond: an error about the word is then more useful than one about the server. */
+/** The kinds of the server, with the names of their fields; empty if it does not respond. */
 export async function serverKinds(context: Context): Promise<KindInfo[]> {
+  return (await remoteKinds(context)).map(plainKind);
+}
+
+/**
+ * The kinds of the server with their schemas, in whatever form it writes them; empty if it does not respond: an error about
+ * the word is then more useful than one about the server.
+ */
+export async function remoteKinds(context: Context): Promise<KindInfo[]> {
   const { kindInfos } = await import("../client/kind-answers.ts");
   try {
-    const found = await (await context.client()).call("GET", "/api/v1/kinds", { answer: kindInfos });
-    return found.map(plainKind);
+    return await (await context.client()).call("GET", "/api/v1/kinds", { answer: kindInfos });
   } catch (error) {
     if (isUnexpectedAnswer(error)) throw error;
     return [];

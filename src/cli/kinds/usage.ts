@@ -1,5 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
+import { didYouMean } from "../../kinds/names.ts";
 import { identityAnswer } from "../client/account-answers.ts";
 import { Words } from "../client/answers.ts";
 import type { ApiClient } from "../client/client.ts";
@@ -103,6 +104,11 @@ async function usageLines(args: Readonly<Record<string, Value>>, context: Contex
     filters.map((name) => [name, args[name] === undefined ? undefined : String(args[name])]),
   );
   const user = userIn(args) ?? (args["mine"] ? await ownName(client) : undefined);
+  for (const word of given["by"]?.split(",") ?? [])
+    if (!(groupings as readonly string[]).includes(word))
+      throw new AppError("usage", `--by: "${word}" is not one of ${groupings.join(", ")}`, {
+        hint: didYouMean(word, groupings) ?? "several go with commas: --by user,llm",
+      });
   const query = {
     ...given,
     since: dayOf("--since", given["since"], context),

@@ -5,12 +5,13 @@ import { valuesAt } from "./jsonpath.ts";
 /** A condition of `--where`. */
 export interface FieldCondition {
   path: string;
+  value: string;
   isMet(object: unknown): boolean;
 }
 
 /** Reads `FIELD=VALUE` or `FIELD!=VALUE`; of a list one element must have the value. Throws AppError `usage`. */
 export function conditionFrom(text: string): FieldCondition {
-  const [, path, not, value] = /^([^=!]+)(!?)=(.*)$/s.exec(text) ?? [];
+  const [, path, not, value = ""] = /^([^=!]+)(!?)=(.*)$/s.exec(text) ?? [];
   if (path === undefined)
     throw new AppError("usage", `--where: "${text}" is not FIELD=VALUE`, {
       hint: "for example --where status=active or --where type!=ollama",
@@ -20,5 +21,5 @@ export function conditionFrom(text: string): FieldCondition {
     if (Array.isArray(one)) return one.some(isEqual);
     return one === null ? value === "null" || value === "" : plain(one) === value;
   };
-  return { path, isMet: (object) => read(object).some(isEqual) === (not === "") };
+  return { path, value, isMet: (object) => read(object).some(isEqual) === (not === "") };
 }

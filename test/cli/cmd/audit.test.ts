@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ApiClient } from "../../../src/cli/client/client.ts";
 import { followAudit } from "../../../src/cli/cmd/audit/follow.ts";
-import { failure, fakeApi } from "../../support/cli/fake-api.ts";
+import { failure, fakeApi, llms } from "../../support/cli/fake-api.ts";
 import { cli } from "../../support/cli/run-cli.ts";
 import { must, testServer } from "../../support/server.ts";
 
@@ -47,6 +47,25 @@ function frames(...some: (readonly [id: number, data: object])[]): string {
 }
 
 describe("audit", () => {
+  it("warns of filters that name nothing there is, where nothing was found", async () => {
+    const server = fakeApi({
+      "GET /api/v1/audit": [],
+      "GET /api/v1/llms": [{ ...llms[0]!, name: "gpt", poolName: "fast", aliases: ["gpt-4.1"] }],
+    });
+    const warned = await cli("audit --llm gtp --action login_fail --user alice", { server });
+    // Users are not shown to this caller: nothing is said of them.
+    expect([warned.code, warned.stdout, warned.stderr]).toEqual([
+      0,
+      "",
+      `No events found.
+warning: no event that this program knows has the action "login_fail"; did you mean "login_failed"?
+warning: there is no llm or pool now with the name "gtp"; did you mean "gpt"?
+`,
+    ]);
+    for (const known of ["--llm fast", "--llm gpt-4.1", "--action login"])
+      expect((await cli(`audit ${known}`, { server })).stderr).toBe("No events found.\n");
+  });
+
   it.each([
     [{ project: "shop", server: "files", tool: "read_text_file" }, "files/read_text_file"],
     [{ project: "shop", tool: "begin_session" }, "shop/begin_session"],
@@ -178,8 +197,9 @@ describe("audit -w", () => {
     expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
     expect(stdout).toMatch(expected);
     expect(stdout).not.toContain("\u001b");
-    expect(server.requests[0]).toBe("GET /api/v1/audit?llm=gpt&watch=1");
-    expect(server.requests[1]).toBe("GET /api/v1/audit?llm=gpt&watch=1&after=9");
+    const asked = server.requests.filter((request) => request.includes("/audit"));
+    expect(asked[0]).toBe("GET /api/v1/audit?llm=gpt&watch=1");
+    expect(asked[1]).toBe("GET /api/v1/audit?llm=gpt&watch=1&after=9");
   });
 
   it("reconnects behind the last event, and stops at an error that will not pass", async () => {

@@ -37,6 +37,34 @@ it("wait follows changes until every object has met the condition, also objects 
   expect([code, stdout]).toEqual([0, "llm 'gpt' has tier heavy\nllm 'later' has tier heavy\n"]);
 });
 
+it("wait refuses a value that the field never has, with the nearest one, instead of waiting for it", async () => {
+  const { wait } = await serverWithLlm();
+  const refusals: [string, string][] = [
+    [
+      "status=actve",
+      '--for: status must be one of active, inactive, hibernating, not "actve"\nhint: did you mean "active"?',
+    ],
+    [
+      "health.status=fine",
+      '--for: health.status must be ok or failing, not "fine"\nhint: to see what they mean: mcpctl explain llm.health.status',
+    ],
+    ["{.tier}=heavvy", '--for: {.tier} must be fast or heavy, not "heavvy"\nhint: did you mean "heavy"?'],
+    [
+      "allowModelOverride=yes",
+      '--for: allowModelOverride must be true or false, not "yes"\nhint: to see what they mean: mcpctl explain llm.allowModelOverride',
+    ],
+    ["delte", '--for: "delte" is not FIELD=VALUE or delete\nhint: did you mean "delete"?'],
+  ];
+  for (const [condition, text] of refusals) {
+    const { code, stderr } = await wait(`llm/gpt --for=${condition} --timeout 1m`);
+    expect([code, stderr]).toEqual([2, `error: ${text}\n`]);
+  }
+  // Null is a value of fields that can be missing, and free text is any.
+  const { code } = await wait("llm/gpt --for=health=null");
+  expect(code).toBe(0);
+  expect((await wait("llm/gpt --for=model=other --timeout 200ms")).code).toBe(6);
+});
+
 it("wait --for=delete exits when the object is deleted", async () => {
   const { server, wait, followed } = await serverWithLlm();
   const waiting = wait("llm/gpt --for=delete --timeout 20s");

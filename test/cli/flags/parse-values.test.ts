@@ -5,12 +5,12 @@ const now = Date.parse("2026-11-21T10:00:00Z");
 
 describe("values of flags", () => {
   it("an end is a duration from now, never, or a time", () => {
-    expect(endOf("90m", now)).toBe("2026-11-21T11:30:00.000Z");
-    expect(endOf("2w", now)).toBe("2026-12-05T10:00:00.000Z");
-    expect(endOf("never", now)).toBeNull();
-    expect(endOf("2027-01-31T12:00:00+01:00", now)).toBe("2027-01-31T11:00:00.000Z");
+    expect(endOf("--ttl", "90m", now)).toBe("2026-11-21T11:30:00.000Z");
+    expect(endOf("--ttl", "2w", now)).toBe("2026-12-05T10:00:00.000Z");
+    expect(endOf("--ttl", "never", now)).toBeNull();
+    expect(endOf("--ttl", "2027-01-31T12:00:00+01:00", now)).toBe("2027-01-31T11:00:00.000Z");
     for (const text of ["", "0d", "30", "d", "-1d", "tomorrow", "1.5h"])
-      expect(() => endOf(text, now)).toThrow("is not a time");
+      expect(() => endOf("--ttl", text, now)).toThrow("is not a time");
   });
 
   it("a subject has a kind and a name", () => {
@@ -20,11 +20,16 @@ describe("values of flags", () => {
   });
 
   it("a grant with an unknown part is refused with a suggestion", () => {
-    expect(() => grantOf("rol:view,resource:llms")).toThrow(
+    expect(() => grantOf("--bind", "rol:view,resource:llms")).toThrow(
       '"rol:view" in "rol:view,resource:llms" is not a part of a grant',
     );
     for (const text of ["view", "role:", "role:view,role:edit", ""])
-      expect(() => grantOf(text)).toThrow("is not a part of a grant");
+      expect(() => grantOf("--bind", text)).toThrow("is not a part of a grant");
+  });
+
+  it("a grant with an unknown role is refused with a suggestion", () => {
+    expect(() => grantOf("--bind", "role:veiw,resource:llms")).toThrow('--bind: there is no role "veiw"');
+    expect(grantOf("--bind", "role:run,resource:llm")).toEqual({ role: "run", resource: "llms" });
   });
 
   it.each([

@@ -150,5 +150,11 @@ it("get usage has flags that other kinds do not have", async () => {
   const help = await cli("get usage --help");
   expect(help.stdout).toContain("--by WORDS");
   expect((await cli("get llms --by user")).code).toBe(2);
+  const refused = await cli("get usage --by user,modle", { server: fakeApi({}) });
+  expect([refused.code, refused.stderr]).toEqual([
+    2,
+    'error: --by: "modle" is not one of day, user, token, llm\nhint: several go with commas: --by user,llm\n',
+  ]);
+  expect((await cli("get usage --by usr", { server: fakeApi({}) })).stderr).toContain('did you mean "user"?');
   expect((await cli("get usage -o name", { server: fakeApi({}) })).code).toBe(2);
 });

@@ -130,7 +130,9 @@ describe("get --where and -o custom-columns", () => {
     expect(await names("--where status!=active")).toBe("llm/qwen-alice\n");
     expect(await names("--where apiKeyRef.name=anthropic --where tier=heavy")).toBe("llm/claude\n");
     expect(await names("--where tier=heavy --where status=hibernating")).toBe("");
-    expect((await cli("get llms --where status=none", { server: server() })).stderr).toBe("No llms found.\n");
+    expect((await cli("get llms --where status=inactive", { server: server() })).stderr).toBe(
+      "No llms found.\n",
+    );
     const line = "get llms -o custom-columns=NAME:.name,KEY:apiKeyRef.key";
     expect((await cli(line, { server: server() })).stdout).toBe(
       "NAME         KEY\nclaude       api-key\nqwen-alice   -\n",
@@ -142,6 +144,8 @@ describe("get --where and -o custom-columns", () => {
   });
 
   it.each([
+    ["get llms --where status=actve", "--where: status must be one of active,", 'did you mean "active"?'],
+    ["get llms --where tier!=fsat", "--where: tier must be fast or heavy", 'did you mean "fast"?'],
     ["get llms --sort-by .nope", '--sort-by: llm has no field "nope"', "mcpctl explain llm"],
     ["get llms --where statsu=active", '--where: llm has no field "statsu"', 'did you mean "status"?'],
     ["get llms --where status", '"status" is not FIELD=VALUE', "status=active"],

@@ -7,8 +7,8 @@ export interface Condition {
   met: string;
   /** The text for an object that does not: `not deleted`. */
   unmet: string;
-  /** The field that it reads; undefined for the whole object. */
-  field?: string | undefined;
+  /** The field that it reads, and the value; undefined for the whole object. */
+  wanted?: { path: string; value: string };
   /** @param object undefined if it does not exist */
   isMet(object: Resource | undefined): boolean;
 }

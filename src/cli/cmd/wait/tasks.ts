@@ -20,7 +20,7 @@ export async function reachTasks(
   progress: Progress,
   context: Context,
 ): Promise<void> {
-  if (condition.field === undefined)
+  if (condition.wanted === undefined)
     throw new AppError("usage", "--for=delete: a task ends by itself", {
       hint: "for example --for=status=completed",
     });
