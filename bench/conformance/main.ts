@@ -1,5 +1,5 @@
 /**
- * Runs the official MCP conformance suite against the compiled server, in both eras and on both sides, and prints what
+ * Runs the official MCP conformance suite against the compiled server, in both eras and on all sides, and prints what
  * passes as Markdown. It ends with 1 when that is not what the baseline says. The suite comes from npm, into a folder
  * outside of the repository.
  */
@@ -9,16 +9,17 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { install } from "../clients/install.ts";
 import { create, createToken, Installation, mcpctlCommand, untilListed } from "../mcpctl.ts";
-import { Processes } from "../processes.ts";
+import { freePort, Processes } from "../processes.ts";
 import { baseline } from "./baseline.ts";
 import { startBearerProxy } from "./bearer-proxy.ts";
+import { agreeingUser, registerClient } from "./consent.ts";
 import { judge, markdown } from "./report.ts";
 import { legs, type Revision, revisions, runSuite, suitePackage } from "./suite.ts";
 
 const usage = `bun run conformance [--era REVISION] [--leg LEG] [--proxy-model NAME] [--keep]
 
   --era REVISION   ${revisions.join(" or ")}; both if left out
-  --leg LEG        ${legs.join(" or ")}; both if left out
+  --leg LEG        ${legs.join(", ")}; all if left out
   --proxy-model NAME   the proxy model of the project; none if left out
   --keep           do not delete what the suite wrote
   --folder FOLDER  install the suite there (default ${join(tmpdir(), "mcpctl-conformance")})
@@ -49,12 +50,19 @@ const server = await new Installation(processes, mcpctlCommand(options.binary)).
 const address = `http://127.0.0.1:${server.port}`;
 const bearer = await createToken(server, "conformance", [{ role: "run", resource: "projects" }]);
 
+const agree = await agreeingUser(server);
 const clientTarget = ["--command", `${process.execPath} ${join(import.meta.dirname, "client.ts")}`] as const;
+let isMade = false;
 const outcomes = [];
 for (const revision of eras)
   for (const leg of sides) {
     console.error(`${revision}, ${leg} leg …`);
-    const target = leg === "server" ? await serverTarget(revision) : clientTarget;
+    const target =
+      leg === "client"
+        ? clientTarget
+        : leg === "server"
+          ? await serverTarget(revision)
+          : await authorizationTarget();
     const folder = processes.folder(`${leg}-${revision}`);
     const env = {
       CONFORMANCE_SOCKET: server.socket,
@@ -62,7 +70,8 @@ for (const revision of eras)
       CONFORMANCE_BEARER: bearer,
       CONFORMANCE_COMMAND: mcpctlCommand(options.binary).join(" "),
     };
-    const results = await runSuite({ bin, revision, leg, target, folder, env });
+    const open = leg === "authorization" ? { open: agree } : {};
+    const results = await runSuite({ bin, revision, leg, target, folder, env, ...open });
     outcomes.push(judge(revision, leg, results, baseline));
   }
 console.log(markdown(outcomes));
@@ -78,4 +87,15 @@ async function serverTarget(revision: Revision): Promise<readonly [string, strin
   await create(server, "projects", { name, proxyModel: options["proxy-model"], servers: [name] });
   await untilListed(server, name);
   return ["--url", startBearerProxy(`${address}/projects/${name}/mcp`, bearer)];
+}
+
+/** Makes a project, and a client that waits for the browser at a port. Returns what the suite needs to ask for access. */
+async function authorizationTarget(): Promise<readonly string[]> {
+  const name = "guarded";
+  if (!isMade) await create(server, "projects", { name });
+  isMade = true;
+  const port = freePort();
+  const client = await registerClient(server, `http://127.0.0.1:${port}/callback`);
+  const resource = `${address}/projects/${name}/mcp`;
+  return ["--url", address, "--client-id", client, "--resource", resource, "--port", String(port)];
 }

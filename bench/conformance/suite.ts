@@ -10,8 +10,8 @@ export const suitePackage = "@modelcontextprotocol/conformance@0.2.0-alpha.12";
 export const revisions = ["2026-07-28", "2025-11-25"] as const;
 export type Revision = (typeof revisions)[number];
 
-/** The side of the protocol on which mcpctl stands: for its own clients, or for the servers behind it. */
-export const legs = ["server", "client"] as const;
+/** The side of the protocol on which mcpctl stands: for its own clients, for the servers behind it, or giving out tokens. */
+export const legs = ["server", "client", "authorization"] as const;
 export type Leg = (typeof legs)[number];
 
 /** The result of one scenario. */
@@ -36,13 +36,18 @@ export interface SuiteRun {
   bin: string;
   revision: Revision;
   leg: Leg;
-  /** `--url` of a server, or `--command` of a client. */
-  target: readonly [string, string];
+  /** `--url` of a server, or `--command` of a client; of an authorization server more. */
+  target: readonly string[];
   /** An empty folder for what the suite writes. */
   folder: string;
   /** Variables for the client. */
   env?: Record<string, string>;
+  /** Opens a page that the suite prints, as a person does. */
+  open?(page: URL): Promise<void>;
 }
+
+/** The scenarios about authorization servers. No revision has them on its list: they belong to OAuth. */
+const authorizationScenarios = ["authorization-server-metadata-endpoint", "authorization-code-grant"];
 
 /** The longest that one run of the suite may take, in milliseconds. */
 const timeout = 600_000;
@@ -52,6 +57,7 @@ export async function runSuite(run: SuiteRun): Promise<ScenarioResult[]> {
   const { bin, revision, leg, folder } = run;
   const scenarios = scenariosOf(bin, revision, leg);
   if (leg === "server") await runProgram(run, ["--requirements", revision]);
+  else if (leg === "authorization") await runProgram(run, ["--spec-version", revision]);
   // With all of them the suite starts all clients at once, and a small machine is late for some.
   else
     for (const { scenario } of scenarios)
@@ -69,20 +75,38 @@ export async function runSuite(run: SuiteRun): Promise<ScenarioResult[]> {
   });
 }
 
-async function runProgram({ bin, leg, target, folder, env }: SuiteRun, selection: string[]): Promise<void> {
+async function runProgram(
+  { bin, leg, target, folder, env, open }: SuiteRun,
+  selection: string[],
+): Promise<void> {
   // By Bun, because it needs Node.js 22 and Bun is what this repository has.
   const command = [process.execPath, "--bun", join(bin, "conformance"), leg, ...target];
   const child = Bun.spawn([...command, ...selection, "--output-dir", folder], {
     cwd: folder,
     env: { ...bareEnvironment, HOME: folder, ...env },
     stdin: "ignore",
-    stdout: "ignore",
+    stdout: open ? "pipe" : "ignore",
     stderr: Bun.file(join(folder, "stderr.log")),
     timeout,
     killSignal: "SIGKILL",
   });
+  if (open && child.stdout) await openPages(child.stdout, open);
   await child.exited;
   if (child.signalCode) throw new Error(`the suite did not end within ${timeout / 60_000} minutes`);
+}
+
+/** Opens each page whose address stands alone in a line. */
+async function openPages(
+  output: ReadableStream<Uint8Array>,
+  open: (page: URL) => Promise<void>,
+): Promise<void> {
+  let rest = "";
+  const decoder = new TextDecoder();
+  for await (const bytes of output) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) if (/^https?:\S+$/.test(line)) await open(new URL(line));
+  }
 }
 
 /** The scenarios of a revision, from the file that comes with the suite. */
@@ -91,6 +115,8 @@ function scenariosOf(
   revision: Revision,
   leg: Leg,
 ): Pick<ScenarioResult, "scenario" | "isRequired">[] {
+  if (leg === "authorization")
+    return authorizationScenarios.map((scenario) => ({ scenario, isRequired: true }));
   const file = join(bin, `../@modelcontextprotocol/conformance/requirements/${revision}.yaml`);
   const list = parse(readFileSync(file, "utf8")) as Record<Leg, string[]> & {
     not_scored: { scenario: string; leg: Leg }[];
@@ -109,7 +135,7 @@ function readResults(folder: string, leg: Leg): Map<string, Check[]> {
     const checks = JSON.parse(readFileSync(join(folder, path), "utf8")) as Check[];
     const name = dirname(path).replace(/-\d{4}-\d\d-\d\dT[\d-]+Z$/, "");
     if (leg === "client") checks.push(...clientFailures(join(folder, dirname(path), "stderr.txt")));
-    found.set(leg === "server" ? name.replace(/^server-/, "") : name, checks);
+    found.set(leg === "client" ? name : name.replace(/^(?:authorization-)?server-/, ""), checks);
   }
   return found;
 }
