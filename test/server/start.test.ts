@@ -56,6 +56,7 @@ const components = [
     "disk use timer",
     "database health timer",
     "upkeep timer",
+    "client grants timer",
     "capabilities timer",
     "background answers",
     "background usage timer",

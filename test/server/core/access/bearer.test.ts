@@ -8,7 +8,8 @@ it("a bearer has 160 random bits, a checksum, and a prefix for its purpose", () 
   expect(mintBearer("pat", zeros)).toMatch(/^mcpctl_pat_0{32}[0-9a-z]{7}$/);
   const many = new Set(Array.from({ length: 1000 }, () => mintBearer("pat")));
   expect(many.size).toBe(1000);
-  for (const bearer of many) expect(isBearer(bearer)).toBe(true);
+  for (const bearer of many)
+    expect([isBearer(bearer, "ses", "pat"), isBearer(bearer, "acc", "ses")]).toEqual([true, false]);
 });
 
 it.each([
@@ -20,15 +21,15 @@ it.each([
   `${mintBearer("pat", zeros)}0`,
   mintBearer("pat", zeros).toUpperCase(),
 ])("%j is not the form of a bearer", (text) => {
-  expect(isBearer(text)).toBe(false);
+  expect(isBearer(text, "ses", "pat")).toBe(false);
 });
 
 it("the checksum of a bearer finds any single wrong character", () => {
   const bearer = mintBearer("ses", zeros);
   for (let at = "mcpctl_ses_".length; at < bearer.length; at++) {
-    expect(isBearer(`${bearer.slice(0, at)}${bearer[at] === "7" ? "8" : "7"}${bearer.slice(at + 1)}`)).toBe(
-      false,
-    );
+    expect(
+      isBearer(`${bearer.slice(0, at)}${bearer[at] === "7" ? "8" : "7"}${bearer.slice(at + 1)}`, "ses"),
+    ).toBe(false);
   }
 });
 
