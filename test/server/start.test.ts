@@ -72,6 +72,8 @@ const components = [
 const steps = (step: string, names: readonly string[]) => names.map((name) => `${step} ${name}`);
 
 it("starts components in this order; each drains and closes before the ones that it uses", async () => {
+  // The first server of a process makes the database of the others.
+  await (await testServer()).stop();
   const events = recordComponents();
   const commands = { path: "/nowhere", directory: join(temporaryFolder(), "gemini") };
   const server = await testServer({ commands });
