@@ -1,6 +1,6 @@
 import { type Decoder, decoderFor, encodingOf, freeBytes, maxRatio } from "./content-encoding.ts";
 import { HttpFailure } from "./http1/http-failure.ts";
-import { ResponseBody } from "./http1/response-body.ts";
+import { MessageBody } from "./http1/message-body.ts";
 import type { ProviderResponse } from "./pushed-response.ts";
 
 /** The most characters of an encoding's name that an error quotes. */
@@ -19,7 +19,7 @@ export function uncompressed(response: ProviderResponse): ProviderResponse {
  * A compressed response, decompressed as it comes: what a part of it says is there as soon as the part is. The reader holds
  * back the sender through it. It grows no further once it exceeds a limit (T194).
  */
-class InflatedResponse extends ResponseBody implements ProviderResponse {
+class InflatedResponse extends MessageBody implements ProviderResponse {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly #source: ProviderResponse;

@@ -1,6 +1,6 @@
 import type { Exchange } from "./http1/exchange.ts";
 import type { HttpFailure } from "./http1/http-failure.ts";
-import { ResponseBody } from "./http1/response-body.ts";
+import { MessageBody } from "./http1/message-body.ts";
 
 /** The response of a provider, as a caller of the provider reads it. */
 export type ProviderResponse = Pick<
@@ -17,7 +17,7 @@ export interface ResponseWriter {
 }
 
 /** A response that is written part by part, for one reader. The writer checks `held` before it writes the next part. */
-export class PushedResponse extends ResponseBody implements ProviderResponse {
+export class PushedResponse extends MessageBody implements ProviderResponse {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly #writer: ResponseWriter;

@@ -1,4 +1,4 @@
-import type { BodySink } from "../../net/http1/response-body.ts";
+import type { BodySink } from "../../net/http1/message-body.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 
 /** A provider's response that calls back when it is over: read to the end, failed or cancelled. */

@@ -1,8 +1,8 @@
-import { ResponseBody } from "../../net/http1/response-body.ts";
+import { MessageBody } from "../../net/http1/message-body.ts";
 import { HttpFailure } from "../../net/outbound.ts";
 
 /** A response of `fetch` as a wire reads it, for programs that have a client of their own. */
-export class FetchedResponse extends ResponseBody {
+export class FetchedResponse extends MessageBody {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;

@@ -1,7 +1,7 @@
 import type { Socket, SocketHandler } from "bun";
 import type { Exchange } from "./exchange.ts";
-import { MalformedResponse } from "./head.ts";
 import { HttpFailure } from "./http-failure.ts";
+import { MalformedMessage } from "./malformed-message.ts";
 import { ResponseParser } from "./parser.ts";
 
 /** The part of the client's pool that a connection uses. */
@@ -217,7 +217,7 @@ export class Connection {
 
 function asFailure(error: unknown): HttpFailure {
   if (error instanceof HttpFailure) return error;
-  if (error instanceof MalformedResponse)
+  if (error instanceof MalformedMessage)
     return new HttpFailure("malformed", error.message, { cause: error });
   return new HttpFailure("closed", "the response could not be taken", { cause: error });
 }

@@ -1,7 +1,7 @@
 import type { HttpProxy } from "../../proxies.ts";
 import type { ResponseHead } from "./head.ts";
 import type { ResponseReceiver } from "./parser.ts";
-import { ResponseBody } from "./response-body.ts";
+import { MessageBody } from "./message-body.ts";
 
 /** The place that a request is sent to. */
 export interface HttpTarget {
@@ -39,7 +39,7 @@ const noParts: readonly Uint8Array[] = [];
  * One request and its response: first the head, then the body for one reader. A response that is neither read nor
  * cancelled holds its connection.
  */
-export class Exchange extends ResponseBody implements ResponseReceiver {
+export class Exchange extends MessageBody implements ResponseReceiver {
   /** 0 until the head of the response has come. */
   status = 0;
   /** @internal Parts of the request that are sent after the message; the client sets them. */

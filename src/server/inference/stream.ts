@@ -3,7 +3,7 @@ import type { AnswerShapes } from "../../adapters/shapes/types.ts";
 import { WholeAnswerPipe } from "../../adapters/shapes/whole-answer-pipe.ts";
 import type { StreamPipe } from "../../adapters/types.ts";
 import { AppError, type ProviderError } from "../../errors.ts";
-import type { BodySink } from "../../net/http1/response-body.ts";
+import type { BodySink } from "../../net/http1/message-body.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { DialectWire } from "../../wire/dialects/types.ts";
 import { largeText } from "../../wire/next-turn.ts";

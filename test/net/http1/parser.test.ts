@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { MalformedResponse } from "../../../src/net/http1/head.ts";
+import { MalformedMessage } from "../../../src/net/http1/malformed-message.ts";
 import { ResponseParser } from "../../../src/net/http1/parser.ts";
 
 function parse(wire: string | Buffer, cuts: number[] = [], method = "GET", closes = false) {
@@ -50,7 +50,7 @@ it("passes what came before a malformed chunk (T63)", () => {
     "GET",
   );
   const wire = `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${"1\r\nx\r\n".repeat(20)}zz`;
-  expect(() => parser.push(Buffer.from(wire))).toThrow(MalformedResponse);
+  expect(() => parser.push(Buffer.from(wire))).toThrow(MalformedMessage);
   expect(parts.join("")).toBe("x".repeat(20));
 });
 
@@ -185,10 +185,10 @@ const bad: Record<string, string> = {
 describe("the response parser refuses a malformed response however it is cut", () => {
   for (const [name, wire] of Object.entries(bad)) {
     it(name, () => {
-      expect(() => parse(wire)).toThrow(MalformedResponse);
+      expect(() => parse(wire)).toThrow(MalformedMessage);
       const step = Math.ceil(wire.length / 200);
       for (let cut = 1; cut < wire.length; cut += step)
-        expect(() => parse(wire, [cut])).toThrow(MalformedResponse);
+        expect(() => parse(wire, [cut])).toThrow(MalformedMessage);
     });
   }
 });
@@ -201,7 +201,7 @@ it("the response parser does not take the close for the end of a body with anoth
     `${chunked}2\r\nok\r\n`,
     `${chunked}0\r\n`,
   ]) {
-    expect(() => parse(wire, [], "GET", true), JSON.stringify(wire)).toThrow(MalformedResponse);
+    expect(() => parse(wire, [], "GET", true), JSON.stringify(wire)).toThrow(MalformedMessage);
   }
 });
 

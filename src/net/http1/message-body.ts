@@ -13,7 +13,7 @@ export interface BodySink {
 const waitingLimit = 256 * 1024;
 
 /** The body of a response, for one reader. Parts that come before there is a reader wait here. */
-export abstract class ResponseBody {
+export abstract class MessageBody {
   /** True if nothing more comes: the body has ended, has failed or was cancelled. */
   over = false;
   /** Undefined until a part has come for which there is no reader. */
