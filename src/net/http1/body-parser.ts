@@ -213,7 +213,8 @@ export class BodyParser {
         this.#lineLength = 0;
         this.#hasName = false;
       } else if (byte === 13) {
-        if (this.#isStrict && this.#lineLength > 0 && !this.#hasName) throw new MalformedMessage("bad trailer");
+        if (this.#isStrict && this.#lineLength > 0 && !this.#hasName)
+          throw new MalformedMessage("bad trailer");
         this.#remaining = 13;
       } else {
         this.#checkTrailer(byte);

@@ -217,8 +217,7 @@ export class Connection {
 
 function asFailure(error: unknown): HttpFailure {
   if (error instanceof HttpFailure) return error;
-  if (error instanceof MalformedMessage)
-    return new HttpFailure("malformed", error.message, { cause: error });
+  if (error instanceof MalformedMessage) return new HttpFailure("malformed", error.message, { cause: error });
   return new HttpFailure("closed", "the response could not be taken", { cause: error });
 }
 

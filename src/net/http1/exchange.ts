@@ -1,7 +1,7 @@
 import type { HttpProxy } from "../../proxies.ts";
 import type { ResponseHead } from "./head.ts";
-import type { ResponseReceiver } from "./parser.ts";
 import { MessageBody } from "./message-body.ts";
+import type { ResponseReceiver } from "./parser.ts";
 
 /** The place that a request is sent to. */
 export interface HttpTarget {

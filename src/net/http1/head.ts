@@ -57,8 +57,7 @@ export function readHead(bytes: Buffer, start: number, end: number): ResponseHea
     const nameStart = at;
     while (mayBeName[bytes[at]!] === 1) at++;
     const length = at - nameStart;
-    if (length === 0 || bytes[at] !== colon)
-      throw new MalformedMessage("a line of the head is not a header");
+    if (length === 0 || bytes[at] !== colon) throw new MalformedMessage("a line of the head is not a header");
     const valueStart = at + 1;
     at = lineEnd(bytes, valueStart);
     if (length !== 10 && length !== 14 && length !== 17) continue;

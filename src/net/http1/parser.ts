@@ -123,7 +123,13 @@ export class ResponseParser {
   }
 
   /** Chooses the framing of the body (RFC 9112 section 6.3). Two framings at once are an error. */
-  #framingOf({ status, minorVersion, contentLength, transferEncoding, connection }: ResponseHead): BodyFraming {
+  #framingOf({
+    status,
+    minorVersion,
+    contentLength,
+    transferEncoding,
+    connection,
+  }: ResponseHead): BodyFraming {
     this.keepAlive = wantsKeepAlive(connection, minorVersion);
     if (contentLength !== undefined && !decimal.test(contentLength))
       throw new MalformedMessage("bad content-length");

@@ -8,6 +8,7 @@ import { listeningSocket, PassedListener } from "./connections/hand-over.ts";
 import type { PassedSocket } from "./connections/passed-socket.ts";
 import { RequestsUnderWay } from "./connections/requests-under-way.ts";
 import type { BusyPorts } from "./connections/victims.ts";
+import { OwnListener } from "./http1/own-listener.ts";
 
 /** A socket on which the server listens. */
 export interface Listener {
@@ -32,6 +33,8 @@ export interface Listener {
 /** A TCP port on which the server listens. */
 export interface TcpListener extends Listener {
   port: number;
+  /** Returns where a request comes from; undefined if the caller has gone. */
+  peerOf(request: Request): { address: string; port: number } | undefined;
   /** Notes that the caller of a request has shown a valid bearer. */
   know(request: Request): void;
   /** The requests under way, by the port of their peer. */
@@ -58,6 +61,8 @@ export interface TcpOptions {
   passed?: PassedSocket | undefined;
   /** Speaks TLS with this certificate, and nothing else; plain HTTP without it. */
   tls?: TlsMaterial | undefined;
+  /** True to let `Bun.serve` read the requests, instead of this program's own code. */
+  isPlain?: boolean | undefined;
 }
 
 /**
@@ -109,6 +114,16 @@ const maxSocketPath = 103;
  * @throws AppError `unavailable` if the port is taken or may not be used
  */
 export function listenTcp(options: TcpOptions, handle: RequestHandler): TcpListener {
+  try {
+    return options.isPlain ? servePlainly(options, handle) : new OwnListener(options, handle, servePlainly);
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause;
+    throw cannotListen(`${options.hostname}:${options.port}`, cause, isIP(options.hostname) === 0);
+  }
+}
+
+/** Listens on a TCP port by `Bun.serve`. */
+function servePlainly(options: TcpOptions, handle: RequestHandler): TcpListener {
   const { hostname, idleSeconds = defaultIdleSeconds, passed } = options;
   const underWay = new RequestsUnderWay();
   let isLeaving = false;
@@ -141,63 +156,59 @@ export function listenTcp(options: TcpOptions, handle: RequestHandler): TcpListe
       },
     });
   const anyPort = { hostname: "127.0.0.1", port: 0 };
-  try {
-    let server = serve(passed ? anyPort : { hostname, port: options.port }, options.tls);
-    let adopted = passed && PassedListener.adopt(passed, server.port!);
-    const address = passed ?? { hostname, port: server.port! };
-    const { port } = address;
-    /** Servers with earlier certificates, whose connections have not ended yet. */
-    const earlier = new Map<Bun.Server<SocketHandler>, Promise<void>>();
-    const host = address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname;
-    const portOf = (request: Request) => server.requestIP(request)?.port;
-    const busyPorts = () => underWay.ports(portOf);
-    const retire = (one: Bun.Server<SocketHandler>) =>
-      earlier.set(
-        one,
-        one.stop(false).then(() => void earlier.delete(one)),
-      );
-    return {
-      url: `${options.tls ? "https" : "http"}://${host}:${port}`,
-      port,
-      addressOf: (request) => server.requestIP(request)?.address,
-      upgrade(request, data, headers) {
-        const peerPort = portOf(request);
-        if (peerPort !== undefined) underWay.addSocket(data, peerPort);
-        if ([server, ...earlier.keys()].some((one) => canUpgrade(one, request, data, headers))) return true;
-        underWay.removeSocket(data);
-        return false;
-      },
-      endQuiet: (request) => server.timeout(request, idleSeconds),
-      know: (request) => underWay.know(request),
-      busyPorts,
-      async handOver() {
-        isLeaving = passed !== undefined;
-        if (passed) await adopted?.handOver(busyPorts);
-      },
-      renew(tls) {
-        // Bun cannot change the certificate of a server. Another one takes the socket over, so that no client waits.
-        const before = server;
-        const descriptor = listeningSocket(port);
-        if (descriptor !== undefined) {
-          server = serve(anyPort, tls);
-          adopted = PassedListener.adopt({ ...address, descriptor }, server.port!);
-          retire(before);
-        } else {
-          retire(before);
-          server = serve({ hostname, port }, tls);
-        }
-      },
-      async drain() {
-        await Promise.all([server.stop(false), ...earlier.values()]);
-      },
-      async close() {
-        await Promise.all([server, ...earlier.keys()].map((one) => one.stop(true)));
-      },
-    };
-  } catch (cause) {
-    if (cause instanceof AppError) throw cause;
-    throw cannotListen(`${hostname}:${options.port}`, cause, isIP(hostname) === 0);
-  }
+  let server = serve(passed ? anyPort : { hostname, port: options.port }, options.tls);
+  let adopted = passed && PassedListener.adopt(passed, server.port!);
+  const address = passed ?? { hostname, port: server.port! };
+  const { port } = address;
+  /** Servers with earlier certificates, whose connections have not ended yet. */
+  const earlier = new Map<Bun.Server<SocketHandler>, Promise<void>>();
+  const host = address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname;
+  const portOf = (request: Request) => server.requestIP(request)?.port;
+  const busyPorts = () => underWay.ports(portOf);
+  const retire = (one: Bun.Server<SocketHandler>) =>
+    earlier.set(
+      one,
+      one.stop(false).then(() => void earlier.delete(one)),
+    );
+  return {
+    url: `${options.tls ? "https" : "http"}://${host}:${port}`,
+    port,
+    addressOf: (request) => server.requestIP(request)?.address,
+    upgrade(request, data, headers) {
+      const peerPort = portOf(request);
+      if (peerPort !== undefined) underWay.addSocket(data, peerPort);
+      if ([server, ...earlier.keys()].some((one) => canUpgrade(one, request, data, headers))) return true;
+      underWay.removeSocket(data);
+      return false;
+    },
+    endQuiet: (request) => server.timeout(request, idleSeconds),
+    know: (request) => underWay.know(request),
+    peerOf: (request) => server.requestIP(request) ?? undefined,
+    busyPorts,
+    async handOver() {
+      isLeaving = passed !== undefined;
+      if (passed) await adopted?.handOver(busyPorts);
+    },
+    renew(tls) {
+      // Bun cannot change the certificate of a server. Another one takes the socket over, so that no client waits.
+      const before = server;
+      const descriptor = listeningSocket(port);
+      if (descriptor !== undefined) {
+        server = serve(anyPort, tls);
+        adopted = PassedListener.adopt({ ...address, descriptor }, server.port!);
+        retire(before);
+      } else {
+        retire(before);
+        server = serve({ hostname, port }, tls);
+      }
+    },
+    async drain() {
+      await Promise.all([server.stop(false), ...earlier.values()]);
+    },
+    async close() {
+      await Promise.all([server, ...earlier.keys()].map((one) => one.stop(true)));
+    },
+  };
 }
 
 /** Makes a request a WebSocket. Returns false if it cannot become one, or if it came to another server. */

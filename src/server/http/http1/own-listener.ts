@@ -1,0 +1,242 @@
+import type { Socket, TCPSocketListener } from "bun";
+import type { RequestHandler } from "../../../wire/incoming-request.ts";
+import type { SocketHandler } from "../../core/socket-handler.ts";
+import { listeningSocket, PassedListener } from "../connections/hand-over.ts";
+import type { BusyPorts } from "../connections/victims.ts";
+import type { TcpListener, TcpOptions, TlsMaterial } from "../listen.ts";
+import { type ConnectionHost, ServerConnection } from "./server-connection.ts";
+import type { ServerExchange } from "./server-exchange.ts";
+import { Tunnel, tunnelHandlers } from "./tunnel.ts";
+import { webRequest } from "./web-request.ts";
+import { sendWebResponse } from "./web-response.ts";
+
+/** Milliseconds between two looks at the deadlines of connections, at most. */
+const sweepInterval = 500;
+
+const anyPort = { hostname: "127.0.0.1", port: 0 };
+
+/** Opens a listener of `Bun.serve`. */
+export type ServePlainly = (options: TcpOptions, handle: RequestHandler) => TcpListener;
+
+/**
+ * A TCP port whose requests are read by this program's own code. Requests for a WebSocket are passed on to a listener of
+ * `Bun.serve` on a port of this machine, which takes no other connections.
+ */
+export class OwnListener implements TcpListener, ConnectionHost {
+  readonly url: string;
+  readonly port: number;
+  readonly idleTime: number;
+  isLeaving = false;
+  readonly #idleSeconds: number;
+  readonly #address: { hostname: string; port: number };
+  readonly #isPassed: boolean;
+  #listener: TCPSocketListener<ServerConnection>;
+  #adopted: PassedListener | undefined;
+  readonly #handle: RequestHandler;
+  readonly #servePlainly: ServePlainly;
+  readonly #connections = new Set<ServerConnection>();
+  readonly #exchanges = new WeakMap<Request, ServerExchange>();
+  /** The connections whose requests are passed on, by the port from which they come there. */
+  readonly #tunnels = new Map<number, ServerConnection>();
+  #inner: TcpListener | undefined;
+  #timer: Timer | undefined;
+  #idle: PromiseWithResolvers<void> | undefined;
+
+  /** @param servePlainly opens the listener for WebSockets, when the first one comes */
+  constructor(
+    { hostname, port, idleSeconds = 60, passed, tls }: TcpOptions,
+    handle: RequestHandler,
+    servePlainly: ServePlainly,
+  ) {
+    this.#handle = handle;
+    this.#servePlainly = servePlainly;
+    this.#idleSeconds = idleSeconds;
+    this.idleTime = idleSeconds * 1000;
+    this.#isPassed = passed !== undefined;
+    this.#listener = this.#listen(passed ? anyPort : { hostname, port }, tls);
+    this.#adopted = passed && PassedListener.adopt(passed, this.#listener.port);
+    const address = passed ?? { hostname, port: this.#listener.port };
+    this.#address = { hostname: address.hostname, port: address.port };
+    this.port = address.port;
+    const host = address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname;
+    this.url = `${tls ? "https" : "http"}://${host}:${this.port}`;
+  }
+
+  #listen(
+    where: { hostname: string; port: number },
+    tls: TlsMaterial | undefined,
+  ): TCPSocketListener<ServerConnection> {
+    return Bun.listen<ServerConnection>({
+      ...where,
+      ...(tls && { tls }),
+      exclusive: true,
+      socket: {
+        open: (socket) => this.#opened(socket),
+        data: (socket, bytes) => socket.data.received(bytes),
+        drain: (socket) => socket.data.drained(),
+        end: (socket) => socket.data.ended(),
+        close: (socket) => socket.data.closed(),
+        error: (socket) => socket.data.destroy(),
+      },
+    });
+  }
+
+  /** Another listener with the new certificate takes the socket over. Connections keep the certificate that they have. */
+  renew(tls: TlsMaterial): void {
+    const before = this.#listener;
+    const descriptor = listeningSocket(this.port);
+    if (descriptor === undefined) {
+      before.stop(false);
+      this.#listener = this.#listen(this.#address, tls);
+      return;
+    }
+    this.#listener = this.#listen(anyPort, tls);
+    this.#adopted = PassedListener.adopt({ ...this.#address, descriptor }, this.#listener.port);
+    before.stop(false);
+  }
+
+  #opened(socket: Socket<ServerConnection>): void {
+    socket.setNoDelay(true);
+    const connection = new ServerConnection(socket, this);
+    socket.data = connection;
+    this.#connections.add(connection);
+    this.#timer ??= setInterval(() => this.#sweep(), Math.min(sweepInterval, this.idleTime / 2));
+    this.#timer.unref();
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const connection of this.#connections) if (connection.deadline <= now) connection.expire();
+  }
+
+  after(milliseconds: number): number {
+    return performance.now() + milliseconds;
+  }
+
+  handle(exchange: ServerExchange): void {
+    const request = webRequest(exchange);
+    // Nobody knows these methods, of which some would become others.
+    if (request?.method !== exchange.head.method) return exchange.connection.refuse(501);
+    this.#exchanges.set(request, exchange);
+    const fail = () => exchange.connection.refuse(500);
+    try {
+      const response = this.#handle(request);
+      if (response instanceof Promise) response.then((late) => sendWebResponse(exchange, late)).catch(fail);
+      else sendWebResponse(exchange, response).catch(fail);
+    } catch {
+      fail();
+    }
+  }
+
+  openTunnel(connection: ServerConnection, bytes: Buffer): Tunnel {
+    let port: number | undefined;
+    const tunnel = new Tunnel(
+      connection,
+      bytes,
+      (own) => {
+        port = own;
+        this.#tunnels.set(own, connection);
+      },
+      () => {
+        if (port !== undefined) this.#tunnels.delete(port);
+      },
+    );
+    try {
+      this.#inner ??= this.#servePlainly(
+        { hostname: "127.0.0.1", port: 0, idleSeconds: this.#idleSeconds },
+        (request) => (this.#tunnelOf(request) ? this.#handle(request) : refused()),
+      );
+      Bun.connect({
+        hostname: "127.0.0.1",
+        port: this.#inner.port,
+        data: tunnel,
+        socket: tunnelHandlers,
+      }).catch(() => tunnel.lost());
+    } catch {
+      // No descriptor is left.
+      setImmediate(() => tunnel.lost());
+    }
+    return tunnel;
+  }
+
+  /** The connection whose request has come by a tunnel; undefined for one of another program. */
+  #tunnelOf(request: Request): ServerConnection | undefined {
+    const peer = this.#inner?.peerOf(request);
+    return peer?.address === "127.0.0.1" ? this.#tunnels.get(peer.port) : undefined;
+  }
+
+  peerOf(request: Request): { address: string; port: number } | undefined {
+    const connection = this.#exchanges.get(request)?.connection ?? this.#tunnelOf(request);
+    const address = connection?.address;
+    return address === undefined ? undefined : { address, port: connection!.socket.remotePort };
+  }
+
+  addressOf(request: Request): string | undefined {
+    return this.peerOf(request)?.address;
+  }
+
+  upgrade(request: Request, handler: SocketHandler, headers: Record<string, string>): boolean {
+    return this.#inner?.upgrade(request, handler, headers) ?? false;
+  }
+
+  /** Nothing to do: a quiet response has no limit here. */
+  endQuiet(): void {}
+
+  know(request: Request): void {
+    const exchange = this.#exchanges.get(request);
+    if (exchange) exchange.isKnown = true;
+    else this.#inner?.know(request);
+  }
+
+  readonly busyPorts = (): BusyPorts => {
+    const ports = new Map<number, boolean>();
+    const add = (port: number, isKnown: boolean) => ports.set(port, isKnown || ports.get(port) === true);
+    for (const { exchange, socket } of this.#connections)
+      if (exchange) add(socket.remotePort, exchange.isKnown);
+    for (const [port, isKnown] of this.#inner?.busyPorts() ?? []) {
+      const connection = this.#tunnels.get(port);
+      if (connection) add(connection.socket.remotePort, isKnown);
+    }
+    return ports;
+  };
+
+  async handOver(): Promise<void> {
+    this.isLeaving = this.#isPassed;
+    if (this.#isPassed) await this.#adopted?.handOver(this.busyPorts);
+  }
+
+  async drain(): Promise<void> {
+    this.#listener.stop(false);
+    this.isLeaving = true;
+    this.#idle = Promise.withResolvers();
+    for (const connection of this.#connections) connection.leave();
+    this.onEnding();
+    await Promise.all([this.#idle.promise, this.#inner?.drain()]);
+  }
+
+  async close(): Promise<void> {
+    this.#listener.stop(true);
+    for (const connection of this.#connections) connection.destroy();
+    clearInterval(this.#timer);
+    await this.#inner?.close();
+  }
+
+  onEnding(): void {
+    if (!this.#idle) return;
+    for (const connection of this.#connections) if (connection.owesResponse) return;
+    this.#idle.resolve();
+  }
+
+  onGone(connection: ServerConnection): void {
+    this.#connections.delete(connection);
+    this.onEnding();
+    if (this.#connections.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+/** Refuses a request of a program that is no tunnel. */
+function refused(): Response {
+  return new Response(null, { status: 403, headers: { connection: "close" } });
+}

@@ -1,0 +1,117 @@
+import type { Socket } from "bun";
+import type { ServerConnection } from "./server-connection.ts";
+import { UnsentBytes } from "./unsent-bytes.ts";
+
+/** The sender of bytes is held back once so many wait for their reader. */
+const waitingLimit = 256 * 1024;
+
+/** Passes the bytes of a connection on to another listener of this process, and its bytes back. */
+export class Tunnel {
+  readonly #connection: ServerConnection;
+  readonly #onOpen: (port: number) => void;
+  readonly #onClosed: () => void;
+  #inner: Socket<Tunnel> | undefined;
+  #unsent: UnsentBytes | undefined;
+  /** Bytes that came before the tunnel was open. */
+  #early: Buffer[];
+  #earlyLength: number;
+  #isPaused = false;
+  #isClosed = false;
+
+  /**
+   * @param onOpen called with the port of this end, by which the other listener knows whose request it gets
+   * @param onClosed called once
+   */
+  constructor(
+    connection: ServerConnection,
+    bytes: Buffer,
+    onOpen: (port: number) => void,
+    onClosed: () => void,
+  ) {
+    this.#connection = connection;
+    this.#onOpen = onOpen;
+    this.#onClosed = onClosed;
+    this.#early = [bytes];
+    this.#earlyLength = bytes.length;
+  }
+
+  /** The tunnel is open. */
+  opened(inner: Socket<Tunnel>): void {
+    if (this.#isClosed) return void inner.terminate();
+    this.#inner = inner;
+    this.#onOpen(inner.localPort);
+    inner.setNoDelay(true);
+    this.#unsent = new UnsentBytes(inner);
+    for (const bytes of this.#early) this.#unsent.write(bytes);
+    this.#early = [];
+    this.#earlyLength = 0;
+    this.#holdCaller();
+  }
+
+  /** Passes bytes of the caller on. */
+  send(bytes: Buffer): void {
+    if (this.#unsent) this.#unsent.write(bytes);
+    else {
+      this.#early.push(bytes);
+      this.#earlyLength += bytes.length;
+    }
+    this.#holdCaller();
+  }
+
+  #holdCaller(): void {
+    if ((this.#unsent?.length ?? this.#earlyLength) > waitingLimit) this.#connection.pauseReading();
+    else this.#connection.resumeReading();
+  }
+
+  /** The other listener takes bytes again. */
+  innerDrained(): void {
+    this.#unsent?.flush();
+    this.#holdCaller();
+  }
+
+  /** The other listener has sent bytes. */
+  received(bytes: Buffer): void {
+    this.#connection.write(bytes);
+    if (this.#isPaused || this.#connection.unsent <= waitingLimit) return;
+    this.#isPaused = true;
+    this.#inner?.pause();
+  }
+
+  /** The caller takes bytes again. */
+  drained(): void {
+    if (!this.#isPaused || this.#connection.unsent > waitingLimit) return;
+    this.#isPaused = false;
+    this.#inner?.resume();
+  }
+
+  /** The other listener has closed its end, or the tunnel did not open. */
+  lost(): void {
+    if (this.#isClosed) return;
+    this.#over();
+    this.#connection.tunnelClosed();
+  }
+
+  /** The caller has closed its connection. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#over();
+    this.#inner?.end();
+  }
+
+  #over(): void {
+    this.#isClosed = true;
+    this.#early = [];
+    this.#onClosed();
+  }
+}
+
+/** Handlers of the socket of a tunnel. */
+export const tunnelHandlers = {
+  open: (socket: Socket<Tunnel>) => socket.data.opened(socket),
+  data: (socket: Socket<Tunnel>, bytes: Buffer) => socket.data.received(bytes),
+  drain: (socket: Socket<Tunnel>) => socket.data.innerDrained(),
+  end: (socket: Socket<Tunnel>) => socket.data.lost(),
+  close: (socket: Socket<Tunnel>) => socket.data.lost(),
+  error: (socket: Socket<Tunnel>) => socket.data.lost(),
+  connectError: (socket: Socket<Tunnel>) => socket.data.lost(),
+};

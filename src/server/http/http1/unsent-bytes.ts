@@ -1,0 +1,45 @@
+/** The part of a socket that `UnsentBytes` uses. */
+interface ByteSocket {
+  /** Returns the number of bytes that were taken; less than 0 if the socket is closed. */
+  write(bytes: Uint8Array): number;
+}
+
+/** Bytes that a socket has not taken yet. */
+export class UnsentBytes {
+  /** The number of bytes that wait. */
+  length = 0;
+  readonly #socket: ByteSocket;
+  #parts: Uint8Array[] = [];
+
+  constructor(socket: ByteSocket) {
+    this.#socket = socket;
+  }
+
+  /** Sends bytes after those that wait. They must not change. */
+  write(bytes: Uint8Array): void {
+    if (this.length === 0) {
+      const written = Math.max(0, this.#socket.write(bytes));
+      if (written === bytes.length) return;
+      this.#parts.push(written === 0 ? bytes : bytes.subarray(written));
+      this.length = bytes.length - written;
+      return;
+    }
+    this.#parts.push(bytes);
+    this.length += bytes.length;
+  }
+
+  /** Sends as much as the socket takes. */
+  flush(): void {
+    let sent = 0;
+    for (const part of this.#parts) {
+      const written = Math.max(0, this.#socket.write(part));
+      this.length -= written;
+      if (written < part.length) {
+        this.#parts[sent] = part.subarray(written);
+        break;
+      }
+      sent++;
+    }
+    this.#parts.splice(0, sent);
+  }
+}

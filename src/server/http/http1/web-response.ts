@@ -1,0 +1,125 @@
+import { eventStreamHeaders } from "../../../wire/sse.ts";
+import { isBodiless, statusLine } from "./response-head.ts";
+import type { ServerExchange } from "./server-exchange.ts";
+
+/** The body of a response is held back once so many bytes wait for the caller. */
+const waitingLimit = 256 * 1024;
+
+/** Headers that the connection writes itself. */
+const ownNames = /^(?:connection|transfer-encoding|keep-alive|date)$/;
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
+type Read = Awaited<ReturnType<Reader["read"]>>;
+
+/** Sends a `Response` as the response of an exchange. */
+export async function sendWebResponse(exchange: ServerExchange, response: Response): Promise<void> {
+  const { body, status, headers } = response;
+  const isHead = exchange.head.method === "HEAD";
+  const first = statusLine(status) + headerLines(headers);
+  if (exchange.isGone || body === null || isHead || isBodiless(status)) {
+    void body?.cancel().catch(() => {});
+    const isSilent = isHead || isBodiless(status) || headers.has("content-length");
+    return sendWhole(exchange, first, isSilent ? undefined : 0);
+  }
+  const reader: Reader = body.getReader();
+  exchange.onGone = () => void reader.cancel().catch(() => {});
+  try {
+    // The head of a stream goes out at once. A body that is here already gets its length.
+    const isStream = headers.get("content-type") === eventStreamHeaders["content-type"];
+    const reads = [reader.read()];
+    const one = isStream ? undefined : await inTurn(reads[0]!);
+    if (one?.done) return sendWhole(exchange, first, 0);
+    if (one) reads.push(reader.read());
+    const two = one && (await inTurn(reads[1]!));
+    if (one?.value && two?.done) return sendWhole(exchange, first, one.value.length, one.value);
+    await sendStream(exchange, first, headers.get("content-length"), reads, reader);
+  } catch {
+    // The caller sees that its response is not whole.
+    exchange.connection.destroy();
+  }
+}
+
+/** Sends a response whose body is here. */
+function sendWhole(exchange: ServerExchange, first: string, length?: number, body?: Uint8Array): void {
+  const { connection } = exchange;
+  const { isLast } = connection;
+  const stated =
+    length === undefined || /\r\ncontent-length:/.test(first) ? "" : `content-length: ${length}\r\n`;
+  const head = Buffer.from(`${first}${stated}${isLast ? "connection: close\r\n" : ""}\r\n`, "latin1");
+  exchange.onGone = undefined;
+  connection.write(body ? Buffer.concat([head, body]) : head);
+  connection.responded(isLast);
+}
+
+/**
+ * Sends a response as its bytes come.
+ *
+ * @param stated the length of the body, where the response states it
+ * @param reads reads that are under way
+ */
+async function sendStream(
+  exchange: ServerExchange,
+  first: string,
+  stated: string | null,
+  reads: readonly Promise<Read>[],
+  reader: Reader,
+): Promise<void> {
+  const { connection, head } = exchange;
+  const isChunked = stated === null && head.minorVersion === 1;
+  const isLast = connection.isLast || (stated === null && !isChunked);
+  const framing = isChunked ? "transfer-encoding: chunked\r\n" : "";
+  connection.write(Buffer.from(`${first}${framing}${isLast ? "connection: close\r\n" : ""}\r\n`, "latin1"));
+  let length = 0;
+  for (let at = 0; ; at++) {
+    const { done, value } = await (reads[at] ?? reader.read());
+    if (done || exchange.isGone) break;
+    if (value.length === 0) continue;
+    length += value.length;
+    connection.write(isChunked ? chunk(value) : value);
+    if (connection.unsent > waitingLimit) await drained(exchange);
+  }
+  if (exchange.isGone) return;
+  if (stated !== null && Number(stated) !== length) return connection.destroy();
+  exchange.onGone = undefined;
+  if (isChunked) connection.write(lastChunk);
+  connection.responded(isLast);
+}
+
+const lastChunk = Buffer.from("0\r\n\r\n");
+
+/** Returns bytes as a chunk (RFC 9112 section 7.1). */
+export function chunk(bytes: Uint8Array): Buffer {
+  const size = bytes.length.toString(16);
+  const whole = Buffer.allocUnsafe(size.length + bytes.length + 4);
+  whole.write(`${size}\r\n`, 0, "latin1");
+  whole.set(bytes, size.length + 2);
+  whole.write("\r\n", size.length + 2 + bytes.length, "latin1");
+  return whole;
+}
+
+/** Resolves when the caller has taken most of what waits, or has gone. */
+function drained(exchange: ServerExchange): Promise<void> {
+  const { onGone } = exchange;
+  return new Promise((resolve) => {
+    exchange.onDrain = () => {
+      if (exchange.connection.unsent > waitingLimit / 2) return;
+      exchange.onDrain = undefined;
+      resolve();
+    };
+    exchange.onGone = () => {
+      onGone?.();
+      resolve();
+    };
+  });
+}
+
+/** Returns what a promise resolves with within a turn of the event loop, otherwise undefined. */
+function inTurn(read: Promise<Read>): Promise<Read | undefined> {
+  return Promise.race([read, new Promise<undefined>((resolve) => setImmediate(resolve))]);
+}
+
+function headerLines(headers: Headers): string {
+  let lines = "";
+  for (const [name, value] of headers) if (!ownNames.test(name)) lines += `${name}: ${value}\r\n`;
+  return lines;
+}
