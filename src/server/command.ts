@@ -99,6 +99,11 @@ export const server = defineVerb({
       description:
         "IP address or range of a proxy: it may have any number of connections, and its X-Forwarded-For names the caller",
     },
+    "plain-listener": {
+      type: "boolean",
+      description:
+        "Let Bun's own HTTP server read the requests: slower, but another parser, should ours refuse a client of yours",
+    },
     "master-key-file": {
       type: "string",
       valueHint: "FILE",
@@ -231,6 +236,7 @@ export const server = defineVerb({
       ...(certificate && { certificate }),
       connections: {
         trustedProxies: args["trusted-proxy"],
+        isPlain: args["plain-listener"],
         ...(args["max-connections-per-address"] !== undefined && {
           maxPerAddress: parseCount(args["max-connections-per-address"]),
         }),

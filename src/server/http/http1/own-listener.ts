@@ -116,7 +116,7 @@ export class OwnListener implements TcpListener, ConnectionHost {
   handle(exchange: ServerExchange): void {
     const request = webRequest(exchange);
     // Nobody knows these methods, of which some would become others.
-    if (request?.method !== exchange.head.method) return exchange.connection.refuse(501);
+    if (request?.method !== exchange.head.method) return exchange.connection.refuse(400);
     this.#exchanges.set(request, exchange);
     const fail = () => exchange.connection.refuse(500);
     try {

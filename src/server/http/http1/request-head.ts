@@ -25,7 +25,7 @@ export class BadRequest extends Error {
 const space = 32;
 const colon = 58;
 const version = Buffer.from("HTTP/1.");
-const decimal = /^\d{1,15}$/;
+const decimal = /^\d{1,16}$/;
 /** A target in the absolute form, which clients send to proxies. */
 const absolute = /^https?:\/\/([^/?#@]*)([/?].*)?$/i;
 
@@ -134,8 +134,9 @@ export function readRequestHead(bytes: Buffer, start: number, end: number): Requ
 function setFraming(head: RequestHead, found: Readonly<Record<string, string | undefined>>): void {
   const { "content-length": length, "transfer-encoding": coding, connection, upgrade, expect } = found;
   if (length !== undefined) {
-    if (!decimal.test(length)) throw malformed("the header content-length must be one number");
-    head.contentLength = Number(length);
+    head.contentLength = decimal.test(length) ? Number(length) : Number.NaN;
+    if (!Number.isSafeInteger(head.contentLength))
+      throw malformed("the header content-length must be one number");
   }
   if (coding !== undefined) {
     if (length !== undefined || head.minorVersion === 0) throw malformed("the body has two lengths");

@@ -275,8 +275,7 @@ export class ServerConnection {
 
   /** The deadline has passed. */
   expire(): void {
-    const isSlowHead = this.#held !== undefined && this.isIdle;
-    if (isSlowHead && this.#unsent.length === 0) this.socket.write(closingResponse(408));
+    if (this.#held !== undefined && this.isIdle && this.#unsent.length === 0) return this.refuse(408);
     this.destroy();
   }
 
