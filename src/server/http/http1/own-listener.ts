@@ -30,6 +30,7 @@ export class OwnListener implements TcpListener, ConnectionHost {
   readonly #idleSeconds: number;
   readonly #address: { hostname: string; port: number };
   readonly #isPassed: boolean;
+  readonly #scheme: "http" | "https";
   #listener: TCPSocketListener<ServerConnection>;
   #adopted: PassedListener | undefined;
   readonly #handle: RequestHandler;
@@ -59,7 +60,8 @@ export class OwnListener implements TcpListener, ConnectionHost {
     this.#address = { hostname: address.hostname, port: address.port };
     this.port = address.port;
     const host = address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname;
-    this.url = `${tls ? "https" : "http"}://${host}:${this.port}`;
+    this.#scheme = tls ? "https" : "http";
+    this.url = `${this.#scheme}://${host}:${this.port}`;
   }
 
   #listen(
@@ -74,9 +76,10 @@ export class OwnListener implements TcpListener, ConnectionHost {
         open: (socket) => this.#opened(socket),
         data: (socket, bytes) => socket.data.received(bytes),
         drain: (socket) => socket.data.drained(),
-        end: (socket) => socket.data.ended(),
-        close: (socket) => socket.data.closed(),
-        error: (socket) => socket.data.destroy(),
+        // A connection of TLS that fails before its handshake has no data.
+        end: (socket) => socket.data?.ended(),
+        close: (socket) => socket.data?.closed(),
+        error: (socket) => socket.data?.destroy(),
       },
     });
   }
@@ -114,7 +117,7 @@ export class OwnListener implements TcpListener, ConnectionHost {
   }
 
   handle(exchange: ServerExchange): void {
-    const request = webRequest(exchange);
+    const request = webRequest(exchange, this.#scheme);
     // Nobody knows these methods, of which some would become others.
     if (request?.method !== exchange.head.method) return exchange.connection.refuse(400);
     this.#exchanges.set(request, exchange);

@@ -5,7 +5,7 @@ import type { ServerExchange } from "./server-exchange.ts";
 const streamBytes = 64 * 1024;
 
 /** Returns the request of an exchange as a `Request`; undefined for a method that a `Request` cannot have. */
-export function webRequest(exchange: ServerExchange): Request | undefined {
+export function webRequest(exchange: ServerExchange, scheme: "http" | "https"): Request | undefined {
   const { head, body, signal } = exchange;
   // A host that is none is refused by its header. It must not become a part of the URL.
   const host = head.host !== undefined && /^[\w.[\]:-]+$/.test(head.host) ? head.host : "localhost";
@@ -16,9 +16,9 @@ export function webRequest(exchange: ServerExchange): Request | undefined {
     duplex: "half",
   };
   if (body && head.method !== "GET" && head.method !== "HEAD") options.body = bodyStream(body);
-  const url = `http://${host}${head.target}`;
+  const url = `${scheme}://${host}${head.target}`;
   try {
-    return new Request(URL.canParse(url) ? url : `http://localhost${head.target}`, options);
+    return new Request(URL.canParse(url) ? url : `${scheme}://localhost${head.target}`, options);
   } catch {
     return undefined;
   }
