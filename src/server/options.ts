@@ -7,7 +7,7 @@ import type { PasswordCost } from "./core/access/passwords.ts";
 import type { Retention } from "./core/retention.ts";
 import type { Store } from "./core/store/types.ts";
 import type { ConnectionOptions } from "./http/connections/connection-options.ts";
-import type { TcpOptions } from "./http/listen.ts";
+import type { TcpOptions } from "./http/listener.ts";
 import type { CertificateKeeper } from "./http/tls/certificate-keeper.ts";
 import type { Pace } from "./inference/pace.ts";
 import type { ProgramsOptions } from "./mcp/instances/programs.ts";

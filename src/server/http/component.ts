@@ -4,7 +4,8 @@ import { type AppOptions, allRoutes, createApp } from "./app.ts";
 import { ConnectionLimiter } from "./connections/connection-limiter.ts";
 import type { ConnectionOptions } from "./connections/connection-options.ts";
 import type { TrustedProxies } from "./connections/trusted-proxies.ts";
-import { listenTcp, listenUnix, type TcpOptions } from "./listen.ts";
+import { listenTcp, listenUnix } from "./listen.ts";
+import type { TcpOptions } from "./listener.ts";
 import type { Listeners } from "./listeners.ts";
 import type { Server } from "./server.ts";
 

@@ -1,7 +1,7 @@
 import type { SocketHandler } from "../core/socket-handler.ts";
 import type { ConnectionCounts, ConnectionLimiter } from "./connections/connection-limiter.ts";
 import type { TrustedProxies } from "./connections/trusted-proxies.ts";
-import type { Listener, TcpListener, TlsMaterial } from "./listen.ts";
+import type { Listener, TcpListener, TlsMaterial } from "./listener.ts";
 import type { Peer } from "./route.ts";
 
 /** The listeners of one server: one for TCP, and one for the Unix socket where there is one. */

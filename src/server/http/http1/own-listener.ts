@@ -3,7 +3,7 @@ import type { RequestHandler } from "../../../wire/incoming-request.ts";
 import type { SocketHandler } from "../../core/socket-handler.ts";
 import { listeningSocket, PassedListener } from "../connections/hand-over.ts";
 import type { BusyPorts } from "../connections/victims.ts";
-import type { TcpListener, TcpOptions, TlsMaterial } from "../listen.ts";
+import type { TcpListener, TcpOptions, TlsMaterial } from "../listener.ts";
 import { type ConnectionHost, ServerConnection } from "./server-connection.ts";
 import type { ServerExchange } from "./server-exchange.ts";
 import { Tunnel, tunnelHandlers } from "./tunnel.ts";
@@ -171,7 +171,7 @@ export class OwnListener implements TcpListener, ConnectionHost {
   peerOf(request: Request): { address: string; port: number } | undefined {
     const connection = this.#exchanges.get(request)?.connection ?? this.#tunnelOf(request);
     const address = connection?.address;
-    return address === undefined ? undefined : { address, port: connection!.socket.remotePort };
+    return address === undefined ? undefined : { address, port: connection!.port };
   }
 
   addressOf(request: Request): string | undefined {
@@ -194,11 +194,10 @@ export class OwnListener implements TcpListener, ConnectionHost {
   readonly busyPorts = (): BusyPorts => {
     const ports = new Map<number, boolean>();
     const add = (port: number, isKnown: boolean) => ports.set(port, isKnown || ports.get(port) === true);
-    for (const { exchange, socket } of this.#connections)
-      if (exchange) add(socket.remotePort, exchange.isKnown);
+    for (const { exchange, port } of this.#connections) if (exchange) add(port, exchange.isKnown);
     for (const [port, isKnown] of this.#inner?.busyPorts() ?? []) {
       const connection = this.#tunnels.get(port);
-      if (connection) add(connection.socket.remotePort, isKnown);
+      if (connection) add(connection.port, isKnown);
     }
     return ports;
   };

@@ -2,10 +2,10 @@ import type { Socket } from "bun";
 import { AppError } from "../../../errors.ts";
 import { BodyParser } from "../../../net/http1/body-parser.ts";
 import { headEnd, mayBeName } from "../../../net/http1/fields.ts";
-import { RequestBody } from "./request-body.ts";
+import { IncomingBody } from "./incoming-body.ts";
 import { BadRequest, type RequestHead, readRequestHead, requestHeadLimit } from "./request-head.ts";
 import { closingResponse } from "./response-head.ts";
-import { ServerExchange } from "./server-exchange.ts";
+import { type CallerConnection, ServerExchange } from "./server-exchange.ts";
 import type { Tunnel } from "./tunnel.ts";
 import { UnsentBytes } from "./unsent-bytes.ts";
 
@@ -35,7 +35,7 @@ const closeTime = 2_000;
 const heldLimit = 64 * 1024;
 
 /** One connection of a caller: one request after another, each with its response. */
-export class ServerConnection {
+export class ServerConnection implements CallerConnection {
   /** The time at which the connection is closed, on the clock of its listener. */
   deadline: number;
   exchange: ServerExchange | undefined;
@@ -70,7 +70,6 @@ export class ServerConnection {
     return this.exchange !== undefined || (this.#tunnel === undefined && this.#unsent.length > 0);
   }
 
-  /** The address of the caller; undefined when it has gone. */
   get address(): string | undefined {
     return this.socket.remoteAddress?.replace(/^::ffff:(?=[\d.]+$)/, "");
   }
@@ -80,12 +79,14 @@ export class ServerConnection {
     return this.#tunnel;
   }
 
-  /** Bytes that the caller has not taken yet. */
+  get port(): number {
+    return this.socket.remotePort;
+  }
+
   get unsent(): number {
     return this.#unsent.length;
   }
 
-  /** True if the response under way is the last one of the connection. */
   get isLast(): boolean {
     return this.#readsBody || this.#host.isLeaving || this.exchange?.head.keepAlive !== true;
   }
@@ -146,7 +147,7 @@ export class ServerConnection {
       return bytes.length;
     }
     const hasBody = head.isChunked || (head.contentLength ?? 0) > 0;
-    const body = hasBody ? new RequestBody(this) : undefined;
+    const body = hasBody ? new IncomingBody(this) : undefined;
     this.exchange = new ServerExchange(this, head, body);
     if (this.#unsent.length === 0) this.deadline = Number.POSITIVE_INFINITY;
     let at = bodyStart;
@@ -197,7 +198,6 @@ export class ServerConnection {
     if (this.exchange?.head.expectsContinue) this.write(Buffer.from("HTTP/1.1 100 Continue\r\n\r\n"));
   }
 
-  /** Sends bytes, or keeps them until the caller takes them. They must not change. */
   write(bytes: Uint8Array): void {
     if (this.#isGone) return;
     this.#unsent.write(bytes);
@@ -219,11 +219,6 @@ export class ServerConnection {
     else if (this.#unsent.length === 0 && !this.#tunnel) this.#readNext();
   }
 
-  /**
-   * The response under way has been written.
-   *
-   * @param isLast true to close the connection after it
-   */
   responded(isLast: boolean): void {
     if (this.#isGone) return;
     this.exchange = undefined;
@@ -251,7 +246,6 @@ export class ServerConnection {
     this.destroy();
   }
 
-  /** Answers a request that nobody handles, and closes the connection. */
   refuse(status: number): void {
     if (this.#isGone || this.#isEnding) return;
     this.write(closingResponse(status));
@@ -284,7 +278,6 @@ export class ServerConnection {
     if (this.isIdle && this.#held === undefined) this.#close();
   }
 
-  /** Closes the connection at once. */
   destroy(): void {
     this.socket.terminate();
     this.closed();

@@ -1,7 +1,29 @@
 import { callerLeft } from "../../../errors.ts";
-import type { RequestBody } from "./request-body.ts";
+import type { IncomingBody } from "./incoming-body.ts";
 import type { RequestHead } from "./request-head.ts";
-import type { ServerConnection } from "./server-connection.ts";
+
+/** The part of a connection that an exchange uses. */
+export interface CallerConnection {
+  /** The address of the caller; undefined when it has gone. */
+  readonly address: string | undefined;
+  readonly port: number;
+  /** True if the response under way is the last one of the connection. */
+  readonly isLast: boolean;
+  /** Bytes that the caller has not taken yet. */
+  readonly unsent: number;
+  /** Sends bytes, or keeps them until the caller takes them. They must not change. */
+  write(bytes: Uint8Array): void;
+  /**
+   * The response under way has been written.
+   *
+   * @param isLast true to close the connection after it
+   */
+  responded(isLast: boolean): void;
+  /** Answers a request that nobody handles, and closes the connection. */
+  refuse(status: number): void;
+  /** Closes the connection at once. */
+  destroy(): void;
+}
 
 /** One request on a connection, and its response. */
 export class ServerExchange {
@@ -16,9 +38,9 @@ export class ServerExchange {
 
   /** @param body undefined where the request has none */
   constructor(
-    readonly connection: ServerConnection,
+    readonly connection: CallerConnection,
     readonly head: RequestHead,
-    readonly body: RequestBody | undefined,
+    readonly body: IncomingBody | undefined,
   ) {}
 
   /** Aborts when the caller has gone. It is made when it is asked for. */

@@ -1,13 +1,23 @@
 import type { Socket } from "bun";
-import type { ServerConnection } from "./server-connection.ts";
 import { UnsentBytes } from "./unsent-bytes.ts";
 
 /** The sender of bytes is held back once so many wait for their reader. */
 const waitingLimit = 256 * 1024;
 
+/** The part of a connection that its tunnel uses. */
+interface TunnelledConnection {
+  /** Bytes that the caller has not taken yet. */
+  readonly unsent: number;
+  write(bytes: Uint8Array): void;
+  pauseReading(): void;
+  resumeReading(): void;
+  /** The other listener has closed its end. */
+  tunnelClosed(): void;
+}
+
 /** Passes the bytes of a connection on to another listener of this process, and its bytes back. */
 export class Tunnel {
-  readonly #connection: ServerConnection;
+  readonly #connection: TunnelledConnection;
   readonly #onOpen: (port: number) => void;
   readonly #onClosed: () => void;
   #inner: Socket<Tunnel> | undefined;
@@ -23,7 +33,7 @@ export class Tunnel {
    * @param onClosed called once
    */
   constructor(
-    connection: ServerConnection,
+    connection: TunnelledConnection,
     bytes: Buffer,
     onOpen: (port: number) => void,
     onClosed: () => void,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { listenTcp, type TcpListener } from "../../../../src/server/http/listen.ts";
+import { listenTcp } from "../../../../src/server/http/listen.ts";
+import type { TcpListener } from "../../../../src/server/http/listener.ts";
 import { BareCaller, until } from "../../../support/bare-caller.ts";
 import { hasNginx, nginx } from "../../../support/nginx.ts";
 

@@ -11,7 +11,7 @@ export interface BodySource {
 }
 
 /** The body of a request, as it comes. A body that nobody reads is held back at the caller. */
-export class RequestBody extends MessageBody {
+export class IncomingBody extends MessageBody {
   readonly #source: BodySource;
   #isWanted = false;
 
