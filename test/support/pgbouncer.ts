@@ -14,14 +14,14 @@ export const hasPgBouncer = program !== null;
  * lead to the database than come from its clients, so that the statements of one client meet several of them.
  *
  * @param url of the database, from `freshDatabase`
- * @param mode `transaction` or `session`
+ * @param mode `transaction`, `session` or `statement`
  * @param more lines of its configuration
  * @param port of TCP, if the lines let it listen there; it is also part of the name of its Unix socket
  * @returns the URL through the pooler
  */
 export async function pgBouncer(
   url: string,
-  mode: "transaction" | "session" = "transaction",
+  mode: "transaction" | "session" | "statement" = "transaction",
   more: readonly string[] = [],
   port = 6432,
 ): Promise<string> {

@@ -250,7 +250,8 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
       isDone(sql`
         insert into inference_task_parts (task_id, seq, content)
         select id, ${seq}, ${storable(content)} from inference_tasks
-        where id = ${id} and runner = ${runner} and state = 'running' returning seq`),
+        where id = ${id} and runner = ${runner} and state = 'running'
+        on conflict (task_id, seq) do update set content = excluded.content returning seq`),
     async taskPart(id, seq) {
       const part = await one<{ content: string }>(sql`
         select content from inference_task_parts where task_id = ${id} and seq = ${seq}`);

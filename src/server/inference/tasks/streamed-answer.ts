@@ -14,7 +14,8 @@ const mostBytes = 32 * 1024 * 1024;
 const partCharacters = 64 * 1024;
 const partDelay = 500;
 
-type PartStore = Pick<TaskStore, "addTaskPart" | "dropTaskParts">;
+/** The part of the store for streamed answers. */
+export type PartStore = Pick<TaskStore, "addTaskPart" | "dropTaskParts">;
 
 /**
  * Reads the streamed answer of a task to its end. Each piece goes to the followers at once and to the store soon, so that

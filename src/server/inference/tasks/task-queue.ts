@@ -1,6 +1,5 @@
 import { AppError } from "../../../errors.ts";
 import { dialects } from "../../../wire/dialects/index.ts";
-import { type Operation, operations } from "../../../wire/dialects/operations.ts";
 import type { Dialect } from "../../../wire/dialects/types.ts";
 import { makerPrincipal } from "../../core/access/principals.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
@@ -11,14 +10,15 @@ import type {
   TaskEnd,
   TaskSource,
 } from "../../core/store/task-store.ts";
-import { transportFailure } from "../failure.ts";
 import type { BatchWork } from "./batch-work.ts";
 import type { CallTask } from "./call-task.ts";
 import { GoneModels } from "./gone-models.ts";
 import { LiveAnswer } from "./live-answer.ts";
 import { mayRunModel } from "./may-run-model.ts";
-import { readStreamed } from "./streamed-answer.ts";
-import { absenceOf, afterFailure, mostAttempts } from "./task-failure.ts";
+import type { PartStore } from "./streamed-answer.ts";
+import { absenceOf, mostAttempts } from "./task-failure.ts";
+import { isUnrepeatable, outcomeOf } from "./task-outcome.ts";
+import { untilStored } from "./until-stored.ts";
 
 /** Tasks that one server runs at a time: in all, and of one model. */
 const mostRunning = 16;
@@ -95,7 +95,9 @@ export class TaskQueue {
   #count = 0;
   #filling: Promise<void> | undefined;
   #isAgain = false;
-  #isStopping = false;
+  readonly #stopping = new AbortController();
+  /** True if a claim has failed, and may be in the store even so. */
+  #mayHaveStrays = false;
   /** True if nothing waits and nobody else can add anything. */
   #isIdle = false;
   #lookedForLost = Number.NEGATIVE_INFINITY;
@@ -157,7 +159,7 @@ export class TaskQueue {
 
   /** Takes no new task, and waits a little for those that run. */
   async drain(): Promise<void> {
-    this.#isStopping = true;
+    this.#stopping.abort();
     this.#unsubscribe();
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, drainTime);
@@ -167,13 +169,17 @@ export class TaskQueue {
 
   /** Ends the calls that are left. Their tasks wait for the next server. */
   async close(): Promise<void> {
-    this.#isStopping = true;
+    this.#stopping.abort();
     this.#unsubscribe();
     for (const one of this.#running.values()) {
       one.endsAs = undefined;
       one.abort.abort();
     }
     await this.#ended();
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   get #store() {
@@ -203,6 +209,7 @@ export class TaskQueue {
     const { now, runner } = this.#options;
     const id = runner();
     if (id === undefined) return;
+    await this.#releaseStrays(id);
     const batches = await this.#store.openBatches();
     const alone = await this.#store.taskSources();
     this.#isIdle = batches.length === 0 && alone.length === 0 && this.#running.size === 0;
@@ -222,7 +229,9 @@ export class TaskQueue {
     while (this.#running.size < mostRunning && !this.#isStopping) {
       const source = this.#next(sources);
       if (!source) return;
+      this.#mayHaveStrays = true;
       const task = await this.#store.claimTask(source.from, id, now());
+      this.#mayHaveStrays = false;
       if (task) this.#begin(task, source);
       else {
         sources.delete(source.key);
@@ -295,45 +304,43 @@ export class TaskQueue {
   async #run(running: Running): Promise<void> {
     const { task, abort, live, source } = running;
     const { catalogue, callTask, now } = this.#options;
+    const { id, runner } = task;
     const requestId = this.#options.requestId();
-    const operation = task.operation as Operation;
     const end = async (result: Omit<TaskEnd, "requestId">) => {
-      await this.#store.endTask(task.id, task.runner, { ...result, requestId }, now());
+      await this.#stored(() => this.#store.endTask(id, runner, { ...result, requestId }, now()));
       live.close("ended");
     };
-    /** A part of the answer is there, and the request must not be sent twice. */
-    const isUnrepeatable = () => live.text !== "" && task.idempotent === 0;
-    try {
-      const principal = makerPrincipal(catalogue.snapshot, task.ownerId, task.tokenId, now());
-      if (!principal)
-        throw new AppError("unauthenticated", "the token that made this request is no longer valid");
-      const call = { operation, text: task.request, principal, requestId, signal: abort.signal };
-      const response = await callTask(call);
-      const { body, headers, status } = response;
-      const isStream = body && headers.get("content-type")?.startsWith("text/event-stream");
-      const answer = isStream
-        ? await readStreamed(body, task, live, this.#store, abort.signal)
-        : await response.text();
+    const release = (notBefore: number, counts: boolean) =>
+      this.#stored(() => this.#store.releaseTask(id, runner, notBefore, counts));
+    const parts: PartStore = {
+      addTaskPart: (...part) => this.#stored(() => this.#store.addTaskPart(...part)),
+      dropTaskParts: (...part) => this.#stored(() => this.#store.dropTaskParts(...part)),
+    };
+    const call = { catalogue, callTask, requestId, signal: abort.signal, now: now(), live, parts };
+    const outcome = await outcomeOf(task, call);
+    if (!outcome) {
+      const { endsAs } = running;
+      if (endsAs) await end({ state: endsAs, status: null, answer: null });
+      else if (isUnrepeatable(task, live))
+        await end({ state: "failed", status: 500, answer: lostAnswers.inPart });
+      else await release(now(), false);
+    } else if ("end" in outcome) {
       this.#resting.delete(source.key);
-      await end({ state: "completed", status, answer });
-    } catch (thrown) {
-      if (abort.signal.aborted) {
-        const { endsAs } = running;
-        if (endsAs) await end({ state: endsAs, status: null, answer: null });
-        else if (isUnrepeatable()) await end({ state: "failed", status: 500, answer: lostAnswers.inPart });
-        else await this.#store.releaseTask(task.id, task.runner, now(), false);
-        return;
-      }
-      const error = transportFailure(thrown);
-      const next = isUnrepeatable() ? "never" : afterFailure(error);
-      if (next === "wait" || (next === "again" && task.attempts < mostAttempts)) {
-        const notBefore = this.#rest(source, error.retryAfter && error.retryAfter * 1000);
-        await this.#store.releaseTask(task.id, task.runner, notBefore, next === "again");
-        return;
-      }
-      const answer = dialects[operations[operation].dialect].errorBody(error, requestId);
-      await end({ state: "failed", status: error.status, answer: JSON.stringify(answer) });
-    }
+      await end(outcome.end);
+    } else await release(this.#rest(source, outcome.delay), outcome.counts);
+  }
+
+  /** Makes a write that must not get lost: the call was made and paid for (failure mode 251). */
+  #stored<T>(write: () => Promise<T>): Promise<T> {
+    return untilStored(write, this.#stopping.signal, this.#options.onError);
+  }
+
+  /** Gives back tasks that the store believes to run here: the answer to a claim got lost with its connection. */
+  async #releaseStrays(runner: string): Promise<void> {
+    if (!this.#mayHaveStrays) return;
+    for (const id of await this.#store.runningTasks(runner))
+      if (!this.#running.has(id)) await this.#store.releaseTask(id, runner, this.#options.now(), false);
+    this.#mayHaveStrays = false;
   }
 
   /** Takes a batch a step on as a whole, if no other server does so: checks its input, or ends it. */

@@ -71,6 +71,7 @@ export function client(
     pass: password,
     ssl: false,
     connect_timeout: connectTimeout,
+    backoff: reconnectDelay,
     // Behind a pooler in transaction mode, the next transaction may have another connection without the statement.
     prepare: false,
     // No column is an array. Asked for at each connection, the types are a query that nobody waits for when it is closed.
@@ -83,11 +84,23 @@ export function client(
   });
 }
 
+/**
+ * Returns the seconds before the next attempt to connect. The driver counts the failures of all its connections together:
+ * its own delays grow to 20 s within a second, and a database that has come back would not be found for that long.
+ *
+ * @param failures in a row
+ */
+function reconnectDelay(failures: number): number {
+  return (0.5 + Math.random() / 2) * Math.min(2 ** failures / 50, 0.5);
+}
+
 /** Returns the error of a database that cannot be used. */
 export function cannotOpen(shown: string, error: unknown): AppError {
   const { code, cause } = bare(error);
   const known = systemReason({ code });
-  const message = cause instanceof Error ? cause.message : "it did not answer";
+  // The driver's own messages have the port 5432, whatever the real one is.
+  const isOfDriver = code.startsWith("CONNECTION_");
+  const message = cause instanceof Error && !isOfDriver ? cause.message : "it did not answer";
   const hint = hints[code] ?? known?.hint;
   return new AppError("unavailable", `cannot open ${shown}: ${known ? `${known.text}: ` : ""}${message}`, {
     cause,
@@ -97,6 +110,8 @@ export function cannotOpen(shown: string, error: unknown): AppError {
 
 /** Advice by SQLSTATE (postgresql.org/docs/current/errcodes-appendix.html). */
 const hints: Readonly<Record<string, string>> = {
+  "08P01":
+    "A pooler needs pool_mode session or transaction, and the parameters that it does not know in ignore_startup_parameters.",
   "25006":
     "It is a standby or read-only. Use the URL of the primary, or list all hosts: postgres://…@a,b/database.",
   "3D000": "Make it first: CREATE DATABASE … ENCODING 'UTF8'.",

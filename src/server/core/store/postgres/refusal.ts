@@ -32,7 +32,7 @@ function reasonOf(code: string): string | undefined {
   if (code === "53300") return "the database has no free connection";
   if (/^57P0[1-3]/.test(code)) return "the database is starting or stopping";
   if (code.startsWith("28") || code === "3D000") return "the database refuses the login of the server";
-  if (code.startsWith("XX")) return "the database is damaged";
+  if (/^XX00[12]/.test(code)) return "the database is damaged";
   if (code === "55P03" || code === "57014") return "the database was busy for too long";
   return undefined;
 }
@@ -44,7 +44,7 @@ export function refusal(error: unknown, op?: Write["op"]): unknown {
   if (code === "53100") return new StoreError("full", { cause });
   if (code === "23503") return new StoreError(op === "delete" ? "referenced" : "dangling", { cause });
   if (code === "23505") return new StoreError("taken", { cause });
-  if (passing.test(code) || unreachable.test(code)) {
+  if (passing.test(code) || unreachable.test(code) || endsConnection(cause)) {
     const reason = reasonOf(code);
     return new StoreError("unavailable", { cause, ...(reason !== undefined && { reason }) });
   }
@@ -61,5 +61,16 @@ export function bare(error: unknown): { code: string; cause: unknown } {
     return { code: "", cause: inner };
   const { code, message } = inner;
   const text = message.startsWith(`${code}: `) ? message : `${code}: ${message}`;
-  return { code, cause: Object.assign(new Error(text), { code }) };
+  return { code, cause: Object.assign(new Error(text), { code, severity: severityOf(inner) }) };
+}
+
+/** Returns the severity of an error of the server. PgBouncer sends only the field that others translate. */
+function severityOf(error: Error): string | undefined {
+  const { severity, severity_local } = error as { severity?: string; severity_local?: string };
+  return severity ?? severity_local;
+}
+
+/** True for an error with which a server or a pooler ends the connection. Poolers have codes of their own for that. */
+function endsConnection(error: unknown): boolean {
+  return error instanceof Error && /^(FATAL|PANIC)$/.test(severityOf(error) ?? "");
 }

@@ -1,5 +1,6 @@
 import { Duplex } from "node:stream";
 import { type Dialled, dial } from "./dial.ts";
+import { lastError } from "./last-error.ts";
 import type { PostgresSettings } from "./settings.ts";
 
 /** The sockets of one driver, with the time when each last received data. */
@@ -105,6 +106,7 @@ class DatabaseSocket extends Duplex {
   /** Sends what was written before there was a connection. */
   #onConnect: (() => void) | undefined;
   #isReady = false;
+  #last: Buffer | undefined;
 
   constructor(connect: () => Promise<Dialled>, elapsed: () => number) {
     super({ allowHalfOpen: false });
@@ -139,10 +141,15 @@ class DatabaseSocket extends Duplex {
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => {
       this.lastReceived = this.#elapsed();
+      this.#last = chunk;
       this.#isReady = chunk.subarray(-ready.length).equals(ready);
       if (!this.push(chunk)) socket.pause();
     });
-    socket.on("end", () => this.push(null));
+    socket.on("end", () => {
+      const error = this.#last && lastError(this.#last);
+      if (error) this.destroy(error);
+      else this.push(null);
+    });
     socket.on("error", (error) => this.destroy(error));
     socket.on("close", () => this.destroy());
     socket.resume();
