@@ -22,16 +22,18 @@ export type ProxyRule = (url: URL) => HttpProxy | undefined;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const variables = ["http_proxy", "https_proxy", "no_proxy"] as const;
+const variables = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] as const;
+type Variable = (typeof variables)[number];
 
 /**
- * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY. A name in lower case goes before the same one in capitals. This machine is
+ * Reads HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, which stands in for both, and NO_PROXY. A name in lower case goes before the same one in capitals. This machine is
  * never called through a proxy.
  */
 export function proxyRule(env: Environment): ProxyRule {
-  const read = (name: (typeof variables)[number]) => env[name]?.trim() || env[name.toUpperCase()]?.trim();
+  const read = (name: Variable) => env[name]?.trim() || env[name.toUpperCase()]?.trim();
   const known = new Map<string, HttpProxy>();
-  const proxyIn = (name: "http_proxy" | "https_proxy") => {
+  const proxyIn = (own: Variable) => {
+    const name = read(own) ? own : "all_proxy";
     const text = read(name);
     if (!text) return undefined;
     const proxy = known.get(text) ?? parseProxy(text, env[name]?.trim() ? name : name.toUpperCase());

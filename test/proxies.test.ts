@@ -14,6 +14,18 @@ describe("proxyRule (failure mode 84)", () => {
     expect(proxied({}, "https://a.test")).toBeUndefined();
   });
 
+  it("takes ALL_PROXY for both where they have none of their own, and NO_PROXY holds for it", () => {
+    const all = { ALL_PROXY: "http://all:1", HTTPS_PROXY: "http://secure:3129" };
+    expect(proxied(all, "http://a.test")).toBe("all:1");
+    expect(proxied(all, "wss://a.test")).toBe("secure:3129");
+    expect(proxied({ ...all, all_proxy: "low:2" }, "ws://a.test")).toBe("low:2");
+    expect(proxied({ ...all, NO_PROXY: "a.test" }, "http://a.test")).toBeUndefined();
+    expect(proxied(all, "http://127.0.0.1:7777")).toBeUndefined();
+    expect(() => proxied({ all_proxy: "socks5://proxy:1080" }, "http://a.test")).toThrow(
+      "all_proxy is not the address of an HTTP proxy",
+    );
+  });
+
   it("prefers names in lower case, and takes an empty value for none", () => {
     expect(proxied({ ...both, http_proxy: "http://low:1" }, "http://a.test")).toBe("low:1");
     expect(proxied({ ...both, http_proxy: "" }, "http://a.test")).toBe("plain:3128");
@@ -91,8 +103,10 @@ it("takeEnvironment leaves the runtime no proxy of its own, and keeps a copy", (
     http_proxy: "a",
     HTTPS_PROXY: "b",
     NO_PROXY: "c",
+    all_proxy: "d",
     PATH: "/bin",
   };
-  expect(takeEnvironment(env)).toEqual({ http_proxy: "a", HTTPS_PROXY: "b", NO_PROXY: "c", PATH: "/bin" });
+  const copy = { ...env };
+  expect(takeEnvironment(env)).toEqual(copy);
   expect(env).toEqual({ PATH: "/bin" });
 });

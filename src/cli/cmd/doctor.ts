@@ -133,7 +133,7 @@ function outgoing(proxy: HttpProxy | undefined, url: string): Check {
     };
   const why = url.startsWith("unix:")
     ? "a Unix socket"
-    : "HTTP_PROXY, HTTPS_PROXY and NO_PROXY name none for it";
+    : "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY name none for it";
   return { name, verdict: "skip", detail: `none: ${why}` };
 }
 

@@ -8,6 +8,9 @@ const inherited = ["PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ"] as co
 /** Variables whose values are files of certificates, which a program behind a company's proxy needs. */
 const certificates = ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"] as const;
 
+/** Variables of proxies, by which a launcher reaches its registry. One with a user or password stays with mcpctl. */
+const proxies = /^(https?|all|no)_proxy$/i;
+
 /** Used where mcpctl itself has none. */
 const usualPath = "/usr/local/bin:/usr/bin:/bin";
 
@@ -41,10 +44,11 @@ export function programEnvironment(
   for (const [name, value] of Object.entries(declared)) checkVariable(name, value);
   const kept = (names: readonly string[]) =>
     names.flatMap((name): [string, string][] => (own[name] ? [[name, own[name]]] : []));
+  const open = Object.keys(own).filter((name) => proxies.test(name) && !own[name]?.includes("@"));
   const files = kept(certificates).filter(([, path]) => existsSync(path));
   const env = {
     PATH: usualPath,
-    ...Object.fromEntries([...kept(inherited), ...files]),
+    ...Object.fromEntries([...kept(inherited), ...kept(open), ...files]),
     ...folderVariables(folder),
     ...declared,
   };

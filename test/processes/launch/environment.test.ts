@@ -43,6 +43,19 @@ describe("the environment of a program", () => {
     expect(readable).toEqual([import.meta.filename]);
   });
 
+  it("has the proxies of mcpctl, but none with a password (T305)", () => {
+    const own = {
+      https_proxy: "http://proxy:3128",
+      HTTP_PROXY: "http://user:canary@proxy:3128",
+      NO_PROXY: "10.0.0.0/8",
+      ALL_PROXY: "",
+      MY_PROXY: "x",
+    };
+    const { env } = programEnvironment(own, { NO_PROXY: "declared" }, "/private");
+    expect(Object.keys(env).filter((name) => /proxy$/i.test(name)).sort()).toEqual(["NO_PROXY", "https_proxy"]);
+    expect(env).toMatchObject({ https_proxy: "http://proxy:3128", NO_PROXY: "declared" });
+  });
+
   it("lets the definition set the usual variables", () => {
     expect(programEnvironment({ PATH: "/bin" }, { PATH: "/opt/bin", TZ: "UTC" }, "/p").env).toMatchObject({
       PATH: "/opt/bin",

@@ -150,7 +150,7 @@ describe.each(levels.filter((name) => name !== "none" && name !== "systemd"))(
       const { got } = outcomes[0] as { got: Record<string, string> };
       expect(got).toMatchObject({ TOKEN: "declared", HTTPS_PROXY: "http://p:1" });
       const usual =
-        /^(PATH|LANG|LANGUAGE|LC_ALL|LC_CTYPE|TZ|SSL_CERT_\w+|NODE_EXTRA_CA_CERTS|HOME|TMPDIR|PWD|OLDPWD)$/;
+        /^(PATH|LANG|LANGUAGE|LC_ALL|LC_CTYPE|TZ|SSL_CERT_\w+|NODE_EXTRA_CA_CERTS|\w+_(PROXY|proxy)|HOME|TMPDIR|PWD|OLDPWD)$/;
       const ours =
         /^(XDG_CACHE_HOME|npm_config_\w+|BUN_INSTALL_CACHE_DIR|UV_CACHE_DIR|MCPCTL_PROGRAM|TOKEN|HTTPS_PROXY)$/;
       expect(Object.keys(got).filter((name) => !usual.test(name) && !ours.test(name))).toEqual([]);
