@@ -99,7 +99,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     (await lifecycle.start(
       closable("tracer", () => openTracer(traces, { outbound, metrics, log, random, now, elapsed })),
     ));
-  const upkeep = await lifecycle.start(upkeepComponent({ catalogue, now }));
+  const upkeep = await lifecycle.start(upkeepComponent({ catalogue, now, elapsed }));
   const sessions = await lifecycle.start(
     closable("sessions", () =>
       ProviderSessions.open({ catalogue, now, elapsed, random, quotas, requestId, onError }),

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { type Clocks, clockGuard } from "./clock-guard.ts";
 import type { Component } from "./lifecycle.ts";
 import type { Store } from "./store/types.ts";
 import { dayMilliseconds, dayOf } from "./store/usage.ts";
@@ -15,10 +16,6 @@ const step = 250;
 const mostSteps = 200;
 /** Milliseconds between two steps. */
 const betweenSteps = 10;
-/** Milliseconds by which the clock may differ from the monotonic one between two runs. */
-const tolerance = 5 * 60_000;
-/** Milliseconds without deleting after the clock was set. */
-const holdAfterJump = 60 * 60_000;
 /** The shortest time for which usage is kept. Limits of a month need that month, and the one before it. */
 const leastUsage = 62 * dayMilliseconds;
 
@@ -51,18 +48,13 @@ export function keepOf(audit: string | undefined, usage: string | undefined): Re
   };
 }
 
-export interface RetentionOptions {
+export interface RetentionOptions extends Clocks {
   store: Pick<Store, "trimAudit" | "trimUsage" | "trimFormerNames">;
   keep: Retention;
-  /** Milliseconds since 1970. */
-  now(): number;
-  /** A monotonic clock, in milliseconds. */
-  elapsed(): number;
 }
 
 /**
- * Deletes old records in small steps. After a jump of the clock it waits for an hour: a clock that is wrong by a year
- * must not delete the whole log before somebody sets it right.
+ * Deletes old records in small steps. After a jump of the clock it waits for an hour.
  *
  * @returns the work of one run, for a timer
  */
@@ -74,8 +66,7 @@ export function retentionComponent({
 }: RetentionOptions): Component<() => Promise<void>> {
   let isClosed = false;
   let running: Promise<void> | undefined;
-  let before = { now: now(), elapsed: elapsed() };
-  let heldUntil = Number.NEGATIVE_INFINITY;
+  const isClockRight = clockGuard({ now, elapsed });
 
   async function trimAudit(until: number): Promise<void> {
     let after = 0;
@@ -102,16 +93,13 @@ export function retentionComponent({
   }
 
   async function trim(): Promise<void> {
-    const present = { now: now(), elapsed: elapsed() };
-    const jump = present.now - before.now - (present.elapsed - before.elapsed);
-    before = present;
-    if (Math.abs(jump) > tolerance) heldUntil = present.elapsed + holdAfterJump;
-    if (present.elapsed < heldUntil) return;
-    if (keep.audit !== undefined) await trimAudit(present.now - keep.audit);
-    if (keep.usage !== undefined) await trimUsage(dayOf(present.now - keep.usage));
+    if (!isClockRight()) return;
+    const present = now();
+    if (keep.audit !== undefined) await trimAudit(present - keep.audit);
+    if (keep.usage !== undefined) await trimUsage(dayOf(present - keep.usage));
     // A name is needed as long as there may be an event or a day of usage with its id.
     if (keep.audit !== undefined && keep.usage !== undefined)
-      await trimNames(present.now - Math.max(keep.audit, keep.usage) - dayMilliseconds);
+      await trimNames(present - Math.max(keep.audit, keep.usage) - dayMilliseconds);
   }
 
   return {

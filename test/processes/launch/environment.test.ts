@@ -52,7 +52,11 @@ describe("the environment of a program", () => {
       MY_PROXY: "x",
     };
     const { env } = programEnvironment(own, { NO_PROXY: "declared" }, "/private");
-    expect(Object.keys(env).filter((name) => /proxy$/i.test(name)).sort()).toEqual(["NO_PROXY", "https_proxy"]);
+    expect(
+      Object.keys(env)
+        .filter((name) => /proxy$/i.test(name))
+        .sort(),
+    ).toEqual(["NO_PROXY", "https_proxy"]);
     expect(env).toMatchObject({ https_proxy: "http://proxy:3128", NO_PROXY: "declared" });
   });
 

@@ -38,9 +38,10 @@ export class BatchWork {
    * Takes a batch a step on. It can be interrupted at any moment and done again.
    *
    * @param runner the server that has taken the batch
+   * @param isExpired true if the time of the batch is over
    * @returns true if the batch has changed
    */
-  async step(batch: InferenceBatch, runner: string): Promise<boolean> {
+  async step(batch: InferenceBatch, runner: string, isExpired: boolean): Promise<boolean> {
     const { id, state } = batch;
     const { now } = this.#options;
     if (state === "validating") {
@@ -51,7 +52,7 @@ export class BatchWork {
     }
     if (state !== "finalizing") {
       if (state === "cancelling") await this.#store.endPendingOf(id, "cancelled", now());
-      else if (batch.expiresAt <= now()) await this.#store.endPendingOf(id, "expired", now());
+      else if (isExpired) await this.#store.endPendingOf(id, "expired", now());
       const { pending = 0, running = 0 } = await this.#store.taskCounts(id);
       if (pending + running > 0) return false;
       const isMine = await this.#store.changeBatch(

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Quotas } from "../../core/access/quotas.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
+import { clockGuard } from "../../core/clock-guard.ts";
 import type { Random } from "../../core/ids.ts";
 import type { Component } from "../../core/lifecycle.ts";
 import { dayMilliseconds } from "../../core/store/usage.ts";
@@ -40,7 +41,7 @@ export interface TaskServices {
   batches: Batches;
   single: Tasks;
   queue: TaskQueue;
-  /** Deletes what is over. The work of one run, for a timer. */
+  /** Deletes what is over, but nothing for an hour after a jump of the clock. The work of one run, for a timer. */
   prune(): Promise<void>;
 }
 
@@ -70,9 +71,10 @@ export function taskServices(options: TaskServicesOptions): TaskServices {
     abort: (id) => queue.abort(id),
     liveOf: (id) => queue.liveOf(id),
   });
+  const isClockRight = clockGuard({ now, elapsed });
   let isPruning = false;
   const prune = async () => {
-    if (isPruning) return;
+    if (!isClockRight() || isPruning) return;
     isPruning = true;
     try {
       for (let step = 0; step < mostSteps; step++) {

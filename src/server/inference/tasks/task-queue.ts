@@ -3,6 +3,7 @@ import { dialects } from "../../../wire/dialects/index.ts";
 import type { Dialect } from "../../../wire/dialects/types.ts";
 import { makerPrincipal } from "../../core/access/principals.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
+import { type Clocks, clockGuard } from "../../core/clock-guard.ts";
 import type {
   InferenceBatch,
   InferenceTask,
@@ -63,14 +64,11 @@ interface Running {
   done: Promise<void>;
 }
 
-export interface TaskQueueOptions {
+export interface TaskQueueOptions extends Clocks {
   catalogue: Catalogue;
   callTask: CallTask;
   work: BatchWork;
   requestId(): string;
-  /** Milliseconds since 1970. */
-  now(): number;
-  elapsed(): number;
   /** The id of this server among those on the database; undefined while it has no lease. */
   runner(): string | undefined;
   /** The longest delays, in milliseconds. */
@@ -102,9 +100,11 @@ export class TaskQueue {
   #isIdle = false;
   #lookedForLost = Number.NEGATIVE_INFINITY;
   readonly #unsubscribe: () => void;
+  readonly #isClockRight: () => boolean;
 
   constructor(options: TaskQueueOptions) {
     this.#options = options;
+    this.#isClockRight = clockGuard(options);
     this.#unsubscribe = options.catalogue.subscribe((changes) => {
       if (changes && this.#gone.note(changes)) this.wake();
       if (this.#resting.size === 0 || changes?.every(({ kind }) => kind !== "llm")) return;
@@ -137,7 +137,7 @@ export class TaskQueue {
       this.#lookedForLost = elapsed();
       await this.#releaseLost();
     }
-    await this.#store.expireTasks(now());
+    if (this.#isClockRight()) await this.#store.expireTasks(now());
     const id = runner();
     if (this.#running.size > 0 && id !== undefined) {
       const own = new Set(await this.#store.runningTasks(id));
@@ -215,7 +215,7 @@ export class TaskQueue {
     this.#isIdle = batches.length === 0 && alone.length === 0 && this.#running.size === 0;
     const sources = new Map<string, Source>();
     for (const batch of batches) {
-      if (batch.state === "in_progress" && batch.expiresAt > now()) {
+      if (batch.state === "in_progress" && !this.#isExpired(batch)) {
         const source = { key: batch.id, from: { batchId: batch.id }, maker: batch, llm: batch.llm, batch };
         sources.set(batch.id, source);
       } else await this.#workOn(batch, id);
@@ -254,6 +254,11 @@ export class TaskQueue {
       { status, openai: body("chat"), anthropic: body("messages") },
       now(),
     );
+  }
+
+  /** True if the time of a batch is over. A clock that was just set ends none. */
+  #isExpired({ expiresAt }: InferenceBatch): boolean {
+    return expiresAt <= this.#options.now() && this.#isClockRight();
   }
 
   /** Returns the source whose user was served the longest time ago, of those that can go on. */
@@ -346,9 +351,9 @@ export class TaskQueue {
   /** Takes a batch a step on as a whole, if no other server does so: checks its input, or ends it. */
   async #workOn(batch: InferenceBatch, runner: string): Promise<void> {
     if (this.#working.has(batch.id)) return;
-    const { work, now } = this.#options;
-    const isOver = batch.state === "cancelling" || batch.expiresAt <= now();
-    if (isOver)
+    const { work } = this.#options;
+    const isExpired = this.#isExpired(batch);
+    if (isExpired || batch.state === "cancelling")
       for (const one of this.#running.values()) {
         if (one.task.batchId !== batch.id) continue;
         if (batch.state !== "cancelling") one.endsAs = "expired";
@@ -356,7 +361,7 @@ export class TaskQueue {
       }
     if (!(await this.#store.takeBatch(batch.id, runner))) return;
     const working = work
-      .step(batch, runner)
+      .step(batch, runner, isExpired)
       .then((hasChanged) => {
         if (hasChanged) this.#isAgain = true;
       })

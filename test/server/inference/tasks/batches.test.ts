@@ -167,7 +167,7 @@ describe("a batch", () => {
     const { server, provider, bearer } = await withProvider(
       (seen, connection) => (/ r0"/.test(seen.text) ? echo(seen, connection) : undefined),
       {},
-      { tick: 50, now: () => now },
+      { tick: 50, now: () => now, elapsed: () => now },
     );
     const api = sdkAt(server.url, bearer);
     const { id } = await api.begin([line("r0"), line("r1")]);
@@ -181,5 +181,33 @@ describe("a batch", () => {
     ]);
     now += 31 * 24 * 60 * 60_000;
     await expect(api.openai.files.content(batch.error_file_id!)).rejects.toMatchObject({ status: 404 });
+  });
+
+  it("is neither expired nor deleted by a clock that was set to another year (failure mode 252)", async () => {
+    let jump = 0;
+    const release = Promise.withResolvers<void>();
+    const { server, provider, bearer } = await withProvider(
+      async (seen, connection) => {
+        if (/ r1"/.test(seen.text)) await release.promise;
+        echo(seen, connection);
+      },
+      {},
+      { tick: 20, now: () => Date.now() + jump },
+    );
+    const api = sdkAt(server.url, bearer);
+    const { id } = await api.begin([line("r0"), line("r1")]);
+    await expect.poll(() => provider.seen.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(async () => (await api.openai.batches.retrieve(id)).request_counts?.completed).toBe(1);
+    jump = 365 * 24 * 60 * 60_000;
+    const { bearer: later } = await server.token("later", [{ role: "run", resource: "llms" }]);
+    expect((await server.as(later)("GET", "/v1/models")).status).toBe(200);
+    // Several looks of the timers at the new time.
+    await Bun.sleep(200);
+    expect((await api.openai.batches.retrieve(id)).status).toBe("in_progress");
+    jump = 0;
+    release.resolve();
+    const batch = await api.ended(id);
+    expect(batch).toMatchObject({ status: "completed", request_counts: { completed: 2, failed: 0 } });
+    expect((await api.linesOf(batch.output_file_id)).map(({ custom_id }) => custom_id)).toEqual(["r0", "r1"]);
   });
 });
