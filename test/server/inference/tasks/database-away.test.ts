@@ -2,13 +2,16 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openStore } from "../../../../src/server/core/store/index.ts";
 import { type Refusal, type Store, StoreError } from "../../../../src/server/core/store/types.ts";
+import { must } from "../../../support/server.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
+import { chatFrames, chunk, lastChunk, streamHead } from "../../../support/upstream.ts";
 import { withProvider } from "../setup.ts";
 import { echo, line, sdkAt } from "./batch-setup.ts";
 
-type Step = "endTask" | "releaseTask" | "claimTask";
+const steps = ["endTask", "claimTask", "addTaskPart"] as const;
+type Step = (typeof steps)[number];
 
-/** A store that fails some steps a few times. A claim is carried out before it fails: only its answer is lost. */
+/** A store that fails some steps a few times. Only the end of a task is not stored then: of the others the answer is lost. */
 async function failingStore(failures: Partial<Record<Step, number>>, refusal: Refusal = "unavailable") {
   const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
   const failed: Step[] = [];
@@ -20,10 +23,9 @@ async function failingStore(failures: Partial<Record<Step, number>>, refusal: Re
       if (left <= 0) return run();
       failures[step] = left - 1;
       failed.push(step);
-      if (step === "claimTask") await run();
+      if (step !== "endTask") await run();
       throw new StoreError(refusal);
     };
-  const steps = new Set<PropertyKey>(["endTask", "releaseTask", "claimTask"]);
   const proxy: Store = new Proxy(store, {
     get: (target, name) => (steps.has(name) ? failing(name as Step) : Reflect.get(target, name, target)),
   });
@@ -55,6 +57,28 @@ describe("a database that is away while tasks run (failure mode 251)", () => {
     expect(await api.ended(id)).toMatchObject({ request_counts: { completed: 3, failed: 0 } });
     expect(failed).toEqual(["claimTask", "claimTask"]);
     expect(provider.seen).toHaveLength(3);
+  });
+
+  it("keeps a streamed answer, each part once", async () => {
+    const { store, failed } = await failingStore({ addTaskPart: 2, endTask: 1 });
+    const { provider, call } = await withProvider(
+      (_seen, connection) => {
+        connection.write(streamHead);
+        for (const frame of chatFrames(["one ", "two ", "three"], true)) connection.write(chunk(frame));
+        connection.write(lastChunk);
+      },
+      {},
+      { tick: 50, store },
+    );
+    const request = { messages: [{ role: "user", content: "hi" }], stream: true };
+    const { id } = (await must(call("POST", "/api/v1/inference-tasks", { llm: "gpt", request }))).body;
+    const ended = (await must(call("GET", `/api/v1/inference-tasks/${id}?wait=20s`))).body;
+    expect(ended).toMatchObject({ status: "completed" });
+    expect(JSON.stringify(ended)).toContain("one two three");
+    expect(failed).toEqual(["addTaskPart", "addTaskPart", "endTask"]);
+    expect(provider.seen).toHaveLength(1);
+    const { text } = await call("GET", `/api/v1/inference-tasks/${id}/stream`);
+    expect(text.match(/two /g)).toHaveLength(1);
   });
 
   it("stops all the same, and leaves the task to the next start", async () => {
