@@ -47,9 +47,7 @@ export async function outcomeOf(task: InferenceTask, call: TaskCall): Promise<Ca
     const response = await callTask({ operation, text: task.request, principal, requestId, signal });
     const { body, headers, status } = response;
     const isStream = body && headers.get("content-type")?.startsWith("text/event-stream");
-    const answer = isStream
-      ? await readStreamed(body, task, live, parts, signal)
-      : await response.text();
+    const answer = isStream ? await readStreamed(body, task, live, parts, signal) : await response.text();
     return { end: { state: "completed", status, answer } };
   } catch (thrown) {
     if (signal.aborted) return undefined;

@@ -27,7 +27,8 @@ async function failingStore(failures: Partial<Record<Step, number>>, refusal: Re
       throw new StoreError(refusal);
     };
   const proxy: Store = new Proxy(store, {
-    get: (target, name) => (steps.has(name) ? failing(name as Step) : Reflect.get(target, name, target)),
+    get: (target, name) =>
+      steps.includes(name as Step) ? failing(name as Step) : Reflect.get(target, name, target),
   });
   return { store: proxy, failed };
 }
