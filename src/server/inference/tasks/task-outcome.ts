@@ -20,7 +20,7 @@ export type CallOutcome =
       delay: number | undefined;
     };
 
-export interface TaskCall {
+export interface CallOfTask {
   catalogue: Catalogue;
   callTask: CallTask;
   requestId: string;
@@ -37,7 +37,7 @@ export function isUnrepeatable(task: InferenceTask, live: LiveAnswer): boolean {
 }
 
 /** Makes the call of a task. Returns undefined if it was aborted. */
-export async function outcomeOf(task: InferenceTask, call: TaskCall): Promise<CallOutcome | undefined> {
+export async function outcomeOf(task: InferenceTask, call: CallOfTask): Promise<CallOutcome | undefined> {
   const { catalogue, callTask, requestId, signal, now, live, parts } = call;
   const operation = task.operation as Operation;
   try {
