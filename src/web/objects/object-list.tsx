@@ -26,7 +26,8 @@ export function ObjectList<T extends ApiObject>({
   of: Loaded<T[]>;
   /** The text in which the search looks. */
   textOf?: (object: T) => string;
-  empty: ComponentChildren;
+  /** Title and text of an empty list; the buttons stand below them. */
+  empty: readonly [title: string, text?: string];
   buttons?: ComponentChildren;
   lines?: number;
   /** One row, as a list item. */
@@ -38,21 +39,27 @@ export function ObjectList<T extends ApiObject>({
     const text = textOf(object).toLowerCase();
     return words.every((word) => text.includes(word));
   });
+  const isEmpty = of.value?.length === 0;
   const isLong = (of.value?.length ?? 0) >= searchedFrom;
   return (
     <section class="panel">
       <header>
         <h2>{title}</h2>
-        <div class="row">
-          {isLong && <Search label={`Find in ${title.toLowerCase()}`} value={search} onValue={setSearch} />}
-          <SourceButton kind={kind} objects={of.value && found} />
-          {buttons}
-        </div>
+        {!isEmpty && (
+          <div class="row">
+            {isLong && <Search label={`Find in ${title.toLowerCase()}`} value={search} onValue={setSearch} />}
+            <SourceButton kind={kind} objects={of.value && found} />
+            {buttons}
+          </div>
+        )}
       </header>
       <Show of={of} {...(lines !== undefined && { lines })}>
         {(all) =>
           all.length === 0 ? (
-            empty
+            <Empty title={empty[0]}>
+              {empty[1] && <span>{empty[1]}</span>}
+              {buttons && <div class="row">{buttons}</div>}
+            </Empty>
           ) : found.length === 0 ? (
             <Empty title="Nothing matches">
               <span>No name here has “{search}”.</span>

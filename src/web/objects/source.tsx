@@ -9,7 +9,7 @@ import { scopeWords } from "./commands.ts";
 /** Opens the YAML of objects of a kind, and the command that prints it. */
 export function SourceButton({ kind, objects }: { kind: string; objects: readonly ApiObject[] | undefined }) {
   const [isOpen, setOpen] = useState(false);
-  if (!objects) return null;
+  if (!objects || objects.length === 0) return null;
   return (
     <>
       <button type="button" class="button" onClick={() => setOpen(true)}>

@@ -8,6 +8,8 @@ export interface ChartSeries {
   colour: "accent" | "bad" | "good" | "warn";
   values: readonly number[];
   text(value: number): string;
+  /** The text of a value on the axis; `text` if not given. */
+  axisText?(value: number): string;
 }
 
 /** Bars over time. What it shows is also in a sentence, for those who do not see it. */
@@ -102,7 +104,12 @@ function optionsOf(element: HTMLElement, series: readonly ChartSeries[]): uPlot.
         grid: { show: false },
         values: (_, splits, __, ___, step) => splits.map((at) => timeText(at, step)),
       },
-      { ...axis, grid, size: 56, values: (_, splits) => splits.map((value) => series[0]!.text(value)) },
+      {
+        ...axis,
+        grid,
+        size: 56,
+        values: (_, splits) => splits.map((value) => (series[0]!.axisText ?? series[0]!.text)(value)),
+      },
     ],
     series: [{}, ...drawn],
   };

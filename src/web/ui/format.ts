@@ -13,6 +13,11 @@ export function dollars(value: number | null | undefined): string {
   return value < 0.01 ? `$${value.toPrecision(2)}` : `$${value.toFixed(2)}`;
 }
 
+/** US dollars with as many digits as it takes: `$0.015`. */
+export function exactDollars(value: number): string {
+  return `$${Number(value.toPrecision(3))}`;
+}
+
 /** `340 ms`, `2.4 s`, `3 min`. */
 export function duration(milliseconds: number | null | undefined): string {
   if (milliseconds === null || milliseconds === undefined) return "–";

@@ -7,7 +7,7 @@ import { Command } from "../../objects/source.tsx";
 import { goTo, placeOf, route } from "../../route.ts";
 import { SureButton, useAction } from "../../ui/action.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
-import { Empty, Failure } from "../../ui/states.tsx";
+import { Failure } from "../../ui/states.tsx";
 import { toast } from "../../ui/toasts.tsx";
 import { commandOf } from "../../ui/yaml.ts";
 import { GrantForm } from "./grant-form.tsx";
@@ -31,11 +31,7 @@ export function Bindings() {
         kind="rbac"
         of={bindings}
         textOf={(binding) => `${binding.name} ${sentenceOf(binding)}`}
-        empty={
-          <Empty title="No binding yet">
-            <span>Only the administrator may do anything until you give somebody a right.</span>
-          </Empty>
-        }
+        empty={["No binding yet", "Only the administrator may do anything until you give somebody a right."]}
       >
         {(binding) => (
           <li key={binding.id}>

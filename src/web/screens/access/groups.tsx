@@ -2,7 +2,6 @@ import { type ApiObject, useKind } from "../../api/lists.ts";
 import { NewButton, ObjectDialog } from "../../objects/object-dialog.tsx";
 import { ObjectList } from "../../objects/object-list.tsx";
 import { goTo, placeOf, route } from "../../route.ts";
-import { Empty } from "../../ui/states.tsx";
 
 /** Members that are named in a row. */
 const mostNamed = 8;
@@ -19,11 +18,7 @@ export function Groups() {
         kind="group"
         of={groups}
         textOf={({ name, members }) => [name, ...members].join(" ")}
-        empty={
-          <Empty title="No group yet">
-            <span>A group gives several users the same rights and limits.</span>
-          </Empty>
-        }
+        empty={["No group yet", "A group gives several users the same rights and limits."]}
         buttons={<NewButton kind="group" plural="groups" label="New group" />}
       >
         {({ id, name, members }) => (

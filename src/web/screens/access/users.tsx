@@ -6,7 +6,7 @@ import { NewButton, ObjectDialog } from "../../objects/object-dialog.tsx";
 import { ObjectList } from "../../objects/object-list.tsx";
 import { goTo, placeOf, route } from "../../route.ts";
 import { SureButton, useAction } from "../../ui/action.tsx";
-import { Empty, Failure } from "../../ui/states.tsx";
+import { Failure } from "../../ui/states.tsx";
 import { toast } from "../../ui/toasts.tsx";
 
 interface ShownUser extends ApiObject {
@@ -27,7 +27,7 @@ export function Users() {
         kind="user"
         of={users}
         textOf={({ name, displayName, groups }) => [name, displayName, ...groups].join(" ")}
-        empty={<Empty title="No user" />}
+        empty={["No user"]}
         buttons={<NewButton kind="user" plural="users" label="New user" />}
       >
         {({ id, name, displayName, groups, hasPassword }) => (

@@ -52,7 +52,7 @@ export function Calls() {
         </p>
         <section class="panel" aria-label="Events">
           <Show of={loaded} lines={12}>
-            {({ isCut }) =>
+            {({ isCut, isReading }) =>
               shown.length === 0 ? (
                 <Empty title={text === "" ? "No call yet" : "Nothing matches"}>
                   <span>
@@ -63,7 +63,7 @@ export function Calls() {
                 </Empty>
               ) : (
                 <>
-                  <EventHead total={shown.length} isCut={isCut} />
+                  <EventHead total={shown.length} isCut={isCut} isReading={isReading} />
                   <VirtualList items={shown} rowHeight={2.5} label="Events, the newest first" keyOf={keyOf}>
                     {(event) => <EventRow event={event} />}
                   </VirtualList>
@@ -116,12 +116,16 @@ function keyOf({ requestId, at, action }: ShownEvent): string {
   return `${requestId} ${at} ${action}`;
 }
 
-function EventHead({ total, isCut }: { total: number; isCut: boolean }) {
+function EventHead({ total, isCut, isReading }: { total: number; isCut: boolean; isReading: boolean }) {
   return (
     <header>
       <h2>{count(total)} events</h2>
       <span class="quiet small">
-        {isCut ? "the newest; older ones by the command line" : "follows new ones"}
+        {isReading
+          ? "reading older ones…"
+          : isCut
+            ? "the newest; older ones by the command line"
+            : "follows new ones"}
       </span>
     </header>
   );

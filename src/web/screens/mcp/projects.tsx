@@ -6,7 +6,7 @@ import { goTo, placeOf, route } from "../../route.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { count } from "../../ui/format.ts";
-import { Empty, Show } from "../../ui/states.tsx";
+import { Show } from "../../ui/states.tsx";
 import { commandOf } from "../../ui/yaml.ts";
 import { Prompts } from "./prompts.tsx";
 import { Traffic } from "./traffic.tsx";
@@ -41,11 +41,7 @@ export function Projects() {
         of={projects}
         lines={4}
         textOf={({ name, description, servers }) => [name, description, ...servers].join(" ")}
-        empty={
-          <Empty title="No project yet">
-            <span>A project offers MCP servers to programs, at an address of its own.</span>
-          </Empty>
-        }
+        empty={["No project yet", "A project offers MCP servers to programs, at an address of its own."]}
         buttons={<NewButton kind="project" plural="projects" label="New project" />}
       >
         {({ id, name, description, servers }) => (

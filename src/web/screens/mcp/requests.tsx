@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { request } from "../../api/client.ts";
 import { type ApiObject, useKind, useLoaded } from "../../api/lists.ts";
-import { Command } from "../../objects/source.tsx";
+import { Command, SourceButton } from "../../objects/source.tsx";
 import { useAction } from "../../ui/action.tsx";
 import { Badge } from "../../ui/badge.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
@@ -29,6 +29,7 @@ export function Requests() {
     <section class="panel">
       <header>
         <h2>Proposed prompts</h2>
+        <SourceButton kind="promptrequest" objects={requests.value} />
       </header>
       <Show of={requests}>
         {(all) =>

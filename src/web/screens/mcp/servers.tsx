@@ -5,7 +5,6 @@ import { NewButton } from "../../objects/object-dialog.tsx";
 import { ObjectList } from "../../objects/object-list.tsx";
 import { goTo, placeOf, route } from "../../route.ts";
 import { Badge } from "../../ui/badge.tsx";
-import { Empty } from "../../ui/states.tsx";
 import { AddServer } from "./add-server.tsx";
 import { ServerDialog } from "./server-dialog.tsx";
 import type { ShownServer } from "./shown-server.ts";
@@ -23,11 +22,7 @@ export function Servers() {
         of={servers}
         lines={5}
         textOf={({ name, description, source, status }) => [name, description, source, status].join(" ")}
-        empty={
-          <Empty title="No MCP server yet">
-            <span>Add one from a template: it is started here, in a sandbox, when a model needs it.</span>
-          </Empty>
-        }
+        empty={["No MCP server yet", "It is started here, in a sandbox, when a model needs it."]}
         buttons={
           <>
             <NewButton kind="server" plural="servers" label="New server" isPrimary={false} />

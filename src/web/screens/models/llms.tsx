@@ -29,24 +29,26 @@ export function Llms() {
       <section class="panel">
         <header>
           <h2>LLMs</h2>
-          <div class="row">
-            <Search
-              label="Find a model"
-              value={search}
-              onValue={(text) => goTo(placeOf(["models", "llms"], { text }), true)}
-            />
-            <SourceButton kind="llm" objects={llms.value && wanted} />
-            {mayAdd && (
-              <button
-                type="button"
-                class="button primary"
-                aria-haspopup="dialog"
-                onClick={() => setAdding(true)}
-              >
-                Add a provider
-              </button>
-            )}
-          </div>
+          {llms.value?.length !== 0 && (
+            <div class="row">
+              <Search
+                label="Find a model"
+                value={search}
+                onValue={(text) => goTo(placeOf(["models", "llms"], { text }), true)}
+              />
+              <SourceButton kind="llm" objects={llms.value && wanted} />
+              {mayAdd && (
+                <button
+                  type="button"
+                  class="button primary"
+                  aria-haspopup="dialog"
+                  onClick={() => setAdding(true)}
+                >
+                  Add a provider
+                </button>
+              )}
+            </div>
+          )}
         </header>
         <Show of={llms} lines={8}>
           {(all) =>
@@ -129,9 +131,9 @@ function LlmTable({
               <td class="tight">
                 <Badge state={llm.health?.status === "failing" ? "failing" : llm.status} />
               </td>
-              <td class="wide">{llm.type}</td>
+              <td class="wide tight">{llm.type}</td>
               <td class="wide mono">{llm.model}</td>
-              <td class="wide">{llm.poolName ?? ""}</td>
+              <td class="wide pool">{llm.poolName ?? ""}</td>
               <td class="number">{duration(llm.health?.latencyMs)}</td>
               <td class="number wide">{priceText(prices.get(llm.name))}</td>
             </tr>

@@ -5,7 +5,6 @@ import { NewButton, ObjectDialog } from "../../objects/object-dialog.tsx";
 import { ObjectList } from "../../objects/object-list.tsx";
 import { placeOf } from "../../route.ts";
 import { Badge } from "../../ui/badge.tsx";
-import { Empty } from "../../ui/states.tsx";
 
 interface ShownPersona extends ApiObject {
   description: string;
@@ -25,11 +24,7 @@ export function Personas() {
         kind="agent"
         of={personas}
         textOf={({ name, description, llm }) => [name, description, llm].join(" ")}
-        empty={
-          <Empty title="No persona yet">
-            <span>A persona is a model with a system prompt and a name of its own.</span>
-          </Empty>
-        }
+        empty={["No persona yet", "A persona is a model with a system prompt and a name of its own."]}
         buttons={
           <NewButton
             kind="agent"

@@ -1,7 +1,7 @@
 import { useMemo, useState } from "preact/hooks";
 import { useLoaded } from "../../api/lists.ts";
 import { Chart } from "../../ui/chart.tsx";
-import { count, dollars, duration } from "../../ui/format.ts";
+import { count, dollars, duration, exactDollars } from "../../ui/format.ts";
 import { Show } from "../../ui/states.tsx";
 import {
   type Figures,
@@ -43,7 +43,7 @@ export function Overview() {
 /** The last hour or day, from the audit log. Without the right to it, the caller's own use of today and yesterday. */
 function Recent({ span }: { span: "hour" | "day" }) {
   const since = useMemo(() => new Date(Date.now() - spans[span].milliseconds).toISOString(), [span]);
-  const loaded = useEvents({ action: "llm_inference_call", since }, span === "hour" ? 5000 : 10_000);
+  const loaded = useEvents({ action: "llm_inference_call", since }, 10_000);
   if (loaded.error?.code === "forbidden") return <Week />;
   return (
     <Show of={loaded} lines={8}>
@@ -65,7 +65,9 @@ function Drawn({
   return (
     <>
       {isCut && (
-        <div class="note warn">These are the newest {count(events.length)} calls; there were more.</div>
+        <div class="note warn">
+          These are the newest {count(events.length)} calls; there were more. Week has all of them, by day.
+        </div>
       )}
       <FigurePanel figures={figures} median={medianDuration(events)} title={`Calls of the last ${span}`} />
     </>
@@ -107,7 +109,7 @@ function FigurePanel({
   const costSeries = useMemo(
     () =>
       sumOf(cost) > 0
-        ? [{ label: "Cost", colour: "good" as const, values: cost, text: dollars }]
+        ? [{ label: "Cost", colour: "good" as const, values: cost, text: dollars, axisText: exactDollars }]
         : [{ label: "Tokens", colour: "good" as const, values: tokens, text: count }],
     [tokens, cost],
   );

@@ -140,7 +140,7 @@ function Slow({ llms }: { llms: readonly ShownLlm[] }) {
   const timed = llms.filter(({ health }) => typeof health?.latencyMs === "number");
   timed.sort((a, b) => b.health!.latencyMs! - a.health!.latencyMs!);
   return (
-    <Lines empty="Nothing was called yet">
+    <Lines empty="No model was called since the server started">
       {timed.slice(0, 5).map(({ id, name, health }) => (
         <li key={id}>
           <a href={placeOf(["models", "llms", name])}>{name}</a>

@@ -12,6 +12,8 @@ export interface EventList {
   events: ShownEvent[];
   /** True if there are older ones than were read. */
   isCut: boolean;
+  /** True until older ones are read. */
+  isReading: boolean;
 }
 
 /**
@@ -29,7 +31,7 @@ export function useEvents(query: Readonly<Record<string, string>>, most: number)
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new turn reads again.
   useEffect(() => {
     let isOver = false;
-    let list: EventList = { events: [], isCut: false };
+    let list: EventList = { events: [], isCut: false, isReading: true };
     let waiting: ShownEvent[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
     const show = () => {
@@ -88,8 +90,9 @@ async function* readEvents(key: string, most: number): AsyncGenerator<EventList>
     events = [...events, ...page];
     // A page has fewer where it has events that this user may not see.
     const isLast = page.length === 0;
-    yield { events, isCut: !isLast && events.length >= most };
-    if (isLast || events.length >= most) return;
+    const isEnough = events.length >= most;
+    yield { events, isCut: !isLast && isEnough, isReading: !isLast && !isEnough };
+    if (isLast || isEnough) return;
     until = page.at(-1)!.at;
   }
 }

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { useLoaded } from "../../api/lists.ts";
+import { may } from "../../api/rights.ts";
 import { goTo, placeOf, route } from "../../route.ts";
 import { CodeBlock } from "../../ui/code-block.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
@@ -49,31 +50,42 @@ export function Playground() {
     <>
       <div class="head">
         <h1>Playground</h1>
-        <div class="row">
-          <button
-            type="button"
-            class="button"
-            aria-pressed={second !== undefined}
-            onClick={() =>
-              choose(
-                first,
-                second === undefined ? (names.find((name) => name !== first) ?? first) : undefined,
-              )
-            }
-          >
-            {second === undefined ? "Compare two" : "One model"}
-          </button>
-          <button type="button" class="button" onClick={() => setCopying(true)}>
-            Copy as code
-          </button>
-        </div>
+        {names.length > 0 && (
+          <div class="row">
+            <button
+              type="button"
+              class="button"
+              aria-pressed={second !== undefined}
+              onClick={() =>
+                choose(
+                  first,
+                  second === undefined ? (names.find((name) => name !== first) ?? first) : undefined,
+                )
+              }
+            >
+              {second === undefined ? "Compare two" : "One model"}
+            </button>
+            <button type="button" class="button" onClick={() => setCopying(true)}>
+              Copy as code
+            </button>
+          </div>
+        )}
       </div>
       <Show of={models} lines={6}>
         {() =>
           names.length === 0 ? (
             <section class="panel">
               <Empty title="There is no model that you may call">
-                <span>Add a provider under Models, or ask for the right to run one.</span>
+                <span>
+                  {may("create", "llms")
+                    ? "Add a provider, and its models are here."
+                    : "Ask somebody who manages access for the right to run one."}
+                </span>
+                {may("create", "llms") && (
+                  <a class="button primary" href={placeOf(["models"])}>
+                    Add a provider
+                  </a>
+                )}
               </Empty>
             </section>
           ) : (

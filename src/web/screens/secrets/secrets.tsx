@@ -6,7 +6,7 @@ import { NewButton, ObjectDialog } from "../../objects/object-dialog.tsx";
 import { ObjectList } from "../../objects/object-list.tsx";
 import { useAction } from "../../ui/action.tsx";
 import { Badge } from "../../ui/badge.tsx";
-import { Empty, Failure } from "../../ui/states.tsx";
+import { Failure } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
 import { toast } from "../../ui/toasts.tsx";
 import { Migration } from "./migration.tsx";
@@ -35,11 +35,7 @@ export function Secrets() {
           of={secrets}
           lines={5}
           textOf={({ name, keys, backend }) => [name, backend, ...keys].join(" ")}
-          empty={
-            <Empty title="No secret yet">
-              <span>Keys of providers are stored here, and are never shown again.</span>
-            </Empty>
-          }
+          empty={["No secret yet", "Keys of providers are stored here, and are never shown again."]}
           buttons={newButton}
         >
           {(secret) => (
@@ -59,7 +55,7 @@ export function Secrets() {
           title="Backends"
           kind="secretbackend"
           of={backends}
-          empty={<Empty title="No backend" />}
+          empty={["No backend"]}
           buttons={
             <NewButton
               kind="secretbackend"
