@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { must, type TestServer, testServer } from "../support/server.ts";
 import { upstream } from "../support/upstream.ts";
 import { axeFindings, hasChromium, openPage, signInTo, startBrowser } from "../support/web/browser.ts";
+import { shiftsOf, tabFaults, watchShifts } from "../support/web/checks.ts";
 import { chatAnswer, hostile, hostileCatalogue } from "../support/web/hostile.ts";
 
 /** Every place of the page. */
@@ -59,15 +60,19 @@ describe.skipIf(!hasChromium)("the screens in Chromium", () => {
   });
   afterAll(() => browser?.close());
 
-  it("show texts of others as texts, have no fault that axe finds, and fit into 360 pixels (T272)", async () => {
+  it("show texts of others as texts, have no fault that axe finds, and fit into 360 pixels, do not jump, and are used by keyboard (T272)", async () => {
     const server = await hostileServer();
     for (const colorScheme of ["light", "dark"] as const) {
       const context = await browser.newContext({ colorScheme, viewport: { width: 360, height: 780 } });
       const { page, faults } = await openPage(context);
+      await watchShifts(page);
       await signInTo(page, server.url, "root");
+      await shiftsOf(page);
       for (const place of places) {
         await goTo(page, place);
         const at = `${place}, ${colorScheme}`;
+        expect(await shiftsOf(page), at).toEqual([]);
+        if (colorScheme === "light") expect(await tabFaults(page), at).toEqual([]);
         expect(
           await page.evaluate("window.pwned === undefined && !document.querySelector('.pwned')"),
           at,
@@ -174,6 +179,7 @@ describe.skipIf(!hasChromium)("the screens in Chromium", () => {
     for (const place of places) {
       await goTo(page, place);
       expect(await page.locator("main").textContent(), place).not.toContain("sk-");
+      expect(await axeFindings(page), place).toEqual([]);
     }
     await goTo(page, "calls");
     await page.getByText("You may not see this").first().waitFor();
@@ -190,6 +196,18 @@ describe.skipIf(!hasChromium)("the screens in Chromium", () => {
     const context = await browser.newContext();
     const { page, faults } = await openPage(context);
     await signInTo(page, server.url, "root");
+    await goTo(page, "calls");
+    const row = () => page.evaluate("document.activeElement.closest('[data-row]')?.dataset.row");
+    await page.locator(".event").first().focus();
+    const keys = ["ArrowUp", "ArrowDown", "Home", "PageDown", "ArrowDown"];
+    const rows = [];
+    for (const key of keys) {
+      await page.keyboard.press(key);
+      rows.push(await row());
+    }
+    expect(rows).toEqual(["0", "1", "0", "1", "1"]);
+    await page.keyboard.press("Tab");
+    expect(await row()).toBeUndefined();
     await goTo(page, "calls?text=root-token");
     const { call } = await server.token("root-token", [{ role: "run", resource: "llms" }]);
     const body = { model: "gpt", messages: [{ role: "user", content: "a secret question" }] };

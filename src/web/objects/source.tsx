@@ -9,13 +9,19 @@ import { scopeWords } from "./commands.ts";
 /** Opens the YAML of objects of a kind, and the command that prints it. */
 export function SourceButton({ kind, objects }: { kind: string; objects: readonly ApiObject[] | undefined }) {
   const [isOpen, setOpen] = useState(false);
-  if (!objects || objects.length === 0) return null;
+  if (objects?.length === 0) return null;
   return (
     <>
-      <button type="button" class="button" onClick={() => setOpen(true)}>
+      <button
+        type="button"
+        class="button"
+        disabled={!objects}
+        aria-haspopup="dialog"
+        onClick={() => setOpen(true)}
+      >
         Show YAML
       </button>
-      {isOpen && <SourceDialog kind={kind} objects={objects} onClose={() => setOpen(false)} />}
+      {isOpen && objects && <SourceDialog kind={kind} objects={objects} onClose={() => setOpen(false)} />}
     </>
   );
 }

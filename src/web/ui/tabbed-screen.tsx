@@ -33,7 +33,7 @@ export function TabbedScreen({ title, place, tabs }: TabbedScreenProps) {
         </fieldset>
       </div>
       <div class="stack">
-        <View />
+        <View key={shown} />
       </div>
     </>
   );

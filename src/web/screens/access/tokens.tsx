@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { type ApiObject, useKind } from "../../api/lists.ts";
+import { may } from "../../api/rights.ts";
 import { ObjectButtons } from "../../objects/object-dialog.tsx";
 import { ObjectList } from "../../objects/object-list.tsx";
 import { Command } from "../../objects/source.tsx";
@@ -37,9 +38,16 @@ export function Tokens() {
         textOf={({ name, owner, prefix, status }) => [name, owner, prefix, status].join(" ")}
         empty={["No token yet", "Programs call models with a token of their own, which you can take back."]}
         buttons={
-          <button type="button" class="button primary" aria-haspopup="dialog" onClick={() => setMaking(true)}>
-            New token
-          </button>
+          may("create", "tokens") && (
+            <button
+              type="button"
+              class="button primary"
+              aria-haspopup="dialog"
+              onClick={() => setMaking(true)}
+            >
+              New token
+            </button>
+          )
         }
       >
         {(token) => (

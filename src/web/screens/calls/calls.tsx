@@ -65,7 +65,7 @@ export function Calls() {
                 <>
                   <EventHead total={shown.length} isCut={isCut} isReading={isReading} />
                   <VirtualList items={shown} rowHeight={2.5} label="Events, the newest first" keyOf={keyOf}>
-                    {(event) => <EventRow event={event} />}
+                    {(event, tabIndex) => <EventRow event={event} tabIndex={tabIndex} />}
                   </VirtualList>
                 </>
               )
@@ -119,8 +119,8 @@ function keyOf({ requestId, at, action }: ShownEvent): string {
 function EventHead({ total, isCut, isReading }: { total: number; isCut: boolean; isReading: boolean }) {
   return (
     <header>
-      <h2>{count(total)} events</h2>
-      <span class="quiet small">
+      <h2>{`${count(total)} events`}</h2>
+      <span class="quiet small event-note">
         {isReading
           ? "reading older ones…"
           : isCut
@@ -131,7 +131,7 @@ function EventHead({ total, isCut, isReading }: { total: number; isCut: boolean;
   );
 }
 
-function EventRow({ event }: { event: ShownEvent }) {
+function EventRow({ event, tabIndex }: { event: ShownEvent; tabIndex: 0 | -1 }) {
   const {
     at,
     user,
@@ -147,7 +147,11 @@ function EventRow({ event }: { event: ShownEvent }) {
   } = event;
   const isBad = status >= 400;
   return (
-    <a class="event" href={placeOf(["calls", requestId], { text: route.value.query.get("text") ?? "" })}>
+    <a
+      class="event"
+      tabIndex={tabIndex}
+      href={placeOf(["calls", requestId], { text: route.value.query.get("text") ?? "" })}
+    >
       <span class="at">
         <Time at={at} as="clock" />
       </span>

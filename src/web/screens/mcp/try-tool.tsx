@@ -4,7 +4,7 @@ import { callMcp, type FormSchema, type ShownMcpTool } from "../../api/mcp.ts";
 import { useAction } from "../../ui/action.tsx";
 import { CodeBlock } from "../../ui/code-block.tsx";
 import { AreaField, SelectField, TextField } from "../../ui/fields.tsx";
-import { Failure } from "../../ui/states.tsx";
+import { Bones, Failure } from "../../ui/states.tsx";
 import { argumentsOf, isLong } from "./tool-form.ts";
 
 interface ToolResult {
@@ -44,6 +44,7 @@ export function TryTool({ project }: { project: string }) {
       </header>
       <div class="body">
         {error && <Failure error={error} />}
+        {!tools && !error && <Bones lines={4} />}
         {tools && !tool && <p class="quiet">The project offers no tool.</p>}
         {tool && (
           <form class="stack" onSubmit={submit}>

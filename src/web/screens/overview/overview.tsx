@@ -44,7 +44,16 @@ export function Overview() {
 function Recent({ span }: { span: "hour" | "day" }) {
   const since = useMemo(() => new Date(Date.now() - spans[span].milliseconds).toISOString(), [span]);
   const loaded = useEvents({ action: "llm_inference_call", since }, 10_000);
-  if (loaded.error?.code === "forbidden") return <Week />;
+  if (loaded.error?.code === "forbidden")
+    return (
+      <>
+        <p class="quiet small">
+          These are your own calls, by day. What everybody does, by the minute, is for those who may view the
+          audit log.
+        </p>
+        <Week />
+      </>
+    );
   return (
     <Show of={loaded} lines={8}>
       {({ events, isCut }) => <Drawn events={events} isCut={isCut} span={span} />}
@@ -63,14 +72,14 @@ function Drawn({
 }) {
   const figures = useMemo(() => figuresOf(events, span, Date.now()), [events, span]);
   return (
-    <>
-      {isCut && (
-        <div class="note warn">
-          These are the newest {count(events.length)} calls; there were more. Week has all of them, by day.
-        </div>
-      )}
-      <FigurePanel figures={figures} median={medianDuration(events)} title={`Calls of the last ${span}`} />
-    </>
+    <FigurePanel
+      figures={figures}
+      median={medianDuration(events)}
+      isCut={isCut}
+      title={
+        isCut ? `The newest ${count(events.length)} calls of the last ${span}` : `Calls of the last ${span}`
+      }
+    />
   );
 }
 
@@ -90,10 +99,13 @@ function Week() {
 function FigurePanel({
   figures,
   median,
+  isCut = false,
   title,
 }: {
   figures: Figures;
   median?: number | undefined;
+  /** True if there were more calls than these. */
+  isCut?: boolean;
   title: string;
 }) {
   const { times, calls, errors, tokens, cost } = figures;
@@ -118,7 +130,7 @@ function FigurePanel({
       <dl class="tiles">
         <Tile
           label="Calls"
-          value={count(all)}
+          value={`${count(all)}${isCut ? "+" : ""}`}
           more={median === undefined ? undefined : `median ${duration(median)}`}
         />
         <Tile label="Tokens" value={count(sumOf(tokens))} />
