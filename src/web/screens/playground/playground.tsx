@@ -50,26 +50,25 @@ export function Playground() {
     <>
       <div class="head">
         <h1>Playground</h1>
-        {names.length > 0 && (
-          <div class="row">
-            <button
-              type="button"
-              class="button"
-              aria-pressed={second !== undefined}
-              onClick={() =>
-                choose(
-                  first,
-                  second === undefined ? (names.find((name) => name !== first) ?? first) : undefined,
-                )
-              }
-            >
-              {second === undefined ? "Compare two" : "One model"}
-            </button>
-            <button type="button" class="button" onClick={() => setCopying(true)}>
-              Copy as code
-            </button>
-          </div>
-        )}
+        <div class="row">
+          <button
+            type="button"
+            class="button"
+            disabled={names.length === 0}
+            aria-pressed={second !== undefined}
+            onClick={() =>
+              choose(
+                first,
+                second === undefined ? (names.find((name) => name !== first) ?? first) : undefined,
+              )
+            }
+          >
+            {second === undefined ? "Compare two" : "One model"}
+          </button>
+          <button type="button" class="button" disabled={names.length === 0} onClick={() => setCopying(true)}>
+            Copy as code
+          </button>
+        </div>
       </div>
       <Show of={models} lines={6}>
         {() =>
