@@ -24,29 +24,27 @@ const reachable = `(() => {
   return [...all].filter((one) => one.checkVisibility({ visibilityProperty: true }) && one.tabIndex >= 0);
 })()`;
 
+/** Looks at each element that gets the focus. */
+const lookAtFocus = `document.addEventListener("focusin", window.atFocus = ({ target: one }) => {
+  window.wanted.delete(one);
+  const name = one.tagName + " " + (one.getAttribute("aria-label") ?? one.textContent ?? "").slice(0, 40);
+  const { top, bottom, left, right, width, height } = one.getBoundingClientRect();
+  if (width < 1 || height < 1 || bottom <= 0 || top >= innerHeight || right <= 0 || left >= innerWidth)
+    window.tabFaults.add("outside the window: " + name);
+  const { outlineStyle, outlineWidth } = getComputedStyle(one);
+  if (outlineStyle === "none" || outlineWidth === "0px") window.tabFaults.add("shows no focus: " + name);
+})`;
+
 /**
  * Goes through a page with the Tab key. Returns what is wrong: elements that are not reached, and those that have the
  * focus without showing it, or outside the window.
  */
 export async function tabFaults(page: Page): Promise<string[]> {
-  await page.evaluate(
-    `document.activeElement?.blur(); window.wanted = new Set(${reachable}); window.tabFaults = []`,
-  );
+  await page.evaluate(`document.activeElement?.blur(); window.wanted = new Set(${reachable});
+    window.tabFaults = new Set(); ${lookAtFocus}`);
   const most = Number(await page.evaluate("window.wanted.size")) + 3;
-  for (let i = 0; i < most; i++) {
-    await page.keyboard.press("Tab");
-    await page.evaluate(`(() => {
-      const one = document.activeElement;
-      if (!one || one === document.body) return;
-      window.wanted.delete(one);
-      const name = one.tagName + " " + (one.getAttribute("aria-label") ?? one.textContent ?? "").slice(0, 40);
-      const { top, bottom, left, right, width, height } = one.getBoundingClientRect();
-      if (width < 1 || height < 1 || bottom <= 0 || top >= innerHeight || right <= 0 || left >= innerWidth)
-        window.tabFaults.push("outside the window: " + name);
-      const { outlineStyle, outlineWidth } = getComputedStyle(one);
-      if (outlineStyle === "none" || outlineWidth === "0px") window.tabFaults.push("shows no focus: " + name);
-    })()`);
-  }
-  return page.evaluate(`[...new Set([...window.tabFaults, ...[...window.wanted].map((one) =>
-    "not reached: " + one.tagName + " " + (one.getAttribute("aria-label") ?? one.textContent ?? "").slice(0, 40))])]`);
+  for (let i = 0; i < most; i++) await page.keyboard.press("Tab");
+  return page.evaluate(`document.removeEventListener("focusin", window.atFocus);
+    [...window.tabFaults, ...[...window.wanted].map((one) =>
+      "not reached: " + one.tagName + " " + (one.getAttribute("aria-label") ?? one.textContent ?? "").slice(0, 40))]`);
 }
