@@ -12,11 +12,15 @@ export function isId(text: string): boolean {
   return id.test(text);
 }
 
+/** A longer word is no mistyped one, and to compare it takes time in the product of the lengths (T294). */
+const longestWord = 100;
+
 /**
  * Returns the word that is most similar to a mistyped one; undefined if more than a third of its letters differ in all
  * words, or more than one of two letters. Two swapped neighbours count as one mistake (optimal string alignment distance).
  */
 export function nearest(word: string, words: Iterable<string>): string | undefined {
+  if (word.length > longestWord) return undefined;
   let best: string | undefined;
   let least = Math.max(Math.floor(word.length / 3), word.length === 2 ? 1 : 0) + 1;
   for (const candidate of words) {

@@ -1,5 +1,6 @@
 import type { Kind } from "../../../kinds/define.ts";
 import { isId } from "../../../kinds/names.ts";
+import { rowsNamed } from "../store/rows-named.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import type { Row } from "../store/types.ts";
 import { decide, isVisible, type Principal } from "./policy.ts";
@@ -42,11 +43,13 @@ export function meantRows(
     const row = snapshot.named(kind.kind, name);
     return row && mayName(principal, kind, row) ? [row] : [];
   }
-  const named = snapshot
-    .table(kind.kind)
-    .sorted.filter((row): row is Row =>
-      isId(name) ? row.id === name : row.name === name && row.scope === "",
-    )
-    .filter((row) => mayName(principal, kind, row));
-  return ownFirst(principal, kind, named);
+  const byId = isId(name) ? snapshot.byId.get(name) : undefined;
+  const { sorted }: { sorted: readonly Row[] } = snapshot.table(kind.kind);
+  const named =
+    byId?.kind === kind.kind ? [byId] : rowsNamed(sorted, name).filter(({ scope }) => scope === "");
+  return ownFirst(
+    principal,
+    kind,
+    named.filter((row) => mayName(principal, kind, row)),
+  );
 }

@@ -92,14 +92,16 @@ export function resolveReferences(
   const refs: Ref[] = [];
   const faults: Fault[] = [];
   const { before, row } = draft;
-  const standing = before?.id === row.id ? draft.kind.references(before.spec) : [];
+  // A group of thousands of members is looked through once, not for each of them (T294).
+  const standing = new Map(
+    (before?.id === row.id ? draft.kind.references(before.spec) : []).map((one) => [one.path, one]),
+  );
   // A name that the row has referred to goes on to mean the same row, also where others have taken that name since.
-  const held = draft.snapshot.refsOf(row.id).flatMap(({ toId }) => draft.snapshot.byId.get(toId) ?? []);
+  const held = heldRows(draft.snapshot, row.id);
   for (const reference of draft.kind.references(row.spec)) {
     const { path, kind, name, onDelete } = reference;
-    const stood =
-      standing.some((one) => Bun.deepEquals(one, reference)) && !draft.sent?.(path.split("/")[1]!);
-    const known = held.find((one) => one.kind === kind && (one.name === name || one.id === name));
+    const stood = Bun.deepEquals(standing.get(path), reference) && !draft.sent?.(path.split("/")[1]!);
+    const known = held.get(`${kind}/${name}`);
     const stays = known && (stood || mayName(draft.principal, kindOf(kind), known));
     const [target, ...more] = stays
       ? [known]
@@ -115,12 +117,27 @@ export function resolveReferences(
   return { refs, faults };
 }
 
-/** Returns the error `invalid_request` with every fault. */
+/** Returns the rows that a row refers to, by `kind/name` and `kind/id`. */
+function heldRows(snapshot: Snapshot, id: string): ReadonlyMap<string, Row> {
+  const rows = snapshot.refsOf(id).flatMap(({ toId }) => snapshot.byId.get(toId) ?? []);
+  // Of two with one name the first counts.
+  const named = rows
+    .toReversed()
+    .flatMap((row) => [row.name, row.id].map((name) => [`${row.kind}/${name}`, row] as const));
+  return new Map(named);
+}
+
+/** The most faults that an answer lists. */
+const maxFaults = 20;
+
+/** Returns the error `invalid_request` with the first faults. */
 export function invalid(kind: Kind, faults: readonly Fault[]): AppError {
   const [first] = faults;
   const what = first?.path ? `${first.path.slice(1).replaceAll("/", ".")}: ${first.message}` : first?.message;
   const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
-  return new AppError("invalid_request", `invalid ${kind.kind}: ${what}${more}`, { details: [...faults] });
+  return new AppError("invalid_request", `invalid ${kind.kind}: ${what}${more}`, {
+    details: faults.slice(0, maxFaults),
+  });
 }
 
 /** Merges the given fields over the base, checks the result and sets it as the spec of the row. Null clears a field. */

@@ -10,6 +10,7 @@ import { type Principal, serverPrincipal, type Verb } from "../access/policy.ts"
 import { ownedBy, reserveSize } from "../access/quotas.ts";
 import { type Caller, changeEvent } from "../caller.ts";
 import { newId } from "../ids.ts";
+import { rowsNamed } from "../store/rows-named.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import { storeFailure } from "../store/store-failure.ts";
 import { isOf, type RowOf } from "../store/typed-rows.ts";
@@ -71,9 +72,9 @@ export class Resources {
     const byId = isId(idOrName) ? snapshot.byId.get(idOrName) : undefined;
     const rows = isOf(kind, byId)
       ? [byId]
-      : snapshot
-          .table(kind.kind)
-          .sorted.filter((row) => row.name === idOrName && (scope === undefined || row.scope === scope));
+      : rowsNamed(snapshot.table(kind.kind).sorted, idOrName).filter(
+          (row) => scope === undefined || row.scope === scope,
+        );
     const decideAbout = (named: Parameters<typeof decideToShow>[3]) =>
       verb === "view"
         ? decideToShow(snapshot, principal, kind, named)
@@ -303,9 +304,8 @@ export class Resources {
 /** True if the name of a new row stands already. That of another owner's token does not count, and is not told (T178). */
 function isTaken(snapshot: Snapshot, { kind, ownedNames }: Kind, { name, scope, owner }: Row): boolean {
   if (!ownedNames) return snapshot.named(kind, name, scope) !== undefined;
-  return snapshot
-    .table(kind)
-    .sorted.some((row) => row.name === name && row.scope === scope && row.owner === owner);
+  const rows: readonly Row[] = snapshot.table(kind).sorted;
+  return rowsNamed(rows, name).some((row) => row.scope === scope && row.owner === owner);
 }
 
 function nameTaken({ kind }: Kind, name: string): AppError {

@@ -5,6 +5,7 @@ import { nearest } from "../../../../kinds/names.ts";
 import { mayName, ownFirst } from "../../access/own-names.ts";
 import { covers, type Grant } from "../../access/policy.ts";
 import { grantsOf } from "../../access/row-grants.ts";
+import { rowsNamed } from "../../store/rows-named.ts";
 import type { RowOf } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
 import type { Draft } from "../hooks.ts";
@@ -37,7 +38,9 @@ export function normaliseGrants(given: Record<string, unknown>): Record<string, 
  */
 export function bindGrants(draft: Draft<RowOf<"rbac" | "token">>): void {
   const grants = draft.row.spec.roleBindings;
-  const before = draft.before ? grantsOf(draft.before) : [];
+  const before = new Map<string, Grant>();
+  for (const grant of draft.before ? grantsOf(draft.before).toReversed() : [])
+    if ("resource" in grant) before.set(`${grant.resource}/${grant.name}`, grant);
   const regranted = draft.sent("roleBindings");
   const bound = grants.map((grant, i): Grant["boundTo"] | null => {
     if ("action" in grant || !words.has(grant.resource)) return null;
@@ -49,12 +52,10 @@ export function bindGrants(draft: Draft<RowOf<"rbac" | "token">>): void {
       ? ownFirst(
           draft.principal,
           kind,
-          rows.filter((row) => row.name === name && mayName(draft.principal, kind, row)),
+          rowsNamed(rows, name).filter((row) => mayName(draft.principal, kind, row)),
         )
       : [];
-    const was = before.find(
-      (old) => "resource" in old && old.resource === grant.resource && old.name === grant.name,
-    );
+    const was = before.get(`${grant.resource}/${name}`);
     if (others.length > 0 && !was) {
       const message = `there are several ${grant.resource} "${name}", and a grant can name one`;
       draft.faults.push({ path: `/roleBindings/${i}/name`, message });

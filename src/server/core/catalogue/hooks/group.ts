@@ -12,7 +12,8 @@ export const groupHooks: Hooks<RowOf<"group">> = {
     const after = draft.row.spec.members;
     checkLimits(draft, before.includes(draft.principal.userName));
     checkMembersStay(draft, after);
-    const joins = after.some((member) => !before.includes(member));
+    const known = new Set(before);
+    const joins = after.some((member) => !known.has(member));
     if (joins && !coversPolicy(draft.principal, groupPolicy(draft.snapshot, draft.row.name))) {
       throw new AppError("forbidden", "the members of this group have rights that you do not have");
     }

@@ -37,7 +37,8 @@ export function checkMembersStay(
 ): void {
   const { limits, members } = before.spec;
   if (!limits || !members.includes(principal.userName) || isAdministrator(principal)) return;
-  if (members.every((member) => staying.includes(member))) return;
+  const left = new Set(staying);
+  if (members.every((member) => left.has(member))) return;
   throw new AppError(
     "forbidden",
     "the limits of this group apply to you: only an administrator may delete it or remove its members",
