@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { AppError } from "../../errors.ts";
 import {
   type ChatAnswer,
   type ChatChoice,
@@ -27,8 +28,15 @@ export const chatShapes: AnswerShapes = {
   },
   toStream(body) {
     const { choices = [], usage, ...rest } = body as ChatCompletion & Record<string, unknown>;
-    const head = { ...rest, object: "chat.completion.chunk" };
-    const chunk = (fields: object) => sseFrame({ data: JSON.stringify({ ...head, ...fields }) });
+    // Each choice has two chunks, each with a head: a small answer of many choices would become gigabytes (T295).
+    if (choices.length > mostChoices)
+      throw new AppError("provider_error", `the provider sent more than ${mostChoices} choices`);
+    let head = { ...rest, object: "chat.completion.chunk" };
+    const chunk = (fields: object) => {
+      const frame = sseFrame({ data: JSON.stringify({ ...head, ...fields }) });
+      head = laterHead(head);
+      return frame;
+    };
     const answers = choices.map(({ index = 0, message = {}, finish_reason, ...more }) => {
       const tool_calls = message.tool_calls?.map((call, at) => ({ index: at, ...call }));
       const delta = { ...message, ...(tool_calls && { tool_calls }) };
@@ -40,28 +48,52 @@ export const chatShapes: AnswerShapes = {
     const counted = usage ? chunk({ choices: [], usage }) : "";
     return answers.join("") + counted + sseFrame({ data: doneData });
   },
-  toWhole(events) {
+  collect() {
     const choices = new Map<number, WholeChoice>();
-    let whole: Record<string, unknown> = {};
-    for (const { data } of events) {
-      const chunk = parsedObject(data) as ChatCompletion | undefined;
-      if (!chunk) continue;
-      const { choices: pieces, usage, ...head } = chunk;
-      const merged = usage && mergeChatUsage((whole as ChatCompletion).usage ?? undefined, usage);
-      whole = { ...head, ...whole, ...(merged && { usage: merged }) };
-      for (const piece of Array.isArray(pieces) ? pieces : []) {
-        const index = piece?.index ?? 0;
-        const choice = choices.get(index) ?? new WholeChoice(index);
-        choices.set(index, choice.add(piece ?? {}));
-      }
-    }
+    const head = new Map<string, unknown>();
+    let total: ChatCompletion["usage"];
     return {
-      ...whole,
-      object: "chat.completion",
-      choices: [...choices.values()].map((choice) => choice.answer),
+      add({ data }) {
+        const chunk = parsedObject(data) as ChatCompletion | undefined;
+        if (!chunk) return;
+        const { choices: pieces, usage, ...fields } = chunk;
+        if (usage) total = mergeChatUsage(total ?? undefined, usage);
+        for (const [name, value] of Object.entries(fields)) if (!head.has(name)) head.set(name, value);
+        for (const piece of Array.isArray(pieces) ? pieces : []) {
+          const index = piece?.index ?? 0;
+          const choice = choices.get(index) ?? new WholeChoice(index);
+          choices.set(index, choice.add(piece ?? {}));
+        }
+      },
+      whole: () => ({
+        ...Object.fromEntries(head),
+        ...(total && { usage: total }),
+        object: "chat.completion",
+        choices: [...choices.values()].map((choice) => choice.answer),
+      }),
     };
   },
 };
+
+/** The most choices of an answer: OpenAI's `n` has the same limit. */
+const mostChoices = 128;
+/** The fields that each chunk of a stream has, if they are short; others stand in the first one. */
+const everyChunk: readonly string[] = [
+  "id",
+  "object",
+  "created",
+  "model",
+  "system_fingerprint",
+  "service_tier",
+];
+const shortValue = 256;
+
+function laterHead<Head extends object>(head: Head): Head {
+  const kept = Object.entries(head).filter(
+    ([name, value]) => everyChunk.includes(name) && String(value).length <= shortValue,
+  );
+  return Object.fromEntries(kept) as Head;
+}
 
 function hasAnswer(choice: ChatChoice | null): boolean {
   return isObject(choice?.message) || isObject(choice?.delta);
@@ -105,14 +137,22 @@ class WholeChoice {
   }
 }
 
-/** Continues a field of a message: a text, a list of parts as Mistral has it, or the fields of a call without an id. */
+/**
+ * Continues a field of a message: a text, a list of parts as Mistral has it, or the fields of a call without an id. Lists and
+ * objects are continued in place: a stream may have hundreds of thousands of pieces (T295).
+ */
 function continued(before: unknown, piece: unknown): unknown {
   if (before === null || before === undefined || before === "") return piece;
   if (typeof before === "string" && typeof piece === "string") return before + piece;
-  if (Array.isArray(before) || Array.isArray(piece)) return [...partsOf(before), ...partsOf(piece)];
+  if (Array.isArray(before) || Array.isArray(piece)) {
+    const parts = partsOf(before);
+    for (const part of partsOf(piece)) parts.push(part);
+    return parts;
+  }
   if (!isObject(before) || !isObject(piece)) return piece;
-  const entries = Object.entries(piece).map(([name, value]) => [name, continued(before[name], value)]);
-  return { ...before, ...Object.fromEntries(entries) };
+  for (const [name, value] of Object.entries(piece))
+    if (name !== "__proto__") before[name] = continued(before[name], value);
+  return before;
 }
 
 function partsOf(content: unknown): unknown[] {

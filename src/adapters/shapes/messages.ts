@@ -34,28 +34,33 @@ export const messagesShapes: AnswerShapes = {
       typedFrame("message_stop", {}),
     ].join("");
   },
-  toWhole(events) {
-    let message: Record<string, unknown> = {};
+  collect() {
+    let message = new Map<string, unknown>();
     let usage: MessagesUsage = {};
     const blocks = new Map<number, MessagesBlock & { json?: string }>();
-    for (const { data } of events) {
-      const event = parsedObject(data) as MessagesEvent | undefined;
-      const at = event?.index ?? 0;
-      if (event?.type === "content_block_delta" && !blocks.has(at)) {
-        const begun = begunBy(event.delta ?? {});
-        if (begun) blocks.set(at, begun);
-      }
-      const block = blocks.get(at);
-      if (event?.type === "message_start") message = { ...event.message };
-      usage = mergeMessagesUsage(usage, event?.message?.usage ?? event?.usage);
-      if (event?.type === "content_block_start") blocks.set(at, { ...event.content_block });
-      if (event?.type === "content_block_delta" && block) addDelta(block, event.delta ?? {});
-      if (event?.type === "message_delta") message = { ...message, ...event.delta };
-    }
-    const content = [...blocks.values()].map(({ json, ...block }) =>
-      json === undefined ? block : { ...block, input: toolInput(json) },
-    );
-    return { ...message, content, usage };
+    return {
+      add({ data }) {
+        const event = parsedObject(data) as MessagesEvent | undefined;
+        const at = event?.index ?? 0;
+        if (event?.type === "content_block_delta" && !blocks.has(at)) {
+          const begun = begunBy(event.delta ?? {});
+          if (begun) blocks.set(at, begun);
+        }
+        const block = blocks.get(at);
+        if (event?.type === "message_start") message = new Map(Object.entries(event.message ?? {}));
+        usage = mergeMessagesUsage(usage, event?.message?.usage ?? event?.usage);
+        if (event?.type === "content_block_start") blocks.set(at, { ...event.content_block });
+        if (event?.type === "content_block_delta" && block) addDelta(block, event.delta ?? {});
+        if (event?.type === "message_delta")
+          for (const [name, value] of Object.entries(event.delta ?? {})) message.set(name, value);
+      },
+      whole() {
+        const content = [...blocks.values()].map(({ json, ...block }) =>
+          json === undefined ? block : { ...block, input: toolInput(json) },
+        );
+        return { ...Object.fromEntries(message), content, usage };
+      },
+    };
   },
 };
 
@@ -89,7 +94,10 @@ function addDelta(block: MessagesBlock & { json?: string }, delta: Delta): void 
   if (delta.text !== undefined) block.text = (block.text ?? "") + delta.text;
   if (delta.thinking !== undefined) block.thinking = (block.thinking ?? "") + delta.thinking;
   if (delta.signature !== undefined) block.signature = (block.signature ?? "") + delta.signature;
-  if (delta.citation !== undefined) block.citations = [...(block.citations ?? []), delta.citation];
+  if (delta.citation !== undefined) {
+    block.citations ??= [];
+    block.citations.push(delta.citation);
+  }
   if (delta.type === "compaction_delta") block.content = delta.content;
   if (delta.partial_json !== undefined) block.json = (block.json ?? "") + delta.partial_json;
 }

@@ -45,16 +45,20 @@ export const responsesShapes: AnswerShapes = {
       "",
     );
   },
-  toWhole(events) {
+  collect() {
     const items: unknown[] = [];
     let whole: unknown;
-    for (const { data } of events) {
-      const event = parsedObject(data) as (ResponsesEvent & { item?: unknown }) | undefined;
-      if (event?.type === "response.output_item.done") items.push(event.item);
-      if (/^response\.(?:completed|incomplete)$/.test(event?.type ?? "")) whole = event?.response;
-    }
-    // Some servers leave the items that they have streamed out of the last event (case 201).
-    const isEmpty = isObject(whole) && !(Array.isArray(whole.output) && whole.output.length > 0);
-    return isEmpty && items.length > 0 ? { ...(whole as object), output: items } : whole;
+    return {
+      add({ data }) {
+        const event = parsedObject(data) as (ResponsesEvent & { item?: unknown }) | undefined;
+        if (event?.type === "response.output_item.done") items.push(event.item);
+        if (/^response\.(?:completed|incomplete)$/.test(event?.type ?? "")) whole = event?.response;
+      },
+      whole() {
+        // Some servers leave the items that they have streamed out of the last event (case 201).
+        const isEmpty = isObject(whole) && !(Array.isArray(whole.output) && whole.output.length > 0);
+        return isEmpty && items.length > 0 ? { ...(whole as object), output: items } : whole;
+      },
+    };
   },
 };

@@ -9,6 +9,13 @@ export interface AnswerShapes {
   faultIn(body: unknown): StreamFault | undefined;
   /** Returns the frames of a stream that says the same as a whole answer without a fault. */
   toStream(body: Record<string, unknown>): string;
-  /** Returns the whole answer that a finished stream says. */
-  toWhole(events: readonly SseEvent[]): unknown;
+  /** Returns a collector of the whole answer that a stream says. */
+  collect(): AnswerCollector;
+}
+
+/** Puts an answer together from the events of its stream, as they come. */
+export interface AnswerCollector {
+  add(event: SseEvent): void;
+  /** Returns the whole answer. */
+  whole(): unknown;
 }

@@ -33,8 +33,10 @@ export class StateCollector {
     const { reasoning_details, thinking_blocks, extra_content } = piece;
     const state = this.#state;
     if (field && field !== "reasoning_content") state.field = field;
-    if (Array.isArray(thinking_blocks) && thinking_blocks.length > 0)
-      state.thinking = [...(state.thinking ?? []), ...thinking_blocks.filter(isObject)];
+    if (Array.isArray(thinking_blocks) && thinking_blocks.length > 0) {
+      state.thinking ??= [];
+      for (const block of thinking_blocks.filter(isObject)) state.thinking.push(block);
+    }
     if (Array.isArray(reasoning_details) && reasoning_details.length > 0) {
       state.details ??= [];
       for (const detail of reasoning_details.filter(isObject)) {
@@ -42,14 +44,14 @@ export class StateCollector {
         else addDetail(state.details, detail);
       }
     }
-    if (isObject(extra_content)) state.extra = { ...state.extra, ...extra_content };
+    if (isObject(extra_content)) state.extra = Object.assign(state.extra ?? {}, extra_content);
   }
 
   /** Takes what belongs to one call. `id` is given where the caller's id does not contain the provider's. */
   addCall(callerId: string, { id, extra }: { id?: string | undefined; extra: unknown }): void {
     if (id === undefined && !isObject(extra)) return;
     const call = { ...(id !== undefined && { id }), ...(isObject(extra) && { extra }) };
-    this.#state.calls = { ...this.#state.calls, [callerId]: call };
+    this.#state.calls = Object.assign(this.#state.calls ?? {}, { [callerId]: call });
   }
 
   /** Returns the state since the last call as text, for a field that clients return. */

@@ -20,7 +20,7 @@ import type { Dialect } from "../../wire/dialects/types.ts";
 import { isObject } from "../../wire/json.ts";
 import type { LongTexts } from "../../wire/long-texts.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
-import { type SseEvent, SseParser } from "../../wire/sse.ts";
+import { SseParser } from "../../wire/sse.ts";
 
 const openBrace = 123;
 
@@ -124,19 +124,20 @@ function emptiness(operation: Operation, body: unknown): StreamFault | undefined
 async function collected(stream: Buffer, dialect: Dialect): Promise<ReadAnswer> {
   const watch = passthroughPipe(dialect, { stripUsage: false });
   const parser = new SseParser();
-  const events: SseEvent[] = [];
+  const answer = answerShapes[dialect].collect();
   for (let at = 0; at < stream.length; at += turnBytes) {
     if (at > 0) await nextTurn();
     const bytes = stream.subarray(at, at + turnBytes);
     watch.push(bytes);
-    events.push(...parser.push(bytes));
+    for (const event of parser.push(bytes)) answer.add(event);
     if (watch.fault) break;
   }
   watch.end();
   if (!watch.fault && !watch.finished)
     throw new AppError("provider_error", "the provider closed the stream before its response was complete");
-  const body = answerShapes[dialect].toWhole([...events, ...parser.end()]);
-  return { ...written(body), fault: watch.fault };
+  await nextTurn();
+  for (const event of parser.end()) answer.add(event);
+  return { ...written(answer.whole()), fault: watch.fault };
 }
 
 /** Returns an answer that is not in the provider's own bytes. */

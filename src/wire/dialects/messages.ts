@@ -141,6 +141,9 @@ const promptCounts = [
   "cache_creation",
 ] as const;
 
+/** The most counts of a usage. */
+const mostCounts = 100;
+
 /**
  * Merges the usage of a stream: counts of `message_delta` replace those of `message_start`. They are cumulative and must
  * never be added up. Some providers send 0 at the end: the larger prompt and the larger output count.
@@ -150,7 +153,11 @@ export function mergeMessagesUsage(
   later: MessagesUsage | null | undefined,
 ): MessagesUsage {
   if (!isObject(later)) return earlier;
-  const told = Object.entries(later).filter(([, value]) => value !== null);
+  const told = Object.entries(later)
+    .filter(([, value]) => value !== null)
+    .slice(0, mostCounts);
+  // Each event of a stream may have counts: with ever new names they would be copied for each of them.
+  if (Object.keys(earlier).length > mostCounts) return earlier;
   const merged: MessagesUsage = { ...earlier, ...Object.fromEntries(told) };
   const [before, after] = [messagesUsage(earlier)!, messagesUsage(merged)!];
   if (after.promptTokens < before.promptTokens)

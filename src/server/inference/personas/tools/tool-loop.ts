@@ -6,7 +6,7 @@ import { dialects } from "../../../../wire/dialects/index.ts";
 import type { Dialect } from "../../../../wire/dialects/types.ts";
 import { isObject } from "../../../../wire/json.ts";
 import { largeText } from "../../../../wire/next-turn.ts";
-import { type SseEvent, SseParser } from "../../../../wire/sse.ts";
+import { SseParser } from "../../../../wire/sse.ts";
 import type { Deadlines } from "../../../core/deadlines.ts";
 import type { GrowingMemory } from "../../../core/growing-memory.ts";
 import { inParts } from "../../../core/in-parts.ts";
@@ -133,12 +133,12 @@ export class ToolLoop {
     const stream = this.#dialect.stream(this.#context);
     try {
       for (let response = first; ; ) {
-        const events = await this.#forward(response, stream, writer);
+        const answer = await this.#forward(response, stream, writer);
         if (stream.hasFailed) {
           onLastBytes();
           break;
         }
-        const { round, calls } = this.#begin(answerShapes[dialect].toWhole(events));
+        const { round, calls } = this.#begin(answer);
         for (const call of calls) await writer.write(stream.called(call));
         if (calls.length > 0) await this.#run(calls, (call) => void writer.write(stream.returned(call)));
         if (round.isLast) {
@@ -160,11 +160,11 @@ export class ToolLoop {
     writer.close();
   }
 
-  /** Passes the stream of a round on. Returns its events. */
-  async #forward({ body }: Response, stream: AnswerStream, writer: FrameWriter): Promise<SseEvent[]> {
-    const { gone } = this.#options;
+  /** Passes the stream of a round on. Returns the answer that it says. */
+  async #forward({ body }: Response, stream: AnswerStream, writer: FrameWriter): Promise<unknown> {
+    const { gone, dialect } = this.#options;
     const parser = new SseParser();
-    const events: SseEvent[] = [];
+    const answer = answerShapes[dialect].collect();
     const reader = body!.getReader();
     const onGone = () => void reader.cancel().catch(() => {});
     gone.signal.addEventListener("abort", onGone, { once: true });
@@ -178,14 +178,14 @@ export class ToolLoop {
           throw error;
         }
         const some = parser.push(read.value);
-        events.push(...some);
+        for (const event of some) answer.add(event);
         await writer.write(some.map((event) => stream.event(event)).join(""));
       }
     } finally {
       gone.signal.removeEventListener("abort", onGone);
     }
     this.#checkPresent();
-    return events;
+    return answer.whole();
   }
 
   /** Counts bytes of answers. All of them are kept to the end. Throws AppError if there are too many. */
