@@ -19,6 +19,7 @@ import { YoungGarbage } from "./young-garbage.ts";
 
 /** The most bytes of a row: a message of 32 MB, with every character escaped. */
 const maxLineBytes = 96 * 1024 * 1024;
+const lineFeed = 10;
 /** The most members. */
 const maxMembers = 100_000;
 /** Bytes that a compressed byte may stand for, and those that any backup may have: what has more is a bomb (T236). */
@@ -27,18 +28,30 @@ const alwaysAllowed = 64 * 1024 * 1024;
 /** The window that a reader keeps in memory, as a power of two: 8 MB. The writer's level needs 2 MB. */
 const maxWindowLog = 23;
 
-/** Receives the rows of a table: lines of JSON. They are not proven yet: the manifest stands behind them. */
-export type OnLines = (table: string, lines: readonly string[]) => void | Promise<void>;
+/** Receives the rows of a backup. They are not proven yet: the manifest stands behind them. */
+export interface RowReader {
+  /** True if the rows of a table are wanted as text. Those of others are only counted, which takes no memory. */
+  wants(table: string): boolean;
+  /** Takes the next rows of a table: lines of JSON. */
+  lines(table: string, lines: readonly string[]): void | Promise<void>;
+  /** Takes the number of the next rows of a table that is not wanted. */
+  counted?(rows: number): void;
+}
+
+/** Returns a reader that wants no rows and only counts them. */
+export function rowCounter(counted: (rows: number) => void = () => {}): RowReader {
+  return { wants: () => false, lines() {}, counted };
+}
 
 /**
  * Reads a backup and checks it: seal, checksums, members, counts and the manifest. Throws AppError `invalid_request` if
  * a byte is wrong, and `not_supported` if a newer mcpctl wrote it.
  *
- * @param onLines gets the rows as they come; whatever it does must be undone if this throws
+ * @param reader gets the rows as they come; whatever it does must be undone if this throws
  */
 export async function readBackup(
   source: AsyncIterable<Uint8Array>,
-  onLines: OnLines = () => {},
+  reader: RowReader = rowCounter(),
 ): Promise<BackupManifest> {
   let compressed = 0;
   const counted = async function* () {
@@ -60,7 +73,7 @@ export async function readBackup(
     }
   };
   try {
-    return await readMembers(bounded(), onLines);
+    return await readMembers(bounded(), reader);
   } catch (error) {
     if (error instanceof AppError) throw error;
     const { code } = error as { code?: string };
@@ -70,7 +83,7 @@ export async function readBackup(
   }
 }
 
-async function readMembers(archive: AsyncIterable<Uint8Array>, onLines: OnLines): Promise<BackupManifest> {
+async function readMembers(archive: AsyncIterable<Uint8Array>, reader: RowReader): Promise<BackupManifest> {
   const found: ManifestMember[] = [];
   const names = new MemberNames();
   const garbage = new YoungGarbage();
@@ -81,9 +94,9 @@ async function readMembers(archive: AsyncIterable<Uint8Array>, onLines: OnLines)
       if (manifest) throw damaged("it has a member behind the manifest");
       if (found.length >= maxMembers) throw damaged("it has too many members");
       names.add(event.name);
-      member = new OpenMember(event, names.strange === undefined);
+      member = new OpenMember(event, names.strange === undefined, reader);
     } else {
-      await member!.add(event.bytes, onLines);
+      await member!.add(event.bytes);
       garbage.add(event.bytes.length);
     }
     if (!member!.isWhole) continue;
@@ -122,19 +135,22 @@ class OpenMember {
   readonly name: string;
   readonly #size: number;
   readonly #table: string | undefined;
-  readonly #lines: ByteLines | undefined;
+  readonly #lines: ByteLines | LineCounter | undefined;
+  readonly #reader: RowReader;
   readonly #text = new Pieces();
   readonly #hash = createHash("sha256");
   #left: number;
   #rows = 0;
 
   /** @param isKnown false for one that only a newer mcpctl understands, which is only hashed */
-  constructor({ name, size }: { name: string; size: number }, isKnown: boolean) {
+  constructor({ name, size }: { name: string; size: number }, isKnown: boolean, reader: RowReader) {
     this.name = name;
+    this.#reader = reader;
     this.#size = size;
     this.#left = size;
     this.#table = isKnown ? partOf(name)?.table : undefined;
-    if (this.#table !== undefined) this.#lines = new ByteLines(maxLineBytes);
+    if (this.#table !== undefined)
+      this.#lines = reader.wants(this.#table) ? new ByteLines(maxLineBytes) : new LineCounter(maxLineBytes);
     if (name === manifestName && size > maxManifestBytes) throw damaged("its manifest is too large");
   }
 
@@ -142,20 +158,26 @@ class OpenMember {
     return this.#left === 0;
   }
 
-  async add(bytes: Buffer, onLines: OnLines): Promise<void> {
+  async add(bytes: Buffer): Promise<void> {
     this.#left -= bytes.length;
     if (this.name === manifestName) return this.#text.add(bytes);
     this.#hash.update(bytes);
-    if (!this.#lines) return;
-    let lines: string[];
+    const lines = this.#lines;
+    if (!lines) return;
     try {
-      lines = [...this.#lines.push(bytes)];
+      if (lines instanceof LineCounter) {
+        const count = lines.push(bytes);
+        this.#rows += count;
+        this.#reader.counted?.(count);
+        return;
+      }
+      const texts = [...lines.push(bytes)];
+      this.#rows += texts.length;
+      if (texts.length > 0) await this.#reader.lines(this.#table!, texts);
     } catch (error) {
       if (error instanceof LineTooLong) throw damaged(`a row of ${this.#table} is too long`, error);
       throw error;
     }
-    this.#rows += lines.length;
-    if (lines.length > 0) await onLines(this.#table!, lines);
   }
 
   /** Returns all of it as text. */
@@ -165,8 +187,44 @@ class OpenMember {
 
   /** Returns what the manifest must tell of it. */
   facts(): ManifestMember {
-    if (this.#lines && this.#lines.rest() !== "") throw damaged(`${this.name} ends within a row`);
+    const lines = this.#lines;
+    if (lines && (lines instanceof LineCounter ? lines.isWithin : lines.rest() !== ""))
+      throw damaged(`${this.name} ends within a row`);
     return { name: this.name, size: this.#size, rows: this.#rows, sha256: this.#hash.digest("hex") };
+  }
+}
+
+/** Counts lines without keeping them. */
+class LineCounter {
+  readonly #maxBytes: number;
+  #length = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Returns the number of lines that a piece completes. Throws LineTooLong. */
+  push(bytes: Uint8Array): number {
+    let count = 0;
+    let from = 0;
+    for (let at = bytes.indexOf(lineFeed); at !== -1; at = bytes.indexOf(lineFeed, from)) {
+      this.#grow(at - from);
+      this.#length = 0;
+      count++;
+      from = at + 1;
+    }
+    this.#grow(bytes.length - from);
+    return count;
+  }
+
+  /** True if the last line has no end yet. */
+  get isWithin(): boolean {
+    return this.#length > 0;
+  }
+
+  #grow(bytes: number): void {
+    this.#length += bytes;
+    if (this.#length > this.#maxBytes) throw new LineTooLong(this.#maxBytes);
   }
 }
 

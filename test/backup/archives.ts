@@ -43,10 +43,13 @@ export async function* inPieces(bytes: Uint8Array, size = 64 * 1024): AsyncGener
 /** Reads a backup. Returns its manifest and its rows by table. */
 export async function readAll(bytes: Uint8Array, size?: number) {
   const rows: Record<string, unknown[]> = {};
-  const manifest = await readBackup(inPieces(bytes, size), (table, lines) => {
-    const known = rows[table] ?? [];
-    known.push(...lines.map((line) => JSON.parse(line)));
-    rows[table] = known;
+  const manifest = await readBackup(inPieces(bytes, size), {
+    wants: () => true,
+    lines(table, lines) {
+      const known = rows[table] ?? [];
+      known.push(...lines.map((line) => JSON.parse(line)));
+      rows[table] = known;
+    },
   });
   return { manifest, rows };
 }

@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readBackup } from "../../src/backup/read-backup.ts";
-import { tarEnd, tarHeader } from "../../src/backup/tar.ts";
+import { readBackup, rowCounter } from "../../src/backup/read-backup.ts";
+import { tarEnd, tarHeader, tarPadding } from "../../src/backup/tar.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { backupOf, crafted, craftedOf, inPieces, manifestOf, readAll, tableOf, tarOf } from "./archives.ts";
 
@@ -149,15 +149,44 @@ describe("a backup that somebody made by hand (T237)", () => {
     await expect(readAll(crafted(Buffer.concat([header, tarEnd()])))).rejects.toMatchObject(damaged);
   });
 
+  it("is checked and counted in the same way where its rows are not wanted", async () => {
+    const bytes = await small();
+    for (const size of [1, 7, 512, bytes.length]) {
+      let counted = 0;
+      const reader = rowCounter((more) => {
+        counted += more;
+      });
+      const manifest = await readBackup(inPieces(bytes, size), reader);
+      expect(manifest).toEqual((await readAll(bytes)).manifest);
+      expect(counted).toBe(manifest.tables.reduce((sum, { rows }) => sum + rows, 0));
+    }
+    const cut = Buffer.from('{"a":1}\n{"b":');
+    const open = crafted(
+      Buffer.concat([tarHeader("usage.ndjson", cut.length, 0), cut, tarPadding(cut.length), tarEnd()]),
+    );
+    await expect(readBackup(inPieces(open))).rejects.toMatchObject({
+      message: expect.stringContaining("ends within a row"),
+    });
+  });
+
   it("that is a bomb is refused before it is unpacked", async () => {
     const size = 128 * 1024 * 1024;
     const bomb = crafted(Buffer.concat([tarHeader("resources.ndjson", size, 0), Buffer.alloc(size)]));
     expect(bomb.length).toBeLessThan(20_000);
     let rows = 0;
-    const reading = readBackup(inPieces(bomb), (_table, lines) => {
-      rows += lines.length;
-    });
-    await expect(reading).rejects.toMatchObject({ message: expect.stringContaining("a bomb") });
+    const count = (more: number) => {
+      rows += more;
+    };
+    for (const wants of [true, false]) {
+      const reader = {
+        wants: () => wants,
+        lines: (_: string, all: readonly string[]) => count(all.length),
+        counted: count,
+      };
+      await expect(readBackup(inPieces(bomb), reader)).rejects.toMatchObject({
+        message: expect.stringContaining("a bomb"),
+      });
+    }
     expect(rows).toBe(0);
   });
 

@@ -20,6 +20,8 @@ export interface Endpoint {
   warning?: string;
   /** The certificates of the authorities that are trusted, in PEM, instead of those of the system. */
   ca?: readonly string[];
+  /** The file that they come from. */
+  caFile?: string;
   /** The user that the token acts as, and who acts. */
   actingAs?: { user: string; by: string };
 }

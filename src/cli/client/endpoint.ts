@@ -42,7 +42,7 @@ export async function resolveEndpoint(surroundings: Surroundings): Promise<Endpo
   return {
     url: server.url,
     ...(server.origin && { origin: server.origin }),
-    ...(ca && { ca }),
+    ...ca,
     ...(token && { token }),
     ...(found && { tokenSource: found.source }),
     ...(acting && { actingAs: { user: acting.user, by: acting.by } }),
@@ -75,7 +75,7 @@ export async function resolveForAgent(surroundings: Surroundings): Promise<Agent
     });
   };
   const ca = findAuthorities(surroundings, server);
-  return { url: server.url, ...(server.origin && { origin: server.origin }), ...(ca && { ca }), token };
+  return { url: server.url, ...(server.origin && { origin: server.origin }), ...ca, token };
 }
 
 /**
@@ -165,14 +165,17 @@ export function serverUrl(text: string, source: string): string {
  * Finds the authorities that are trusted for a server: those that were given, then those of its context, also where the
  * server was named otherwise.
  */
-function findAuthorities(surroundings: Surroundings, { url, context }: Server): string[] | undefined {
+function findAuthorities(
+  surroundings: Surroundings,
+  { url, context }: Server,
+): Pick<Endpoint, "ca" | "caFile"> | undefined {
   const { cwd, caCert } = surroundings;
   if (!url.startsWith("https:")) return undefined;
   const known = caCert ? undefined : (context ?? contextOf(surroundings, url))?.caCert;
   const path = caCert ? resolve(cwd, caCert) : known && resolve(surroundings.home, known);
   if (!path) return undefined;
   try {
-    return certificatesIn(readFileSync(path, "utf8"), path);
+    return { ca: certificatesIn(readFileSync(path, "utf8"), path), caFile: path };
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
     throw new AppError("invalid_request", `cannot read the certificates in ${path}: ${reasonText(cause)}`, {

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { type Static, Type } from "@sinclair/typebox";
 import type { BackupManifest } from "../../backup/manifest.ts";
-import { readBackup } from "../../backup/read-backup.ts";
+import { readBackup, rowCounter } from "../../backup/read-backup.ts";
 import { AppError, isErrorCode } from "../../errors.ts";
 import { nullable, oneOf } from "../../kinds/define.ts";
 import { jsonText } from "../../wire/text.ts";
@@ -98,10 +98,11 @@ async function checked(bytes: AsyncIterable<Uint8Array>, context: Context): Prom
   const progress = progressOn(context);
   let rows = 0;
   try {
-    return await readBackup(bytes, (_table, lines) => {
-      rows += lines.length;
+    const counter = rowCounter((count) => {
+      rows += count;
       progress.show(`checking: ${rows} rows`);
     });
+    return await readBackup(bytes, counter);
   } finally {
     progress.end();
   }

@@ -96,10 +96,11 @@ export const run = defineVerb({
           ...(project !== undefined && { project }),
         };
         const own = launchOf(program, access);
+        const { caFile } = (await context.client()).endpoint;
         await terminal.drain();
         return await foreground.run([program, ...(own.args ?? []), ...given], {
           cwd,
-          env: { ...env, ...variables(access, token.bearer), ...own.env },
+          env: { ...env, ...trust(program, caFile, env), ...variables(access, token.bearer), ...own.env },
         });
       } finally {
         leaving.abort();
@@ -115,6 +116,17 @@ export const run = defineVerb({
 /** Returns what a known program needs beside the variables. */
 function launchOf(program: string, access: LaunchAccess) {
   return connectClients.find(({ name }) => name === basename(program))?.launch?.(access) ?? {};
+}
+
+/**
+ * The variables for the authority of the server, if it is one of its own. SSL_CERT_FILE, which would take the place of all
+ * other authorities, is only set for a program that is known to need it.
+ */
+function trust(program: string, caFile: string | undefined, env: Context["env"]): Record<string, string> {
+  if (caFile === undefined) return {};
+  const own = connectClients.find(({ name }) => name === basename(program))?.caVariable;
+  const names = [...new Set(["NODE_EXTRA_CA_CERTS", ...(own ? [own] : [])])];
+  return Object.fromEntries(names.filter((name) => !env[name]).map((name) => [name, caFile]));
 }
 
 /** The variables that programs and SDKs read. Undefined takes one away that would be preferred, or is the user's own. */

@@ -1,4 +1,5 @@
 import { damaged } from "../../backup/manifest.ts";
+import type { RowReader } from "../../backup/read-backup.ts";
 import type { CopyRow, CopyTable, StoreFill } from "../core/store/copy/copy.ts";
 import type { BackupColumns } from "./backup-columns.ts";
 import { checkResource, type ResourceRow, readRow } from "./backup-rows.ts";
@@ -12,7 +13,7 @@ export interface FillingOptions {
 }
 
 /** Puts the rows of a backup into the tables, as its verdicts say. */
-export class Filling {
+export class Filling implements RowReader {
   readonly #options: FillingOptions;
   /** Rows by table and result. */
   readonly counts = new Map<string, Record<RestoreVerdict["result"], number>>();
@@ -25,8 +26,12 @@ export class Filling {
     this.#options = options;
   }
 
+  wants(): boolean {
+    return true;
+  }
+
   /** Takes the next rows of a table: a table comes behind those that it refers to. */
-  async add(name: string, lines: readonly string[]): Promise<void> {
+  async lines(name: string, lines: readonly string[]): Promise<void> {
     const known = this.#options.columns.get(name);
     if (!known) throw damaged(`it has an unknown table ${name}`);
     const { table, columns } = known;

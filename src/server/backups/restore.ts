@@ -49,7 +49,7 @@ export async function restore(
   const survey = new Survey();
   const manifest = await readBackup(
     counted(open(), (bytes) => onProgress("checking", bytes, survey.rows)),
-    (name, lines) => survey.add(name, lines),
+    survey,
   );
   const columns = checkTables(manifest, store);
   if (survey.fault) throw survey.fault;
@@ -63,7 +63,7 @@ export async function restore(
       const before = await fill.lastEvent();
       await readBackup(
         counted(open(), (bytes) => onProgress("restoring", bytes, filling.total)),
-        (name, lines) => filling.add(name, lines),
+        filling,
       );
       if (options.merge === undefined && manifest.audit && !options.dryRun && before > 0)
         await fill.moveEvents(before);

@@ -1,10 +1,11 @@
 import { damaged } from "../../backup/manifest.ts";
+import type { RowReader } from "../../backup/read-backup.ts";
 import { AppError } from "../../errors.ts";
 import { findBackendType } from "../../kinds/secret-backends/config.ts";
 import type { PlannedRow } from "./restore-plan.ts";
 
 /** The facts about a backup that decide what becomes of its rows. */
-export class Survey {
+export class Survey implements RowReader {
   readonly objects: PlannedRow[] = [];
   /** The refs of secrets whose values are in the backup. */
   readonly refs = new Set<string>();
@@ -15,7 +16,15 @@ export class Survey {
   /** The first row that this version cannot read. The manifest tells if a newer one wrote it. */
   fault: AppError | undefined;
 
-  add(table: string, lines: readonly string[]): void {
+  wants(table: string): boolean {
+    return table === "resources" || table === "secret_data";
+  }
+
+  counted(rows: number): void {
+    this.rows += rows;
+  }
+
+  lines(table: string, lines: readonly string[]): void {
     this.rows += lines.length;
     try {
       if (!this.fault) this.#add(table, lines);

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type AgeLock, decrypted, encrypted, newTransferKey } from "../../../backup/age.ts";
 import type { BackupManifest } from "../../../backup/manifest.ts";
-import { readBackup } from "../../../backup/read-backup.ts";
+import { readBackup, rowCounter } from "../../../backup/read-backup.ts";
 import { AppError } from "../../../errors.ts";
 import { jsonText } from "../../../wire/text.ts";
 import type { Context } from "../../core/context.ts";
@@ -112,9 +112,9 @@ async function transfer(
     const plain = transferKey ? decrypted(seen, transferKey.key) : seen;
     return await readBackup(
       lock ? reEncrypted(plain, lock, write) : copied(plain, write),
-      (_table, lines) => {
-        rows += lines.length;
-      },
+      rowCounter((count) => {
+        rows += count;
+      }),
     );
   } catch (error) {
     if (signal.aborted)

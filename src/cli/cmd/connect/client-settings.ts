@@ -97,9 +97,10 @@ export function writePlanned(
   if (backup !== undefined && (isUndone || isOwn)) rmSync(backup, { force: true });
   if (isDeleted) return { line: `${path} deleted: there was nothing else in it` };
   if (isUndone) return { line: `${path} changed: the settings are gone` };
-  const names = changes.flatMap(({ path: keys, before, after }) =>
-    keys.length === 0 || Bun.deepEquals(before, after) ? [] : [shownPath(keys)],
+  const paths = changes.flatMap(({ path: keys, before, after }) =>
+    keys.length === 0 || Bun.deepEquals(before, after) ? [] : [keys],
   );
+  const names = paths.length <= mostNamed ? paths.map(shownPath) : [...new Set(paths.map(shownGroup))];
   return {
     line: `${path} ${file.text === undefined ? "created" : "changed"}${names.length === 0 ? "" : `: ${names.join(", ")}`}`,
     ...(backup !== undefined && !isOwn && { backup }),
@@ -109,6 +110,14 @@ export function writePlanned(
 /** The folder that a file must stay in: the user's own, or the one that a variable of the client names. */
 export function folderOf(file: string, own: readonly string[]): string {
   return own.find((folder) => file.startsWith(`${folder}/`)) ?? dirname(file);
+}
+
+/** Of more settings than this only the groups are named. */
+const mostNamed = 3;
+
+/** Returns the first keys of a path, as people read them: `model_providers.mcpctl`, `env`. */
+function shownGroup(path: readonly string[]): string {
+  return shownPath(path.slice(0, path.length > 2 ? 2 : 1));
 }
 
 /** Returns a path as people read it. `=NAME` is the entry of a list with that name. */

@@ -108,6 +108,8 @@ export interface ConnectClient {
   /** Its name on the command line, and that of its executable. */
   name: string;
   title: string;
+  /** The variable with a file of authorities that it trusts. Without one, it trusts those of the system. */
+  caVariable?: "NODE_EXTRA_CA_CERTS" | "SSL_CERT_FILE" | "CODEX_CA_CERTIFICATE" | "CURL_CA_BUNDLE";
   models?: ModelUse;
   mcp?: McpUse;
   launch?(access: LaunchAccess): ClientLaunch;

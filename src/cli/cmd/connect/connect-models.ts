@@ -28,7 +28,7 @@ export interface ModelOptions {
  * @throws AppError
  */
 export async function connectModels(
-  { name, title, models }: ConnectClient & { models: ModelUse },
+  { name, title, models, caVariable }: ConnectClient & { models: ModelUse },
   options: ModelOptions,
   context: Context,
 ): Promise<void> {
@@ -92,6 +92,14 @@ export async function connectModels(
   if (snippet) terminal.data(snippet(access(token.bearer)));
   for (const variable of models.overriddenBy ?? [])
     if (env[variable]) warn(terminal, `${variable} is set here, and ${title} prefers it to these settings`);
+  const { caFile } = (await context.client()).endpoint;
+  if (caFile !== undefined && address.startsWith("https:") && (!caVariable || !env[caVariable]))
+    warn(
+      terminal,
+      caVariable
+        ? `${title} must trust the server's certificate: set ${caVariable}=${caFile} for it`
+        : `${title} must trust the server's certificate: add ${caFile} to the certificates of the system`,
+    );
   terminal.err(`next: ${models.next(access(token.bearer))}\n`);
   if (!options.isPrinted) terminal.err(`to undo it: mcpctl connect ${name} --remove\n`);
 }

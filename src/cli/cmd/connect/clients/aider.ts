@@ -5,6 +5,7 @@ import type { ConnectClient } from "../client.ts";
 export const aider: ConnectClient = {
   name: "aider",
   title: "aider",
+  caVariable: "SSL_CERT_FILE",
   models: {
     dialect: "chat",
     files: ({ url, model, token, context }, { home }) => [

@@ -11,6 +11,7 @@ const reserved: readonly string[] = ["workspace", "claude-in-chrome", "computer-
 export const claude: ConnectClient = {
   name: "claude",
   title: "Claude Code",
+  caVariable: "NODE_EXTRA_CA_CERTS",
   models: {
     dialect: "messages",
     files: ({ url, model, tokenFile, context }, { home, env }) => [

@@ -8,6 +8,7 @@ import { type ClientPlaces, type ConnectClient, commandAndArgs } from "../client
 export const codex: ConnectClient = {
   name: "codex",
   title: "Codex",
+  caVariable: "CODEX_CA_CERTIFICATE",
   models: {
     dialect: "responses",
     files: ({ url, model, tokenFile, context }, places) => [

@@ -4,6 +4,7 @@ import { type ConnectClient, shellWord } from "../client.ts";
 export const curl: ConnectClient = {
   name: "curl",
   title: "curl",
+  caVariable: "CURL_CA_BUNDLE",
   models: {
     dialect: "chat",
     files: ({ token, ownFile }) => [

@@ -25,6 +25,7 @@ export const gemini: ConnectClient = { name: "gemini", title: "Gemini CLI", mcp 
 export const qwen: ConnectClient = {
   name: "qwen",
   title: "Qwen Code",
+  caVariable: "NODE_EXTRA_CA_CERTS",
   mcp: {
     ...mcp,
     folderFiles: [".qwen/settings.json"],

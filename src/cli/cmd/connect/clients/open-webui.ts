@@ -4,6 +4,7 @@ import { type ConnectClient, shellWord } from "../client.ts";
 export const openWebui: ConnectClient = {
   name: "open-webui",
   title: "Open WebUI",
+  caVariable: "SSL_CERT_FILE",
   models: {
     dialect: "chat",
     files: ({ url, model, token, ownFile }) => [

@@ -5,6 +5,7 @@ import { bearer, type ClientPlaces, type ConnectClient } from "../client.ts";
 export const opencode: ConnectClient = {
   name: "opencode",
   title: "opencode",
+  caVariable: "NODE_EXTRA_CA_CERTS",
   models: {
     dialect: "chat",
     files: ({ url, model, tokenFile, context }, places) => [

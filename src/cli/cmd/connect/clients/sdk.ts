@@ -6,6 +6,7 @@ const next = () => "copy the program; the token is read from its file, so that t
 export const sdkPython: ConnectClient = {
   name: "sdk-python",
   title: "the SDKs for Python",
+  caVariable: "SSL_CERT_FILE",
   models: {
     dialect: "chat",
     snippet: ({ url, model, tokenFile }) => `from pathlib import Path
@@ -31,6 +32,7 @@ print(answer.choices[0].message.content)
 export const sdkNode: ConnectClient = {
   name: "sdk-node",
   title: "the SDKs for JavaScript",
+  caVariable: "NODE_EXTRA_CA_CERTS",
   models: {
     dialect: "chat",
     snippet: ({ url, model, tokenFile }) =>

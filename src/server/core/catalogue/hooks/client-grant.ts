@@ -3,9 +3,10 @@ import type { Snapshot } from "../../store/snapshot.ts";
 import type { ClientGrantRow } from "../../store/typed-rows.ts";
 import type { Write } from "../../store/types.ts";
 import type { Hooks } from "../hooks.ts";
+import { minuteOf } from "../minute-of.ts";
 
 export const clientGrantHooks: Hooks<ClientGrantRow> = {
-  status({ id, status }, { snapshot, now }) {
+  status({ id, status, createdAt }, { snapshot, now }) {
     const used = snapshot.volatile.lastUsed.get(id);
     const { host, protocol } = new URL(status.redirectUri);
     return {
@@ -14,7 +15,7 @@ export const clientGrantHooks: Hooks<ClientGrantRow> = {
       project: snapshot.nameOf(status.projectId),
       redirectTo: /^https?:$/.test(protocol) ? host : protocol,
       status: status.until <= now ? "expired" : status.refreshHash === undefined ? "pending" : "active",
-      lastUsedAt: used === undefined ? null : new Date(used - (used % 60_000)).toISOString(),
+      lastUsedAt: used === undefined ? null : minuteOf(used, createdAt),
       expiresAt: new Date(status.until).toISOString(),
     };
   },

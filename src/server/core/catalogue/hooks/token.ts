@@ -4,6 +4,7 @@ import { bearerHash, bearerPrefix, mintBearer } from "../../access/bearer.ts";
 import { madeBy, makersOf, maxGenerations } from "../../access/token-makers.ts";
 import { isOf, type RowOf } from "../../store/typed-rows.ts";
 import type { Draft, Hooks } from "../hooks.ts";
+import { minuteOf } from "../minute-of.ts";
 import { bindGrants, normaliseGrants } from "./grants.ts";
 
 type TokenRow = RowOf<"token">;
@@ -53,7 +54,7 @@ export const tokenHooks: Hooks<TokenRow> = {
     const expired =
       (typeof expiresAt === "string" && Date.parse(expiresAt) <= now) || !makersOf(snapshot, row);
     const used = snapshot.volatile.lastUsed.get(row.id);
-    const lastUsedAt = used === undefined ? null : new Date(used - (used % 60_000)).toISOString();
+    const lastUsedAt = used === undefined ? null : minuteOf(used, row.createdAt);
     return {
       prefix: row.status.prefix,
       lastUsedAt,
