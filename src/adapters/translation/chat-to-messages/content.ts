@@ -25,8 +25,11 @@ const known = {
   image: ["type", "image_url", ...marks],
   imageUrl: ["url", "detail"],
   file: ["type", "file", ...marks],
-  fileData: ["file_data", "filename"],
+  fileData: ["file_data", "file_url", "filename"],
 };
+
+/** The beginning of every PDF, in base64. */
+const pdfStart = "JVBERi0";
 
 const imageTypes = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
@@ -114,16 +117,33 @@ function imageBlock(url: string, path: string): Block {
   return { type: "image", source: { type: "base64", media_type: mediaType, data: data.data } };
 }
 
+/**
+ * Translates a file: a data URL, the bare base64 of a PDF, or a link, which some clients write in `file_data`. A file
+ * that OpenAI keeps cannot be read (case 206).
+ */
 function fileBlock(file: Fields, path: string): Block {
-  refuseOthers(file, path, known.fileData);
-  const data = parseDataUrl(textAt(file.file_data, `${path}/file_data`));
+  if (isGiven(file.file_id) && !isGiven(file.file_data))
+    throw refused(
+      `${path}/file_id`,
+      "a file_id names a file that OpenAI keeps, and this llm's provider cannot read it; send file_data",
+    );
+  refuseOthers({ ...file, file_id: undefined }, path, known.fileData);
   const title = isGiven(file.filename) && { title: textAt(file.filename, `${path}/filename`) };
+  const field = isGiven(file.file_url) ? "file_url" : "file_data";
+  const given = textAt(file[field], `${path}/${field}`);
+  if (/^https:/i.test(given)) return { type: "document", source: { type: "url", url: given }, ...title };
+  const data = given.startsWith(pdfStart)
+    ? { mediaType: "application/pdf", data: given }
+    : parseDataUrl(given);
   if (data?.mediaType === "application/pdf") return { ...documentBlock(data), ...title };
-  if (data?.mediaType === "text/plain") {
+  if (data?.mediaType.startsWith("text/") || data?.mediaType === "application/json") {
     const text = Buffer.from(data.data, "base64").toString();
     return { type: "document", source: { type: "text", media_type: "text/plain", data: text }, ...title };
   }
-  throw refused(`${path}/file_data`, "a file must be a base64 data URL of application/pdf or text/plain");
+  throw refused(
+    `${path}/${field}`,
+    "a file must be a base64 data URL of application/pdf or text, or an https link to a PDF",
+  );
 }
 
 function documentBlock({ mediaType, data }: DataUrl): Block {

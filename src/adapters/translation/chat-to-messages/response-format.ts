@@ -53,12 +53,16 @@ export function answerToolName(body: Fields): string | undefined {
   return name;
 }
 
+interface Named {
+  name?: unknown;
+}
+
 /** Returns the names of a chat request's tools; undefined for a tool without one. */
 export function toolNames({ tools }: Fields): unknown[] {
   if (!Array.isArray(tools)) return [];
   return tools.map((value) => {
-    const tool = value as { name?: unknown; function?: { name?: unknown } } | null;
-    return tool?.function?.name ?? tool?.name;
+    const tool = value as { name?: unknown; function?: Named; custom?: Named } | null;
+    return tool?.function?.name ?? tool?.custom?.name ?? tool?.name;
   });
 }
 

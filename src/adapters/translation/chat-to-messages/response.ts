@@ -5,6 +5,7 @@ import { messagesUsage } from "../../../wire/dialects/messages.ts";
 import { isObject } from "../../../wire/json.ts";
 import { brokenOff, finishReasonOf } from "../../finish-reason.ts";
 import { faultOf } from "../../provider-fault.ts";
+import { customInput } from "../custom-input.ts";
 import { type NewId, randomId } from "../new-id.ts";
 import type { Fields } from "../request-fields.ts";
 import { callerNames } from "../tool-names.ts";
@@ -16,6 +17,8 @@ import { thinkingDetail } from "./signed-thinking.ts";
 export interface ToolReading {
   /** Returns the caller's name of a tool for the provider's. */
   nameOf(name: string): string;
+  /** True for the caller's name of a free-form tool. */
+  isCustom(name: string): boolean;
   /** The name of the tool whose arguments are the answer (case 36). */
   answer: string | undefined;
 }
@@ -31,7 +34,17 @@ export interface AnswerOptions {
 
 /** Returns the parts of the caller's request that are needed to read its answer. */
 export function toolReading(request: Fields): ToolReading {
-  return { nameOf: callerNames(toolNames(request)), answer: answerToolName(request) };
+  const custom = new Set(customNames(request));
+  return {
+    nameOf: callerNames(toolNames(request)),
+    isCustom: (name) => custom.has(name),
+    answer: answerToolName(request),
+  };
+}
+
+function customNames({ tools }: Fields): unknown[] {
+  const custom = Array.isArray(tools) ? tools.filter((tool) => tool?.type === "custom" && tool.custom) : [];
+  return custom.map((tool) => tool.custom.name);
 }
 
 /**
@@ -121,13 +134,13 @@ export function serviceTier(tier: string | null | undefined): string | undefined
   return tier === "standard" ? "default" : tier === "priority" ? tier : undefined;
 }
 
-function toolCall(block: MessagesBlock, { nameOf }: ToolReading) {
-  const { id = "", name = "" } = block;
-  return {
-    id,
-    type: "function",
-    function: { name: nameOf(name), arguments: argumentsOf(block) },
-  };
+function toolCall(block: MessagesBlock, { nameOf, isCustom }: ToolReading) {
+  const { id = "" } = block;
+  const name = nameOf(block.name ?? "");
+  const text = argumentsOf(block);
+  return isCustom(name)
+    ? { id, type: "custom", custom: { name, input: customInput(text) } }
+    : { id, type: "function", function: { name, arguments: text } };
 }
 
 function argumentsOf({ input }: MessagesBlock): string {

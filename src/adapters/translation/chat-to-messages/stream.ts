@@ -12,6 +12,7 @@ import { parseExact } from "../../../wire/exact-json.ts";
 import { type SseEvent, sseFrame } from "../../../wire/sse.ts";
 import { finishReasonOf } from "../../finish-reason.ts";
 import { reportedFault } from "../../provider-fault.ts";
+import { CustomInputReader } from "../custom-input.ts";
 import { randomId } from "../new-id.ts";
 import { garbage, payloadOf, TranslatedPipe } from "../translated-pipe.ts";
 import {
@@ -29,6 +30,8 @@ type OpenBlock =
   | { type: "text" }
   /** `index` counts tools, not blocks (case 50). */
   | { type: "tool"; index: number; hasArguments: boolean }
+  /** A free-form tool; `json` are its arguments. */
+  | { type: "custom"; index: number; reader: CustomInputReader; json: string }
   /** A tool whose arguments are the answer (case 36). */
   | { type: "answer"; hasArguments: boolean }
   /** `place` counts the blocks of thinking. */
@@ -158,19 +161,23 @@ export class ChatFromMessages extends TranslatedPipe {
 
   #startTool(at: number, { id = "", name = "", input }: MessagesBlock): string {
     const isAnswer = name === this.#reading.answer;
-    const block: OpenBlock = isAnswer
-      ? { type: "answer", hasArguments: false }
-      : { type: "tool", index: this.#tools++, hasArguments: false };
-    this.#blocks.set(at, block);
+    const called = this.#reading.nameOf(name);
+    const block = isAnswer
+      ? ({ type: "answer", hasArguments: false } as const)
+      : this.#reading.isCustom(called)
+        ? ({ type: "custom", index: this.#tools++, reader: new CustomInputReader(), json: "" } as const)
+        : ({ type: "tool", index: this.#tools++, hasArguments: false } as const);
+    this.#blocks.set(at, { ...block });
     this.#hasAnswer ||= isAnswer;
-    const called = { name: this.#reading.nameOf(name), arguments: "" };
     const start =
       block.type === "tool"
-        ? this.#chunk({
-            tool_calls: [{ index: block.index, id, type: "function", function: called }],
-          })
-        : "";
-    return start + (hasContent(input) ? this.#delta(block, jsonDelta(JSON.stringify(input))) : "");
+        ? this.#call(block.index, { id, type: "function", function: { name: called, arguments: "" } })
+        : block.type === "custom"
+          ? this.#call(block.index, { id, type: "custom", custom: { name: called, input: "" } })
+          : "";
+    return (
+      start + (hasContent(input) ? this.#delta(this.#blocks.get(at), jsonDelta(JSON.stringify(input))) : "")
+    );
   }
 
   #piece(at: number, delta: NonNullable<MessagesEvent["delta"]>): string {
@@ -185,7 +192,11 @@ export class ChatFromMessages extends TranslatedPipe {
     if (block.type === "text" && text) return this.#chunk({ content: text });
     if (block.type === "tool" && json) {
       block.hasArguments = true;
-      return this.#chunk({ tool_calls: [{ index: block.index, function: { arguments: json } }] });
+      return this.#call(block.index, { function: { arguments: json } });
+    }
+    if (block.type === "custom" && json) {
+      block.json += json;
+      return this.#input(block.index, block.reader.push(json));
     }
     if (block.type === "answer" && json) {
       block.hasArguments = true;
@@ -196,6 +207,14 @@ export class ChatFromMessages extends TranslatedPipe {
     if (!thinking) return "";
     block.thinking += thinking;
     return this.#thought(thinking, block.place);
+  }
+
+  #call(index: number, fields: object): string {
+    return this.#chunk({ tool_calls: [{ index, ...fields }] });
+  }
+
+  #input(index: number, input: string): string {
+    return input === "" ? "" : this.#call(index, { custom: { input } });
   }
 
   #thought(text: string, place: number): string {
@@ -213,6 +232,7 @@ export class ChatFromMessages extends TranslatedPipe {
   #stopBlock(at: number): string {
     const block = this.#blocks.get(at);
     this.#blocks.delete(at);
+    if (block?.type === "custom") return this.#input(block.index, block.reader.end(block.json));
     // Clients parse the arguments, and "" is not JSON (case 52).
     const isCall = block?.type === "tool" || block?.type === "answer";
     if (isCall && !block.hasArguments) return this.#delta(block, jsonDelta("{}"));

@@ -1,3 +1,4 @@
+import { customDescription, customParameters } from "../custom-tool.ts";
 import { leftOutOf } from "../hosted-tools.ts";
 import {
   type Fields,
@@ -76,6 +77,7 @@ function chatForm(tool: Fields): Fields {
 
 /** Translates a tool. Its schema stays unchanged; a tool without one takes no arguments (case 30). */
 function toolOf(tool: Fields, path: string): Fields {
+  if (tool.type === "custom") return customTool(tool, path);
   if (isGiven(tool.type) && tool.type !== "function") {
     throw refused(
       `${path}/type`,
@@ -97,6 +99,27 @@ function toolOf(tool: Fields, path: string): Fields {
   };
 }
 
+/** Translates a free-form tool to one that takes one text: its calls come back as calls of a custom tool (case 205). */
+function customTool(tool: Fields, path: string): Fields {
+  refuseOthers(tool, path, ["type", "custom", "cache_control"]);
+  const at = `${path}/custom`;
+  const custom = objectAt(tool.custom, at);
+  refuseOthers(custom, at, ["name", "description", "format"]);
+  const { grammar, ...form } = isGiven(custom.format)
+    ? objectAt(custom.format, `${at}/format`)
+    : { type: "text", grammar: undefined };
+  // Chat wraps the grammar once more than responses.
+  const format = { ...form, ...(isGiven(grammar) && objectAt(grammar, `${at}/format/grammar`)) };
+  const words = isGiven(custom.description) ? textAt(custom.description, `${at}/description`) : "";
+  const description = customDescription(words, format, `${at}/format`);
+  return {
+    name: fittingName(textAt(custom.name, `${at}/name`)),
+    ...(description !== "" && { description }),
+    input_schema: customParameters,
+    ...cacheControl(tool),
+  };
+}
+
 /** Translates the choice. `allowed` are the names of the only tools that may be called. */
 function toolChoice(choice: unknown): { choice?: Fields; allowed?: ReadonlySet<string> } {
   if (!isGiven(choice)) return {};
@@ -110,7 +133,7 @@ function toolChoice(choice: unknown): { choice?: Fields; allowed?: ReadonlySet<s
     );
     return { choice: { type: mode === "required" ? "any" : "auto" }, allowed: new Set(names) };
   }
-  if (named.type !== "function" && named.type !== "tool") {
+  if (named.type !== "function" && named.type !== "tool" && named.type !== "custom") {
     throw refused(
       "/tool_choice",
       `tool_choice of type ${quoted(named.type)} has no counterpart at the llm's provider`,
@@ -121,8 +144,10 @@ function toolChoice(choice: unknown): { choice?: Fields; allowed?: ReadonlySet<s
 
 /** Returns the name of a chosen tool, in the form of chat, or of responses and Anthropic. */
 function chosenName(named: Fields): string {
-  const described = isGiven(named.function) ? objectAt(named.function, "/tool_choice/function") : named;
-  return fittingName(textAt(described.name, "/tool_choice/function/name"));
+  const { type, custom } = named;
+  const [called, field] = type === "custom" ? [custom, "custom"] : [named.function, "function"];
+  const described = isGiven(called) ? objectAt(called, `/tool_choice/${field}`) : named;
+  return fittingName(textAt(described.name, `/tool_choice/${field}/name`));
 }
 
 /** Forbids parallel calls within the choice, as Anthropic does; adds a choice where there is none (case 33). */

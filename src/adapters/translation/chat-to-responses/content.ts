@@ -79,8 +79,11 @@ function partOf(part: Fields, path: string): Fields {
     case "file": {
       refuseOthers(part, path, ["type", "file", ...marks]);
       const file = objectAt(part.file, `${path}/file`);
-      refuseOthers(file, `${path}/file`, ["file_data", "file_id", "filename"]);
-      return { type: "input_file", ...file };
+      refuseOthers(file, `${path}/file`, ["file_data", "file_url", "file_id", "filename"]);
+      // Some clients write a link where the content stands.
+      const { file_data, ...rest } = file;
+      const isLink = typeof file_data === "string" && /^https:/i.test(file_data);
+      return { type: "input_file", ...rest, ...(isLink ? { file_url: file_data } : { file_data }) };
     }
     default:
       throw refused(

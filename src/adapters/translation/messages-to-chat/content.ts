@@ -1,4 +1,5 @@
 import { isObject } from "../../../wire/json.ts";
+import { linkedFile } from "../file-urls.ts";
 import {
   type Fields,
   isEmpty,
@@ -18,7 +19,7 @@ export type TranslatedPart = { type: string } & Fields;
 const known = {
   text: ["type", "text", "cache_control", "citations"],
   image: ["type", "source", "cache_control"],
-  document: ["type", "source", "title", "cache_control"],
+  document: ["type", "source", "title", "context", "cache_control"],
   searchResult: ["type", "source", "title", "content", "cache_control"],
 };
 
@@ -35,10 +36,14 @@ export function blocksOf(content: unknown, path: string): Fields[] {
 }
 
 /**
- * Translates a block of text, image or document. Marks of Anthropic's prompt cache and citations of an earlier answer are
+ * Translates a block of text, image or document: a document with a context to two parts. Marks of Anthropic's prompt cache and citations of an earlier answer are
  * left out: they are not content.
  */
-export function partOf(block: Fields, path: string): TranslatedPart {
+export function partsOf(block: Fields, path: string): TranslatedPart[] {
+  return block.type === "document" ? documentParts(block, path) : [partOf(block, path)];
+}
+
+function partOf(block: Fields, path: string): TranslatedPart {
   switch (block.type) {
     case "text":
       refuseOthers(block, path, known.text, ofAnswers);
@@ -46,8 +51,6 @@ export function partOf(block: Fields, path: string): TranslatedPart {
     case "image":
       refuseOthers(block, path, known.image);
       return imagePart(objectAt(block.source, `${path}/source`), `${path}/source`);
-    case "document":
-      return documentPart(block, path);
     case "search_result":
       return searchResult(block, path);
     default:
@@ -69,29 +72,39 @@ function imagePart(source: Fields, path: string): TranslatedPart {
   return { type: "image_url", image_url: { url: sourceUrl(source, path) } };
 }
 
-function documentPart(block: Fields, path: string): TranslatedPart {
+/** Translates a document. Its context, which Anthropic shows the model with it, becomes text. */
+function documentParts(block: Fields, path: string): TranslatedPart[] {
   refuseOthers(block, path, known.document, { citations: isOff });
-  const source = objectAt(block.source, `${path}/source`);
+  const at = `${path}/source`;
+  const source = objectAt(block.source, at);
   const title = isGiven(block.title) ? textAt(block.title, `${path}/title`) : undefined;
-  if (source.type === "text") {
-    const text = textAt(source.data, `${path}/source/data`);
-    return { type: "text", text: title === undefined ? text : `${title}\n\n${text}` };
+  const context = isGiven(block.context) ? textAt(block.context, `${path}/context`) : undefined;
+  const text = (words: readonly (string | undefined)[]): TranslatedPart[] => [
+    { type: "text", text: words.filter((one) => one !== undefined).join("\n\n") },
+  ];
+  switch (source.type) {
+    case "text":
+      return text([title, context, textAt(source.data, `${at}/data`)]);
+    case "content": {
+      const parts = blocksOf(source.content, `${at}/content`);
+      const texts = parts.map((part, index) => textAt(part.text, `${at}/content/${index}/text`));
+      return text([title, context, ...texts]);
+    }
+    case "base64":
+    case "url": {
+      const url = sourceUrl(source, at);
+      const file =
+        source.type === "url"
+          ? linkedFile(url, title)
+          : { type: "file", file: { filename: title ?? "document.pdf", file_data: url } };
+      return [...(context === undefined ? [] : text([context])), file];
+    }
+    default:
+      throw refused(
+        `${at}/type`,
+        `a document from a ${quoted(source.type)} cannot be sent to this llm's provider`,
+      );
   }
-  if (source.type === "content") {
-    const parts = blocksOf(source.content, `${path}/source/content`);
-    const texts = parts.map((part, index) => textAt(part.text, `${path}/source/content/${index}/text`));
-    return { type: "text", text: [...(title === undefined ? [] : [title]), ...texts].join("\n\n") };
-  }
-  if (source.type !== "base64") {
-    throw refused(
-      `${path}/source/type`,
-      `a document from a ${quoted(source.type)} cannot be sent to this llm's provider`,
-    );
-  }
-  return {
-    type: "file",
-    file: { filename: title ?? "document.pdf", file_data: sourceUrl(source, `${path}/source`) },
-  };
 }
 
 /** Translates a result of a search that the caller made itself to its words, with the place where it was found. */

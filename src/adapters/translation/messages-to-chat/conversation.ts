@@ -9,7 +9,7 @@ import { pairedCalls } from "../paired-calls.ts";
 import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt } from "../request-fields.ts";
 import { ownIds, returnedMessage } from "../returned-state.ts";
 import { fittingName } from "../tool-names.ts";
-import { blocksOf, contentOf, partOf, type TranslatedPart } from "./content.ts";
+import { blocksOf, contentOf, partsOf, type TranslatedPart } from "./content.ts";
 import { wordsOf } from "./hosted-blocks.ts";
 
 /** Some clients give each message an id. */
@@ -112,7 +112,7 @@ function userMessages(
   const parts: TranslatedPart[] = [];
   for (const { block, at } of blocks) {
     if (block.type !== "tool_result") {
-      parts.push(isHistory ? partOrWords(block, at) : partOf(block, at));
+      parts.push(...(isHistory ? partsOrWords(block, at) : partsOf(block, at)));
       continue;
     }
     const { message, images } = toolMessage(block, at, own);
@@ -132,7 +132,7 @@ function toolMessage(
   own: OwnIds,
 ): { message: Fields; images: TranslatedPart[] } {
   const content = blocksOf(block.content, `${path}/content`);
-  const parts = content.map((one, index) => partOrWords(one, `${path}/content/${index}`));
+  const parts = content.flatMap((one, index) => partsOrWords(one, `${path}/content/${index}`));
   const text = parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
   const id = textAt(block.tool_use_id, `${path}/tool_use_id`);
   return {
@@ -146,13 +146,13 @@ function toolMessage(
 }
 
 /** Translates a block of the history. One without a counterpart becomes words. */
-function partOrWords(block: Fields, path: string): TranslatedPart {
+function partsOrWords(block: Fields, path: string): TranslatedPart[] {
   try {
-    return partOf(block, path);
+    return partsOf(block, path);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     const words = wordsOf(block) || `[A block of type ${quoted(block.type)} that this model cannot read.]`;
-    return { type: "text", text: words };
+    return [{ type: "text", text: words }];
   }
 }
 

@@ -1,3 +1,4 @@
+import { withoutFileLinks } from "../file-urls.ts";
 import type { ToChat } from "../halves.ts";
 import { type NewId, randomId } from "../new-id.ts";
 import { withoutSealedItems } from "../sealed-items.ts";
@@ -21,7 +22,8 @@ export const messagesToChat = (newId: NewId = randomId): ToChat => ({
   },
   answerSettings,
   toChat: chatRequest,
-  request: (body, model, quirks) => withoutSealedItems(chatRequest(body, model, quirks).request),
+  request: (body, model, quirks) =>
+    withoutSealedItems(withoutFileLinks(chatRequest(body, model, quirks), (path) => path)),
   response: (body, model, request = {}) => converted(() => messagesAnswer(body, model, request, newId)),
   stream: (model, request) => new MessagesFromChat(model, request, newId),
 });

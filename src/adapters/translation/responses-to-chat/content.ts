@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { isObject } from "../../../wire/json.ts";
+import { linkedFile } from "../file-urls.ts";
 import {
   type Fields,
   isGiven,
@@ -112,20 +113,14 @@ function partOf(part: Fields, path: string): ItemPart {
 
 function filePart(part: Fields, path: string): ItemPart {
   refuseFileId(part, path);
-  if (isGiven(part.file_url)) {
-    throw refused(`${path}/file_url`, "a file must be sent as file_data, not as a file_url");
-  }
   // The rendering of pages has no counterpart; auto asks for nothing.
-  refuseOthers(part, path, ["type", "file_data", "filename", cacheMark], {
+  refuseOthers(part, path, ["type", "file_data", "file_url", "filename", cacheMark], {
     detail: (detail) => detail === "auto",
   });
-  return {
-    type: "file",
-    file: {
-      file_data: textAt(part.file_data, `${path}/file_data`),
-      ...(isGiven(part.filename) && { filename: textAt(part.filename, `${path}/filename`) }),
-    },
-  };
+  const filename = isGiven(part.filename) ? textAt(part.filename, `${path}/filename`) : undefined;
+  if (isGiven(part.file_url)) return linkedFile(textAt(part.file_url, `${path}/file_url`), filename);
+  const data = textAt(part.file_data, `${path}/file_data`);
+  return { type: "file", file: { file_data: data, ...(filename !== undefined && { filename }) } };
 }
 
 function refuseFileId(part: Fields, path: string): void {

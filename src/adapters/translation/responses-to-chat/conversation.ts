@@ -2,6 +2,7 @@ import { isObject } from "../../../wire/json.ts";
 import type { Quirks } from "../../quirks/types.ts";
 import { unreadableCompaction } from "../../without-sealed.ts";
 import { type CarriedState, carriedState } from "../carried-state.ts";
+import { customInputKey } from "../custom-input.ts";
 import { type ChatConversation, chatConversation, type PlacedMessage } from "../halves.ts";
 import { withOneSystem } from "../later-system.ts";
 import { pairedCalls } from "../paired-calls.ts";
@@ -9,7 +10,6 @@ import { type Fields, isGiven, objectAt, quoted, refused, refuseOthers, textAt }
 import { ownIds, returnedMessage } from "../returned-state.ts";
 import { validArguments } from "../tool-arguments.ts";
 import { assistantText, contentOf, type ItemPart, partsOf, partsOrWords, textOf } from "./content.ts";
-import { customInputKey } from "./custom-input.ts";
 import { hostedCall, hostedResultId, wordsOf } from "./hosted-items.ts";
 import { functionName } from "./tool-namespaces.ts";
 

@@ -1,3 +1,4 @@
+import { withoutFileLinks } from "../file-urls.ts";
 import type { ToChat } from "../halves.ts";
 import { type NewId, randomId } from "../new-id.ts";
 import { answerSettings, chatRequest } from "./request.ts";
@@ -20,7 +21,11 @@ export function responsesToChat(now: () => number, newId: NewId = randomId): ToC
     },
     answerSettings,
     toChat: chatRequest,
-    request: (body, model, quirks) => chatRequest(body, model, quirks, false).request,
+    request: (body, model, quirks) =>
+      withoutFileLinks(
+        chatRequest(body, model, quirks, false),
+        (path, index) => `${path}/content/${index}/file_url`,
+      ),
     response: (body, model, request = {}) => responseOf(body, model, request, seconds(), newId),
     stream: (model, request) => new ResponsesFromChat(model, request, seconds, newId),
   };

@@ -2,12 +2,12 @@ import type { ChatAnswer, ChatToolCallDelta } from "../../../wire/dialects/chat.
 import type { ItemStatus, ResponseItem, ResponsePart } from "../../../wire/dialects/responses.ts";
 import { isObject } from "../../../wire/json.ts";
 import { textAndThinking } from "../chat-answer.ts";
+import { CustomInputReader } from "../custom-input.ts";
 import { StateCollector } from "../state-collector.ts";
 import { bareName } from "../tool-names.ts";
 import { type ToolSlot, ToolSlots } from "../tool-slots.ts";
 import { garbage } from "../translated-pipe.ts";
 import { callItem, type idsOf } from "./answer.ts";
-import { CustomInputReader } from "./custom-input.ts";
 import type { CallersTool } from "./tool-namespaces.ts";
 
 /** Takes each event of a stream, without its number. */

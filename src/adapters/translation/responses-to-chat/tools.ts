@@ -1,3 +1,4 @@
+import { customDescription, customParameters } from "../custom-tool.ts";
 import { leftOutOf } from "../hosted-tools.ts";
 import {
   type Fields,
@@ -12,7 +13,6 @@ import {
 } from "../request-fields.ts";
 import { choiceWord } from "../tool-choice-words.ts";
 import { uniqueTools } from "../unique-tools.ts";
-import { customInputKey } from "./custom-input.ts";
 import { functionName, type PlacedTool, placedTools, requestTools } from "./tool-namespaces.ts";
 
 /** Settings of tools, and the values with which they ask for nothing. */
@@ -98,40 +98,19 @@ function functionTool(tool: Fields, path: string): ChatTool {
   };
 }
 
-/** Translates a custom tool. A grammar cannot be enforced: it goes into the description, where the model reads it. */
+/** Translates a custom tool to a function with one text. */
 function customTool(tool: Fields, path: string): ChatTool {
   refuseOthers(tool, path, ["type", "name", "description", "format"], neutral);
   const format = isGiven(tool.format) ? objectAt(tool.format, `${path}/format`) : { type: "text" };
-  const grammar = grammarOf(format, `${path}/format`);
-  const description = [
-    isGiven(tool.description) ? textAt(tool.description, `${path}/description`) : "",
-    grammar,
-  ];
+  const description = isGiven(tool.description) ? textAt(tool.description, `${path}/description`) : "";
   return {
     type: "function",
     function: {
       name: textAt(tool.name, `${path}/name`),
-      description: description.filter(Boolean).join("\n\n"),
-      parameters: {
-        type: "object",
-        properties: { [customInputKey]: { type: "string", description: "The whole input, as plain text." } },
-        required: [customInputKey],
-        additionalProperties: false,
-      },
+      description: customDescription(description, format, `${path}/format`),
+      parameters: customParameters,
     },
   };
-}
-
-function grammarOf(format: Fields, path: string): string {
-  if (format.type === "text") {
-    refuseOthers(format, path, ["type"]);
-    return "";
-  }
-  if (format.type !== "grammar")
-    throw refused(`${path}/type`, `a format of type ${quoted(format.type)} is not known`);
-  refuseOthers(format, path, ["type", "syntax", "definition"]);
-  const definition = textAt(format.definition, `${path}/definition`);
-  return `The input must match this ${textAt(format.syntax, `${path}/syntax`)} grammar:\n${definition}`;
 }
 
 function choiceOf(choice: unknown): { choice?: unknown; allowed?: string[] } {

@@ -68,9 +68,9 @@ describe("tools of a chat request, translated to messages", () => {
   });
 
   it("are refused by name when they or the choice are of another kind", () => {
-    expect(refusal({ tools: [{ type: "custom", custom: {} }] })).toMatchObject({ path: "/tools/0/type" });
+    expect(refusal({ tools: [{ type: "mcp", mcp: {} }] })).toMatchObject({ path: "/tools/0/type" });
     expect(refusal({ tools: [tool({ colour: 1 })] })).toMatchObject({ path: "/tools/0/function/colour" });
-    expect(refusal({ tools: [tool()], tool_choice: { type: "custom" } })).toMatchObject({
+    expect(refusal({ tools: [tool()], tool_choice: { type: "mcp" } })).toMatchObject({
       path: "/tool_choice",
     });
     expect(refusal({ tools: [tool()], tool_choice: { type: "allowed_tools" } })).toMatchObject({

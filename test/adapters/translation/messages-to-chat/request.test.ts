@@ -168,7 +168,7 @@ describe("the conversation of a messages request, translated to chat", () => {
       "/messages/0/content/0/source/type",
     ],
     [
-      [{ role: "user", content: [{ type: "document", source: { type: "url", url: "https://x" } }] }],
+      [{ role: "user", content: [{ type: "document", source: { type: "file", file_id: "f" } }] }],
       "/messages/0/content/0/source/type",
     ],
     [

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { passthroughPipe } from "../../../../src/adapters/passthrough/index.ts";
+import { CustomInputReader } from "../../../../src/adapters/translation/custom-input.ts";
 import { translationFor } from "../../../../src/adapters/translation/index.ts";
-import { CustomInputReader } from "../../../../src/adapters/translation/responses-to-chat/custom-input.ts";
 import { ResponsesFromChat } from "../../../../src/adapters/translation/responses-to-chat/stream.ts";
 import type { StreamPipe } from "../../../../src/adapters/types.ts";
 import { bytesOf, cutAt, eventsOf, fixedId, payloadsOf, recorded, recordings, through } from "../streams.ts";

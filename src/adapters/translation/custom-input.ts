@@ -1,4 +1,4 @@
-import { parsedObject } from "../../../wire/json.ts";
+import { parsedObject } from "../../wire/json.ts";
 
 /** The only parameter of the function that replaces a custom tool. */
 export const customInputKey = "input";
@@ -44,7 +44,7 @@ export class CustomInputReader {
   end(args: string): string {
     // Cut in the middle of the text: all of it was returned already.
     if (this.#state === "inside") return "";
-    const whole = inputOf(args);
+    const whole = customInput(args);
     const text = whole.startsWith(this.input) ? whole.slice(this.input.length) : "";
     this.input += text;
     return text;
@@ -89,7 +89,8 @@ export class CustomInputReader {
   }
 }
 
-function inputOf(args: string): string {
+/** Returns the input in the arguments of the function: all of them where the model wrote another form. */
+export function customInput(args: string): string {
   const input = (parsedObject(args) as Record<string, unknown> | undefined)?.[customInputKey];
   return typeof input === "string" ? input : args;
 }
