@@ -62,7 +62,9 @@ export const Price = Type.Object(
     image: rate("One image of the answer"),
     second: rate("One second of audio"),
     character: rate("A million characters that are spoken"),
-    search: rate("One search of a rerank, of up to 100 documents"),
+    search: rate("One search of a rerank, of up to 100 documents, or of the web"),
+    fileSearch: rate("One search of files that the provider keeps"),
+    container: rate("One container at the provider in which code runs"),
     request: rate("One call, beside its tokens"),
     longContext: Type.Optional(
       Type.Object(

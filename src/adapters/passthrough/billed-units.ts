@@ -4,7 +4,10 @@ import type { ScannedForm } from "../../wire/form.ts";
 import { isObject } from "../../wire/json.ts";
 
 /** Units besides tokens that a provider bills. */
-export type BilledUnits = Pick<Usage, "images" | "seconds" | "characters" | "searches">;
+export type BilledUnits = Pick<
+  Usage,
+  "images" | "seconds" | "characters" | "searches" | "fileSearches" | "containers"
+>;
 
 /** A request of an operation that only passes through. A form has its short fields in `body`. */
 interface PassedRequest {

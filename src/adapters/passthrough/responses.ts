@@ -115,7 +115,7 @@ class ResponsesWatch implements StreamWatch {
     }
     const event = ((isLong ? longEvent(data) : parsedObject(data)) ?? {}) as ResponsesEvent;
     const { type, response, sequence_number: sequence } = event;
-    const usage = responsesUsage(response?.usage);
+    const usage = responsesUsage(response?.usage, (response as { output?: unknown } | null)?.output);
     if (usage) this.usage = usage;
     if (type === "error" || type === "response.failed" || response?.status === "failed") {
       if (this.position && sequence !== undefined) this.position = { ...this.position, sequence };

@@ -16,7 +16,16 @@ export interface Pricing {
   readonly listed?: ListedPrice;
 }
 
-const free: Price = { input: 0, output: 0, image: 0, second: 0, character: 0, search: 0 };
+const free: Price = {
+  input: 0,
+  output: 0,
+  image: 0,
+  second: 0,
+  character: 0,
+  search: 0,
+  fileSearch: 0,
+  container: 0,
+};
 
 const pricing = oncePerObject(({ spec }: LlmRow): { of: Pricing | undefined } => {
   const { type, price } = spec;
@@ -50,17 +59,20 @@ export function costOf(llm: LlmRow, usage: Usage, model = llm.spec.model): numbe
 
 function costAt(rates: Rates, usage: Usage): number | undefined {
   const { images = 0, seconds = 0, characters = 0, searches = 0, countedHere } = usage;
+  const { fileSearches = 0, containers = 0 } = usage;
   const tokens = usage.promptTokens > rates.longAbove ? rates.long : rates.usual;
   const ofTokens = 1e6 * rates.request + costOfTokens(tokens, usage);
   const isBilledInTokens = rates.usual.input + rates.usual.output > 0;
   // Most calls use nothing but tokens.
-  if (images === 0 && seconds === 0 && characters === 0 && searches === 0 && isBilledInTokens)
-    return ofTokens;
+  const used = images + seconds + characters + searches + fileSearches + containers;
+  if (used === 0 && isBilledInTokens) return ofTokens;
   const units: readonly (readonly [number, number | undefined])[] = [
     [1e6 * images, rates.image],
     [1e6 * seconds, rates.second],
     [characters, rates.character],
     [1e6 * searches, rates.search],
+    [1e6 * fileSearches, rates.fileSearch],
+    [1e6 * containers, rates.container],
   ];
   const counted = units.filter(([count]) => count > 0);
   const { input, output } = rates.usual;
@@ -111,7 +123,7 @@ export function isLower(price: Pricing | undefined, than: Pricing | undefined): 
   if (!price) return false;
   if (!than) return true;
   const [own, other] = [price.rates, than.rates];
-  const units = ["image", "second", "character", "search", "request"] as const;
+  const units = ["image", "second", "character", "search", "fileSearch", "container", "request"] as const;
   return (
     units.some((unit) => (own[unit] ?? Infinity) < (other[unit] ?? Infinity)) ||
     tokenRateNames.some((name) => own.usual[name] < other.usual[name] || lowestLong(own, name, other))

@@ -30,12 +30,22 @@ export interface Rates {
   readonly character: number | undefined;
   /** For a search of a rerank. */
   readonly search: number | undefined;
+  /** For a search of files. */
+  readonly fileSearch: number | undefined;
+  /** For a container in which code runs. */
+  readonly container: number | undefined;
   /** For a call, beside its tokens. */
   readonly request: number;
 }
 
-/** Dollars for a web search at Anthropic, with every model: https://platform.claude.com/docs/en/about-claude/pricing */
-const webSearch = 0.01;
+/**
+ * Dollars for tools that run at the provider, with every model: https://platform.claude.com/docs/en/about-claude/pricing,
+ * https://developers.openai.com/api/docs/pricing
+ */
+const toolRates: Readonly<Record<string, Pick<Price, "search" | "fileSearch" | "container">>> = {
+  anthropic: { search: 0.01 },
+  openai: { search: 0.01, fileSearch: 0.0025, container: 0.03 },
+};
 
 /**
  * Returns a price with the defaults of what it leaves out. Anthropic's surcharge for writing its cache is known:
@@ -46,11 +56,12 @@ const webSearch = 0.01;
 export function ratesOf(price: Price, type: string): Rates {
   const { longContext, image, second, character, request = 0 } = price;
   const isBilled = price.input + price.output > 0;
-  const search = price.search ?? (type === "anthropic" && isBilled ? webSearch : undefined);
+  const tools = { ...(isBilled && toolRates[type]), ...price };
+  const { search, fileSearch, container } = tools;
   const usual = tokenRates(price, type);
   const longAbove = longContext?.above ?? Infinity;
   const long = longContext ? tokenRates(longContext, type) : usual;
-  return { usual, long, longAbove, image, second, character, search, request };
+  return { usual, long, longAbove, image, second, character, search, fileSearch, container, request };
 }
 
 function tokenRates(price: Omit<Price, "longContext">, type: string): TokenRates {

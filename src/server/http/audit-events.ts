@@ -4,7 +4,7 @@ import { rulesFor } from "../core/access/rules.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
 import type { AuditEvent, Row } from "../core/store/types.ts";
-import { billedUnits } from "../core/store/usage.ts";
+import { billedUnits, unsummedUnits } from "../core/store/usage.ts";
 import { type RecordName, recordNames } from "./record-names.ts";
 
 /** Reads the names of the users and tokens of some events, also of those that are deleted. */
@@ -52,7 +52,7 @@ export function visibleEvent(
 function liftedDetail({ action, costMicros, detail }: AuditEvent): object {
   if (action !== "llm_inference_call") return {};
   const { estimated, cacheWriteTokens } = detail ?? {};
-  const units = billedUnits.filter((unit) => detail?.[unit] !== undefined);
+  const units = [...billedUnits, ...unsummedUnits].filter((unit) => detail?.[unit] !== undefined);
   return {
     ...(costMicros !== undefined && { cost: costMicros / 1e6 }),
     ...(estimated === true && { estimated }),

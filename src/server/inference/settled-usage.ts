@@ -1,6 +1,6 @@
 import { type BilledUnits, usedUnits } from "../../adapters/passthrough/billed-units.ts";
 import { presentCounts, type Usage } from "../../wire/dialects/usage.ts";
-import { billedUnits } from "../core/store/usage.ts";
+import { billedUnits, unsummedUnits } from "../core/store/usage.ts";
 import type { ReceivedBytes, SentRequest } from "./estimated-usage.ts";
 
 /** The facts about a call against which the reported usage is checked. */
@@ -49,17 +49,19 @@ interface SettledUsage {
   units: BilledUnits | undefined;
 }
 
+const units = [...billedUnits, ...unsummedUnits];
+
 /** Adds the units that a provider bills for the request that it has. */
 function withUnits(
   usage: Usage,
   { sent, askedUnits }: SettledCall,
 ): { usage: Usage; units: BilledUnits | undefined } {
   // Few calls have any.
-  if (!askedUnits && billedUnits.every((name) => !usage[name])) return { usage, units: undefined };
-  const told = presentCounts(Object.fromEntries(billedUnits.map((name) => [name, usage[name]])));
-  const { units, countedHere } = usedUnits((sent && askedUnits) ?? {}, told);
-  if (Object.keys(units).length === 0) return { usage, units: undefined };
-  return { usage: { ...usage, ...units, ...(countedHere && { countedHere }) }, units };
+  if (!askedUnits && units.every((name) => !usage[name])) return { usage, units: undefined };
+  const told = presentCounts(Object.fromEntries(units.map((name) => [name, usage[name]])));
+  const { units: used, countedHere } = usedUnits((sent && askedUnits) ?? {}, told);
+  if (Object.keys(used).length === 0) return { usage, units: undefined };
+  return { usage: { ...usage, ...used, ...(countedHere && { countedHere }) }, units: used };
 }
 
 function settledTokens(usage: Usage, call: SettledCall): Omit<SettledUsage, "units"> {

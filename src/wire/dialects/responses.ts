@@ -4,7 +4,7 @@ import { typedFrame } from "../sse.ts";
 import { chat } from "./chat.ts";
 import { openaiError, providerCode } from "./errors.ts";
 import type { DialectWire } from "./types.ts";
-import { tokenCount, tokenLimit, type Usage, usageOf, withCounts } from "./usage.ts";
+import { noUsage, presentCounts, tokenCount, tokenLimit, type Usage, usageOf, withCounts } from "./usage.ts";
 
 /** OpenAI responses, as far as this program reads or writes them. Providers send more fields, and fewer. */
 
@@ -69,16 +69,47 @@ export interface ResponsesError {
   type?: string | null;
 }
 
-/** Reads the `usage` of an answer; returns undefined when there is none. Its input tokens include the cached ones. */
-export function responsesUsage(usage: unknown): Usage | undefined {
-  if (!isObject(usage)) return undefined;
+/**
+ * Reads the `usage` of an answer; returns undefined when there is none. Its input tokens include the cached ones.
+ *
+ * @param output the items of the answer
+ */
+export function responsesUsage(usage: unknown, output?: unknown): Usage | undefined {
+  const calls = Array.isArray(output) ? toolCalls(output) : undefined;
+  if (!isObject(usage)) return calls && { ...noUsage, ...calls };
   const counts = usage as ResponsesUsage;
   const told: Usage = {
     promptTokens: tokenCount(counts.input_tokens),
     completionTokens: tokenCount(counts.output_tokens),
     cachedTokens: tokenCount(counts.input_tokens_details?.cached_tokens),
   };
-  return withCounts(told, { cacheWriteTokens: counts.input_tokens_details?.cache_write_tokens });
+  return withCounts(told, {
+    cacheWriteTokens: counts.input_tokens_details?.cache_write_tokens,
+    ...calls,
+  });
+}
+
+/**
+ * Counts the calls of tools that OpenAI runs and bills one by one: searches of the web and of files, and containers
+ * (case 207). Pages that are opened are no searches. Returns undefined where there are none, as in most answers.
+ */
+function toolCalls(output: readonly unknown[]): Partial<Usage> | undefined {
+  let searches = 0;
+  let fileSearches = 0;
+  const containers = new Set<unknown>();
+  for (const item of output) {
+    if (!isObject(item) || typeof item.type !== "string" || !item.type.endsWith("_call")) continue;
+    const { type, action, container_id } = item as { type: string; action?: unknown; container_id?: unknown };
+    if (type === "file_search_call") fileSearches++;
+    else if (type === "code_interpreter_call") containers.add(container_id);
+    else if (type === "web_search_call" && !(isObject(action) && isPage(action.type))) searches++;
+  }
+  if (searches + fileSearches + containers.size === 0) return undefined;
+  return presentCounts({ searches, fileSearches, containers: containers.size });
+}
+
+function isPage(action: unknown): boolean {
+  return action === "open_page" || action === "find_in_page";
 }
 
 export const responses: DialectWire = {
@@ -113,7 +144,7 @@ export const responses: DialectWire = {
       typedFrame("response.failed", { ...numbered(1), response })
     );
   },
-  usage: (body) => responsesUsage(usageOf(body)),
+  usage: (body) => responsesUsage(usageOf(body), isObject(body) ? body.output : undefined),
   // Clients of responses read the list of chat.
   modelEntry: () => ({}),
   modelList: () => ({}),

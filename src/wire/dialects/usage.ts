@@ -27,6 +27,10 @@ export interface Usage {
   characters?: number;
   /** Searches of a rerank, or of the web. */
   searches?: number;
+  /** Searches of files at the provider. */
+  fileSearches?: number;
+  /** Containers at the provider in which code ran. */
+  containers?: number;
   /** Set where this server has counted these units itself: the provider may bill tokens instead. */
   countedHere?: true;
 }

@@ -103,13 +103,24 @@ describe("the cost of a call in millionths of a dollar", () => {
     expect(costOf(llm("m", "openai", { price }), { ...heard, seconds: 0 })).toBe(2000);
   });
 
+  it("has the tools that run at OpenAI at its rates or at its own, and is unknown elsewhere (case 207)", () => {
+    const tools = { promptTokens: 1000, completionTokens: 0, cachedTokens: 0 };
+    const used = { ...tools, searches: 2, fileSearches: 4, containers: 1 };
+    const price = { input: 1, output: 2 };
+    expect(costOf(llm("m", "openai", { price }), used)).toBe(1000 + 20_000 + 10_000 + 30_000);
+    expect(costOf(llm("m", "openai", { price: { ...price, container: 0.1 } }), used)).toBe(131_000);
+    expect(costOf(llm("m", "openai", { price }), tools)).toBe(1000);
+    expect(costOf(llm("m", "anthropic", { price }), { ...tools, containers: 1 })).toBeUndefined();
+    expect(costOf(llm("m", "ollama"), used)).toBe(0);
+  });
+
   it("has searches of the web at Anthropic's rate or at its own, and is unknown elsewhere (case 187)", () => {
     const searched = { promptTokens: 1000, completionTokens: 0, cachedTokens: 0, searches: 2 };
     const price = { input: 1, output: 1 };
     expect(costOf(llm("m", "anthropic", { price }), searched)).toBe(21_000);
     expect(costOf(llm("m", "anthropic", { price: { ...price, search: 0.05 } }), searched)).toBe(101_000);
     expect(costOf(llm("m", "anthropic", { price }), { ...searched, searches: 0 })).toBe(1000);
-    expect(costOf(llm("m", "openai", { price }), searched)).toBeUndefined();
+    expect(costOf(llm("m", "xai", { price }), searched)).toBeUndefined();
   });
 
   it("counts no token twice and none below zero", () => {

@@ -198,6 +198,37 @@ it.each([
   },
 );
 
+it.each([
+  ["whole", false],
+  ["streamed", true],
+])(
+  "searches and containers of OpenAI's responses are counted and priced: %s (case 207)",
+  async (_what, stream) => {
+    const output = [
+      { id: "ws_1", type: "web_search_call", status: "completed", action: { type: "search", query: "q" } },
+      { id: "fs_1", type: "file_search_call", status: "completed", queries: ["q"] },
+      { id: "ci_1", type: "code_interpreter_call", status: "completed", container_id: "cntr_1", code: "1" },
+    ];
+    const usage = { input_tokens: 1000, output_tokens: 100 };
+    const response = { id: "resp_1", object: "response", status: "completed", model: "up", output, usage };
+    const frames = ["created", "completed"].map((name) => {
+      const data = { type: `response.${name}`, response };
+      return `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
+    });
+    const { call, server } = await withProvider(
+      (_, connection) =>
+        connection.write(stream ? streamHead + frames.map(chunk).join("") + lastChunk : reply(200, response)),
+      { responses: "native", price: { input: 1, output: 10 } },
+    );
+    await must(call("POST", "/v1/responses", { model: "gpt", stream, input: "?" }));
+    const ofTools = 0.01 + 0.0025 + 0.03;
+    await expect.poll(async () => (await events(server))[0]?.cost).toBeCloseTo(0.002 + ofTools, 6);
+    expect((await events(server))[0]).toMatchObject({ searches: 1, fileSearches: 1, containers: 1 });
+    const [line] = (await must(server.admin("GET", "/api/v1/usage?by=llm"))).body;
+    expect(line).toMatchObject({ searches: 1, unpriced: 0 });
+  },
+);
+
 describe("units", () => {
   it("of a request are bounded, and none for other calls", () => {
     expect(requestedUnits("images", { body: { n: 1e9 } })).toEqual({ images: 128 });

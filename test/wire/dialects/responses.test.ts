@@ -84,3 +84,38 @@ describe("usage of a whole answer", () => {
     expect(responses.usage(body)).toBeUndefined();
   });
 });
+
+describe("the usage of an answer of responses", () => {
+  const usage = { input_tokens: 10, output_tokens: 2 };
+  const call = (type: string, more: object = {}) => ({ type: `${type}_call`, status: "completed", ...more });
+
+  it("counts the tools that OpenAI bills by the call: searches, and containers once each (case 207)", () => {
+    const output = [
+      call("web_search", { action: { type: "search", query: "a" } }),
+      call("web_search", { action: { type: "open_page", url: "https://x" } }),
+      call("web_search", { action: { type: "find_in_page" } }),
+      call("web_search"),
+      call("file_search"),
+      call("code_interpreter", { container_id: "c1" }),
+      call("code_interpreter", { container_id: "c1" }),
+      call("code_interpreter", { container_id: "c2" }),
+      call("function", { name: "web_search_call" }),
+      { type: "message", content: [] },
+      null,
+    ];
+    const tools = { searches: 2, fileSearches: 1, containers: 2 };
+    expect(responses.usage({ usage, output })).toEqual({
+      ...{ promptTokens: 10, completionTokens: 2, cachedTokens: 0 },
+      ...tools,
+    });
+    expect(responses.usage({ output })).toMatchObject({ promptTokens: 0, ...tools });
+  });
+
+  it("has no such counts where no such tool ran, and is none without both", () => {
+    const plain = { promptTokens: 10, completionTokens: 2, cachedTokens: 0 };
+    for (const output of [undefined, [], [call("function")], "x", [{ type: 7 }]])
+      expect(responses.usage({ usage, output })).toEqual(plain);
+    expect(responses.usage({ output: [call("function")] })).toBeUndefined();
+    expect(responses.usage(undefined)).toBeUndefined();
+  });
+});

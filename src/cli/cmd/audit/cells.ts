@@ -33,6 +33,8 @@ const ApiAuditEvent = Type.Object({
   seconds: some(Type.Number()),
   characters: some(Type.Number()),
   searches: some(Type.Number()),
+  fileSearches: some(Type.Number()),
+  containers: some(Type.Number()),
   estimated: some(Type.Boolean()),
   cost: some(Type.Number()),
   error: some(Words),
@@ -135,8 +137,9 @@ export function cost(event: ApiAuditEvent): string | undefined {
 
 /** Formats the units that a call used besides tokens: `12 characters`. */
 export function units(event: ApiAuditEvent): string | undefined {
-  const names = ["images", "seconds", "characters", "searches"] as const;
-  const used = names.filter((name) => event[name]).map((name) => `${Math.ceil(event[name]!)} ${name}`);
+  const names = ["images", "seconds", "characters", "searches", "fileSearches", "containers"] as const;
+  const words = (name: string) => name.replace("fileS", "file s");
+  const used = names.filter((name) => event[name]).map((name) => `${Math.ceil(event[name]!)} ${words(name)}`);
   return used.length > 0 ? used.join(", ") : undefined;
 }
 

@@ -16,6 +16,9 @@ export function dayOf(at: number): string {
 /** Units besides tokens that providers bill. An event has their counts in its `detail`. */
 export const billedUnits = ["images", "seconds", "characters", "searches"] as const;
 
+/** Units that are in the log and in the cost, and that the usage does not sum up. */
+export const unsummedUnits = ["fileSearches", "containers"] as const;
+
 /** Returns the usage of a batch of events: one row for each day, user, token and llm. */
 export function usageOf(events: readonly AuditEvent[]): UsageRow[] {
   const rows = new Map<string, UsageRow>();
@@ -58,6 +61,7 @@ export function usageOf(events: readonly AuditEvent[]): UsageRow[] {
       row[unit] += Math.ceil(count);
       used += count;
     }
+    for (const unit of unsummedUnits) used += Number(event.detail?.[unit] ?? 0);
     if (event.costMicros === undefined && used > 0) row.unpriced++;
   }
   // In the same order on all servers: two that update the same rows would wait for each other otherwise.
