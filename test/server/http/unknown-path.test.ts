@@ -52,6 +52,16 @@ describe("case 119: a client with a wrong base URL", () => {
     await expect(call).rejects.toThrow(`the base URL of Anthropic's clients is ${server.url}`);
   });
 
+  it("is told that the endpoint of a project has no slash at its end", async () => {
+    const { server, bearer } = await withToken();
+    const { status, body } = await server.as(bearer)("POST", "/projects/p/mcp/", {});
+    expect([status, body.hint]).toEqual([
+      404,
+      "the endpoint of a project ends with /mcp, without a slash behind it",
+    ]);
+    expect((await server.as(bearer)("POST", "/projects/p/other/", {})).body.hint).toBeUndefined();
+  });
+
   it("is told the public URL, if the server has one", async () => {
     const server = await testServer({ publicUrls: ["https://llm.example.org"] });
     const { body } = await server.as()("POST", "/chat/completions", {});
