@@ -69,9 +69,11 @@ function promptResult(result: JsonObject): JsonObject {
     const message = isObject(one) ? one : { content: one };
     const { role, content } = message;
     const entry = contentEntry(content) ?? textEntry("");
-    return entry === content && typeof role === "string"
+    // Clients know two roles; some servers write that of a dialect of models, such as `system`.
+    const isKnown = role === "user" || role === "assistant";
+    return entry === content && isKnown
       ? message
-      : { ...message, role: typeof role === "string" ? role : "user", content: entry };
+      : { ...message, role: isKnown ? role : "user", content: entry };
   });
   const isSame = given === messages && usable.every((one, i) => one === given[i]);
   const changed = isSame ? result : { ...result, messages: usable };

@@ -13,7 +13,7 @@ export interface FailedStart {
   /** The last lines that it and its launcher wrote. */
   lines: readonly string[];
   /** Returns the version of the host's Node.js; undefined without one. */
-  nodeVersion(): string | undefined;
+  nodeVersion(): Promise<string | undefined>;
 }
 
 /**
@@ -21,15 +21,16 @@ export interface FailedStart {
  *
  * @returns a sentence that names the version; undefined if that is not the reason
  */
-export function runtimeFault(start: FailedStart): string | undefined {
-  return parsePackage(start.packageName).registry === "npm" ? nodeFault(start) : pythonFault(start);
+export async function runtimeFault(start: FailedStart): Promise<string | undefined> {
+  return parsePackage(start.packageName).registry === "npm" ? await nodeFault(start) : pythonFault(start);
 }
 
 /** npm warns of a Node.js that is too old only while it installs, so the package itself is asked first. */
-function nodeFault({ packageName, folder, lines, nodeVersion }: FailedStart): string | undefined {
+async function nodeFault(start: FailedStart): Promise<string | undefined> {
+  const { packageName, folder, lines, nodeVersion } = start;
   const { name } = parsePackage(packageName);
   const wanted = wantedNode(join(folder, ".npm/_npx"), name) ?? warnedOf(lines.join("\n"), name);
-  const version = wanted === undefined ? undefined : nodeVersion();
+  const version = wanted === undefined ? undefined : await nodeVersion();
   if (version === undefined || Bun.semver.satisfies(version, wanted!)) return undefined;
   return `the package needs Node.js ${wanted}, and this host has ${version}`;
 }

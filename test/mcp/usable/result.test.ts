@@ -123,7 +123,11 @@ describe("the result of a tool that has an output schema (failure mode 246)", ()
 
 it("results of prompts and resources have what clients need", () => {
   expect(
-    usableResult("prompts/get", { description: null, messages: [{ content: "hi" }, "you"] }, "p"),
+    usableResult(
+      "prompts/get",
+      { description: null, messages: [{ role: "system", content: "hi" }, "you"] },
+      "p",
+    ),
   ).toEqual({
     messages: [
       { role: "user", content: text("hi") },

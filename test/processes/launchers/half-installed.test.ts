@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { noteInstalled, removeHalfInstalled } from "../../../src/processes/launchers/half-installed.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
@@ -13,21 +13,30 @@ function programFolder() {
 }
 
 // Failure mode 119
-it("removes the installation of a package that has never started, and keeps what was downloaded", () => {
+it("removes the installation of a package that has never started, and keeps what was downloaded", async () => {
   const { folder, left } = programFolder();
-  removeHalfInstalled(folder, "npm:x@1.0.0");
+  await removeHalfInstalled(folder, "npm:x@1.0.0");
   expect(left()).toEqual([".npm/_cacache", "tmp/other"]);
 });
 
-it("keeps an installation that has started once, until another version is wanted", () => {
+it("keeps an installation that has started once, until another version is wanted", async () => {
   const { folder, left } = programFolder();
   noteInstalled(folder, "npm:x@1.0.0");
-  removeHalfInstalled(folder, "npm:x@1.0.0");
+  await removeHalfInstalled(folder, "npm:x@1.0.0");
   expect(left()).toEqual(parts);
-  removeHalfInstalled(folder, "npm:x@2.0.0");
+  await removeHalfInstalled(folder, "npm:x@2.0.0");
   expect(left()).toEqual([".npm/_cacache", "tmp/other"]);
 });
 
-it("does nothing where no program has been yet", () => {
-  removeHalfInstalled(join(temporaryFolder(), "none"), "npm:x@1.0.0");
+it("removes what an earlier run was removing when it ended", async () => {
+  const { folder } = programFolder();
+  mkdirSync(join(folder, ".npm/.removed-1/node_modules"), { recursive: true });
+  await removeHalfInstalled(folder, "npm:x@1.0.0");
+  await vi.waitFor(() => expect(readdirSync(join(folder, ".npm"))).toEqual(["_cacache"]), {
+    timeout: 20_000,
+  });
+});
+
+it("does nothing where no program has been yet", async () => {
+  await removeHalfInstalled(join(temporaryFolder(), "none"), "npm:x@1.0.0");
 });

@@ -16,17 +16,17 @@ function installedPackage(name: string, node: unknown) {
 const faultOf = (folder: string, version: string | undefined) =>
   runtimeFault({
     ...{ packageName: "npm:@bytebase/dbhub@1.4.0", folder, lines: [] },
-    nodeVersion: () => version,
+    nodeVersion: async () => version,
   });
 
 describe("a package of npm that does not start", () => {
-  it("names the Node.js that it needs and the one of this host", () => {
-    expect(faultOf(installedPackage("@bytebase/dbhub", ">=22.5.0"), "20.20.2")).toBe(
+  it("names the Node.js that it needs and the one of this host", async () => {
+    expect(await faultOf(installedPackage("@bytebase/dbhub", ">=22.5.0"), "20.20.2")).toBe(
       "the package needs Node.js >=22.5.0, and this host has 20.20.2",
     );
   });
 
-  it("names it also when the installation did not come to its end, by the warning of npm", () => {
+  it("names it also when the installation did not come to its end, by the warning of npm", async () => {
     const warning = (name: string, range: string) => [
       "npm warn EBADENGINE Unsupported engine {",
       `npm warn EBADENGINE   package: '${name}',`,
@@ -35,16 +35,18 @@ describe("a package of npm that does not start", () => {
     ];
     const lines = [...warning("other@1.0.0", ">=24"), ...warning("@bytebase/dbhub@1.4.0", ">=22.5.0")];
     const start = { packageName: "npm:@bytebase/dbhub@1.4.0", folder: "/none", lines };
-    expect(runtimeFault({ ...start, nodeVersion: () => "20.20.2" })).toContain("needs Node.js >=22.5.0, and");
-    expect(runtimeFault({ ...start, nodeVersion: () => "22.23.5" })).toBeUndefined();
+    expect(await runtimeFault({ ...start, nodeVersion: async () => "20.20.2" })).toContain(
+      "needs Node.js >=22.5.0, and",
+    );
+    expect(await runtimeFault({ ...start, nodeVersion: async () => "22.23.5" })).toBeUndefined();
   });
 
-  it("does not blame a Node.js that is new enough, is not there, or that nobody asks for", () => {
-    expect(faultOf(installedPackage("@bytebase/dbhub", ">=22.5.0"), "22.23.5")).toBeUndefined();
-    expect(faultOf(installedPackage("@bytebase/dbhub", ">=22.5.0"), undefined)).toBeUndefined();
-    expect(faultOf(installedPackage("@bytebase/dbhub", 22), "20.20.2")).toBeUndefined();
-    expect(faultOf(installedPackage("other", ">=22"), "20.20.2")).toBeUndefined();
-    expect(faultOf(temporaryFolder(), "20.20.2")).toBeUndefined();
+  it("does not blame a Node.js that is new enough, is not there, or that nobody asks for", async () => {
+    expect(await faultOf(installedPackage("@bytebase/dbhub", ">=22.5.0"), "22.23.5")).toBeUndefined();
+    expect(await faultOf(installedPackage("@bytebase/dbhub", ">=22.5.0"), undefined)).toBeUndefined();
+    expect(await faultOf(installedPackage("@bytebase/dbhub", 22), "20.20.2")).toBeUndefined();
+    expect(await faultOf(installedPackage("other", ">=22"), "20.20.2")).toBeUndefined();
+    expect(await faultOf(temporaryFolder(), "20.20.2")).toBeUndefined();
   });
 });
 
@@ -58,14 +60,16 @@ describe("a package of PyPI that does not start", () => {
       ">=3.12,<3.15",
     ],
     ["and mcp-server-docker==0.3.0 depends on Python>=3.12, we can conclude that", ">=3.12"],
-  ])("names the Python that it needs: %s", (line, version) => {
-    const start = { packageName: "pypi:ha-mcp==8.7.0", folder: "/none", nodeVersion: () => "20.0.0" };
-    expect(runtimeFault({ ...start, lines: ["warning: x", line, "  cause: dns error"] })).toBe(
+  ])("names the Python that it needs: %s", async (line, version) => {
+    const start = { packageName: "pypi:ha-mcp==8.7.0", folder: "/none", nodeVersion: async () => "20.0.0" };
+    expect(await runtimeFault({ ...start, lines: ["warning: x", line, "  cause: dns error"] })).toBe(
       `the package needs Python ${version}, which this host lacks and uv cannot download`,
     );
-    expect(runtimeFault({ ...start, python: ">=3.13", lines: [line] })).toContain(
+    expect(await runtimeFault({ ...start, python: ">=3.13", lines: [line] })).toContain(
       "needs Python >=3.13, which",
     );
-    expect(runtimeFault({ ...start, lines: ["Error: HOMEASSISTANT_TOKEN is not set"] })).toBeUndefined();
+    expect(
+      await runtimeFault({ ...start, lines: ["Error: HOMEASSISTANT_TOKEN is not set"] }),
+    ).toBeUndefined();
   });
 });

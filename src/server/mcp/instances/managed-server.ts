@@ -358,7 +358,7 @@ export class ManagedServer implements InstanceOwner {
     catalogue.snapshot.volatile.instances.delete(instance.id);
     const isOfSession = instance.key.includes(" ");
     const ended = (longest > 0 ? instance.retire(reason, longest) : instance.end(reason))
-      .then(() => isOfSession && programs?.removeFolder(this.#row.id, folderOf(instance)))
+      .then(() => (isOfSession ? programs?.removeFolder(this.#row.id, folderOf(instance)) : undefined))
       .catch(onError)
       .then(() => void this.#ending.delete(ended));
     this.#ending.set(ended, slotOf(instance, instance.number));

@@ -82,7 +82,7 @@ export async function openInstance(
   } catch (cause) {
     const error = late.aborted ? tooLate(server, cause) : cause;
     if (!(error instanceof McpFailure) || !["closed", "timeout"].includes(error.kind)) throw error;
-    const fault = services.programs?.runtimeFault(server, options.folder, instance.log.lastLines);
+    const fault = await services.programs?.runtimeFault(server, options.folder, instance.log.lastLines);
     throw fault === undefined
       ? error
       : new McpFailure(error.kind, `${fault}; ${error.message}`, { cause: error });

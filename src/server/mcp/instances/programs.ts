@@ -1,5 +1,4 @@
-import { rmSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { findProgram } from "../../../processes/find-program.ts";
 import type { Launch } from "../../../processes/launch/launch.ts";
@@ -49,7 +48,7 @@ export class Programs {
     const { instanceId, values, log } = options;
     const ownFolder = join(this.#folderOf(id), options.folder);
     if (spec.package !== undefined && !this.#users.has(ownFolder))
-      removeHalfInstalled(ownFolder, spec.package);
+      await removeHalfInstalled(ownFolder, spec.package);
     const launch = await prepareLaunch(spec, {
       host,
       name,
@@ -78,30 +77,39 @@ export class Programs {
   }
 
   /** Returns the reason why a program did not start if the host's Node.js or Python is too old for its package. */
-  runtimeFault({ id, spec }: McpServerRow, folder: string, lines: readonly string[]): string | undefined {
+  async runtimeFault(
+    { id, spec }: McpServerRow,
+    folder: string,
+    lines: readonly string[],
+  ): Promise<string | undefined> {
     const { package: packageName, sandbox } = spec;
     if (packageName === undefined || sandbox === "container") return undefined;
     const path = this.#options.host.env["PATH"] ?? "";
     return runtimeFault({
       ...{ packageName, lines, folder: join(this.#folderOf(id), folder) },
       python: spec.env?.find(({ name }) => name === "UV_PYTHON")?.value,
-      nodeVersion() {
+      async nodeVersion() {
         const program = findProgram("node", path);
-        const out = program && Bun.spawnSync([program, "--version"], { env: { PATH: path }, timeout: 5000 });
-        return out ? /^v(\d+\.\d+\.\d+)/.exec(out.stdout.toString())?.[1] : undefined;
+        if (program === undefined) return undefined;
+        const child = Bun.spawn([program, "--version"], {
+          env: { PATH: path },
+          stdio: ["ignore", "pipe", "ignore"],
+          timeout: 5000,
+        });
+        return /^v(\d+\.\d+\.\d+)/.exec(await new Response(child.stdout).text())?.[1];
       },
     });
   }
 
   /** Removes the folder of an instance that has ended for good. */
-  removeFolder(serverId: string, folder: string): void {
-    rmSync(join(this.#folderOf(serverId), folder), { recursive: true, force: true });
+  removeFolder(serverId: string, folder: string): Promise<void> {
+    return rm(join(this.#folderOf(serverId), folder), { recursive: true, force: true });
   }
 
   /** Removes all that a server has here. */
-  remove(serverId: string): void {
+  async remove(serverId: string): Promise<void> {
     for (const path of [this.#folderOf(serverId), this.logsOf(serverId)])
-      rmSync(path, { recursive: true, force: true });
+      await rm(path, { recursive: true, force: true });
   }
 
   /**
@@ -113,7 +121,7 @@ export class Programs {
     const faults = await sweepLaunches(this.#records, this.#options.host.env);
     for (const part of ["programs", "logs"])
       for (const id of await readdir(join(this.#options.folder, part)).catch(() => []))
-        if (!exists(id)) this.remove(id);
+        if (!exists(id)) await this.remove(id);
     return faults;
   }
 

@@ -176,7 +176,7 @@ export class ServerInstances implements McpServers {
       const server = kind === "server" ? this.#servers.get(id) : undefined;
       if (kind === "server") {
         if (server) this.#take(id, after, server);
-        else if (!after) this.#options.programs?.remove(id);
+        else if (!after) this.#options.programs?.remove(id).catch(this.#options.onError);
       }
       if (isOf(secretKind, before) && isOf(secretKind, after) && hasOtherValues(before, after))
         for (const { fromId } of snapshot.pointersTo.get(id) ?? [])
