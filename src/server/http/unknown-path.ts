@@ -18,7 +18,7 @@ const elsewhere: readonly (readonly [path: RegExp, hint: string])[] = [
     /^\/v1(?:beta\w*|\/models\/[^/]+:)/,
     "Gemini's own API is not served; use OpenAI's or Anthropic's dialect",
   ],
-  [/^\/projects\/[^/]+\/mcp\/+$/, "the endpoint of a project ends with /mcp, without a slash behind it"],
+  [/\/mcp\/+$/, "the path for MCP clients ends with /mcp, without a slash behind it"],
   [
     /^\/api\/(?:chat|generate|tags|show|embed|embeddings|ps|version)$/,
     "Ollama's own API is not served; use OpenAI's",

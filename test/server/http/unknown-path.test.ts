@@ -57,7 +57,7 @@ describe("case 119: a client with a wrong base URL", () => {
     const { status, body } = await server.as(bearer)("POST", "/projects/p/mcp/", {});
     expect([status, body.hint]).toEqual([
       404,
-      "the endpoint of a project ends with /mcp, without a slash behind it",
+      "the path for MCP clients ends with /mcp, without a slash behind it",
     ]);
     expect((await server.as(bearer)("POST", "/projects/p/other/", {})).body.hint).toBeUndefined();
   });
