@@ -29,6 +29,11 @@ export class Pieces {
     this.#used += piece.length;
   }
 
+  /** True if all bytes came in one piece that was kept as it is. */
+  get isOnePart(): boolean {
+    return this.#parts.length === 1 && this.#block === undefined;
+  }
+
   /** Returns the parts in their order and forgets them. */
   takeParts(): Buffer[] {
     this.#closeBlock();

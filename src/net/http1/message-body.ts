@@ -42,6 +42,12 @@ export abstract class MessageBody {
     else if (wasHeld) this.resume();
   }
 
+  /** Takes a body that has come whole, if it came in one piece; otherwise undefined, and nothing is taken. */
+  takeOnePart(): Buffer | undefined {
+    if (!this.over || this.#failure !== undefined || this.#waiting?.isOnePart !== true) return undefined;
+    return this.#waiting.take();
+  }
+
   /** Gives up a body that is not over. The sink gets an `HttpFailure` of kind `cancelled`. */
   cancel(): void {
     if (!this.over) this.giveUp(new HttpFailure("cancelled", "the call was cancelled"));

@@ -2,6 +2,7 @@ import { maxParsedBytes } from "../../adapters/shapes/parse-answer.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { BodyBudget, HeldBytes } from "../core/body-budget.ts";
 import { inParts } from "../core/in-parts.ts";
+import { WholeResponse } from "../core/whole-response.ts";
 import type { CallContext } from "./call.ts";
 
 /** The most bytes of an answer that passes through unread: embeddings. */
@@ -42,7 +43,7 @@ export async function heldResponse(
     });
     memory?.shrink(bytes.length);
     const [body, rest] = await make(bytes);
-    return new Response(memory ? inParts(body, release) : body, rest);
+    return memory ? new Response(inParts(body, release), rest) : new WholeResponse(body, rest);
   } catch (error) {
     release();
     throw error;

@@ -15,7 +15,8 @@ export function webRequest(exchange: ServerExchange, scheme: "http" | "https"): 
     signal,
     duplex: "half",
   };
-  if (body && head.method !== "GET" && head.method !== "HEAD") options.body = bodyStream(body);
+  if (body && head.method !== "GET" && head.method !== "HEAD")
+    options.body = (body.takeOnePart() as Buffer<ArrayBuffer> | undefined) ?? bodyStream(body);
   const url = `${scheme}://${host}${head.target}`;
   try {
     return new Request(URL.canParse(url) ? url : `${scheme}://localhost${head.target}`, options);

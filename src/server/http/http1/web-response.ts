@@ -1,4 +1,5 @@
 import { eventStreamHeaders } from "../../../wire/sse.ts";
+import { WholeResponse } from "../../core/whole-response.ts";
 import { isBodiless, statusLine } from "./response-head.ts";
 import type { ServerExchange } from "./server-exchange.ts";
 
@@ -16,6 +17,8 @@ export async function sendWebResponse(exchange: ServerExchange, response: Respon
   const { body, status, headers } = response;
   const isHead = exchange.head.method === "HEAD";
   const first = statusLine(status) + headerLines(headers);
+  if (response instanceof WholeResponse && !isHead && !isBodiless(status))
+    return sendText(exchange, first, response.whole);
   if (exchange.isGone || body === null || isHead || isBodiless(status)) {
     void body?.cancel().catch(() => {});
     const isSilent = isHead || isBodiless(status) || headers.has("content-length");
@@ -37,6 +40,19 @@ export async function sendWebResponse(exchange: ServerExchange, response: Respon
     // The caller sees that its response is not whole.
     exchange.connection.destroy();
   }
+}
+
+/** Sends a response whose body is a text, or bytes. */
+function sendText(exchange: ServerExchange, first: string, body: string | Uint8Array): void {
+  const { isLast } = exchange.connection;
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+  const head = `${first}content-length: ${length}\r\n${isLast ? "connection: close\r\n" : ""}\r\n`;
+  const message = Buffer.allocUnsafe(head.length + length);
+  message.write(head, "latin1");
+  if (typeof body === "string") message.write(body, head.length);
+  else message.set(body, head.length);
+  exchange.connection.write(message);
+  exchange.connection.responded(isLast);
 }
 
 /** Sends a response whose body is here. */
