@@ -59,7 +59,7 @@ const maxSocketPath = 103;
  */
 export function listenTcp(options: TcpOptions, handle: RequestHandler): TcpListener {
   try {
-    return options.isPlain ? servePlainly(options, handle) : new OwnListener(options, handle, servePlainly);
+    return options.isOwn ? new OwnListener(options, handle, servePlainly) : servePlainly(options, handle);
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
     throw cannotListen(`${options.hostname}:${options.port}`, cause, isIP(options.hostname) === 0);

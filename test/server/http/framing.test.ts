@@ -29,18 +29,18 @@ describe("framing of requests (T97)", () => {
   const chunks = `${body.length.toString(16)}\r\n${body}\r\n0\r\n`;
   const chunked = { ...json, ...kept, "transfer-encoding": "chunked" };
 
-  const plain = { connections: { isPlain: true } };
+  const own = { connections: { isOwn: true } };
 
-  it("takes trailers of a chunked request, and drops them", async () => {
-    const server = await testServer();
+  it("takes trailers of a chunked request, and drops them, with --own-listener", async () => {
+    const server = await testServer(own);
     const head = requestHead("POST", "/api/v1/auth/login", chunked);
     const next = requestHead("GET", "/healthz", kept);
     const caller = await exchange(server.url, [`${head}${chunks}content-length: 9\r\n\r\n${next}`], 2);
     expect(statuses(caller.text)).toEqual([401, 200]);
   });
 
-  it("refuses what is no trailer, and the request has no effect", async () => {
-    const server = await testServer();
+  it("refuses what is no trailer with --own-listener, and the request has no effect", async () => {
+    const server = await testServer(own);
     const head = requestHead("POST", "/api/v1/auth/login", chunked);
     const trailer = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
     const caller = await exchange(server.url, [`${head}${chunks}${trailer}`], 2);
@@ -50,8 +50,8 @@ describe("framing of requests (T97)", () => {
     expect(audit).toEqual([]);
   });
 
-  it("gives a chunked request with trailers one answer by --plain-listener, and the request has no effect", async () => {
-    const server = await testServer(plain);
+  it("gives a chunked request with trailers one answer, and the request has no effect", async () => {
+    const server = await testServer();
     const head = requestHead("POST", "/api/v1/auth/login", chunked);
     for (const trailer of ["x-trailer: 1\r\n\r\n", "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"]) {
       const caller = await exchange(server.url, [`${head}${chunks}${trailer}`], 2);
@@ -62,8 +62,8 @@ describe("framing of requests (T97)", () => {
     expect(audit).toEqual([]);
   });
 
-  it("closes the connection after a chunked request by --plain-listener", async () => {
-    const server = await testServer(plain);
+  it("closes the connection after a chunked request", async () => {
+    const server = await testServer();
     const head = requestHead("POST", "/api/v1/auth/login", chunked);
     const pieces = [`${head}${chunks}`, "x-trailer: 1\r\n\r\n"];
     const cut = await exchange(server.url, pieces, 2);

@@ -8,6 +8,6 @@ export interface ConnectionOptions {
   maxPerAddress?: number;
   /** Addresses and ranges of proxies: they may have any number, and tell the address of a caller. */
   trustedProxies?: readonly string[];
-  /** True to let `Bun.serve` read the requests, instead of this program's own code. */
-  isPlain?: boolean;
+  /** True to read the requests by this program's own code, instead of `Bun.serve`. */
+  isOwn?: boolean;
 }
