@@ -1,12 +1,12 @@
 import { useEffect, useState } from "preact/hooks";
-import { type ApiError, request, shownError } from "./api/client.ts";
+import { type ApiError, shownError } from "./api/client.ts";
 import { readRights } from "./api/rights.ts";
-import { isOffline, keepPageHalf, onOtherTab, session } from "./api/session.ts";
+import { isOffline, onOtherTab, session } from "./api/session.ts";
 import { refreshSession } from "./api/who.ts";
 import { goTo, placeOf, route } from "./route.ts";
 import { screens } from "./screens/index.ts";
 import { PasswordButton } from "./screens/password.tsx";
-import { SignIn, signIn } from "./screens/sign-in.tsx";
+import { SignIn, signIn, signOut } from "./screens/sign-in.tsx";
 import { Lazy } from "./ui/lazy.tsx";
 import { Mark } from "./ui/mark.tsx";
 import { ThemeChoice } from "./ui/theme.tsx";
@@ -94,11 +94,6 @@ function Shell() {
 function Who() {
   if (session.value.state !== "in") return null;
   const { user, admin, groups } = session.value.user;
-  const leave = async () => {
-    await request("/api/v1/auth/logout", { method: "POST" }).catch(() => {});
-    keepPageHalf(undefined);
-    session.value = { state: "out" };
-  };
   return (
     <div class="who">
       <div>
@@ -107,7 +102,7 @@ function Who() {
       </div>
       <ThemeChoice />
       <PasswordButton />
-      <button type="button" class="button slim" onClick={leave}>
+      <button type="button" class="button slim" onClick={signOut}>
         Sign out
       </button>
     </div>

@@ -13,6 +13,13 @@ export async function signIn(body: { user: string; password: string } | { code: 
   await refreshSession();
 }
 
+/** Ends the session, in all tabs. */
+export async function signOut(): Promise<void> {
+  await request("/api/v1/auth/logout", { method: "POST" }).catch(() => {});
+  keepPageHalf(undefined);
+  session.value = { state: "out" };
+}
+
 /** The sign-in, with a user and a password or with a link of `mcpctl ui`. */
 export function SignIn({ linkError }: { linkError: ApiError | undefined }) {
   const [error, setError] = useState<ApiError | undefined>(linkError);

@@ -4,6 +4,7 @@ import { session } from "../../api/session.ts";
 import { useAction } from "../../ui/action.tsx";
 import { Mark } from "../../ui/mark.tsx";
 import { Bones, Failure, sentence } from "../../ui/states.tsx";
+import { signOut } from "../sign-in.tsx";
 import { useArmed } from "./armed.ts";
 
 /** A request of an MCP client, as the server shows it. Its name is what it says of itself. */
@@ -137,16 +138,19 @@ function Rights({ project }: { project: string }) {
     <>
       <div>
         <p>
-          As {user} and with your rights, it may at the project “{project}”
+          As <strong>{user}</strong>, with your rights, it may use the project “{project}”:
         </p>
         <ul>
-          <li>call tools, which can change things,</li>
-          <li>read resources and prompts.</li>
+          <li>call its tools, which can change things,</li>
+          <li>read its resources and prompts.</li>
         </ul>
         <p>
-          It may nothing else here. You can take that back under Access, and it ends after 30 days without
+          It may do nothing else here. You can end that under Access; it ends by itself after 30 days without
           use.
         </p>
+        <button type="button" class="button slim" onClick={signOut}>
+          Sign in as somebody else
+        </button>
       </div>
       <div class="note warn">
         <strong>Allow it only if you have just begun this in that program yourself.</strong>
