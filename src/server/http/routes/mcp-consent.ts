@@ -38,6 +38,7 @@ export function mcpConsentRoutes(server: Server): Route[] {
           id: Type.String(),
           name: Type.String(),
           host: Type.Union([Type.String(), Type.Null()]),
+          isRead: Type.Boolean(),
         }),
         project: Type.Optional(Type.String()),
         redirect: Type.Object({ kind: Type.String(), place: Type.String() }),

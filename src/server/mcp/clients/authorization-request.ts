@@ -53,18 +53,18 @@ export class Parameters {
  * shown, never sent anywhere (T277).
  *
  * @param text the query of the request
- * @param find returns the client of an id. Throws OAuthError
+ * @param find returns the client of an id, for a request with a redirect URI. Throws OAuthError
  * @throws OAuthError
  */
 export async function readRequest(
   text: string,
-  find: (clientId: string) => Promise<OAuthClientFacts>,
+  find: (clientId: string, redirectUri: string) => Promise<OAuthClientFacts>,
 ): Promise<AuthorizationRequest | RefusedAuthorization> {
   if (text.length > maxQuery) throw new OAuthError("invalid_request", "the request is too long");
   const parameters = new Parameters(text);
   const clientId = parameters.need("client_id");
   const redirectUri = parameters.need("redirect_uri");
-  const client = await find(clientId);
+  const client = await find(clientId, redirectUri);
   if (!isRegistered(redirectUri, client.redirectUris))
     throw new OAuthError("invalid_redirect_uri", "the redirect_uri is not one of this client");
   let state: string | undefined;

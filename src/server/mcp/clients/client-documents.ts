@@ -14,6 +14,17 @@ const longestRequest = 6000;
 const shortestKept = 5 * 60_000;
 const longestKept = 24 * 60 * 60_000;
 const mostKept = 500;
+/** Milliseconds in which a host that could not be reached is not called again: the same user asks twice. */
+const unreachedPause = 30_000;
+
+/** The host of a document could not be reached: a server in a home may have no way to the internet. */
+export class DocumentUnreached extends OAuthError {
+  readonly host: string;
+  constructor(host: string) {
+    super("invalid_client", `the document of the client at ${host} cannot be read`);
+    this.host = host;
+  }
+}
 
 export interface ClientDocumentsOptions {
   /** Calls addresses of public networks alone. */
@@ -25,11 +36,13 @@ export interface ClientDocumentsOptions {
 /**
  * Reads the documents with which MCP clients describe themselves: their id is the https URL of one
  * (draft-ietf-oauth-client-id-metadata-document). The address is somebody else's choice, so only public addresses are
- * called, no redirect is followed, and bytes and time are bounded (T275). Errors are not kept.
+ * called, no redirect is followed, and bytes and time are bounded (T275). Documents with faults are not kept.
  */
 export class ClientDocuments {
   readonly #options: ClientDocumentsOptions;
   readonly #kept = new Map<string, { client: OAuthClientFacts; until: number }>();
+  /** Ids whose hosts could not be reached, until a time. */
+  readonly #unreached = new Map<string, number>();
   /** Documents that are being read: requests at the same time share one. */
   readonly #reading = new Map<string, Promise<OAuthClientFacts>>();
 
@@ -43,7 +56,11 @@ export class ClientDocuments {
     return kept !== undefined && kept.until > this.#options.elapsed();
   }
 
-  /** Returns the client of an id that is the URL of a document. @throws OAuthError `invalid_client` */
+  /**
+   * Returns the client of an id that is the URL of a document.
+   *
+   * @throws OAuthError `invalid_client`; DocumentUnreached if nobody answers there
+   */
   async read(id: string): Promise<OAuthClientFacts> {
     const kept = this.#kept.get(id);
     if (kept && kept.until > this.#options.elapsed()) return kept.client;
@@ -58,6 +75,7 @@ export class ClientDocuments {
   async #fetch(id: string): Promise<OAuthClientFacts> {
     const url = documentUrl(id);
     if (!url) throw new OAuthError("invalid_client", "the client_id is not a URL of a client's document");
+    if ((this.#unreached.get(id) ?? 0) > this.#options.elapsed()) throw new DocumentUnreached(url.host);
     const { text, keep } = await this.#get(url);
     const client = clientOf(url, text);
     this.#kept.delete(id);
@@ -84,15 +102,19 @@ export class ClientDocuments {
       return { text: await response.text(maxBytes), keep };
     } catch (error) {
       if (error instanceof OAuthError) throw error;
-      // Where the address leads is not told apart: the answer must not show who is there.
       if (!(error instanceof AppError || error instanceof HttpFailure || signal.aborted)) throw error;
-      const isLarge = error instanceof HttpFailure && error.kind === "too-large";
-      throw new OAuthError(
-        "invalid_client",
-        isLarge
-          ? `the document of the client at ${url.host} is over ${maxBytes / 1024} KB`
-          : `the document of the client at ${url.host} cannot be read`,
-      );
+      if (error instanceof HttpFailure && error.kind === "too-large")
+        throw new OAuthError(
+          "invalid_client",
+          `the document of the client at ${url.host} is over ${maxBytes / 1024} KB`,
+        );
+      const unreached = new DocumentUnreached(url.host);
+      // An address that is not allowed is refused. The text is the same: it must not show who is there.
+      const cause = error instanceof HttpFailure ? error.cause : error;
+      if (cause instanceof AppError) throw new OAuthError("invalid_client", unreached.message);
+      this.#unreached.set(url.href, this.#options.elapsed() + unreachedPause);
+      while (this.#unreached.size > mostKept) this.#unreached.delete(this.#unreached.keys().next().value!);
+      throw unreached;
     }
   }
 }

@@ -9,8 +9,9 @@ import {
   type RefusedAuthorization,
   readRequest,
 } from "./authorization-request.ts";
-import { type ClientDocuments, isDocumentId } from "./client-documents.ts";
+import { type ClientDocuments, DocumentUnreached, isDocumentId } from "./client-documents.ts";
 import type { ClientGrants } from "./client-grants.ts";
+import { clientText } from "./client-text.ts";
 import { OAuthError } from "./oauth-error.ts";
 import { projectNamed } from "./project-url.ts";
 import { type RedirectKind, redirectKind, redirectPlace, redirectWith } from "./redirect-uri.ts";
@@ -18,7 +19,14 @@ import { type OAuthClientFacts, registeredClient } from "./registered-client.ts"
 
 /** A request of an MCP client as its user is asked about it. */
 export interface ShownRequest {
-  client: { id: string; name: string /** Of the document that describes it. */; host: string | null };
+  client: {
+    id: string;
+    name: string;
+    /** Of the document that describes it. */
+    host: string | null;
+    /** False if that document could not be read. */
+    isRead: boolean;
+  };
   /** Undefined if the request can only be refused. */
   project?: string;
   redirect: { kind: RedirectKind; place: string };
@@ -56,7 +64,7 @@ export class Consent {
     const request = await this.#read(principal, asked);
     const { client, redirectUri } = request;
     return {
-      client: { id: client.id, name: client.name, host: client.host ?? null },
+      client: { id: client.id, name: client.name, host: client.host ?? null, isRead: !client.isUnread },
       redirect: { kind: redirectKind(redirectUri)!, place: redirectPlace(redirectUri) },
       ...("refusal" in request ? { refusal: request.refusal } : { project: request.project.name }),
     };
@@ -88,7 +96,7 @@ export class Consent {
     // A token has less rights than its user, and whoever acts as a user does not decide for it (T280).
     if (principal.kind !== "User" || principal.impersonator)
       throw new AppError("forbidden", "only a user who has logged in can give MCP clients access");
-    const request = await readRequest(query, (id) => this.#clientOf(principal, id));
+    const request = await readRequest(query, (id, redirectUri) => this.#clientOf(principal, id, redirectUri));
     if ("refusal" in request) return request;
     const { client, redirectUri, state, resource } = request;
     const refuse = (code: "invalid_target" | "access_denied", message: string): RefusedAuthorization => ({
@@ -108,7 +116,7 @@ export class Consent {
     return { ...request, project };
   }
 
-  async #clientOf({ userId }: Principal, id: string): Promise<OAuthClientFacts> {
+  async #clientOf({ userId }: Principal, id: string, redirectUri: string): Promise<OAuthClientFacts> {
     if (!isDocumentId(id)) {
       const client = registeredClient(id);
       if (client) return client;
@@ -120,6 +128,12 @@ export class Consent {
       throw new AppError("too_many_requests", "too many descriptions of clients; try again later", {
         retryAfter: wait,
       });
-    return documents.read(id);
+    return documents.read(id).catch((error) => {
+      // A server without a way to the internet still lets in programs on the user's own machine: any of them could have
+      // used the id with a document, too. Elsewhere a code goes only to whom the document names (T277).
+      if (!(error instanceof DocumentUnreached) || redirectKind(redirectUri) !== "loopback") throw error;
+      const { host } = error;
+      return { id, name: clientText(host), redirectUris: [redirectUri], host, isUnread: true };
+    });
   }
 }

@@ -11,6 +11,8 @@ export interface OAuthClientFacts {
   redirectUris: readonly string[];
   /** The host of the document that describes the client; undefined for one that registered here. */
   host?: string;
+  /** True if that document could not be read: nothing is known but the id. */
+  isUnread?: true;
 }
 
 /** The beginning of the ids that registration gives. */

@@ -9,7 +9,7 @@ import { useArmed } from "./armed.ts";
 
 /** A request of an MCP client, as the server shows it. Its name is what it says of itself. */
 interface ShownRequest {
-  client: { id: string; name: string; host: string | null };
+  client: { id: string; name: string; host: string | null; isRead: boolean };
   project?: string;
   redirect: { kind: "web" | "loopback" | "app"; place: string };
   refusal?: { code: string; message: string };
@@ -76,11 +76,7 @@ function Question({ shown }: { shown: ShownRequest }) {
         <div class="body stack">
           <dl class="facts">
             <dt>Client</dt>
-            <dd>
-              {client.host === null
-                ? "It registered itself. Nobody has checked its name."
-                : `Described by ${client.host}. Nobody has checked its name.`}
-            </dd>
+            <dd>{describedBy(client)} Nobody has checked its name.</dd>
             <dt>Sends you to</dt>
             <dd>
               <strong>{redirect.place}</strong> <span class="quiet">{places[redirect.kind]}</span>
@@ -124,6 +120,11 @@ function Question({ shown }: { shown: ShownRequest }) {
       </section>
     </>
   );
+}
+
+function describedBy({ id, host, isRead }: ShownRequest["client"]): string {
+  if (host === null) return "It registered itself.";
+  return isRead ? `Described by ${host}.` : `It says that it is ${id}, which this server cannot read.`;
 }
 
 const places = {

@@ -56,6 +56,23 @@ describe("a request for access", () => {
     expect(await grantsSeen(p.admin)).toEqual([]);
   });
 
+  it("of a client whose document nobody can read is shown as such, and only to programs on the user's machine (T277)", async () => {
+    const p = await testProject();
+    const alice = await p.user("alice", runP);
+    const id = "https://no-such-host.invalid/client.json";
+    const show = (request: ReturnType<typeof requestFor>) =>
+      alice.call("POST", "/api/v1/oauth/request", { query: queryOf(request) });
+    const { body } = await must(show(requestFor(p, id)));
+    expect(body.client).toEqual({
+      id,
+      name: "no-such-host.invalid",
+      host: "no-such-host.invalid",
+      isRead: false,
+    });
+    for (const uri of ["https://no-such-host.invalid/cb", "no-such-app:/cb"])
+      expect((await show(requestFor(p, id, { redirect_uri: uri }))).status).toBe(400);
+  });
+
   it("without PKCE by S256, or for no project of the user, is only refused, whatever the user answers (T278)", async () => {
     const p = await testProject();
     await must(p.admin("POST", "/api/v1/projects", { name: "q" }));

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createOutbound, HttpFailure, type Outbound } from "../../../../src/net/outbound.ts";
-import { ClientDocuments } from "../../../../src/server/mcp/clients/client-documents.ts";
+import { ClientDocuments, DocumentUnreached } from "../../../../src/server/mcp/clients/client-documents.ts";
 
 const id = "https://client.example/mcp.json";
 const document = { client_id: id, client_name: "A client", redirect_uris: ["https://client.example/cb"] };
@@ -75,6 +75,21 @@ describe("the document of a client", () => {
     expect(asked).toHaveLength(2);
   });
 
+  it("of a host that nobody reaches is told apart from one that is not allowed, and not asked for again at once", async () => {
+    const {
+      documents: reader,
+      asked,
+      pass,
+    } = documents(() => {
+      throw new HttpFailure("connect", "no route");
+    });
+    for (let i = 0; i < 3; i++) await expect(reader.read(id)).rejects.toThrow(DocumentUnreached);
+    expect(asked).toHaveLength(1);
+    pass(31_000);
+    await expect(reader.read(id)).rejects.toThrow(DocumentUnreached);
+    expect(asked).toHaveLength(2);
+  });
+
   it.each([
     "http://client.example/mcp.json",
     "https://client.example/",
@@ -110,7 +125,9 @@ describe("the document of a client", () => {
       failures.push(
         await reader
           .read(`https://${host}:${server.port}/mcp.json`)
-          .catch(({ code, message }) => `${code}: ${message}`),
+          .catch((error) =>
+            error instanceof DocumentUnreached ? "may be let in" : `${error.code}: ${error.message}`,
+          ),
       );
     for (const failure of failures)
       expect(failure).toMatch(/^invalid_client: the document of the client at \S+ cannot be read$/);

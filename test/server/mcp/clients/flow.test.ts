@@ -34,7 +34,7 @@ describe("an MCP client that a user gives access", () => {
     const request = requestFor(p, await registered(p, { client_name: "Claude Code" }));
     const shown = await must(alice.call("POST", "/api/v1/oauth/request", { query: queryOf(request) }));
     expect(shown.body).toEqual({
-      client: { id: request.clientId, name: "Claude Code", host: null },
+      client: { id: request.clientId, name: "Claude Code", host: null, isRead: true },
       project: "p",
       redirect: { kind: "loopback", place: "127.0.0.1:9" },
     });
