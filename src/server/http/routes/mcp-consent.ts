@@ -75,7 +75,7 @@ async function refusing<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof OAuthError)) throw error;
     throw new AppError("invalid_request", error.message, {
-      hint: "nothing was sent to the client; begin there again",
+      hint: "nothing was sent to the client; begin again in that program",
     });
   }
 }

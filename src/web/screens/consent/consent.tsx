@@ -79,7 +79,7 @@ function Question({ shown }: { shown: ShownRequest }) {
             <dd>{describedBy(client)} Nobody has checked its name.</dd>
             <dt>Sends you to</dt>
             <dd>
-              <strong>{redirect.place}</strong> <span class="quiet">{places[redirect.kind]}</span>
+              <strong>{redirect.place}</strong>, <span class="quiet">{places[redirect.kind]}</span>
             </dd>
           </dl>
           {refusal ? (
@@ -137,7 +137,7 @@ function Rights({ project }: { project: string }) {
   const user = session.value.state === "in" ? session.value.user.user : "";
   return (
     <>
-      <div>
+      <div class="rights">
         <p>
           As <strong>{user}</strong>, with your rights, it may use the project “{project}”:
         </p>
