@@ -219,7 +219,7 @@ function certificateLines({ certificateExpiresAt: shown, certificate }: Report, 
     value: `${certificate.names.map(plain).join(", ")}: ${expiryText(certificate.expiresAt, now)}${
       certificate.failedAt === null
         ? ""
-        : `; THE NEW ONE IS NOT USED since ${age(certificate.failedAt, now)}: ${plain(certificate.reason ?? "")}`
+        : `; RELOADING FAILED ${age(certificate.failedAt, now)}: ${plain(certificate.reason ?? "")}`
     }`,
     isBad: certificate.isEnding || certificate.failedAt !== null,
   };

@@ -98,7 +98,11 @@ describe("grant and revoke", () => {
       expect((await run(line)).code, line).toBe(2);
     expect((await run("grant alice run llmz")).stderr).toContain('did you mean "llm"?');
     expect((await run("auth can-i run llmz")).stderr).toContain('did you mean "llm"?');
-    expect((await run("grant nobody run llms")).stderr).toContain('there is no user "nobody"');
+    const nobody = await run("grant nobody run llms");
+    expect(nobody.code).toBe(3);
+    expect(nobody.stderr).toMatch(
+      /^error: there is no user "nobody"\nhint: to see what there is: mcpctl get users\n/,
+    );
     expect((await run("grant alice run llms/none")).stderr).toContain('there is no llm "none"');
     expect(await bindings(server)).toEqual(before);
   });

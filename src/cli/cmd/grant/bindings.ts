@@ -38,8 +38,23 @@ export async function addGrant(
     const names = new Set(all.map(({ name }) => name));
     const name = freeName(nameOf(subject, grant), names);
     const body = { name, subjects: [subject], roleBindings: [grant] };
-    await client.call("POST", `/api/v1/${rbac.plural}`, { body, answer: objectOf(rbac) });
+    await client.call("POST", `/api/v1/${rbac.plural}`, { body, answer: objectOf(rbac) }).catch((error) => {
+      throw aboutSubject(error, subject);
+    });
     return { binding: name, was: false };
+  });
+}
+
+/** Returns the error about a subject that does not exist in words that name no field of the binding, which nobody typed. */
+function aboutSubject(error: unknown, { kind }: Subject): unknown {
+  if (!(error instanceof AppError)) return error;
+  const said =
+    /subjects[./]0: (.+)$/.exec(error.message)?.[1] ??
+    error.details?.find(({ path }) => path.startsWith("/subjects/0"))?.message;
+  if (error.code !== "invalid_request" || said === undefined) return error;
+  return new AppError("not_found", said, {
+    hint: `to see what there is: mcpctl get ${kind.toLowerCase()}s`,
+    ...(error.requestId !== undefined && { requestId: error.requestId }),
   });
 }
 

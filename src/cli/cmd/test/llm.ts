@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { jsonText } from "../../../wire/text.ts";
-import { getObject } from "../../client/objects.ts";
+import { getObject, withNearestName } from "../../client/objects.ts";
 import { defineVerb } from "../../core/command.ts";
 import type { Context } from "../../core/context.ts";
 import { withTimeout } from "../../core/deadline.ts";
@@ -48,7 +48,7 @@ export const testLlm = defineVerb({
       for (const step of stepsOf(figures)) report(step);
     } catch (error) {
       if (!(error instanceof AppError) || error.code === "interrupted") throw error;
-      failure = error;
+      failure = await withNearest(error, args.name, context);
       for (const step of await stepsOfFailure(args.name, failure, context)) report(step);
       reportFailure(failure, terminal, context.flags.verbose);
     }
@@ -57,6 +57,13 @@ export const testLlm = defineVerb({
     return ok ? 0 : 1;
   },
 });
+
+/** Returns the error for a name that is unknown with the nearest one there is, and every other error as it is. */
+async function withNearest(error: AppError, name: string, context: Context): Promise<AppError> {
+  if (error.code !== "not_found" || !error.message.startsWith('llm "')) return error;
+  const nearest = await withNearestName(error, kindOf("llm"), name, await context.client());
+  return nearest instanceof AppError ? nearest : error;
+}
 
 interface Figures {
   /** Milliseconds to the first piece of the answer, and to its end. */

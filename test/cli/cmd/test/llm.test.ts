@@ -69,6 +69,7 @@ describe("mcpctl test llm", () => {
     const { code, stdout, stderr } = await run(server, "test llm gtp");
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain('llm "gtp" not found');
+    expect(stderr).toContain("Run: mcpctl get llms");
     const caller = await cli("test llm gpt", { server, env: { MCPCTL_TOKEN: bearer } });
     expect([caller.code, caller.stdout.includes("127.0.0.1")]).toEqual([1, false]);
   });
