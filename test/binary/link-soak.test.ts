@@ -7,7 +7,7 @@ it("streams from agents are whole or end in one error while agents are killed an
   const plan = { seconds: 10, agents: 6, streams: 40, faultEvery: 250, seed: 7 };
   const { whole, errors, wrong, hung, faults } = await soakLink(plan, () => {});
   expect({ wrong, hung }).toEqual({ wrong: [], hung: [] });
-  expect(whole).toBeGreaterThan(50);
+  expect(whole).toBeGreaterThan(20);
   for (const [fault, count] of Object.entries(faults)) expect(count, fault).toBeGreaterThan(0);
   // Agents were killed in the middle of streams: somebody was told.
   expect(Object.values(errors).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
