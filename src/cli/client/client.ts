@@ -170,6 +170,11 @@ export class ApiClient {
     });
   }
 
+  /** Returns a signal that aborts after a time in milliseconds, or after that of `--timeout` if it is shorter. */
+  within(milliseconds: number): AbortSignal {
+    return AbortSignal.timeout(Math.min(milliseconds, this.#timeout ?? milliseconds));
+  }
+
   async #send(method: string, path: string, options: SendOptions, limit: AbortSignal): Promise<Response> {
     const total = this.#timeout === undefined ? undefined : AbortSignal.timeout(this.#timeout);
     const signals = [limit, total, this.#signal, options.signal].filter((signal) => signal !== undefined);

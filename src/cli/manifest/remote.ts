@@ -34,7 +34,7 @@ export async function readRemote(
       hint: "write https://, or download the file and look at it",
     });
   const client = await context.client({ server: url.origin, token: "" });
-  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(timeLimit)]);
+  const signal = AbortSignal.any([context.signal, client.within(timeLimit)]);
   const response = await client.probe("GET", `${url.pathname}${url.search}`, { bearer: false, signal });
   const { status } = response;
   const refused = (reason: string, hint?: string) =>

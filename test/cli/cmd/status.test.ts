@@ -39,6 +39,14 @@ describe("status", () => {
     });
   });
 
+  it("gives up after the time of --timeout (failure mode 253)", async () => {
+    const server = fakeApi({ ...responses, "GET /readyz": () => new Promise(() => {}) });
+    const { code, stdout, stderr } = await cli("status --timeout 60ms", { server });
+    expect(code).toBe(6);
+    expect(stdout).toMatch(/^Reachable: +no: .* did not respond in time$/m);
+    expect(stderr).toContain("did not respond in time");
+  }, 9000);
+
   it("names the workstations that are connected, and counts those that are away", async () => {
     const one = (name: string, state: string) => ({
       ...{ name, user: "alice", state, version: "1", publishes: [] },

@@ -50,9 +50,9 @@ export async function clientAt(context: Context, address: string, token: string)
 async function answers(context: Context, url: string): Promise<boolean> {
   const { endpoint } = await context.client();
   const { ca } = endpoint;
-  const signal = AbortSignal.timeout(healthTimeout);
   try {
     const client = clientFor({ url, ...(ca && { ca }) }, context);
+    const signal = client.within(healthTimeout);
     const response = await client.probe("GET", "/healthz", { signal, bearer: false });
     await response.body?.cancel();
     return response.status === 200;

@@ -26,7 +26,7 @@ export async function checkServer({ client, elapsed, signal }: Bench): Promise<C
   try {
     response = await client.probe("GET", "/healthz", {
       bearer: false,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]),
+      signal: AbortSignal.any([signal, client.within(timeLimit)]),
     });
   } catch (error) {
     if (!(error instanceof AppError) || error.code === "interrupted" || error.code === "usage") throw error;
@@ -76,7 +76,7 @@ export async function checkRoundTrip({ client, elapsed, signal }: Bench): Promis
     const began = elapsed();
     const response = await client.probe("HEAD", "/healthz", {
       bearer: false,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]),
+      signal: AbortSignal.any([signal, client.within(timeLimit)]),
     });
     await response.body?.cancel();
     took.push(elapsed() - began);

@@ -23,7 +23,7 @@ export interface Reach {
 export async function reachOf(client: ApiClient): Promise<Reach> {
   const started = performance.now();
   try {
-    const signal = AbortSignal.timeout(timeout);
+    const signal = client.within(timeout);
     const response = await client.probe("GET", "/readyz", { signal, bearer: false });
     const milliseconds = Math.round(performance.now() - started);
     const text = (await textOf(response, mostBytes)) ?? "";
