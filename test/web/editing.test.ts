@@ -134,7 +134,7 @@ describe.skipIf(!hasChromium)("changing things in the page", () => {
     await context.close();
   });
 
-  it("makes and changes personas, projects and prompts, shows each as YAML, and downloads a backup", async () => {
+  it("makes and changes personas, projects and prompts beside others (failure mode 230), shows their YAML, and downloads a backup", async () => {
     const { server, page, context, faults } = await pageOf(browser, everything);
     await goTo(page, "models/personas");
     await press(page, "New persona");
@@ -148,13 +148,18 @@ describe.skipIf(!hasChromium)("changing things in the page", () => {
     await press(page, "Save");
     await page.getByRole("alert").waitFor();
     await page.getByLabel("Llm", { exact: true }).fill("claude");
+    await must(server.admin("PUT", "/api/v1/agents/reviewer", { description: "of somebody else" }));
     await press(page, "Show YAML");
     await page.getByText("The worst first.").last().waitFor();
     await page.keyboard.press("Escape");
     await press(page, "Save");
     await done(page, "Saved reviewer");
     expect((await server.admin("GET", "/api/v1/agents/reviewer")).body).toMatchObject({
-      ...{ llm: "claude", systemPrompt: "Say what is wrong.\nThe worst first.", description: "" },
+      ...{
+        llm: "claude",
+        systemPrompt: "Say what is wrong.\nThe worst first.",
+        description: "of somebody else",
+      },
     });
 
     await goTo(page, "mcp/projects");

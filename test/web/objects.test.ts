@@ -104,7 +104,7 @@ describe("the command line of a form", () => {
     },
   );
 
-  it("never has a password or a value of a secret in it", () => {
+  it("never has a password or a value of a secret in it (T283)", () => {
     const user = createCommand(shownKind("user"), "alice", {
       displayName: "Alice B",
       password: "open sesame",
