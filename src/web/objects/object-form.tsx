@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { request } from "../api/client.ts";
+import { request, shownError } from "../api/client.ts";
 import { readKinds, type ShownKind } from "../api/kinds.ts";
 import type { ApiObject } from "../api/lists.ts";
 import { labelOf, leavesOf } from "../api/schema.ts";
@@ -52,8 +52,7 @@ export function ObjectForm({
     event.preventDefault();
     void action.run(async () => {
       if (object) {
-        const body = { ...changesOf(fields, before, texts), version: object["version"] };
-        await request(`/api/v1/${plural}/${encodeURIComponent(object.id)}`, { method: "PUT", body });
+        await saveChanges(kind, object, before, texts);
         setEdits({});
         toast(`Saved ${object.name}`);
       } else {
@@ -138,6 +137,30 @@ export function ObjectForm({
     } catch {
       return object ? patchCommand(kind, object, {}) : createCommand(kind, name, preset);
     }
+  }
+}
+
+/**
+ * Sends the fields that were changed in a form. Where somebody else has changed the object meanwhile, both changes stay,
+ * unless they are of the same field (failure mode 230).
+ */
+async function saveChanges(
+  { plural, fields }: ShownKind,
+  object: ApiObject,
+  before: FormTexts,
+  texts: FormTexts,
+): Promise<void> {
+  const path = `/api/v1/${plural}/${encodeURIComponent(object.id)}`;
+  const changes = changesOf(fields, before, texts);
+  const save = (version: unknown) => request(path, { method: "PUT", body: { ...changes, version } });
+  try {
+    await save(object["version"]);
+  } catch (thrown) {
+    if (shownError(thrown).code !== "stale_version") throw thrown;
+    const fresh = await request<ApiObject>(path);
+    const ofOthers = changesOf(fields, before, textsOf(fields, fresh));
+    if (Object.keys(changes).some((field) => field in ofOthers)) throw thrown;
+    await save(fresh["version"]);
   }
 }
 
