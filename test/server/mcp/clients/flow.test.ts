@@ -12,7 +12,7 @@ import {
   requestFor,
 } from "../../../support/mcp/oauth-client.ts";
 import { testProject } from "../../../support/mcp/project.ts";
-import { must } from "../../../support/server.ts";
+import { must, testServer } from "../../../support/server.ts";
 
 const runP = [{ role: "run", resource: "projects", name: "p" }];
 const ping = { jsonrpc: "2.0", id: 1, method: "tools/list" };
@@ -103,5 +103,24 @@ describe("an MCP client that a user gives access", () => {
       ] as const)
         expect([path, (await p.as(bearer)(method, path)).status]).toEqual([path, 401]);
     expect((await p.post(ping, { bearer: refreshToken })).status).toBe(401);
+  });
+
+  it("goes on working, and renews its tokens, at a server to which a backup was moved", async () => {
+    const p = await testProject();
+    const alice = await p.user("alice", runP);
+    const access = await givenAccess(p, alice.call);
+    const backup = await fetch("http://localhost/api/v1/backup", { unix: p.socketPath });
+    const other = await testServer();
+    const restored = await fetch("http://localhost/api/v1/restore", {
+      method: "POST",
+      unix: other.socketPath,
+      headers: { "content-type": "application/zstd" },
+      body: await backup.bytes(),
+    });
+    expect(restored.status).toBe(200);
+    const status = async () => (await other.as(access.accessToken)("POST", "/projects/p/mcp", ping)).status;
+    expect(await status()).not.toBe(401);
+    expect((await postForm(other, "/oauth/token", renewal(access))).status).toBe(200);
+    expect(await status()).toBe(401);
   });
 });
