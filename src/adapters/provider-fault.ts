@@ -22,6 +22,7 @@ const statusOfType: Readonly<Record<string, number>> = {
   api_error: 500,
   server_error: 500,
   timeout_error: 504,
+  request_timeout: 504,
   overloaded_error: 529,
   server_is_overloaded: 503,
   slow_down: 503,
@@ -105,7 +106,11 @@ function meant(
   const fields = isSmall(error) ? error : {};
   const words = told ?? JSON.stringify(fields);
   const named = Number(fields.code ?? fields.status);
-  const coded = [type, fields.code, fields.status].map((name) => statusOfType[String(name)]).find(Boolean);
+  const named400 = [type, fields.code, fields.status]
+    .map((name) => statusOfType[String(name)])
+    .filter(Boolean);
+  // Gateways call everything invalid_request_error: another name beside it says more (case 208).
+  const coded = named400.find((status) => status !== 400) ?? named400[0];
   const ownStatus = named >= 400 && named <= 599 ? named : coded;
   const message = oneLine(words, longestMessage);
   const meaning = meaningOf({ status: httpStatus ?? ownStatus, message: words, type, fields });

@@ -131,6 +131,16 @@ describe("faultOf", () => {
     });
   });
 
+  it("believes another name more than invalid_request_error, which gateways call everything (case 208)", () => {
+    const statusOf = (error: object) => faultOf({ error: { message: "cut", ...error } })?.status;
+    const type = "invalid_request_error";
+    expect(statusOf({ type, code: "request_timeout" })).toBe(504);
+    expect(statusOf({ type, code: "rate_limit_exceeded" })).toBe(429);
+    expect(statusOf({ type, code: "unknown_parameter" })).toBe(400);
+    expect(statusOf({ type: "server_error", code: type })).toBe(500);
+    expect(statusOf({ type })).toBe(400);
+  });
+
   it("returns the status of an error's meaning, which says if a client may repeat the call (case 154)", () => {
     const status = (error: object) => faultOf({ error })?.status;
     expect(status({ code: "context_length_exceeded", message: "x" })).toBe(400);

@@ -89,8 +89,12 @@ export class CustomInputReader {
   }
 }
 
-/** Returns the input in the arguments of the function: all of them where the model wrote another form. */
+/**
+ * Returns the input in the arguments of the function. Models that know the tool by another form give its one text another
+ * name (case 209). Of every other form it is the whole.
+ */
 export function customInput(args: string): string {
-  const input = (parsedObject(args) as Record<string, unknown> | undefined)?.[customInputKey];
-  return typeof input === "string" ? input : args;
+  const given = Object.entries(parsedObject(args) ?? {});
+  const only = given.length === 1 ? given[0]![1] : given.find(([key]) => key === customInputKey)?.[1];
+  return typeof only === "string" ? only : args;
 }

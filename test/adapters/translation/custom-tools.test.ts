@@ -95,9 +95,11 @@ describe("a free-form tool of chat at Anthropic (case 205)", () => {
       const { text } = through(toMessages.stream("mine", request), cutAt(bytes, [at * 7]));
       expect(assembled(text), `cut at ${at}`).toEqual(calls);
     }
-    // A model that writes arguments of another form.
+    // Models that know the tool by another form, such as `{"patch": …}` of DeepSeek (case 209).
     const odd = through(toMessages.stream("mine", request), [stream(['{"text": ', '"b"}'])]);
-    expect(assembled(odd.text)[0]).toMatchObject({ custom: { input: '{"text": "b"}' } });
+    expect(assembled(odd.text)[0]).toMatchObject({ custom: { input: "b" } });
+    const other = through(toMessages.stream("mine", request), [stream(['{"a":1,', '"b":"c"}'])]);
+    expect(assembled(other.text)[0]).toMatchObject({ custom: { input: '{"a":1,"b":"c"}' } });
   });
 
   it("keeps its calls in the history, and their results", () => {

@@ -265,7 +265,8 @@ describe("the input of a custom tool", () => {
 
   it.each([
     ["spaces", '{ "input" : "a" }', "a"],
-    ["another key", '{"patch":"a"}', '{"patch":"a"}'],
+    ["another key (case 209)", '{"patch":"a"}', "a"],
+    ["two other keys", '{"patch":"a","b":"c"}', '{"patch":"a","b":"c"}'],
     ["no JSON", "*** Begin Patch", "*** Begin Patch"],
     ["a key before it", '{"path":"x","input":"a"}', "a"],
     ["an end that was cut", '{"input":"ab', "ab"],
