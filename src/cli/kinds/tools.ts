@@ -35,7 +35,9 @@ const reasons: Readonly<Record<string, string>> = {
   denied: "denied by tools of the server or of its attachment",
   changed: "changed; see mcpctl approve server",
   failed: "the server has failed",
-  collision: "offered under another name, which was taken",
+  invalid: "clients could not use its schemas",
+  collision: "offered under another name: its own was taken",
+  renamed: "offered under another name: clients refuse its own",
 };
 
 async function printTools(

@@ -32,12 +32,22 @@ describe("get tools", () => {
         /^write \| files \| \d+ \| no \| denied by tools of the server or of its attachment$/,
       ),
       expect.stringMatching(/^open \| web \| \d+ \| yes \| -$/),
-      expect.stringMatching(/^web_read \| web \| \d+ \| yes \| offered under another name, which was taken$/),
+      expect.stringMatching(
+        /^web_read \| web \| \d+ \| yes \| offered under another name: its own was taken$/,
+      ),
       "",
     ]);
     expect(stderr).toMatch(
       /^3 of 5 tools are offered, about \d+ tokens\nserver 'quiet' has listed no tools: ready\n$/,
     );
+  });
+
+  it("tells a name that clients refuse from one that was taken", async () => {
+    const server = await testServer(await storeWithServers({ web: [[toolNamed("a/b"), toolNamed("open")]] }));
+    await must(server.admin("POST", "/api/v1/projects", { name: "site", servers: ["web"] }));
+    const { stdout } = await run("get tools -p site", { server: { url: `unix://${server.socketPath}` } });
+    expect(stdout).toMatch(/^a_b_\w+ .* offered under another name: clients refuse its own$/m);
+    expect(stdout).toMatch(/^open .* yes +-$/m);
   });
 
   it("shows single tools, and prints data", async () => {

@@ -16,7 +16,7 @@ const Tools = Type.Array(
     original: Type.String(),
     tokens: Type.Integer(),
     offered: Type.Boolean(),
-    reason: nullable(oneOf(["denied", "changed", "failed", "collision"])),
+    reason: nullable(oneOf(["denied", "changed", "failed", "invalid", "collision", "renamed"])),
   }),
 );
 

@@ -4,6 +4,7 @@ import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import { withPartArguments } from "../content/part-request.ts";
 import { agentTools } from "./agent-tools.ts";
+import { acceptableName } from "./names.ts";
 import { type HiddenReason, type Offered, offerOf } from "./offer.ts";
 
 /** One tool of a project's servers, as `mcpctl get tools` shows it. */
@@ -18,7 +19,7 @@ export interface ToolReport {
   tokens: number;
   offered: boolean;
   /** The reason why it is not offered, or why its name differs; null if there is none. */
-  reason: HiddenReason | "collision" | null;
+  reason: HiddenReason | "collision" | "renamed" | null;
 }
 
 /**
@@ -43,7 +44,7 @@ export function reportTools(snapshot: Snapshot, project: ProjectRow, principal: 
         original,
         tokens: estimateTokens(JSON.stringify({ name, title, description, inputSchema, outputSchema })),
         offered: hidden === null,
-        reason: hidden ?? (name === original ? null : "collision"),
+        reason: hidden ?? renaming(name, original),
       },
     ];
   };
@@ -62,4 +63,10 @@ export function reportTools(snapshot: Snapshot, project: ProjectRow, principal: 
     ...[...offer.tools.values()].flatMap((tool) => report(tool, null)),
     ...offer.hidden.flatMap((tool) => report(tool, tool.reason)),
   ].sort((a, b) => at(a) - at(b) || (a.original < b.original ? -1 : 1));
+}
+
+/** Returns the reason why a tool has another name; null if it has its own. */
+function renaming(name: string, original: string): "collision" | "renamed" | null {
+  if (name === original) return null;
+  return name === acceptableName(original) ? "renamed" : "collision";
 }
