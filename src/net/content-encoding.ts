@@ -47,7 +47,7 @@ export function encodingOf(header: string | null | undefined): string | undefine
 }
 
 /** Returns true if the headers of a request state that its body is compressed. */
-export function isCompressed(headers: Headers): boolean {
+export function isCompressed(headers: Pick<Headers, "get">): boolean {
   return encodingOf(headers.get("content-encoding")) !== undefined;
 }
 
@@ -73,7 +73,7 @@ export function decoderFor(encoding: string, first?: number): (() => Decoder) | 
  *   bytes that are not in the encoding
  */
 export async function inflatedBody(
-  { headers, body }: Pick<Request, "headers" | "body">,
+  { headers, body }: Pick<Request, "body"> & { headers: Pick<Headers, "get"> },
   most: number,
   tooLarge: () => AppError,
   onLarge?: () => Promise<void> | undefined,

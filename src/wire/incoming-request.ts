@@ -15,6 +15,14 @@ export function handleFramed(request: Request, handle: RequestHandler): Response
   return request.headers.has("transfer-encoding") ? handleLater(request, handle) : handle(request);
 }
 
+/** The headers of a request, as handlers of calls read them. */
+export type ReadHeaders = Pick<Headers, "get" | "has"> & Iterable<[string, string]>;
+
+/** The parts of a `Request` that handlers of calls use. A listener can make them without a `Request`, which is costly. */
+export interface CallRequest extends Pick<Request, "method" | "url" | "signal" | "body" | "bytes"> {
+  readonly headers: ReadHeaders;
+}
+
 /** Answers a request. */
 export type RequestHandler = (request: Request) => Response | Promise<Response>;
 

@@ -4,22 +4,22 @@ import type { BodyBudget, HeldBytes } from "../core/body-budget.ts";
 export class BodyMemory {
   readonly #budget: BodyBudget;
   readonly #user: string;
-  readonly #signal: AbortSignal;
+  readonly #caller: { readonly signal: AbortSignal };
   #held: HeldBytes | undefined;
   #isKept = false;
   #isOver = false;
 
-  /** @param signal aborts when the caller has gone */
-  constructor(budget: BodyBudget, user: string, signal: AbortSignal) {
+  /** @param caller has a signal that aborts when the caller has gone */
+  constructor(budget: BodyBudget, user: string, caller: { readonly signal: AbortSignal }) {
     this.#budget = budget;
     this.#user = user;
-    this.#signal = signal;
+    this.#caller = caller;
   }
 
   /** Holds memory for a body of so many bytes. Returns undefined where it need not wait. Throws AppError. */
   hold(bytes: number): Promise<void> | undefined {
     if (this.#held || !this.#budget.isLarge(bytes)) return undefined;
-    const held = this.#budget.hold(this.#user, bytes, this.#signal);
+    const held = this.#budget.hold(this.#user, bytes, this.#caller.signal);
     if (held instanceof Promise)
       return held.then((later) => {
         this.#held = later;

@@ -4,6 +4,7 @@ import { validate } from "../../kinds/validate.ts";
 import { inflatedBody, isCompressed } from "../../net/content-encoding.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
 import { formBody, formBoundary, type ScannedForm, scanForm } from "../../wire/form.ts";
+import type { CallRequest } from "../../wire/incoming-request.ts";
 import type { ScannedJson } from "../../wire/json.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import { maxDepth, parsedBody, scannedJson } from "../../wire/parse-call.ts";
@@ -26,7 +27,7 @@ const bodySeconds = 60;
 
 /** A request with a body. */
 export interface BodyOf {
-  request: Request;
+  request: Pick<CallRequest, "headers" | "body" | "bytes">;
   /** The most bytes of the body. */
   maxBodyBytes: number;
   /** The memory of a large body. */
@@ -183,7 +184,7 @@ function inTime<T>(arriving: Promise<T>, deadlines: Deadlines): Promise<T> {
 
 /** Reads a body of unknown length. Its bytes are counted as they come, so that memory is limited (T59). */
 async function counted(
-  request: Request,
+  request: Pick<CallRequest, "body">,
   most: number,
   onLarge: () => Promise<void> | undefined,
 ): Promise<Uint8Array> {

@@ -46,7 +46,7 @@ export class Call {
     maxBodyBytes: number,
     bodies: BodyBudget,
   ) {
-    this.body = new BodyMemory(bodies, principal.userId, request.signal);
+    this.body = new BodyMemory(bodies, principal.userId, request);
     this.request = request;
     this.requestId = requestId;
     this.peer = peer;

@@ -3,6 +3,7 @@ import type { ResponsesAnswer } from "../../adapters/types.ts";
 import type { AppError } from "../../errors.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
+import type { CallRequest } from "../../wire/incoming-request.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { BodyBudget } from "../core/body-budget.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
@@ -52,7 +53,7 @@ export interface InferenceCall {
   operation: Operation;
   principal: Principal;
   requestId: string;
-  httpRequest: Request;
+  httpRequest: CallRequest;
   /** Called before the last bytes of a streamed response are sent. */
   onLastBytes(): void;
   /** The name of an llm, if the path has it. Otherwise the `model` of the body names an llm, a pool or a persona. */

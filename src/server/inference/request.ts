@@ -280,7 +280,7 @@ const printable = /^[\t\x20-\x7e]*$/;
  * `invalid_request` if one of them is not plain text.
  */
 export function forwardedHeaders(
-  headers: Headers,
+  headers: Pick<Headers, "get">,
   operation: Operation,
   adapter: Adapter,
 ): Readonly<Record<string, string>> {

@@ -10,7 +10,7 @@ export interface CallStart {
   requestId: string;
   dialect: Operation;
   /** The headers of the request, which may have a `traceparent`. */
-  headers: Headers;
+  headers: Pick<Headers, "get">;
 }
 
 /** A call at its end, without the content of its messages. */

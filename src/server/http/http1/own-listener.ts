@@ -1,9 +1,10 @@
 import type { Socket, TCPSocketListener } from "bun";
-import type { RequestHandler } from "../../../wire/incoming-request.ts";
+import type { CallRequest, RequestHandler } from "../../../wire/incoming-request.ts";
 import type { SocketHandler } from "../../core/socket-handler.ts";
 import { listeningSocket, PassedListener } from "../connections/hand-over.ts";
 import type { BusyPorts } from "../connections/victims.ts";
 import type { TcpListener, TcpOptions, TlsMaterial } from "../listener.ts";
+import { isCall, LightRequest } from "./light-request.ts";
 import { type ConnectionHost, ServerConnection } from "./server-connection.ts";
 import type { ServerExchange } from "./server-exchange.ts";
 import { Tunnel, tunnelHandlers } from "./tunnel.ts";
@@ -117,7 +118,10 @@ export class OwnListener implements TcpListener, ConnectionHost {
   }
 
   handle(exchange: ServerExchange): void {
-    const request = webRequest(exchange, this.#scheme);
+    const request = isCall(exchange.head)
+      ? // Its handlers use nothing else of a `Request`, as their types say.
+        (new LightRequest(exchange, this.#scheme) as CallRequest as Request)
+      : webRequest(exchange, this.#scheme);
     // Nobody knows these methods, of which some would become others.
     if (request?.method !== exchange.head.method) return exchange.connection.refuse(400);
     this.#exchanges.set(request, exchange);

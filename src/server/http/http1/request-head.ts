@@ -75,7 +75,7 @@ const framing: Readonly<Record<number, readonly string[]>> = {
 };
 
 /**
- * Reads the head in `bytes` from `start` to `end`, which is just after its empty line.
+ * Reads the head in `bytes`, which must not change later, from `start` to `end`, which is just after its empty line.
  *
  * @throws BadRequest for everything that another reader could understand in another way (RFC 9112 sections 2.2, 3, 5 and
  *   6): a bare CR or LF, a folded header, a space before a colon, two lengths, a length and chunks, a coding besides
@@ -120,9 +120,7 @@ export function readRequestHead(bytes: Buffer, start: number, end: number): Requ
   } catch (error) {
     throw error instanceof BadRequest ? error : malformed("the head has a byte that is not allowed there");
   }
-  const lines = bytes.subarray(headersStart, Math.max(headersStart, end - 4));
-  // A view would keep a large body in memory as long as its head.
-  const head = new RequestHead(method, bytes.length > 2 * lines.length + 4096 ? Buffer.from(lines) : lines);
+  const head = new RequestHead(method, bytes.subarray(headersStart, Math.max(headersStart, end - 4)));
   head.minorVersion = minorVersion;
   head.host = found["host"];
   if (minorVersion === 1 && head.host === undefined) throw malformed("the header host is missing");

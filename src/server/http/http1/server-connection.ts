@@ -45,6 +45,7 @@ export class ServerConnection implements CallerConnection {
   #tunnel: Tunnel | undefined;
   /** Bytes that are not read yet: a part of a head, or later requests. */
   #held: Buffer | undefined;
+  #lastHead: { bytes: Buffer; head: RequestHead } | undefined;
   #parser: BodyParser | undefined;
   #readsBody = false;
   #isReading = false;
@@ -132,12 +133,22 @@ export class ServerConnection implements CallerConnection {
         this.#held = from === 0 ? bytes : Buffer.from(bytes.subarray(from));
         return undefined;
       }
-      const head = readRequestHead(bytes, start, end + 4);
+      const head = this.#headIn(bytes.subarray(start, end + 4));
       return this.#begin(head, bytes, start, end + 4);
     } catch (error) {
       this.refuse(error instanceof BadRequest ? error.status : 400);
       return undefined;
     }
+  }
+
+  /** Most requests of a client have the same head as the one before. */
+  #headIn(bytes: Buffer): RequestHead {
+    const last = this.#lastHead;
+    if (last?.bytes.equals(bytes)) return last.head;
+    const own = Buffer.from(bytes);
+    const head = readRequestHead(own, 0, own.length);
+    this.#lastHead = { bytes: own, head };
+    return head;
   }
 
   #begin(head: RequestHead, bytes: Buffer, start: number, bodyStart: number): number | undefined {

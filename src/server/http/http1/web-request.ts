@@ -26,7 +26,7 @@ export function webRequest(exchange: ServerExchange, scheme: "http" | "https"): 
 }
 
 /** Returns a body as a stream. Nothing is read before its reader asks. */
-function bodyStream(body: MessageBody): ReadableStream<Uint8Array> {
+export function bodyStream(body: MessageBody): ReadableStream<Uint8Array> {
   let isPiped = false;
   return new ReadableStream<Uint8Array>(
     {

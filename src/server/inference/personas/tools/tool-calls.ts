@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { AppError } from "../../../../errors.ts";
 import { isDialect, type Operation, operations } from "../../../../wire/dialects/operations.ts";
+import type { CallRequest } from "../../../../wire/incoming-request.ts";
 import type { Principal } from "../../../core/access/policy.ts";
 import { principalAt } from "../../../core/access/principals.ts";
 import type { AskChain } from "../../../core/ask-chain.ts";
@@ -40,7 +41,7 @@ export interface PersonaCall {
   operation: Operation;
   principal: Principal;
   requestId: string;
-  httpRequest: Request;
+  httpRequest: CallRequest;
   /** The personas that have asked each other so far. */
   chain: AskChain;
   /** Names or patterns of the tools that the caller allows; all if undefined. */
@@ -140,7 +141,7 @@ export class ToolCalls {
       operation,
       principal,
       requestId,
-      httpRequest: new Request(url, { method: "POST", headers, signal }),
+      httpRequest: new Request(url, { method: "POST", headers: [...headers], signal }),
       onLastBytes() {},
       read: async () => {
         const { snapshot } = catalogue;

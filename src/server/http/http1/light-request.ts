@@ -1,0 +1,75 @@
+import { operationNames, operations } from "../../../wire/dialects/operations.ts";
+import type { CallRequest, ReadHeaders } from "../../../wire/incoming-request.ts";
+import type { RequestHead } from "./request-head.ts";
+import type { ServerExchange } from "./server-exchange.ts";
+import { bodyStream } from "./web-request.ts";
+
+/** The paths of calls of models. */
+const callPaths: ReadonlySet<string> = new Set(
+  operationNames.flatMap((operation) => [
+    operations[operation].path,
+    ...(operations[operation].aliases ?? []),
+  ]),
+);
+
+/** True for a call of a model, whose handlers need no `Request`. */
+export function isCall({ method, target }: RequestHead): boolean {
+  return method === "POST" && callPaths.has(target);
+}
+
+/** The request of a call of a model. It has what its handlers use, and makes nothing before it is asked for. */
+export class LightRequest implements CallRequest {
+  readonly method: string;
+  readonly headers: ReadHeaders;
+  readonly #exchange: ServerExchange;
+  readonly #scheme: string;
+
+  constructor(exchange: ServerExchange, scheme: "http" | "https") {
+    this.method = exchange.head.method;
+    this.headers = new LightHeaders(exchange.head);
+    this.#exchange = exchange;
+    this.#scheme = scheme;
+  }
+
+  get url(): string {
+    const { host, target } = this.#exchange.head;
+    return `${this.#scheme}://${host ?? ""}${target}`;
+  }
+
+  get signal(): AbortSignal {
+    return this.#exchange.signal;
+  }
+
+  get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    const { body } = this.#exchange;
+    return body ? (bodyStream(body) as ReadableStream<Uint8Array<ArrayBuffer>>) : null;
+  }
+
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    const { body } = this.#exchange;
+    if (!body) return Promise.resolve(new Uint8Array(0));
+    // The length that the head states has been compared with the limit.
+    return body.bytes(Number.MAX_SAFE_INTEGER) as Promise<Buffer<ArrayBuffer>>;
+  }
+}
+
+/** The headers of a request, read from its head. */
+class LightHeaders implements ReadHeaders {
+  readonly #head: RequestHead;
+
+  constructor(head: RequestHead) {
+    this.#head = head;
+  }
+
+  get(name: string): string | null {
+    return this.#head.headers.get(name.toLowerCase()) ?? null;
+  }
+
+  has(name: string): boolean {
+    return this.#head.headers.has(name.toLowerCase());
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, string]> {
+    return this.#head.headers.entries();
+  }
+}
