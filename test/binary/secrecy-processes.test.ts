@@ -201,6 +201,7 @@ it("takes no secret as an argument but in create secret --data, and repeats none
     "server --database-url URL",
     "server --master-key-file FILE",
     "server --quota NAME=N",
+    "server --tls-key FILE",
   ];
   expect(found.sort()).toEqual(known.sort());
 
