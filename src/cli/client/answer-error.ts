@@ -11,8 +11,12 @@ const longestWait = 600;
 /** Codes that only the command line uses: from a server they would change what is printed, or print nothing. */
 const ownCodes: readonly string[] = ["usage", "connection_failed", "timed_out", "interrupted"];
 
-/** The error that a response carries. A body that is no error of the server (a proxy's page) becomes one line. */
-export async function answerError(response: Response): Promise<AppError> {
+/**
+ * Returns the error that a response carries. A body that is no error of the server (a proxy's page) becomes one line.
+ *
+ * @param proxy the proxy to the server: `proxy:3128`
+ */
+export async function answerError(response: Response, proxy?: string): Promise<AppError> {
   const { status } = response;
   const retryAfter = waitIn(response.headers.get("retry-after"));
   const text = (await textOf(response, mostBytes)) ?? "";
@@ -36,9 +40,11 @@ export async function answerError(response: Response): Promise<AppError> {
     });
   }
   if (status >= 300 && status < 400) return redirected(response);
-  const line = `the server responded with ${status} ${response.statusText.slice(0, 100)}`.trim();
+  const who = proxy === undefined ? "the server" : `the server or the proxy ${proxy}`;
+  const line = `${who} responded with ${status} ${response.statusText.slice(0, 100)}`.trim();
   return new AppError(codeOfStatus(status), line, {
     ...common,
+    ...(proxy !== undefined && { hint: "to call the server directly, add its host to NO_PROXY" }),
     // The words of nginx and of Go.
     ...(/plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server/.test(text) && {
       hint: "the server speaks TLS there: write https:// instead of http://",

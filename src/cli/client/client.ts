@@ -193,7 +193,7 @@ export class ApiClient {
     });
     if (response.ok) return response;
     const { answerError } = await import("./answer-error.ts");
-    const error = await this.#reading(answerError(response));
+    const error = await this.#reading(answerError(response, this.proxy?.name));
     const { actingAs } = this.endpoint;
     if (!actingAs || error.code !== "unauthenticated") {
       const { namingToken } = await import("./refused-token.ts");

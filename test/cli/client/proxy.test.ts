@@ -37,6 +37,7 @@ describe("the command line behind a proxy (failure mode 84)", () => {
         login.url,
         `through the proxy ${login.name}: the proxy requires a user and password`,
       ],
+      ["http://server.test", broken.url, `the server or the proxy ${broken.name} responded with 502`],
       ["https://server.test", broken.url, "the proxy refused the connection with status 502"],
     ];
     for (const [url, proxy, words] of cases) {
