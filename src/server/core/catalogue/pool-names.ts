@@ -1,9 +1,12 @@
 import { AppError } from "../../../errors.ts";
-import { bareName, claims } from "../../../kinds/aliases.ts";
+import { bareName, claims, stemOf } from "../../../kinds/aliases.ts";
+import type { Kind } from "../../../kinds/define.ts";
 import { kinds } from "../../../kinds/index.ts";
 import { decide, type Principal } from "../access/policy.ts";
+import { oncePerObject } from "../once-per-object.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import type { LlmRow } from "../store/typed-rows.ts";
+import type { Row } from "../store/types.ts";
 
 /** An llm that takes a name or joins a pool. */
 export interface Newcomer {
@@ -69,25 +72,60 @@ function mayTake(newcomer: Newcomer, wanted: string): boolean {
   const isOwn = (row: { owner: string | null }) => owner !== null && row.owner === owner;
   // It gets the calls of every name that nobody has.
   if (wanted === "*" && decide(principal, "update", "llms") !== "allow") return false;
-  const bare = bareName(wanted);
-  const others = snapshot.table("llm").sorted.filter(({ id }) => id !== before?.id);
-  const carriers = others.filter(
-    ({ name, spec }) =>
-      name === bare || spec.poolName === bare || spec.aliases?.some((alias) => bareName(alias) === bare),
-  );
-  const claiming = others.filter(({ spec }) => spec.aliases?.some((alias) => claims(alias, wanted)));
+  const { byName, patterns } = takenNames(snapshot.table("llm").sorted);
+  const isOther = ({ id }: LlmRow) => id !== before?.id;
+  const carriers = (byName.get(bareName(wanted)) ?? []).filter(isOther);
+  const claiming = patterns.filter(({ alias, llm }) => claims(alias, wanted) && isOther(llm));
   const yields = (llm: LlmRow) =>
     isOwn(llm) ||
     llm.spec.admits?.includes(name) ||
     decide(principal, "update", "llms", llm.name, llm) === "allow";
-  if (![...carriers, ...claiming].every(yields)) return false;
+  if (!carriers.every(yields) || !claiming.every(({ llm }) => yields(llm))) return false;
   if (carriers.length > 0) return true;
-  return kinds.every(({ kind, plural, awaits }) =>
-    snapshot
-      .table(kind)
-      .sorted.filter((row) => awaits(row.spec).some((one) => one.kind === "llm" && isMeant(one.name, wanted)))
-      .every((row) => isOwn(row) || decide(principal, "update", plural, row.name, row) === "allow"),
+  return kinds.every((kind) =>
+    awaitedNames(kind, snapshot)
+      .filter(({ name }) => isMeant(name, wanted))
+      .every(({ row }) => isOwn(row) || decide(principal, "update", kind.plural, row.name, row) === "allow"),
   );
+}
+
+/** The llms by what calls may name them, and their patterns: made once, because an llm may have fifty aliases (T294). */
+const takenNames = oncePerObject((llms: readonly LlmRow[]) => {
+  const byName = new Map<string, LlmRow[]>();
+  const patterns: { alias: string; llm: LlmRow }[] = [];
+  for (const llm of llms) {
+    const { poolName, aliases = [] } = llm.spec;
+    const names = new Set([
+      llm.name,
+      ...aliases.map(bareName),
+      ...(poolName === undefined ? [] : [poolName]),
+    ]);
+    for (const name of names) {
+      const same = byName.get(name);
+      if (same) same.push(llm);
+      else byName.set(name, [llm]);
+    }
+    for (const alias of aliases) if (stemOf(alias) !== undefined) patterns.push({ alias, llm });
+  }
+  return { byName, patterns };
+});
+
+const awaitedIn = new Map(
+  kinds.map(({ kind, awaits }) => [
+    kind,
+    oncePerObject((rows: readonly Row[]) =>
+      rows.flatMap((row) =>
+        awaits(row.spec as never)
+          .filter((one) => one.kind === "llm")
+          .map(({ name }) => ({ name, row })),
+      ),
+    ),
+  ]),
+);
+
+/** Returns the names of llms that rows of a kind wait for, with the rows. */
+function awaitedNames({ kind }: Kind, snapshot: Snapshot): readonly { name: string; row: Row }[] {
+  return awaitedIn.get(kind)!(snapshot.table(kind).sorted);
 }
 
 /** True if a name or alias gets the calls of a name that a row waits for. */
