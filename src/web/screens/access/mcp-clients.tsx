@@ -1,9 +1,9 @@
 import { request } from "../../api/client.ts";
 import { type ApiObject, useKind } from "../../api/lists.ts";
-import { SourceButton } from "../../objects/source.tsx";
+import { ObjectList } from "../../objects/object-list.tsx";
 import { SureButton, useAction } from "../../ui/action.tsx";
 import { Badge } from "../../ui/badge.tsx";
-import { Empty, Failure, Show } from "../../ui/states.tsx";
+import { Failure } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
 import { toast } from "../../ui/toasts.tsx";
 
@@ -26,44 +26,35 @@ export function McpClients() {
       toast(`Ended the access ${name}`);
     });
   return (
-    <section class="panel">
-      <header>
-        <h2>MCP clients with access</h2>
-        <SourceButton kind="grant" objects={grants.value} />
-      </header>
-      {action.error && (
-        <div class="body">
-          <Failure error={action.error} />
-        </div>
-      )}
-      <Show of={grants}>
-        {(all) =>
-          all.length === 0 ? (
-            <Empty title="No client yet">
-              <span>Give Claude, ChatGPT or VS Code the URL of a project: they log in by themselves.</span>
-            </Empty>
-          ) : (
-            <ul class="plain-list">
-              {all.map((grant) => (
-                <li key={grant.id}>
-                  <strong>
-                    <bdi>{grant.client || "Without a name"}</bdi>
-                  </strong>
-                  <span class="small">
-                    may use project {grant.project}, as {grant.owner}
-                  </span>
-                  <span class="quiet small">
-                    <span class="mono">{grant.name}</span>, sent to {grant.redirectTo}, used{" "}
-                    <Time at={grant.lastUsedAt} as="ago" />
-                  </span>
-                  <Badge state={grant.status} />
-                  <SureButton label="End" question="The client is out at once." onSure={() => end(grant)} />
-                </li>
-              ))}
-            </ul>
-          )
-        }
-      </Show>
-    </section>
+    <>
+      {action.error && <Failure error={action.error} />}
+      <ObjectList
+        title="MCP clients"
+        kind="grant"
+        of={grants}
+        textOf={({ name, client, project, owner }) => `${name} ${client} ${project} ${owner}`}
+        empty={[
+          "No client yet",
+          "Give Claude, ChatGPT or VS Code the URL of a project: they log in by themselves.",
+        ]}
+      >
+        {(grant) => (
+          <li key={grant.id}>
+            <strong>
+              <bdi>{grant.client || "Without a name"}</bdi>
+            </strong>
+            <span class="small">
+              may use project {grant.project}, as {grant.owner}
+            </span>
+            <span class="quiet small">
+              <span class="mono">{grant.name}</span>, sent to {grant.redirectTo}, used{" "}
+              <Time at={grant.lastUsedAt} as="ago" />
+            </span>
+            <Badge state={grant.status} />
+            <SureButton label="End" question="The client is out at once." onSure={() => end(grant)} />
+          </li>
+        )}
+      </ObjectList>
+    </>
   );
 }
