@@ -217,8 +217,10 @@ async function addTasksOf(store: Store, ownerId: string): Promise<void> {
     await store.addBatch({ ...emptyBatch, id, ...maker, state });
   const task = { ...maker, operation: "chat", llm: "gpt", request: "{}", deadline: now, createdAt: now };
   await store.addTasks([
-    newTask({ ...task, id: "tsk_1", state: "completed", answer: '{"a":1}', status: 200, endedAt: now }),
-    newTask({ ...task, id: "tsk_2" }),
+    newTask({ ...task, id: "tsk_1", state: "running", runner: "a" }),
+    newTask({ ...task, id: "tsk_2", state: "running", runner: "a" }),
     newTask({ ...task, id: "tsk_3", batchId: "batch_2", state: "completed" }),
   ]);
+  for (const id of ["tsk_1", "tsk_2"]) await store.addTaskPart(id, "a", 0, "data: größe\n\n");
+  await store.endTask("tsk_1", "a", { state: "completed", answer: '{"a":1}', status: 200, requestId: "req_1" }, now);
 }
