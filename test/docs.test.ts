@@ -55,6 +55,14 @@ function commandLines(text: string): string[][] {
   );
 }
 
+it("docs/command-line.md names every verb", () => {
+  const page = read("docs/command-line.md");
+  const rows = page.split("\n").filter((line) => line.startsWith("| `"));
+  const named = new Set(rows.flatMap((row) => [...row.split(" | ")[0]!.matchAll(/`([a-z-]+)/g)].map(([, verb]) => verb)));
+  const verbs = Object.entries(commands).filter(([, { hidden }]) => !hidden);
+  expect(verbs.map(([verb]) => verb).filter((verb) => !named.has(verb))).toEqual([]);
+});
+
 it.each(texts)("the command lines in %s make sense", async (name) => {
   // A verb alone is only named, and `…` stands for what is left out.
   const lines = commandLines(read(name)).map((words) =>
