@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 /** Rows that are drawn above and below those that are seen. */
 const spare = 12;
@@ -48,7 +48,8 @@ export function VirtualList<T>({
       resized.disconnect();
     };
   }, [rowHeight]);
-  useEffect(() => {
+  // Before the next key, which starts from the row with the focus.
+  useLayoutEffect(() => {
     const link = isMoving.current && place.current!.querySelector<HTMLElement>(`[data-row="${current}"] a`);
     if (!link) return;
     isMoving.current = false;
