@@ -58,7 +58,9 @@ function commandLines(text: string): string[][] {
 it("docs/command-line.md names every verb", () => {
   const page = read("docs/command-line.md");
   const rows = page.split("\n").filter((line) => line.startsWith("| `"));
-  const named = new Set(rows.flatMap((row) => [...row.split(" | ")[0]!.matchAll(/`([a-z-]+)/g)].map(([, verb]) => verb)));
+  const named = new Set(
+    rows.flatMap((row) => [...row.split(" | ")[0]!.matchAll(/`([a-z-]+)/g)].map(([, verb]) => verb)),
+  );
   const verbs = Object.entries(commands).filter(([, { hidden }]) => !hidden);
   expect(verbs.map(([verb]) => verb).filter((verb) => !named.has(verb))).toEqual([]);
 });

@@ -329,7 +329,7 @@ CREATE INDEX "inference_tasks_owner_id" ON "inference_tasks" USING btree ("owner
 CREATE INDEX "stored_files_owner_id" ON "stored_files" USING btree ("owner_id");`,
   },
   {
-    name: "0011_task-parts",
+    name: "0011_task_parts",
     sql: `CREATE TABLE "inference_task_parts" (
 	"task_id" text NOT NULL,
 	"seq" bigint NOT NULL,

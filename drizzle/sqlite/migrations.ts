@@ -313,7 +313,7 @@ CREATE TABLE "stored_files" (
 CREATE INDEX "stored_files_owner_id" ON "stored_files" ("owner_id");`,
   },
   {
-    name: "0011_task-parts",
+    name: "0011_task_parts",
     sql: `CREATE TABLE "inference_task_parts" (
 	"task_id" text NOT NULL,
 	"seq" integer NOT NULL,

@@ -222,5 +222,10 @@ async function addTasksOf(store: Store, ownerId: string): Promise<void> {
     newTask({ ...task, id: "tsk_3", batchId: "batch_2", state: "completed" }),
   ]);
   for (const id of ["tsk_1", "tsk_2"]) await store.addTaskPart(id, "a", 0, "data: größe\n\n");
-  await store.endTask("tsk_1", "a", { state: "completed", answer: '{"a":1}', status: 200, requestId: "req_1" }, now);
+  await store.endTask(
+    "tsk_1",
+    "a",
+    { state: "completed", answer: '{"a":1}', status: 200, requestId: "req_1" },
+    now,
+  );
 }
