@@ -131,23 +131,6 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
   registerBodyGauges(metrics, { request: bodies, answer: answers });
   const streams = new OpenStreams(catalogue, now);
   const workstations = new Workstations({ catalogue, sessions, deadlines, bodies, now, elapsed, random });
-  const threads = new Threads({ store, snapshot: () => catalogue.snapshot, quotas, now, random });
-  const inference = new Inference({
-    catalogue,
-    secrets: secretServices.secrets,
-    audit,
-    limits,
-    metrics: new CallMetrics(metrics),
-    streams,
-    deadlines,
-    outbound,
-    virtualLlms: workstations,
-    answers,
-    ...(tracer && { tracer }),
-    ...(gemini && { gemini }),
-    ...(pace && { pace }),
-    now,
-  });
   const time = options.time ?? systemTime;
   const cluster =
     store.cluster &&
@@ -167,6 +150,23 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
         }),
       ),
     ));
+  const threads = new Threads({ store, snapshot: () => catalogue.snapshot, quotas, now, random });
+  const inference = new Inference({
+    catalogue,
+    secrets: secretServices.secrets,
+    audit,
+    limits,
+    metrics: new CallMetrics(metrics),
+    streams,
+    deadlines,
+    outbound,
+    virtualLlms: cluster?.attachLlms(workstations) ?? workstations,
+    answers,
+    ...(tracer && { tracer }),
+    ...(gemini && { gemini }),
+    ...(pace && { pace }),
+    now,
+  });
   const askPersona = askPersonaOf({ catalogue, inference, toolCalls: () => toolCalls });
   const mcp = await lifecycle.start(
     mcpComponent({

@@ -8,18 +8,23 @@ import type { ServerInstances } from "../mcp/instances/servers.ts";
 import { type InstanceClaims, needsLease } from "../mcp/instances/slots.ts";
 import type { McpCluster, SharedInstances } from "../mcp/shared-instances.ts";
 import type { WorkstationCalls } from "../mcp/types.ts";
+import type { ConnectedLlms, VirtualLlms } from "../workstations/virtual-llms.ts";
 import { ClusterCache } from "./cluster-cache.ts";
 import { ClusterLogs } from "./cluster-logs.ts";
+import { ClusteredLlms } from "./clustered-llms.ts";
 import { ClusteredServers } from "./clustered-servers.ts";
 import { ClusteredWorkstations } from "./clustered-workstations.ts";
 import { ForwardedClients } from "./forwarded-clients.ts";
 import { HostedClients, type ServeClient } from "./hosted-clients.ts";
+import { HostedLlms } from "./hosted-llms.ts";
 import { HostedWorkstations } from "./hosted-workstations.ts";
 import { type HostedExchange, HostedLink } from "./link-host.ts";
 import { InstanceMoved, type NodeRequest } from "./link-messages.ts";
 import { Membership, type MembershipOptions } from "./membership.ts";
+import { NodeLinks } from "./node-links.ts";
 import { OwnInstances } from "./own-instances.ts";
 import { nonceOfHello } from "./sealed-channel.ts";
+import { WorkstationNodes } from "./workstation-nodes.ts";
 
 export interface ClusterOptions extends MembershipOptions {
   catalogue: Catalogue;
@@ -28,22 +33,29 @@ export interface ClusterOptions extends MembershipOptions {
   time: Time;
 }
 
-/** This server and the others on its database, which share the instances of MCP servers among them. */
+/**
+ * This server and the others on its database, which share the instances of MCP servers and the connected workstations among
+ * them.
+ */
 export class Cluster implements McpCluster {
   readonly claims: InstanceClaims;
   readonly #options: ClusterOptions;
   readonly #membership: Membership;
   readonly #joined = Promise.withResolvers<void>();
+  readonly #links = new NodeLinks((notice) => this.#servers?.notify(notice));
+  readonly #workstationNodes: WorkstationNodes;
   readonly #hosted = new Set<HostedLink>();
   #servers: ClusteredServers | undefined;
   #own: OwnInstances | undefined;
   #clients: HostedClients | undefined;
   #workstations: HostedWorkstations | undefined;
+  #llms: HostedLlms | undefined;
   #isDraining = false;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
     this.#membership = new Membership(options);
+    this.#workstationNodes = new WorkstationNodes(this.#membership, this.#links);
     this.claims = {
       claim: async (serverId, slot, number) => {
         await this.#joined.promise;
@@ -71,12 +83,18 @@ export class Cluster implements McpCluster {
     return [...nodes.keys()].every((node) => node === id || rankOf(node) > own);
   }
 
+  /** Adds the llms whose agents are connected to this node. Returns those of all nodes. */
+  attachLlms(llms: ConnectedLlms): VirtualLlms {
+    this.#llms = new HostedLlms(this.#options.catalogue, llms);
+    return new ClusteredLlms(llms, this.#workstationNodes, this.#options.time);
+  }
+
   attach(instances: ServerInstances, cache: OwnCache, workstations: WorkstationCalls): SharedInstances {
     const { catalogue, onError } = this.#options;
-    const membership = this.#membership;
+    const [membership, links] = [this.#membership, this.#links];
     const own = new OwnInstances({ catalogue, membership, instances, cache });
     const row = (id: string) => catalogue.snapshot.byId.get(id) as McpServerRow | undefined;
-    const servers = new ClusteredServers({ ...this.#options, membership, instances, own, row });
+    const servers = new ClusteredServers({ ...this.#options, membership, links, instances, own, row });
     this.#own = own;
     this.#servers = servers;
     this.#workstations = new HostedWorkstations(catalogue, workstations);
@@ -96,10 +114,10 @@ export class Cluster implements McpCluster {
     });
     return {
       servers,
-      logs: new ClusterLogs(instances.logs, membership, servers.links),
-      cache: new ClusterCache(cache, membership, servers.links),
-      workstations: new ClusteredWorkstations(workstations, membership, servers.links),
-      clients: new ForwardedClients(this.#options.name, membership, servers.links),
+      logs: new ClusterLogs(instances.logs, membership, links),
+      cache: new ClusterCache(cache, membership, links),
+      workstations: new ClusteredWorkstations(workstations, this.#workstationNodes),
+      clients: new ForwardedClients(this.#options.name, membership, links),
     };
   }
 
@@ -140,13 +158,14 @@ export class Cluster implements McpCluster {
   /** Takes no more calls of other nodes, and ends their links when none is under way. */
   async drain(): Promise<void> {
     this.#isDraining = true;
-    await Promise.all([this.#own?.drain(), this.#clients?.drain(), this.#workstations?.drain()]);
+    const works = [this.#clients, this.#workstations, this.#llms].map((hosted) => hosted?.work.drain());
+    await Promise.all([this.#own?.drain(), ...works]);
     this.#closeHosted();
   }
 
   /** Ends the links to and from other nodes. */
   closeLinks(): void {
-    this.#servers?.links.close();
+    this.#links.close();
     this.#closeHosted();
   }
 
@@ -157,14 +176,23 @@ export class Cluster implements McpCluster {
 
   /** Carries out a request of another node. */
   async #handle(own: OwnInstances, request: NodeRequest, exchange: HostedExchange): Promise<JsonObject> {
-    if (request.is === "findWorkstation")
-      return { found: this.#workstations?.reaches(request.serverId) === true };
-    if (request.is !== "client" && request.is !== "workstationCall") return own.handle(request, exchange);
+    const [clients, workstations, llms] = [this.#clients, this.#workstations, this.#llms];
     // This node has not finished its start.
-    if (!this.#clients || !this.#workstations) throw new InstanceMoved();
-    return request.is === "client"
-      ? this.#clients.handle(request.request, exchange)
-      : this.#workstations.call(request.call, exchange);
+    if (!clients || !workstations || !llms) throw new InstanceMoved();
+    switch (request.is) {
+      case "client":
+        return await clients.handle(request.request, exchange);
+      case "workstationCall":
+        return await workstations.call(request.call, exchange);
+      case "infer":
+        return await llms.infer(request.call, exchange);
+      case "wake":
+        return await llms.wake(request.llmId, exchange);
+      case "findWorkstation":
+        return { found: workstations.reaches(request.rowId) || llms.reaches(request.rowId) };
+      default:
+        return await own.handle(request, exchange);
+    }
   }
 
   #closeHosted(): void {

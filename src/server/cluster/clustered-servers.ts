@@ -15,12 +15,13 @@ import { callFields, callOver } from "./forward-call.ts";
 import { InstanceMoved, LinkLost } from "./link-messages.ts";
 import type { Membership } from "./membership.ts";
 import type { NodeLink } from "./node-link.ts";
-import { NodeLinks } from "./node-links.ts";
+import type { NodeLinks } from "./node-links.ts";
 import type { OwnInstances } from "./own-instances.ts";
 import { chooseLease, missingNumber } from "./placement.ts";
 
 export interface ClusteredServersOptions {
   membership: Membership;
+  links: NodeLinks;
   instances: ServerInstances;
   own: OwnInstances;
   /** True if this node can run programs. */
@@ -46,7 +47,6 @@ interface Following {
 
 /** Calls each instance on the node that it belongs to. An instance that belongs to none is taken. */
 export class ClusteredServers implements McpServers {
-  readonly links: NodeLinks;
   readonly #options: ClusteredServersOptions;
   readonly #listeners = new Set<(notice: ServerNotice) => void>();
   readonly #following = new Map<string, Following>();
@@ -56,9 +56,6 @@ export class ClusteredServers implements McpServers {
 
   constructor(options: ClusteredServersOptions) {
     this.#options = options;
-    this.links = new NodeLinks((notice) => {
-      for (const listener of this.#listeners) listener(notice);
-    });
   }
 
   async call(call: ServerCall): Promise<JsonObject> {
@@ -98,16 +95,22 @@ export class ClusteredServers implements McpServers {
     };
   }
 
+  /** Takes a message that an instance of another node has sent by itself. */
+  notify(notice: ServerNotice): void {
+    for (const listener of this.#listeners) listener(notice);
+  }
+
   endSession(principalId: string, session: string): void {
     this.#options.instances.endSession(principalId, session);
     // An instance of the session on another node was called over one of these.
-    for (const link of this.links.open)
+    for (const link of this.#options.links.open)
       link.request({ is: "endSession", principalId, session }).catch(() => undefined);
   }
 
   /** Does what is due after each look at the nodes. */
   beat(rows: readonly McpServerRow[]): void {
-    this.links.keep(this.#options.membership.nodes);
+    const { links, membership } = this.#options;
+    links.keep(membership.nodes);
     for (const row of rows) this.#spread(row);
     for (const one of this.#following.values()) this.#followAgain(one);
   }
@@ -155,7 +158,7 @@ export class ClusteredServers implements McpServers {
   }
 
   #linkTo({ nodeId }: InstanceLease): NodeLink {
-    return this.links.to(this.#options.membership.nodes.get(nodeId)!);
+    return this.#options.links.to(this.#options.membership.nodes.get(nodeId)!);
   }
 
   async #forward(link: NodeLink, call: ServerCall, lease: InstanceLease): Promise<JsonObject> {

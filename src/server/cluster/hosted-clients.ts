@@ -2,6 +2,7 @@ import type { JsonObject } from "../../mcp/messages.ts";
 import { principalFrom } from "../core/access/principal-facts.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { ForwardedClient } from "../mcp/endpoint/endpoint-types.ts";
+import { HostedWork } from "./hosted-work.ts";
 import type { HostedExchange } from "./link-host.ts";
 import { type ForwardedRequest, InstanceMoved } from "./link-messages.ts";
 
@@ -13,11 +14,10 @@ const pieceLength = 256 * 1024;
 
 /** The requests of clients that other nodes hand on, because their sessions are here. */
 export class HostedClients {
+  readonly work = new HostedWork();
   readonly #catalogue: Catalogue;
   readonly #serve: ServeClient;
   readonly #now: () => number;
-  #busy = 0;
-  #isDraining = false;
 
   constructor(catalogue: Catalogue, serve: ServeClient, now: () => number) {
     this.#catalogue = catalogue;
@@ -30,15 +30,12 @@ export class HostedClients {
    *
    * @throws InstanceMoved if nothing was done; the error of the endpoint
    */
-  async handle(forwarded: ForwardedRequest, { signal, send }: HostedExchange): Promise<JsonObject> {
-    const { snapshot } = this.#catalogue;
+  handle(forwarded: ForwardedRequest, { signal, send }: HostedExchange): Promise<JsonObject> {
     const { method, url, headers, projectId, requestId } = forwarded;
-    const principal = principalFrom(snapshot, forwarded.principal, this.#now());
-    if (this.#isDraining || !principal) throw new InstanceMoved();
     // A stream that only listens ends with its link.
-    const counts = method === "GET" ? 0 : 1;
-    this.#busy += counts;
-    try {
+    return this.work.run(async () => {
+      const principal = principalFrom(this.#catalogue.snapshot, forwarded.principal, this.#now());
+      if (!principal) throw new InstanceMoved();
       const response = await this.#serve({
         request: new Request(url, { method, headers, signal }),
         requestId,
@@ -52,15 +49,7 @@ export class HostedClients {
       send({ head: { status, headers: [...response.headers], hasBody: body !== null } });
       if (body) await sendBody(body, signal, (piece) => send({ body: piece }));
       return {};
-    } finally {
-      this.#busy -= counts;
-    }
-  }
-
-  /** Takes no more requests. Returns when none is under way that its client waits for. */
-  async drain(): Promise<void> {
-    this.#isDraining = true;
-    while (this.#busy > 0) await Bun.sleep(50);
+    }, method === "GET");
   }
 }
 

@@ -1,18 +1,22 @@
 import { AppError, isErrorCode } from "../../errors.ts";
 import type { JsonObject, RpcNotification, RpcRequest } from "../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../mcp/rpc-error.ts";
+import { type FailureKind, HttpFailure } from "../../net/http1/http-failure.ts";
 import type { PrincipalFacts } from "../core/access/principal-facts.ts";
 import type { PartQuery } from "../mcp/content/part-reader.ts";
 import type { CacheFilter } from "../mcp/content/result-cache.ts";
 import type { NumberedLine } from "../mcp/instances/logs/logs.ts";
 import type { ReadLogOptions } from "../mcp/instances/logs/read-log.ts";
 import type { ServerNotice } from "../mcp/types.ts";
+import type { LinkCall } from "../workstations/virtual-llms.ts";
 
 /** A request of one node to another. */
 export type NodeRequest =
   | { is: "call"; call: ForwardedCall }
   | { is: "workstationCall"; call: CallFields }
-  | { is: "findWorkstation"; serverId: string }
+  | { is: "findWorkstation"; rowId: string }
+  | { is: "infer"; call: InferFields }
+  | { is: "wake"; llmId: string }
   | { is: "endSession"; principalId: string; session: string }
   | { is: "readLogs"; serverId: string; instance?: number; options: ReadLogOptions }
   | { is: "followLogs"; serverId: string; instance?: number }
@@ -29,6 +33,15 @@ export interface CallFields {
   headers?: Readonly<Record<string, string>>;
   mayRepeat: boolean;
   wantsProgress: boolean;
+}
+
+/** A call of a virtual llm, as one node hands it on to another. Rights, limits and usage stay where it came in. */
+export interface InferFields extends Pick<LinkCall, "operation" | "streaming" | "timeouts" | "hops"> {
+  llmId: string;
+  /** The beginning of the body. The node that is asked asks for the rest. */
+  text: string;
+  /** The length of the whole body, in characters. */
+  length: number;
 }
 
 /** A call of an instance that belongs to the other node. */
@@ -56,7 +69,9 @@ export type NodeEvent =
   | { notification: RpcNotification }
   | { line: NumberedLine }
   | { head: { status: number; headers: [name: string, value: string][]; hasBody: boolean } }
-  | { body: string };
+  | { body: string }
+  /** A part of the response of an llm, in base64. */
+  | { bytes: string };
 
 /** A message of the node that asks. */
 export type AskingMessage =
@@ -79,6 +94,7 @@ export type AskedMessage =
 export type LinkError =
   | { is: "rpc"; code: number; message: string; data?: unknown }
   | { is: "app"; code: string; message: string; hint?: string; retryAfter?: number }
+  | { is: "http"; kind: FailureKind; message: string }
   | { is: "moved" };
 
 /** The instance does not belong to the node that was asked. Nothing was done. */
@@ -105,6 +121,7 @@ export class LinkLost extends Error {
 export function encodeError(error: unknown): LinkError {
   if (error instanceof InstanceMoved) return { is: "moved" };
   if (error instanceof RpcError) return { is: "rpc", ...error.toJSON() };
+  if (error instanceof HttpFailure) return { is: "http", kind: error.kind, message: error.message };
   if (!(error instanceof AppError))
     return { is: "app", code: "internal", message: "something went wrong in another server of mcpctl" };
   const { code, message, hint, retryAfter } = error;
@@ -120,6 +137,7 @@ export function encodeError(error: unknown): LinkError {
 export function decodeError(error: LinkError): Error {
   if (error.is === "moved") return new InstanceMoved();
   if (error.is === "rpc") return new RpcError(error.code, error.message, error.data);
+  if (error.is === "http") return new HttpFailure(error.kind, error.message);
   const { code, message, hint, retryAfter } = error;
   return new AppError(isErrorCode(code) ? code : "internal", message, {
     ...(hint !== undefined && { hint }),

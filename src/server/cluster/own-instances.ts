@@ -21,7 +21,10 @@ export interface OwnInstancesOptions {
 }
 
 /** A request that is about instances and what was kept of their results. */
-export type InstanceRequest = Exclude<NodeRequest, { is: "client" | "workstationCall" | "findWorkstation" }>;
+export type InstanceRequest = Exclude<
+  NodeRequest,
+  { is: "client" | "workstationCall" | "findWorkstation" | "infer" | "wake" }
+>;
 
 /** The instances that belong to this node, as it and other nodes call them. */
 export class OwnInstances {

@@ -39,3 +39,9 @@ export interface VirtualLlms {
    */
   infer(call: LinkCall): Promise<ProviderResponse>;
 }
+
+/** The virtual llms as this server of mcpctl itself calls them: those whose agents are connected to it. */
+export interface ConnectedLlms extends VirtualLlms {
+  /** True if the agent of an llm is connected to this server of mcpctl. */
+  hasAgentOf(llm: LlmRow): boolean;
+}

@@ -16,7 +16,7 @@ import type { LinkReceiver } from "./socket.ts";
 import { SocketInput } from "./socket-input.ts";
 import { type CallWork, llmSubject, noAgent, subjectOf } from "./task-failure.ts";
 import { type AgentTask, type EndedTask, TaskRegistry } from "./task-registry.ts";
-import type { LinkCall, VirtualLlms } from "./virtual-llms.ts";
+import type { ConnectedLlms, LinkCall } from "./virtual-llms.ts";
 import type { SentServerCall, VirtualServerCall, VirtualServers } from "./virtual-servers.ts";
 import { offerWake, Wakes } from "./wakes.ts";
 
@@ -37,7 +37,7 @@ export interface WorkstationsOptions {
 }
 
 /** The connected workstation agents and their tasks: calls and wakes. */
-export class Workstations implements VirtualLlms, VirtualServers {
+export class Workstations implements ConnectedLlms, VirtualServers {
   /** The calls by which agents accept tasks and post results. */
   readonly posted: PostedTasks;
   readonly #options: WorkstationsOptions;
@@ -124,8 +124,8 @@ export class Workstations implements VirtualLlms, VirtualServers {
     return task;
   }
 
-  hasAgentOf(server: McpServerRow): boolean {
-    return !this.#isDraining && this.#links.of(sessionOf(server)) !== undefined;
+  hasAgentOf(row: LlmRow | McpServerRow): boolean {
+    return !this.#isDraining && this.#links.of(sessionOf(row)) !== undefined;
   }
 
   #begin(
