@@ -1,10 +1,10 @@
-import type { JsonObject } from "../../mcp/messages.ts";
+import type { JsonObject, RpcRequest } from "../../mcp/messages.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { type ProviderResponse, PushedResponse } from "../../net/pushed-response.ts";
 import type { LinkCall } from "../workstations/virtual-llms.ts";
 import type { HostedExchange } from "./link-host.ts";
 import { type InferFields, LinkLost } from "./link-messages.ts";
-import type { NodeLink } from "./node-link.ts";
+import type { NodeExchange, NodeLink } from "./node-link.ts";
 
 /** The most characters of a request in one frame. In JSON each takes up to six bytes, and a frame has a limit of 8 MiB. */
 const textLength = 512 * 1024;
@@ -35,16 +35,16 @@ export function inferOver(link: NodeLink, call: LinkCall, onOver: () => void): P
     text: text.slice(0, sent),
     length: text.length,
   };
-  const exchange = {
+  const exchange: NodeExchange = {
     signal: AbortSignal.any([call.signal, left.signal]),
-    onEvent(event: object) {
+    onEvent(event) {
       if ("head" in event) {
-        const { status, headers } = event.head as { status: number; headers: [string, string][] };
+        const { status, headers } = event.head;
         response = new PushedResponse(status, Object.fromEntries(headers), { onCancel: () => left.abort() });
         head.resolve(response);
-      } else if ("bytes" in event) response?.push(Buffer.from(String(event.bytes), "base64"));
+      } else if ("bytes" in event) response?.push(Buffer.from(event.bytes, "base64"));
     },
-    async onAsk({ method }: { method: string }): Promise<JsonObject> {
+    async onAsk({ method }): Promise<JsonObject> {
       if (method === questions.text) {
         const part = text.slice(sent, sent + textLength);
         sent += part.length;
@@ -129,6 +129,6 @@ async function* partsOf(response: ProviderResponse): AsyncGenerator<Buffer> {
   }
 }
 
-function question(method: string) {
-  return { jsonrpc: "2.0", id: method, method } as const;
+function question(method: string): RpcRequest {
+  return { jsonrpc: "2.0", id: method, method };
 }

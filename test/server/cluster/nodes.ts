@@ -25,6 +25,7 @@ export async function nodes(names: readonly string[], options: Partial<ServerOpt
 /** A server of mcpctl in a process of its own, which a test can kill or stop for a while. */
 export interface SeparateNode {
   admin: Client;
+  url: string;
   kill(signal: NodeJS.Signals): void;
   readonly exited: Promise<number>;
 }
@@ -46,8 +47,10 @@ export async function separateNode(
   onTestFinished(() => child.kill("SIGKILL"));
   const { value } = await child.stdout.getReader().read();
   if (!value) throw new Error("the node did not start");
+  const [, own = ""] = Buffer.from(value).toString().trim().split(" ");
   return {
     admin: client("http://localhost", {}, join(folder, "s.sock")),
+    url: own,
     kill: (signal) => child.kill(signal),
     exited: child.exited,
   };
