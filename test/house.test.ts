@@ -132,7 +132,7 @@ const serverMayImport: Record<string, { below: readonly string[]; beside: readon
   inference: { below: ["core", "secrets", "observability"], beside: ["workstations"] },
   workstations: { below: ["core", "secrets", "observability"], beside: ["inference"] },
   mcp: { below: ["core", "secrets", "observability"], beside: ["inference", "workstations"] },
-  cluster: { below: ["core", "mcp"], beside: [] },
+  cluster: { below: ["core", "workstations", "mcp"], beside: [] },
   http: {
     below: ["core", "secrets", "observability", "backups", "inference", "workstations", "mcp", "cluster"],
     beside: [],

@@ -1,7 +1,6 @@
 import type { JsonObject } from "../../mcp/messages.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
-import { isHibernating } from "../inference/pools/resolve.ts";
 import type { ConnectedLlms } from "../workstations/virtual-llms.ts";
 import { sendResponse, wholeText } from "./forward-infer.ts";
 import { HostedWork } from "./hosted-work.ts";
@@ -52,7 +51,7 @@ export class HostedLlms {
     return this.work.run(async () => {
       const llm = this.#connected(llmId);
       // The other node may not have read yet that it is awake.
-      if (isHibernating(llm)) await this.#llms.wake(llm, signal);
+      if (llm.status.status === "hibernating") await this.#llms.wake(llm, signal);
       return {};
     });
   }
