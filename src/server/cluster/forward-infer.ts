@@ -57,7 +57,10 @@ export function inferOver(link: NodeLink, call: LinkCall, onOver: () => void): P
   link
     .request({ is: "infer", call: fields }, exchange)
     .then(
-      () => response?.end(),
+      () => {
+        head.reject(new HttpFailure("closed", "the response ended before its head"));
+        response?.end();
+      },
       (error) => {
         head.reject(error);
         response?.fail(error instanceof LinkLost ? new HttpFailure("closed", error.message) : error);

@@ -112,6 +112,11 @@ it("a long request goes in parts, and bytes of a response stay as they are", asy
 it("a failure keeps its kind, before the head and after it", async () => {
   const before = hosted(() => Promise.reject(new HttpFailure("connect", "no")));
   await expect(before.ask()).rejects.toMatchObject({ name: "HttpFailure", kind: "connect", message: "no" });
+  // A node that does not know the request.
+  const silent = { request: async () => undefined } as unknown as NodeLink;
+  const { signal } = new AbortController();
+  const call = { llm, operation: "chat", text: "", streaming: true, timeouts, hops: 1, signal } as const;
+  await expect(inferOver(silent, call as LinkCall, () => {})).rejects.toMatchObject({ kind: "closed" });
   const source = new PushedResponse(200, {}, writer());
   const response = await hosted(async () => source).ask();
   source.push(Buffer.from("a"));
