@@ -1,7 +1,11 @@
+import { orAborted } from "../../time.ts";
 import { InstanceMoved, LinkLost } from "./link-messages.ts";
 import type { Membership } from "./membership.ts";
 import type { NodeLink } from "./node-link.ts";
 import type { NodeLinks } from "./node-links.ts";
+
+/** Milliseconds after which a node that does not answer counts as one without the agent: a pool has other members. */
+const searchTime = 3000;
 
 /** A call of an llm or MCP server that a workstation publishes. */
 export interface WorkstationCall<T> {
@@ -22,12 +26,18 @@ export interface WorkstationCall<T> {
 export class WorkstationNodes {
   readonly #membership: Pick<Membership, "id" | "nodes">;
   readonly #links: Pick<NodeLinks, "to">;
+  readonly #searchTime: number;
   /** The ids of the nodes where agents were found last, by the id of a row that they publish. */
   readonly #found = new Map<string, string>();
 
-  constructor(membership: Pick<Membership, "id" | "nodes">, links: Pick<NodeLinks, "to">) {
+  constructor(
+    membership: Pick<Membership, "id" | "nodes">,
+    links: Pick<NodeLinks, "to">,
+    longestSearch = searchTime,
+  ) {
     this.#membership = membership;
     this.#links = links;
+    this.#searchTime = longestSearch;
   }
 
   /** Makes a call at the node to which the agent of a row is connected by now. */
@@ -56,11 +66,13 @@ export class WorkstationNodes {
   /** Asks the other nodes which one the agent is connected to. One that does not answer does not hold up the others. */
   async #search(rowId: string): Promise<NodeLink | undefined> {
     const { nodes, id: self } = this.#membership;
+    const late = AbortSignal.timeout(this.#searchTime);
     const answers = [...nodes.values()]
       .filter((node) => node.id !== self)
       .map(async (node) => {
         const link = this.#links.to(node);
-        const { found } = await link.request({ is: "findWorkstation", rowId });
+        const answer = link.request({ is: "findWorkstation", rowId });
+        const { found } = await orAborted(answer, late, () => new InstanceMoved());
         if (found !== true) throw new InstanceMoved();
         return link;
       });
