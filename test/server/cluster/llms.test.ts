@@ -48,6 +48,10 @@ describe("an llm of a workstation whose agent is connected to another node (fail
       choices: [{ message: { content: "hello" } }],
     });
 
+    // It is booked once, where it came in.
+    const { body: audit } = await b.admin("GET", "/api/v1/audit?action=llm_inference_call");
+    expect(audit).toMatchObject([{ user: "alice", llm: "home", promptTokens: 7, completionTokens: 2 }]);
+
     const refused = callModel(atB);
     const { taskId } = await agent.acceptNext();
     const error = { message: "the context is too long", type: "invalid_request_error" };
