@@ -1,6 +1,7 @@
 import { FormatRegistry, KindGuard, type TObject, type TSchema } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler, type ValueError, ValueErrorType } from "@sinclair/typebox/compiler";
 import type { Fault } from "../errors.ts";
+import { withArticle } from "./article.ts";
 import type { Kind } from "./define.ts";
 import { nearest } from "./names.ts";
 
@@ -127,7 +128,7 @@ function message(error: ValueError): string {
       return `must be ${JSON.stringify(schema.const)}`;
     default:
       return typeof schema.type === "string"
-        ? `must be ${article(schema.type)}${range(schema)}`
+        ? `must be ${withArticle(schema.type)}${range(schema)}`
         : error.message.toLowerCase();
   }
 }
@@ -138,10 +139,6 @@ function range({ minimum, exclusiveMinimum, maximum }: TSchema): string {
     return ` above ${exclusiveMinimum}${maximum === undefined ? "" : ` and at most ${maximum}`}`;
   if (minimum === undefined) return maximum === undefined ? "" : ` of at most ${maximum}`;
   return maximum === undefined ? ` of at least ${minimum}` : ` from ${minimum} to ${maximum}`;
-}
-
-function article(type: string): string {
-  return /^[aeio]/.test(type) ? `an ${type}` : `a ${type}`;
 }
 
 /** The message for an unknown field, with the most similar known one. */

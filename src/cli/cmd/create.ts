@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { withArticle } from "../../kinds/article.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { findKind } from "../../kinds/index.ts";
 import { isName } from "../../kinds/names.ts";
@@ -111,10 +112,9 @@ export const create = defineVerb({
 /** The help of `create KIND`. */
 function helpOf(kind: Kind): Partial<VerbMeta> {
   const line = exampleLine(kind);
-  const article = /^[aeiou]/i.test(kind.display) || /^(LLM|RBAC)/.test(kind.display) ? "an" : "a";
   const own = examples.filter(([command]) => command.startsWith(`mcpctl create ${kind.kind} `));
   return {
-    description: `Create ${article} ${kind.kind}`,
+    description: `Create ${withArticle(kind.kind)}`,
     about: `${kind.summary}
 
       --force updates it if it exists already; with --dry-run the server only checks it. "mcpctl explain ${kind.kind}" describes

@@ -1,5 +1,6 @@
 import type { TSchema } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
+import { withArticle } from "../../kinds/article.ts";
 import type { Kind } from "../../kinds/define.ts";
 import { kinds } from "../../kinds/index.ts";
 import { unknownField } from "../../kinds/validate.ts";
@@ -148,9 +149,7 @@ function traits(kind: Kind, name: string, schema: TSchema, top: boolean): string
     ...traitsOf(schema),
     kind.immutable.includes(name) || name === "name" ? "cannot be changed" : "",
     kind.writeOnly.includes(name) ? "never shown" : "",
-    targets.length > 0
-      ? `names ${/^(?:[aeio]|llm)/.test(targets[0]!) ? "an" : "a"} ${targets.join(" or ")}`
-      : "",
+    targets.length > 0 ? `names ${withArticle(targets.join(" or "))}` : "",
   ].filter((trait) => trait !== "");
 }
 

@@ -1,4 +1,5 @@
 import { Type } from "@sinclair/typebox";
+import { withArticle } from "../../../kinds/article.ts";
 import type { Kind, WriteOperation } from "../../../kinds/define.ts";
 import { kinds } from "../../../kinds/index.ts";
 import { scopeIn } from "../../../kinds/scopes.ts";
@@ -50,7 +51,7 @@ function routesOf(server: Server, kind: Kind): Route[] {
   const extras = kindRoutes[kind.kind] ?? {};
   const schemas = schemasOf(kind);
   const base = `/api/v1/${kind.plural}`;
-  const named = /^[aeiou]/.test(kind.kind) ? `an ${kind.kind}` : `a ${kind.kind}`;
+  const named = withArticle(kind.kind);
   const one = `${base}/:idOrName`;
   const scope = (call: Call) => scopeIn(kind, call.query);
   const body = (call: Call) => readObject(call, deadlines);
