@@ -155,7 +155,7 @@ async function run(
   return result;
 }
 
-/** Which fault is next: all of them in each six, in any order. Half are stalls, of which nobody is told. */
+/** Returns the next fault: all of them in each six, in any order. Half are stalls, of which nobody is told. */
 function faultsFrom(random: () => number): () => Fault {
   let deck: Fault[] = [];
   return () => {

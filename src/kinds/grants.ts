@@ -1,19 +1,9 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { oneOf } from "./define.ts";
+import { actions } from "./operations.ts";
 
 export const roles = ["view", "create", "delete", "edit", "run", "expose"] as const;
 export type Role = (typeof roles)[number];
-
-export const actions = [
-  "migrate-secrets",
-  "rotate-secretbackend",
-  "manage-secretbackends",
-  "backup",
-  "restore",
-  "impersonate",
-  "host-processes",
-] as const;
-export type Action = (typeof actions)[number];
 
 /** The resources that a grant can name: all kinds, kinds of later versions, and audit and metrics. */
 export const grantable = [

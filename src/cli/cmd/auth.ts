@@ -1,7 +1,8 @@
 import { AppError } from "../../errors.ts";
-import { actions, grantable, roles } from "../../kinds/grants.ts";
+import { grantable, roles } from "../../kinds/grants.ts";
 import { findKind } from "../../kinds/index.ts";
 import { didYouMean } from "../../kinds/names.ts";
+import { actions } from "../../kinds/operations.ts";
 import { jsonText } from "../../wire/text.ts";
 import { permissionAnswer, rightsAnswer } from "../client/account-answers.ts";
 import { defineGroup, defineVerb } from "../core/command.ts";

@@ -1,6 +1,6 @@
 import type { TSchema } from "@sinclair/typebox";
 import { AppError, errorBody } from "../../errors.ts";
-import type { Action } from "../../kinds/grants.ts";
+import type { Action } from "../../kinds/operations.ts";
 import { operations } from "../../wire/dialects/operations.ts";
 import { grantWords, lacksRight } from "../core/access/forbidden.ts";
 import { mayHold, type Right } from "../core/access/parts.ts";

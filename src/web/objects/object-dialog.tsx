@@ -34,12 +34,15 @@ export function ObjectDialog({
 }: {
   kind: string;
   object: ApiObject;
-  /** What deleting it means. */
+  /** The question before it is deleted. */
   question: string;
   onClose: () => void;
   children?: ComponentChildren;
 }) {
   const kind = useShownKind(name);
+  const buttons = kind && (
+    <ObjectButtons kind={name} plural={kind.plural} object={object} question={question} onGone={onClose} />
+  );
   return (
     <Dialog title={object.name} onClose={onClose}>
       {children}
@@ -53,24 +56,10 @@ export function ObjectDialog({
           first={firstFields[name] ?? []}
           onDone={onClose}
         >
-          <ObjectButtons
-            kind={name}
-            plural={kind.plural}
-            object={object}
-            question={question}
-            onGone={onClose}
-          />
+          {buttons}
         </ObjectForm>
       ) : (
-        <div class="row">
-          <ObjectButtons
-            kind={name}
-            plural={kind.plural}
-            object={object}
-            question={question}
-            onGone={onClose}
-          />
-        </div>
+        <div class="row">{buttons}</div>
       )}
     </Dialog>
   );

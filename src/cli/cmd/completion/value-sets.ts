@@ -1,6 +1,7 @@
 import type { Kind } from "../../../kinds/define.ts";
-import { actions, grantable, roles } from "../../../kinds/grants.ts";
+import { grantable, roles } from "../../../kinds/grants.ts";
 import { findKind, kinds } from "../../../kinds/index.ts";
+import { actions } from "../../../kinds/operations.ts";
 import { present, schemaAt, wordsOf } from "../../flags/schema.ts";
 
 /** The names of the objects of a kind, by its singular name, or with `keys` the keys of secrets as `SECRET/KEY`. */

@@ -1,7 +1,8 @@
 import { AppError } from "../../../errors.ts";
-import { actions, grantable, type Role, type RoleBinding, roles } from "../../../kinds/grants.ts";
+import { grantable, type Role, type RoleBinding, roles } from "../../../kinds/grants.ts";
 import { findKind } from "../../../kinds/index.ts";
 import { didYouMean } from "../../../kinds/names.ts";
+import { actions } from "../../../kinds/operations.ts";
 import type { Args } from "../../core/command.ts";
 import type { Context } from "../../core/context.ts";
 import { subjectOf } from "../../flags/parse-values.ts";

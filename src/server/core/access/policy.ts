@@ -1,5 +1,6 @@
-import type { Action, Role, RoleBinding } from "../../../kinds/grants.ts";
+import type { Role, RoleBinding } from "../../../kinds/grants.ts";
 import { kinds } from "../../../kinds/index.ts";
+import type { Action } from "../../../kinds/operations.ts";
 import { isVirtual } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
 

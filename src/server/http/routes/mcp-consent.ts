@@ -19,7 +19,7 @@ const Answered = Type.Object(
 
 const noStore = { "cache-control": "no-store" };
 
-/** What the consent page asks the server. A page of another origin has no session here, and so cannot (T268). */
+/** The questions of the consent page to the server. A page of another origin has no session here, and so cannot (T268). */
 export function mcpConsentRoutes(server: Server): Route[] {
   const asked = ({ request }: Call, { query: text }: { query: string }) => ({
     query: text.replace(/^\?/, ""),

@@ -1,8 +1,8 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
-import { actions } from "../../../kinds/grants.ts";
 import { findKind, kindWords } from "../../../kinds/index.ts";
 import { didYouMean } from "../../../kinds/names.ts";
+import { actions } from "../../../kinds/operations.ts";
 import { heldRules } from "../../core/access/held-rules.ts";
 import { decideCreate, decideOn, mayHold, rightFor } from "../../core/access/parts.ts";
 import { decide, isVisible, mayRun, type Principal, type Verb } from "../../core/access/policy.ts";

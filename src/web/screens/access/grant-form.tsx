@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { actions } from "../../../kinds/operations.ts";
 import { request } from "../../api/client.ts";
 import { readKinds, type ShownKind } from "../../api/kinds.ts";
 import { type ApiObject, useLoaded } from "../../api/lists.ts";
@@ -19,15 +20,7 @@ const roles = [
   ["expose", "view and expose (publish, or use its secrets)"],
 ] as const;
 
-const operations = [
-  "migrate-secrets",
-  "rotate-secretbackend",
-  "manage-secretbackends",
-  "backup",
-  "restore",
-  "impersonate",
-  "host-processes",
-];
+const operations: readonly string[] = actions;
 
 /** Gives one right to a user, a group or a token. */
 export function GrantForm({ bindings }: { bindings: readonly ApiObject[] }) {

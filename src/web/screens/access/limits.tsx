@@ -14,7 +14,8 @@ import { Time } from "../../ui/time.tsx";
 import { toast } from "../../ui/toasts.tsx";
 import { commandOf } from "../../ui/yaml.ts";
 
-interface UsedLimit {
+/** One limit of a user, a group or a token, and its use. */
+export interface UsedLimit {
   kind: string;
   name: string;
   limit: string;

@@ -1,27 +1,15 @@
 import type { ComponentChildren } from "preact";
 import { type ApiObject, type Loaded, useLoaded } from "../../api/lists.ts";
 import { placeOf } from "../../route.ts";
+import { BackupFailed } from "../../ui/backup-failed.tsx";
 import { Badge } from "../../ui/badge.tsx";
 import { bytes, count, dollars, duration } from "../../ui/format.ts";
 import { Empty, Show } from "../../ui/states.tsx";
 import { Time } from "../../ui/time.tsx";
+import type { UsedLimit } from "../access/limits.tsx";
 import type { ShownLlm } from "../models/shown-llm.ts";
 import type { ShownWorkstation } from "../models/workstations.tsx";
-
-interface LimitLine {
-  kind: string;
-  name: string;
-  limit: string;
-  used: number;
-  max: number;
-  resetsAt: string;
-}
-
-interface ServerUseLine {
-  database: { kind: string; bytes?: number; freeBytes?: number };
-  connections?: { open: number };
-  backups?: { lastAt: string | null; failedAt: string | null; reason: string | null; nextAt: string | null };
-}
+import type { StatusAnswer } from "../settings/database.tsx";
 
 /** Failing and slow llms, running programs, limits near their end, and the server itself. */
 export function ServerState() {
@@ -29,8 +17,8 @@ export function ServerState() {
   const instances =
     useLoaded<(ApiObject & { status: string; server: string; error: string | null })[]>("/api/v1/instances");
   const workstations = useLoaded<ShownWorkstation[]>("/api/v1/workstations");
-  const limits = useLoaded<LimitLine[]>("/api/v1/limits");
-  const use = useLoaded<ServerUseLine>("/api/v1/status");
+  const limits = useLoaded<UsedLimit[]>("/api/v1/limits");
+  const use = useLoaded<StatusAnswer>("/api/v1/status");
   return (
     <div class="columns">
       <Part title="LLMs that fail" of={llms}>
@@ -171,17 +159,10 @@ function Workstations({ workstations }: { workstations: readonly ShownWorkstatio
   );
 }
 
-function ServerFacts({ use: { database, connections, backups } }: { use: ServerUseLine }) {
+function ServerFacts({ use: { database, connections, backups } }: { use: StatusAnswer }) {
   return (
     <div class="body">
-      {backups?.failedAt && (
-        <div class="note bad">
-          <strong>
-            The last backup failed <Time at={backups.failedAt} as="ago" />
-          </strong>
-          <span>{backups.reason}</span>
-        </div>
-      )}
+      {backups?.failedAt && <BackupFailed at={backups.failedAt} reason={backups.reason} />}
       <dl class="facts">
         <dt>Database</dt>
         <dd>

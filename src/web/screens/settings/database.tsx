@@ -1,10 +1,11 @@
 import { mayOperate } from "../../api/rights.ts";
+import { BackupFailed } from "../../ui/backup-failed.tsx";
 import { bytes } from "../../ui/format.ts";
 import { Time } from "../../ui/time.tsx";
 import { Backup } from "./backup.tsx";
 import type { CertificateStatus } from "./certificate.tsx";
 
-/** What the server uses. */
+/** The part of the status that Settings shows. */
 export interface StatusAnswer {
   database: { kind: string; bytes?: number; logBytes?: number; freeBytes?: number };
   connections?: { open: number };
@@ -23,14 +24,7 @@ export interface StatusAnswer {
 export function Database({ status: { database, backups, replicas, connections } }: { status: StatusAnswer }) {
   return (
     <div class="body">
-      {backups?.failedAt && (
-        <div class="note bad">
-          <strong>
-            The last backup failed <Time at={backups.failedAt} as="ago" />
-          </strong>
-          <span>{backups.reason}</span>
-        </div>
-      )}
+      {backups?.failedAt && <BackupFailed at={backups.failedAt} reason={backups.reason} />}
       <dl class="facts">
         <dt>Database</dt>
         <dd>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Action, actions, grantable } from "../../../../src/kinds/grants.ts";
+import { grantable } from "../../../../src/kinds/grants.ts";
+import { type Action, actions } from "../../../../src/kinds/operations.ts";
 import {
   compilePolicy,
   coversPolicy,

@@ -21,9 +21,9 @@ const aliases = [
   ...[undefined, "other", "qwen", "a-1", "lone", "nick", "fam-7", "fam-*", "fam-77*", "f*", "wanted", "wan*"],
   ...["anthropic/qwen", "anthropic/nick", "anthropic/fam-*", "*"],
 ];
-/** What alice calls: her pool, her llms, an alias, what fits her pattern, and what her project waits for. */
+/** The names that alice calls: her pool, her llms, an alias, what fits her pattern, and what her project waits for. */
 const called = ["qwen", "a-1", "a-2", "lone", "nick", "fam-7", "fam-77", "anthropic/qwen", "wanted"];
-/** What her pool answers. */
+/** The names that her pool answers. */
 const ofPool = ["qwen", "a-1", "a-2", "anthropic/qwen"];
 
 const alice = user("alice", compilePolicy([{ role: "run", resource: "llms" }]));

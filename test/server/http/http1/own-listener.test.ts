@@ -4,7 +4,7 @@ import type { TcpListener } from "../../../../src/server/http/listener.ts";
 import { BareCaller, until } from "../../../support/bare-caller.ts";
 import { hasNginx, nginx } from "../../../support/nginx.ts";
 
-/** What handlers have seen: the method, the path and the body of each request. */
+/** The requests that handlers have seen: the method, the path and the body of each request. */
 const seen: string[] = [];
 let gone = 0;
 
