@@ -5,6 +5,11 @@ import type { JsonScan } from "./json.ts";
 const decisive: ReadonlySet<string> = new Set([
   "background",
   "best_of",
+  "container",
+  "conversation",
+  "documents",
+  "encoding_format",
+  "file",
   "input",
   "instructions",
   "max_completion_tokens",
@@ -19,6 +24,7 @@ const decisive: ReadonlySet<string> = new Set([
   "reasoning_effort",
   "response_format",
   "service_tier",
+  "speed",
   "store",
   "stop",
   "stream",
@@ -34,17 +40,23 @@ const capital = /[A-Z\u0080-\uffff]/;
 /** The long s, which is no capital: Go takes it for an `s`. The other such letter, the sign of Kelvin, has `k` as its small letter. */
 const longS = /ſ/g;
 
+/** Returns the known field that Go takes a key for, if it is written in another case (pkg.go.dev/encoding/json#Unmarshal). */
+export function plainField(key: string, known: ReadonlySet<string>): string | undefined {
+  if (!capital.test(key)) return undefined;
+  const plain = key.toLowerCase().replace(longS, "s");
+  return plain !== key && known.has(plain) ? plain : undefined;
+}
+
 /**
  * Refuses a call with a field such as `Model` or `MAX_TOKENS`. Providers written in Go, among them Ollama, take such a
- * field for the real one (pkg.go.dev/encoding/json#Unmarshal), which the server has checked and they would not see.
+ * field for the real one, which the server has checked and they would not see.
  *
  * @throws AppError `invalid_request` that names the field
  */
 export function refuseOtherCase({ members }: Pick<JsonScan, "members">): void {
   for (const { key } of members) {
-    if (!capital.test(key)) continue;
-    const plain = key.toLowerCase().replace(longS, "s");
-    if (!decisive.has(plain)) continue;
+    const plain = plainField(key, decisive);
+    if (plain === undefined) continue;
     const message = `unknown field "${key}"; did you mean "${plain}"?`;
     throw new AppError("invalid_request", message, { details: [{ path: `/${key}`, message }] });
   }

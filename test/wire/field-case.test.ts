@@ -4,7 +4,18 @@ import { scanJson } from "../../src/wire/json.ts";
 
 const check = (body: object) => refuseOtherCase(scanJson(JSON.stringify(body), { maxDepth: 64 }));
 
-it.each(["Model", "MAX_TOKENS", "Max_Completion_Tokens", "Stream", "N", "Tools", "MESSAGES", "Store"])(
+it.each([
+  "Model",
+  "MAX_TOKENS",
+  "Max_Completion_Tokens",
+  "Stream",
+  "N",
+  "Tools",
+  "MESSAGES",
+  "Store",
+  "Documents",
+  "Conversation",
+])(
   "a call with %s, which some providers take for the field in lower case, is refused by name (T95)",
   (field) => {
     expect(() => check({ model: "gpt", [field]: 1 })).toThrow(

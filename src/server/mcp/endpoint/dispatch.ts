@@ -4,6 +4,7 @@ import type { ClientAnswer } from "./client-answer.ts";
 import type { EndpointServices } from "./endpoint-types.ts";
 import { type ClientExchange, WrittenResult } from "./exchange.ts";
 import { methods } from "./methods.ts";
+import { refuseParamsInOtherCase } from "./params-case.ts";
 
 /** The HTTP statuses of errors that are about the request itself (revision 2026-07-28, "Streamable HTTP"). */
 const statuses: Readonly<Record<number, number>> = {
@@ -28,6 +29,7 @@ export async function dispatch(
       404,
     );
   try {
+    refuseParamsInOtherCase(exchange.params);
     const result = await known.handle(exchange, services);
     const text = result instanceof WrittenResult ? result.text : JSON.stringify(result);
     return { text: `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${text}}`, status: 200 };
