@@ -267,6 +267,38 @@ export function tasksContract(store: () => Store): void {
       expect(await tasks().batch("b2")).toMatchObject({ id: "b2" });
     });
 
+    it("of one user, or of one token, are deleted with files and tasks in one write (T115, T266)", async () => {
+      await users();
+      const owners = [
+        { ownerId: "usr_1", tokenId: "" },
+        { ownerId: "usr_1", tokenId: "tok_1" },
+        { ownerId: "usr_2", tokenId: "" },
+      ];
+      for (const [n, of] of owners.entries()) {
+        await tasks().addFile(file(`f${n}`, of));
+        await tasks().completeFile(`f${n}`, 1);
+        await tasks().addBatch(batch(`b${n}`, of));
+        await tasks().addTasks([task(`t${n}`, of), task(`l${n}`, { ...of, batchId: `b${n}`, seq: 1 })]);
+      }
+      const left = async () => {
+        const files = await Promise.all(owners.map((_, n) => tasks().file(`f${n}`)));
+        const facts = await Promise.all(owners.map((_, n) => tasks().taskFacts(`t${n}`)));
+        const open = (await tasks().openBatches()).map(({ id }) => id).sort();
+        return [files.map((one) => one?.state), facts.map((one) => one !== null), open];
+      };
+      await store().commit([{ op: "deleteTasksOf", userId: "usr_1", tokenId: "tok_1" }]);
+      expect(await left()).toEqual([
+        ["processed", "deleted", "processed"],
+        [true, false, true],
+        ["b0", "b2"],
+      ]);
+      await store().commit([{ op: "deleteTasksOf", userId: "usr_1" }]);
+      expect(await left()).toEqual([["deleted", "deleted", "processed"], [false, false, true], ["b2"]]);
+      while (await tasks().pruneTasks(at, at, at));
+      expect([await tasks().batch("b0"), await tasks().taskFacts("l1")]).toEqual([null, null]);
+      expect(await tasks().taskFacts("l2")).not.toBeNull();
+    });
+
     it("of a deleted user are gone with their tasks and files", async () => {
       await users();
       await tasks().addFile(file("f1"));

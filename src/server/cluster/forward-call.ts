@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../mcp/messages.ts";
-import { nobody } from "../core/access/policy.ts";
+import { nobody, personalIds } from "../core/access/policy.ts";
 import type { McpServerRow } from "../core/store/typed-rows.ts";
 import type { McpCaller, ServerCall } from "../mcp/types.ts";
 import type { HostedExchange } from "./link-host.ts";
@@ -12,7 +12,7 @@ export function callFields(call: ServerCall): CallFields {
   const { principal, session, capabilities } = caller;
   return {
     ...{ serverId: server.id, method, params, mayRepeat },
-    caller: { id: principal.id, userId: principal.userId, session, capabilities },
+    caller: { ...personalIds(principal), session, capabilities },
     ...(headers && { headers }),
     wantsProgress: onProgress !== undefined,
   };

@@ -22,8 +22,17 @@ export interface TokenChange {
   action: "rotate" | "renew";
   /** True if a token may change itself. */
   bySelf: boolean;
-  /** Returns what the row gets, and the writes beside it. `makers` are the tokens that made it, the nearest first. */
-  make(row: TokenRow, makers: readonly TokenRow[]): ChangedToken | Promise<ChangedToken>;
+  /**
+   * Returns what the row gets, and the writes beside it.
+   *
+   * @param makers the tokens that made it, the nearest first
+   * @param isForAnother true if an administrator does it in place of the user
+   */
+  make(
+    row: TokenRow,
+    makers: readonly TokenRow[],
+    isForAnother: boolean,
+  ): ChangedToken | Promise<ChangedToken>;
 }
 
 interface ChangedToken {
@@ -51,7 +60,7 @@ export async function changeToken(server: Server, call: Call, change: TokenChang
         hint: `users ${action} their own tokens after mcpctl login`,
       });
     const now = server.now();
-    const changed = await make(row, makers);
+    const changed = await make(row, makers, !isOwn);
     const next = { ...row, ...changed.row, version: row.version + 1, updatedAt: now };
     const detail = { kind: token.kind, name: row.name, id: row.id };
     try {

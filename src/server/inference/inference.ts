@@ -7,6 +7,7 @@ import { uncompressed } from "../../net/inflated-response.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { isCounting, isDialect, isPassed, modelsPath, operations } from "../../wire/dialects/operations.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
+import { personalIds } from "../core/access/policy.ts";
 import { capabilitiesOf, reportedCapabilities } from "../core/capabilities.ts";
 import { isOf, isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
@@ -127,7 +128,7 @@ export class Inference {
       const able = named ?? this.#resolve(call, record, nameIn(sent), sent.persona);
       const { request, candidates } =
         operations[call.operation].dialect === "responses"
-          ? await placedRequest(sent, able, call.principal.id, this.#objects, this.#answers)
+          ? await placedRequest(sent, able, personalIds(call.principal).id, this.#objects, this.#answers)
           : { request: sent, candidates: able };
       record.facts.streaming =
         request.body["stream"] === true && (isDialect(call.operation) || isPassed(call.operation));
@@ -156,7 +157,7 @@ export class Inference {
         if (call.operation !== "responses" || request.body["store"] === false) return;
         // Here is only a part of a conversation that the provider keeps.
         if (typeof request.body["previous_response_id"] === "string" || conversationOf(request.body)) return;
-        this.rememberAnswer(call.principal.id, request, answer);
+        this.rememberAnswer(personalIds(call.principal).id, request, answer);
       };
       const context = {
         call,

@@ -1,3 +1,4 @@
+import { personalIds } from "../core/access/policy.ts";
 import type { McpServerRow } from "../core/store/typed-rows.ts";
 import type { McpCaller, ServerNotice } from "./types.ts";
 
@@ -15,7 +16,7 @@ export const everybody: CallerGroup = { key: "", principalId: "", userId: "" };
 
 /** Returns the group of a caller. */
 export function groupOf(sharing: McpServerRow["spec"]["sharing"], caller: McpCaller): CallerGroup {
-  const { id: principalId, userId } = caller.principal;
+  const { id: principalId, userId } = personalIds(caller.principal);
   if (sharing === "shared") return everybody;
   if (sharing === "principal") return { key: principalId, principalId, userId };
   // The id of a session alone does not prove who uses it.

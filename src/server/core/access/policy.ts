@@ -108,6 +108,8 @@ export interface Principal {
 export interface Impersonator {
   id: string;
   name: string;
+  /** The id of the user, or of the user of the token. */
+  userId: string;
   /** The id of its login session; null for a token and for the Unix socket. */
   sessionId: string | null;
 }
@@ -123,6 +125,15 @@ export const serverPrincipal: Principal = { ...noUser, policies: [everything] };
 /** Returns the id of a token, or null for a user: the `tokenId` of audit events and usage. */
 export function tokenIdOf({ kind, id }: Principal): string | null {
   return kind === "Token" ? id : null;
+}
+
+/**
+ * Returns the ids of the principal and of the user whose own things are used: answers that are kept, and access to MCP
+ * servers. In an impersonation they are those of whoever acts, whom the user has not let in (T266).
+ */
+export function personalIds({ id, userId, impersonator }: Principal): { id: string; userId: string } {
+  const by = impersonator ?? { id, userId };
+  return { id: by.id, userId: by.userId };
 }
 
 /** Returns what an audit event says about an impersonation: it names both. */

@@ -209,7 +209,7 @@ function ofSession(snapshot: Snapshot, hash: string): Principal | undefined {
     acting && {
       ...principal,
       policies: [...principal.policies, ...acting.policies],
-      impersonator: { id, name: acting.name, sessionId },
+      impersonator: { id, name: acting.name, userId: acting.userId, sessionId },
     }
   );
 }

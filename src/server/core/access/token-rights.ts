@@ -1,4 +1,6 @@
-import type { RowOf } from "../store/typed-rows.ts";
+import { token } from "../../../kinds/token.ts";
+import type { Snapshot } from "../store/snapshot.ts";
+import { isOf, type RowOf } from "../store/typed-rows.ts";
 import { isAdministrator, mayRun, type Principal } from "./policy.ts";
 
 /**
@@ -15,6 +17,17 @@ export function mayRotate(
 ): boolean {
   if (principal.impersonator || row.owner !== principal.userId) return false;
   return principal.kind === "User" || (mayCreate && [row.id, ...makers].includes(principal.id));
+}
+
+/** True for a token whose bearer an administrator got in place of its user, and for the tokens that such a one made. */
+export function isGivenOut(
+  { byId }: Snapshot,
+  { id, makers = [] }: Pick<Principal, "id" | "makers">,
+): boolean {
+  return [id, ...makers].some((one) => {
+    const row = byId.get(one);
+    return isOf(token, row) && row.status.givenBy !== undefined;
+  });
 }
 
 /** True if a principal may act as others, without whom the tokens of other users are never given out (T250). */

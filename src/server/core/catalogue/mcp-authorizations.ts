@@ -1,4 +1,4 @@
-import type { Principal } from "../access/policy.ts";
+import { type Principal, personalIds } from "../access/policy.ts";
 import { oncePerObject } from "../once-per-object.ts";
 import type { AuthorizationStatus } from "../store/authorization-status.ts";
 import type { McpCondition } from "../store/mcp-status.ts";
@@ -40,7 +40,8 @@ export function authorizationFor(
 }
 
 /** Returns what a reader may know of the authorization that its calls would have. */
-export function shownAuthorization(server: McpServerRow, snapshot: Snapshot, { userId }: Principal) {
+export function shownAuthorization(server: McpServerRow, snapshot: Snapshot, principal: Principal) {
+  const { userId } = personalIds(principal);
   const row =
     authorizationFor(snapshot, server, userId) ??
     (authorizationsOf(snapshot, server.id).length > 0 ? neverGiven : undefined);

@@ -79,6 +79,8 @@ interface StoredStatuses {
     prefix: string;
     /** The id of the token that made it; undefined if a user did. */
     maker?: string;
+    /** The id of the administrator who made it, or got its present bearer, in place of its user. */
+    givenBy?: string;
     /** Tokens made by it that were deleted lately, whose use counts on its limits; times are RFC 3339. */
     deletedChildren?: { id: string; at: string }[];
   };

@@ -125,6 +125,8 @@ export type Write =
   | { op: "deleteSessionsOf"; userId: string; exceptId?: string }
   /** Deletes every thread of a user, with its messages. */
   | { op: "deleteThreadsOf"; userId: string }
+  /** Deletes the files, batches and tasks of a user, or those of one token. The large parts go away in steps. */
+  | { op: "deleteTasksOf"; userId: string; tokenId?: string }
   | {
       op: "putSecretData";
       ref: string;

@@ -6,6 +6,7 @@ import type { Principal } from "../../core/access/policy.ts";
 import { userPrincipal } from "../../core/access/principals.ts";
 import { mayActForOthers } from "../../core/access/token-rights.ts";
 import { hasAllRightsOf } from "../../core/catalogue/hooks/user.ts";
+import type { Write } from "../../core/store/types.ts";
 import { readBody } from "../body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -75,12 +76,14 @@ async function rotate(server: Server, call: Call): Promise<Response> {
   const shown = await changeToken(server, call, {
     action: "rotate",
     bySelf: true,
-    make(row) {
+    make(row, _makers, isForAnother) {
       bearer = mintBearer("pat", server.random);
-      return {
-        row: { status: { ...row.status, prefix: bearerPrefix(bearer) } },
-        writes: [{ op: "setBearer", tokenId: row.id, hash: bearerHash(bearer) }],
-      };
+      const { givenBy: _before, ...status } = row.status;
+      const given = isForAnother && { givenBy: call.principal.userId };
+      const writes: Write[] = [{ op: "setBearer", tokenId: row.id, hash: bearerHash(bearer) }];
+      // Somebody else than the user has the new bearer (T266).
+      if (given) writes.push({ op: "deleteTasksOf", userId: row.owner!, tokenId: row.id });
+      return { row: { status: { ...status, prefix: bearerPrefix(bearer), ...given } }, writes };
     },
   });
   return Response.json({ ...shown, token: bearer }, { headers: { "cache-control": "no-store" } });

@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { nullable } from "../../../kinds/define.ts";
 import { project as projectKind } from "../../../kinds/project.ts";
-import { decide, isVisible } from "../../core/access/policy.ts";
+import { decide, isVisible, personalIds } from "../../core/access/policy.ts";
 import { eventBy } from "../../core/caller.ts";
 import type { Row } from "../../core/store/types.ts";
 import type { CacheFilter } from "../../mcp/content/result-cache.ts";
@@ -72,7 +72,7 @@ function filterOf({ catalogue: { snapshot } }: Server, { principal, query }: Cal
     throw new AppError("not_found", `project "${name}" not found`);
   const projects = project ? [project] : snapshot.table("project").sorted;
   const filter: CacheFilter = {
-    principalId: principal.id,
+    principalId: personalIds(principal).id,
     projectIds: projects.filter(mayEdit).map(({ id }) => id),
     ...(project && { onlyProject: project.id }),
   };

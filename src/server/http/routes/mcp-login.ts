@@ -1,7 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { mcpServer } from "../../../kinds/mcp-server.ts";
-import { decide, type Principal } from "../../core/access/policy.ts";
+import { decide, type Principal, personalIds } from "../../core/access/policy.ts";
 import { isSharedAuthorization } from "../../core/catalogue/mcp-authorizations.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
@@ -153,7 +153,7 @@ function loginOf(server: Server, { principal, params }: Call): { row: McpServerR
     throw new AppError("conflict", `server "${found.name}" has a header Authorization of its own`, {
       hint: "remove it to use a login instead",
     });
-  return { row: found, userId: isSharedAuthorization(found) ? "" : principal.userId };
+  return { row: found, userId: isSharedAuthorization(found) ? "" : personalIds(principal).userId };
 }
 
 /** True for a user who calls an MCP server through a project. A token is bound to what it was made for. */

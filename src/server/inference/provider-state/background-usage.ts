@@ -1,7 +1,7 @@
 import { dialects } from "../../../wire/dialects/index.ts";
 import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
 import { isObject } from "../../../wire/json.ts";
-import { impersonationOf, type Principal, tokenIdOf } from "../../core/access/policy.ts";
+import { impersonationOf, type Principal, personalIds, tokenIdOf } from "../../core/access/policy.ts";
 import { costOf } from "../../core/prices.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { Audit } from "../../observability/audit.ts";
@@ -137,7 +137,7 @@ export class BackgroundUsage {
   count(answer: AnswerName, usage: Usage): void {
     if (isReport(usage)) {
       this.#take(answer, usage);
-      this.#objects.book(answer.principal.id, answer.id).catch(() => {});
+      this.#objects.book(personalIds(answer.principal).id, answer.id).catch(() => {});
     } else this.settle(answer).catch(() => {});
   }
 
@@ -154,7 +154,7 @@ export class BackgroundUsage {
     this.#take(answer, counted);
     const { requestId, principal, llm, model, id } = pending;
     // Another server on the database may have taken it over meanwhile.
-    if (!(await this.#objects.book(principal.id, id))) return;
+    if (!(await this.#objects.book(personalIds(principal).id, id))) return;
     await this.#audit.record({
       at: this.#now(),
       action: "llm_inference_call",
@@ -194,5 +194,5 @@ export class BackgroundUsage {
 }
 
 function keyOf({ principal, id }: AnswerName): string {
-  return `${principal.id} ${id}`;
+  return `${personalIds(principal).id} ${id}`;
 }

@@ -1,5 +1,6 @@
 import type { Quirks } from "../../../adapters/quirks/types.ts";
 import { isObject } from "../../../wire/json.ts";
+import { personalIds } from "../../core/access/policy.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { CallContext } from "../call.ts";
 import { isRunning } from "./background-usage.ts";
@@ -15,14 +16,14 @@ export function isKept({ call, request }: CallContext, isTranslated: boolean, qu
 export async function keepAnswer(context: CallContext, llm: LlmRow, body: unknown): Promise<void> {
   if (!isObject(body) || typeof body.id !== "string") return;
   const pending = isRunning(body) ? awaitUsage(context, llm, body.id) : null;
-  await context.objects.keep(context.call.principal.id, body.id, llm, "response", pending);
+  await context.objects.keep(personalIds(context.call.principal).id, body.id, llm, "response", pending);
 }
 
 /** Notes whose a streamed answer is, by its first frame. */
 export function keepStreamed(context: CallContext, llm: LlmRow, id: string): void {
   const pending = context.request.body["background"] === true ? awaitUsage(context, llm, id) : null;
   // It can be used at once. If the database fails, so does the audit event, and with it the call.
-  context.objects.keep(context.call.principal.id, id, llm, "response", pending).catch(() => {});
+  context.objects.keep(personalIds(context.call.principal).id, id, llm, "response", pending).catch(() => {});
 }
 
 /**

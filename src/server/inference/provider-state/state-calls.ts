@@ -8,6 +8,7 @@ import { operations } from "../../../wire/dialects/operations.ts";
 import { noUsage } from "../../../wire/dialects/usage.ts";
 import { isObject, parsedObject } from "../../../wire/json.ts";
 import { withoutTopLevel } from "../../../wire/json-splice.ts";
+import { personalIds } from "../../core/access/policy.ts";
 import { GrowingMemory } from "../../core/growing-memory.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { InferenceDeps } from "../call.ts";
@@ -153,7 +154,7 @@ export class StateCalls {
   async #note({ route, id, principal }: StateCall, llm: LlmRow, bytes: Buffer): Promise<void> {
     if (route.does === "delete") {
       await this.#background.settle({ principal, id: id! });
-      return this.#objects.forget(principal.id, id!);
+      return this.#objects.forget(personalIds(principal).id, id!);
     }
     const isAnswer = route.path === "/v1/responses/:id" || route.does === "cancel";
     if ((!isAnswer && route.does !== "create") || bytes.length > maxParsedBytes) return;
@@ -161,7 +162,7 @@ export class StateCalls {
     if (!isObject(body)) return;
     if (route.does === "create") {
       if (typeof body["id"] === "string")
-        await this.#objects.keep(principal.id, body["id"], llm, "conversation");
+        await this.#objects.keep(personalIds(principal).id, body["id"], llm, "conversation");
     } else if (!isRunning(body)) await this.#background.settle({ principal, id: id! }, reportedUsage(body));
   }
 
@@ -169,7 +170,7 @@ export class StateCalls {
   async #llmOf({ principal, id, route }: StateCall, body: ParsedRequest | undefined): Promise<LlmRow> {
     const { snapshot } = this.#deps.catalogue;
     if (id !== undefined) {
-      const holder = await this.#objects.holder(principal.id, id, runnable(snapshot, principal));
+      const holder = await this.#objects.holder(personalIds(principal).id, id, runnable(snapshot, principal));
       if (holder) return holder;
       throw unknownObject(route.path.startsWith("/v1/responses") ? "Response" : "Conversation", id);
     }

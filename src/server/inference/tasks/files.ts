@@ -59,7 +59,8 @@ export class Files {
   }
 
   /** Returns a page of the files that a principal sees. */
-  list(principal: Principal, page: Page & { purpose?: string }): Promise<StoredFile[]> {
+  async list(principal: Principal, page: Page & { purpose?: string }): Promise<StoredFile[]> {
+    if (principal.impersonator) return [];
     return stored(this.#store.files(ownOf(principal), page));
   }
 

@@ -15,15 +15,19 @@ export function ownOf(principal: Principal): OwnedBy {
   return tokenId === "" ? { ownerId } : { ownerId, tokenId };
 }
 
-/** True for an object that a principal sees whole. */
-export function isOwn(principal: Principal, { ownerId, tokenId }: Required<OwnedBy>): boolean {
-  const own = ownOf(principal);
-  return own.ownerId === ownerId && (own.tokenId ?? tokenId) === tokenId;
+/** True for an object that a principal sees whole: nobody does while acting as its user (T266). */
+export function isOwn(principal: Principal, of: Required<OwnedBy>): boolean {
+  return !principal.impersonator && isOfOwner(principal, of);
 }
 
-/** True for an object whose facts a principal sees, but not its contents: of administrators. */
+/** True for an object whose facts a principal sees, but maybe not its contents. */
 export function isSeen(principal: Principal, of: Required<OwnedBy>): boolean {
-  return isOwn(principal, of) || isAdministrator(principal);
+  return isOfOwner(principal, of) || isAdministrator(principal);
+}
+
+function isOfOwner(principal: Principal, { ownerId, tokenId }: Required<OwnedBy>): boolean {
+  const own = ownOf(principal);
+  return own.ownerId === ownerId && (own.tokenId ?? tokenId) === tokenId;
 }
 
 /**

@@ -2,6 +2,7 @@ import { AppError } from "../../../errors.ts";
 import { isId } from "../../../kinds/names.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
+import { isGivenOut } from "../../core/access/token-rights.ts";
 import { newId, type Random } from "../../core/ids.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import { storeFailure } from "../../core/store/store-failure.ts";
@@ -45,7 +46,7 @@ interface ThreadsOptions {
 
 /**
  * Conversations of users with personas. A thread exists only for its owner: nobody else can see it, administrators
- * included.
+ * included, also not while acting as the owner or with a token that they made for the owner (T266).
  */
 export class Threads {
   readonly #options: ThreadsOptions;
@@ -58,6 +59,7 @@ export class Threads {
 
   /** Creates a thread with a persona. Throws AppError `conflict` if the user has too many threads. */
   async create(principal: Principal, persona: Row, title: string): Promise<ThreadView> {
+    refuseActing(principal);
     const { store, snapshot, now, random } = this.#options;
     const ownerId = principal.userId;
     const own = await stored(store.threads(ownerId));
@@ -71,6 +73,7 @@ export class Threads {
 
   /** The threads of a user, the last used first. `personaId` limits them to one persona. */
   async list(principal: Principal, personaId?: string): Promise<ThreadView[]> {
+    refuseActing(principal);
     const own = await stored(this.#options.store.threads(principal.userId, personaId));
     return own
       .filter((thread) => this.#isVisible(principal, thread))
@@ -130,6 +133,7 @@ export class Threads {
   }
 
   async #find(principal: Principal, id: string): Promise<Thread> {
+    refuseActing(principal);
     // A text that is not an id is not sent to the database, which does not take every text.
     const thread = isId(id) ? await stored(this.#options.store.thread(id)) : null;
     if (!thread || !this.#isVisible(principal, thread)) throw notFound(id);
@@ -140,7 +144,9 @@ export class Threads {
   #isVisible(principal: Principal, { ownerId, agentId }: Thread): boolean {
     if (ownerId !== principal.userId) return false;
     if (principal.kind === "User") return true;
-    const persona = this.#options.snapshot().byId.get(agentId);
+    const snapshot = this.#options.snapshot();
+    if (isGivenOut(snapshot, principal)) return false;
+    const persona = snapshot.byId.get(agentId);
     return persona !== undefined && decide(principal, "run", "agents", persona.name, persona) === "allow";
   }
 
@@ -154,6 +160,12 @@ export class Threads {
       updatedAt: new Date(updatedAt).toISOString(),
     };
   }
+}
+
+/** Throws AppError `forbidden` in an impersonation. */
+function refuseActing({ impersonator }: Principal): void {
+  if (impersonator)
+    throw new AppError("forbidden", "the threads of a user cannot be used while acting as that user");
 }
 
 /** Returns the result of the store. Throws AppError if the store refuses. */

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
-import type { Principal } from "../../core/access/policy.ts";
+import { type Principal, personalIds } from "../../core/access/policy.ts";
 import { oncePerObject } from "../../core/once-per-object.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { McpServerRow, ProjectRow } from "../../core/store/typed-rows.ts";
@@ -112,10 +112,11 @@ export class ContentPipeline {
   ): Promise<JsonObject> {
     const { project, caller, requestId } = use;
     const { principal } = caller;
+    const own = personalIds(principal);
     const { parts, word } = cut!;
     const promised = definition?.["outputSchema"] === undefined ? undefined : result["structuredContent"];
     const kept = this.#options.kept.keep({
-      owner: { principalId: principal.id, userId: principal.userId, projectId: project.id },
+      owner: { principalId: own.id, userId: own.userId, projectId: project.id },
       serverId: server.id,
       method,
       subject,

@@ -1,4 +1,4 @@
-import type { Principal } from "../../core/access/policy.ts";
+import { type Principal, personalIds } from "../../core/access/policy.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import type { McpServers } from "../types.ts";
 import { LegacySession, type SessionFacts } from "./legacy-session.ts";
@@ -69,7 +69,7 @@ export class LegacySessions {
       if (!this.#sessions.delete(session.id)) return;
       remove();
       session.close();
-      this.#servers.endSession(session.principal.id, session.id);
+      this.#servers.endSession(personalIds(session.principal).id, session.id);
     };
     this.#sessions.set(session.id, session);
     return session;

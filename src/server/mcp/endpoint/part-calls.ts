@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../../mcp/messages.ts";
 import { parseExact } from "../../../wire/exact-json.ts";
+import { personalIds } from "../../core/access/policy.ts";
 import type { PartAnswer, PartLookup, PartQuery } from "../content/part-reader.ts";
 import { type PartRequest, partArguments, partRequestOf, partText } from "../content/part-request.ts";
 import { textEntry } from "../content/texts.ts";
@@ -71,7 +72,7 @@ function isOffered({ method, subject, serverId }: PartAnswer, { tools, prompts }
 }
 
 function queryOf({ caller, project }: ClientExchange, request: PartRequest): PartQuery {
-  return { owner: { principalId: caller.principal.id, projectId: project.id }, request };
+  return { owner: { principalId: personalIds(caller.principal).id, projectId: project.id }, request };
 }
 
 function rightsOf({ caller: { principal }, project, requestId }: ClientExchange): LlmUse {

@@ -27,7 +27,12 @@ export const tokenHooks: Hooks<TokenRow> = {
       throw new AppError("forbidden", "no tokens can be made while acting as another user");
     bindGrants(draft);
     const bearer = mintBearer("pat", services.random);
-    draft.row.status = { ...draft.row.status, prefix: bearerPrefix(bearer) };
+    const isGivenOut = draft.row.owner !== draft.principal.userId;
+    draft.row.status = {
+      ...draft.row.status,
+      prefix: bearerPrefix(bearer),
+      ...(isGivenOut && { givenBy: draft.principal.userId }),
+    };
     boundByMaker(draft, services.now());
     draft.writeAfter.push({ op: "setBearer", tokenId: draft.row.id, hash: bearerHash(bearer) });
     draft.response["token"] = bearer;

@@ -7,7 +7,7 @@ import { adminName, groupsOf, userPolicy } from "../../access/principals.ts";
 import type { Snapshot } from "../../store/snapshot.ts";
 import { isVirtual, type RowOf } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
-import type { Hooks } from "../hooks.ts";
+import type { Draft, Hooks } from "../hooks.ts";
 import { dropAuthorizations, type StoredAuthorization } from "../mcp-authorizations.ts";
 import { endGrants } from "./client-grant.ts";
 import { checkLimits, checkNewPassword, checkUserStays } from "./limits.ts";
@@ -16,7 +16,7 @@ const quotaNames = quotas.map(({ name }) => name);
 
 export const userHooks: Hooks<RowOf<"user">> = {
   /** A password gives access to all rights of the user. So only a principal with all these rights may set it (T54). */
-  async prepare(draft, { passwords }) {
+  async prepare(draft, services) {
     checkLimits(draft, draft.before?.id === draft.principal.userId);
     for (const name of Object.keys(draft.row.spec.quotas ?? {}))
       if (!quotaNames.includes(name))
@@ -35,15 +35,19 @@ export const userHooks: Hooks<RowOf<"user">> = {
       });
     }
     checkNewPassword(draft);
-    const hash = password === null ? null : await passwords.hash(password as string);
+    const hash = password === null ? null : await services.passwords.hash(password as string);
     draft.writeAfter.push({ op: "setPassword", userId: draft.row.id, hash });
     draft.writeAfter.push({ op: "deleteSessionsOf", userId: draft.row.id });
     // What somebody who knew the old password gave ends with it, as the sessions do (T281).
     draft.writeAfter.push(...endGrants(draft.snapshot, { userId: draft.row.id }));
     if (!draft.before) return;
-    // The new password is known to others than the user, who alone may read the threads (T115).
+    // The new password is known to others than the user, who alone may read and use these (T115).
     draft.writeAfter.push({ op: "deleteThreadsOf", userId: draft.row.id });
-    draft.noted = { deleted: ["sessions", "grants", "threads"] };
+    draft.writeAfter.push({ op: "deleteTasksOf", userId: draft.row.id });
+    draft.writeAfter.push(...dropAuthorizations(draft, services, authorizationsBy(draft)));
+    draft.noted = {
+      deleted: ["sessions", "grants", "authorizations", "threads", "files", "batches", "tasks"],
+    };
   },
   /** Deletes the tokens that the user made, too (T55), and the access to MCP servers that is for its calls alone. */
   remove(draft, services) {
@@ -58,13 +62,18 @@ export const userHooks: Hooks<RowOf<"user">> = {
         draft.writeFirst.push({ op: "delete", id: token.id, version: token.version });
     }
     draft.writeFirst.push(...endGrants(snapshot, { userId: row.id }));
-    const own = snapshot.table("authorization").sorted.filter(({ status }) => status.userId === row.id);
-    draft.writeFirst.push(...dropAuthorizations(draft, services, own as StoredAuthorization[]));
+    draft.writeFirst.push(...dropAuthorizations(draft, services, authorizationsBy(draft)));
   },
   status(row, { snapshot }) {
     return { groups: groupsOf(snapshot, row.id), hasPassword: snapshot.withPassword.has(row.id) };
   },
 };
+
+/** Returns the access to MCP servers that is for the calls of the user alone. */
+function authorizationsBy({ snapshot, row }: Draft): StoredAuthorization[] {
+  const own = snapshot.table("authorization").sorted.filter(({ status }) => status.userId === row.id);
+  return own as StoredAuthorization[];
+}
 
 /** True if the principal has all rights of a user: those of its policy, and those on its private and virtual rows. */
 export function hasAllRightsOf(principal: Principal, snapshot: Snapshot, user: Row): boolean {

@@ -1,4 +1,4 @@
-import { and, eq, ne, sql } from "drizzle-orm";
+import { and, eq, isNull, ne, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { auditColumns, auditValues } from "../audit.ts";
@@ -9,11 +9,14 @@ import { keepName } from "./former-names.ts";
 import {
   auditEvents,
   credentials,
+  inferenceBatches,
+  inferenceTasks,
   refs,
   resources,
   secretData,
   secretOrphans,
   sessions,
+  storedFiles,
   threads,
   usage,
 } from "./schema.ts";
@@ -125,6 +128,17 @@ export async function apply(db: Queries, write: Write, at: number): Promise<Note
     case "deleteThreadsOf":
       await db.delete(threads).where(eq(threads.ownerId, write.userId));
       return [];
+    case "deleteTasksOf": {
+      const { userId, tokenId } = write;
+      const own = (table: typeof storedFiles | typeof inferenceBatches | typeof inferenceTasks) =>
+        and(eq(table.ownerId, userId), tokenId === undefined ? undefined : eq(table.tokenId, tokenId));
+      await db.update(storedFiles).set({ state: "deleted" }).where(own(storedFiles));
+      const alone = and(own(inferenceTasks), isNull(inferenceTasks.batchId));
+      await db.delete(inferenceTasks).where(alone);
+      // As a batch that its owner deletes: its tasks go away in steps, and nobody sees it.
+      await db.update(inferenceBatches).set({ state: "cancelled", endedAt: 0 }).where(own(inferenceBatches));
+      return [];
+    }
     case "putSecretData": {
       const { ref, backendId, data, at: createdAt } = write;
       const values = { ref, backendId, data, createdAt };

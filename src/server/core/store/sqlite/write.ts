@@ -1,12 +1,23 @@
 import type { Database, Statement } from "bun:sqlite";
-import { and, eq, ne } from "drizzle-orm";
+import { and, eq, isNull, ne } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { auditColumns, auditValues } from "../audit.ts";
 import { ended, type Note } from "../changes.ts";
 import { isNamedInRecords } from "../former-names.ts";
 import { type AuditEvent, type Ref, StoreError, type UsageRow, type Write } from "../types.ts";
 import { keepName } from "./former-names.ts";
-import { credentials, refs, resources, secretData, secretOrphans, sessions, threads } from "./schema.ts";
+import {
+  credentials,
+  inferenceBatches,
+  inferenceTasks,
+  refs,
+  resources,
+  secretData,
+  secretOrphans,
+  sessions,
+  storedFiles,
+  threads,
+} from "./schema.ts";
 
 /** The most audit events that one statement inserts. */
 export const eventsOfStatement = 16;
@@ -127,6 +138,17 @@ export function apply(db: BunSQLiteDatabase, write: Exclude<Write, { op: "audit"
     case "deleteThreadsOf":
       db.delete(threads).where(eq(threads.ownerId, write.userId)).run();
       return [];
+    case "deleteTasksOf": {
+      const { userId, tokenId } = write;
+      const own = (table: typeof storedFiles | typeof inferenceBatches | typeof inferenceTasks) =>
+        and(eq(table.ownerId, userId), tokenId === undefined ? undefined : eq(table.tokenId, tokenId));
+      db.update(storedFiles).set({ state: "deleted" }).where(own(storedFiles)).run();
+      const alone = and(own(inferenceTasks), isNull(inferenceTasks.batchId));
+      db.delete(inferenceTasks).where(alone).run();
+      // As a batch that its owner deletes: its tasks go away in steps, and nobody sees it.
+      db.update(inferenceBatches).set({ state: "cancelled", endedAt: 0 }).where(own(inferenceBatches)).run();
+      return [];
+    }
     case "putSecretData": {
       const { ref, backendId, data, at: createdAt } = write;
       const values = { ref, backendId, data, createdAt };

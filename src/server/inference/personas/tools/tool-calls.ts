@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { AppError } from "../../../../errors.ts";
 import { isDialect, type Operation, operations } from "../../../../wire/dialects/operations.ts";
 import type { CallRequest } from "../../../../wire/incoming-request.ts";
-import type { Principal } from "../../../core/access/policy.ts";
+import { type Principal, personalIds } from "../../../core/access/policy.ts";
 import { principalAt } from "../../../core/access/principals.ts";
 import type { AskChain } from "../../../core/ask-chain.ts";
 import { capabilitiesOf } from "../../../core/capabilities.ts";
@@ -87,9 +87,9 @@ export class ToolCalls {
     rules.checkRequest(sent.body);
     const { inference, deadlines, answers } = this.#deps;
     const isResponses = call.operation === "responses";
-    const whole = isResponses ? inference.withEarlierAnswers(sent, call.principal.id) : sent;
+    const whole = isResponses ? inference.withEarlierAnswers(sent, personalIds(call.principal).id) : sent;
     const tools = new ModelTools(open, rules.ownNames(whole.body), hasTools(whole.body));
-    const owner = `${call.principal.id} ${persona.id}`;
+    const owner = `${personalIds(call.principal).id} ${persona.id}`;
     const restored = rules.restored(whole.body, (id) => this.#keptCalls(owner, id));
     const body = { ...whole.body, ...restored };
     const request = changedRequest(whole, { ...restored, ...rules.prepared(body, tools) });
@@ -119,7 +119,10 @@ export class ToolCalls {
           for (const id of ownCalls.filter(isUnique)) this.#kept.remember(owner, "[]", { id, output: kept });
         if (answerId === undefined || sent.body["store"] === false) return;
         const { output } = answer;
-        inference.rememberAnswer(call.principal.id, request, { id: answerId, output: output as unknown[] });
+        inference.rememberAnswer(personalIds(call.principal).id, request, {
+          id: answerId,
+          output: output as unknown[],
+        });
       },
       onLastBytes: call.onLastBytes,
       ...(call.onTools && { onTools: call.onTools }),
