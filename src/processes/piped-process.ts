@@ -27,6 +27,13 @@ export interface PipeOptions extends StartOptions {
 /** After the end of the program stderr is read for so many milliseconds: another process may hold it open. */
 const drainMs = 1000;
 
+/** The texts and bytes that were written in one turn of the event loop. */
+interface Batch {
+  inputs: (string | Uint8Array)[];
+  /** Settles when the system has taken them. */
+  done: PromiseWithResolvers<void>;
+}
+
 /**
  * Starts a program with pipes to its stdin, stdout and stderr.
  *
@@ -38,12 +45,16 @@ export function startPiped(options: PipeOptions): PipedProcess {
   const pipes = { stdin: "pipe", stdout: "pipe", stderr: "pipe" } as const;
   const child = Bun.spawn(argv, { cwd, env, ...pipes, detached: true });
   const group = groupOf(childLeader(child, options.table), options);
-  let flushing: Promise<void> | undefined;
-  /** Hands what was written in one turn of the event loop to the system at once. */
-  const flush = async () => {
-    await new Promise((resolve) => setImmediate(resolve));
-    flushing = undefined;
-    await child.stdin.flush();
+  let batch: Batch | undefined;
+  /** Hands what was written in one turn of the event loop to the system at once: Bun makes system calls for each write. */
+  const handOver = () => {
+    if (!batch) return;
+    const { inputs, done } = batch;
+    batch = undefined;
+    if (group.hasExited) return done.reject(ended());
+    Promise.try(() =>
+      Promise.all([...joined(inputs).map((input) => child.stdin.write(input)), child.stdin.flush()]),
+    ).then(() => done.resolve(), done.reject);
   };
   const stderr = child.stderr.getReader();
   const drained = drain(stderr, onStderr);
@@ -57,17 +68,31 @@ export function startPiped(options: PipeOptions): PipedProcess {
     group,
     stdout: heldBack(child.stdout),
     closed,
-    async write(input) {
-      // Bun reports bytes for a program that is over as written.
-      if (group.hasExited) throw Object.assign(new Error("the program has ended"), { code: "EPIPE" });
-      const written = child.stdin.write(input);
-      flushing ??= flush();
-      await Promise.all([written, flushing]);
+    write(input) {
+      if (group.hasExited) return Promise.reject(ended());
+      if (!batch) {
+        batch = { inputs: [], done: Promise.withResolvers() };
+        setImmediate(handOver);
+      }
+      batch.inputs.push(input);
+      return batch.done.promise;
     },
     endInput() {
+      handOver();
       void child.stdin.end();
     },
   };
+}
+
+/** Bun reports bytes for a program that is over as written. */
+function ended(): Error {
+  return Object.assign(new Error("the program has ended"), { code: "EPIPE" });
+}
+
+/** Returns inputs in their order with texts that follow each other as one. */
+function joined(inputs: readonly (string | Uint8Array)[]): (string | Uint8Array)[] {
+  if (inputs.every((one) => typeof one === "string")) return [inputs.join("")];
+  return [...inputs];
 }
 
 /**

@@ -30,6 +30,11 @@ function writtenBy(pid: number): number {
   return Number(/wchar: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, "utf8"))![1]);
 }
 
+/** Returns the number of times that a process has read something so far. */
+function readsOf(pid: number): number {
+  return Number(/syscr: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, "utf8"))![1]);
+}
+
 /** Waits until a number stays the same for a while. */
 async function settled(read: () => number): Promise<void> {
   for (let before = -1, now = read(); now !== before; now = read()) {
@@ -65,6 +70,22 @@ describe("stdin of a piped process", () => {
     expect(isWritten).toBe(false);
     writeFileSync(join(folder, "go"), "");
     await writing;
+  });
+
+  it("hands all that is written in one turn of the event loop to the program at once, in order", async () => {
+    const { write, endInput, stdout, group } = start("exec cat");
+    const reader = stdout.getReader();
+    await write("ready\n");
+    await reader.read();
+    const before = readsOf(group.pid);
+    const text = Array.from({ length: 3000 }, (_, i) => `line ${i} with some more text\n`);
+    const all = Promise.all(text.map((line) => write(line)));
+    let echo = "";
+    while (echo.length < text.join("").length) echo += Buffer.from((await reader.read()).value!).toString();
+    expect(readsOf(group.pid) - before).toBeLessThan(10);
+    expect(echo).toBe(text.join(""));
+    await all;
+    endInput();
   });
 
   it("fails when the program has ended without reading it", async () => {
