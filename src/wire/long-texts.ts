@@ -1,5 +1,6 @@
 import { nextTurn } from "./next-turn.ts";
 
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const quoteOrBackslash = /["\\]/g;
 
 /** UTF-16 units of texts that are put back at once. */
@@ -15,7 +16,7 @@ const turnMilliseconds = 8;
  */
 export class LongTexts {
   readonly #id = crypto.randomUUID();
-  readonly #texts: (readonly Uint8Array[])[] = [];
+  readonly #texts: { pieces: readonly Uint8Array[]; characters: number }[] = [];
   /** UTF-16 units of all texts. */
   characters = 0;
   /** Of these, the units that are files and images in base64. */
@@ -30,7 +31,7 @@ export class LongTexts {
   add(pieces: readonly Uint8Array[], characters: number, isEmbedded: boolean): string {
     this.characters += characters;
     if (isEmbedded) this.embedded += characters;
-    return `<\\u0001${this.#id}.${this.#texts.push(pieces) - 1}>`;
+    return `<\\u0001${this.#id}.${this.#texts.push({ pieces, characters }) - 1}>`;
   }
 
   /** Returns JSON with the texts in place of their marks, in UTF-8. Takes several turns of the event loop. */
@@ -60,13 +61,34 @@ export class LongTexts {
     return JSON.parse(this.bytes(JSON.stringify(value)).toString()) as T;
   }
 
+  /** Returns the UTF-16 units of the texts whose marks stand in a string. */
+  charactersIn(text: string): number {
+    let characters = 0;
+    for (const [, , index] of this.#marksIn(text)) characters += this.#texts[Number(index)]!.characters;
+    return characters;
+  }
+
+  /** Returns the texts whose marks stand in a string, in pieces: as they are, or as JSON where the string is JSON. */
+  *piecesIn(text: string): Generator<string> {
+    for (const [, backslashes, index] of this.#marksIn(text))
+      for (const piece of this.#texts[Number(index)]!.pieces) {
+        const json = utf8.decode(piece);
+        yield backslashes === undefined ? (JSON.parse(`"${json}"`) as string) : json;
+      }
+  }
+
+  #marksIn(text: string) {
+    return text.matchAll(new RegExp(`<(?:(\\\\+)u0001|\u0001)${this.#id}\\.(\\d+)>`, "g"));
+  }
+
   *#partsOf(json: string): Generator<Uint8Array> {
     let from = 0;
     for (const found of json.matchAll(new RegExp(`<(\\\\+)u0001${this.#id}\\.(\\d+)>`, "g"))) {
       const [mark, backslashes, index] = found as unknown as [string, string, string];
       if (found.index > from) yield Buffer.from(json.slice(from, found.index));
       from = found.index + mark.length;
-      for (const piece of this.#texts[Number(index)]!) yield escaped(piece, Math.log2(backslashes.length));
+      for (const piece of this.#texts[Number(index)]!.pieces)
+        yield escaped(piece, Math.log2(backslashes.length));
     }
     if (from < json.length) yield Buffer.from(json.slice(from));
   }

@@ -1,13 +1,15 @@
 import { isObject } from "../../wire/json.ts";
+import type { LongTexts } from "../../wire/long-texts.ts";
 import { type Fields, isGiven, listAt, objectAt, refused } from "../translation/request-fields.ts";
 import {
-  contentTokens,
+  addContent,
+  addJson,
   conversationOverhead,
   encodedImageTokens,
-  jsonTokens,
   messageOverhead,
   toolOverhead,
 } from "./count-tokens.ts";
+import { TokenTally } from "./token-tally.ts";
 
 /**
  * Estimates the tokens of a responses request, for providers without OpenAI's `input_tokens`: of its instructions, items
@@ -16,50 +18,84 @@ import {
  * @param body A responses request.
  * @throws AppError `invalid_request` without input
  */
-export function countInputTokens(body: Fields): { object: "response.input_tokens"; input_tokens: number } {
-  const { input, instructions, tools } = body;
-  if (!isGiven(input) && !isGiven(instructions)) throw refused("/input", "input is required");
-  let tokens = conversationOverhead + contentTokens(instructions);
-  if (typeof input === "string") tokens += messageOverhead + contentTokens(input);
-  else if (isGiven(input))
-    for (const [index, item] of listAt(input, "/input").entries())
-      tokens += messageOverhead + itemTokens(objectAt(item, `/input/${index}`));
-  for (const tool of isGiven(tools) ? listAt(tools, "/tools") : []) tokens += toolOverhead + jsonTokens(tool);
-  return { object: "response.input_tokens", input_tokens: Math.max(1, tokens) };
+export function countInputTokens(body: Fields): InputTokens {
+  return counted(tallyInput(body).total());
 }
 
-function itemTokens({ type, content, name, arguments: args, input, output, ...rest }: Fields): number {
+/** Does the same in several turns of the event loop, for a request from which long texts may be cut out. */
+export async function countInputTokensInTurns(body: Fields, long?: LongTexts): Promise<InputTokens> {
+  return counted(await tallyInput(body, long).totalInTurns());
+}
+
+interface InputTokens {
+  object: "response.input_tokens";
+  input_tokens: number;
+}
+
+function counted(tokens: number): InputTokens {
+  return { object: "response.input_tokens", input_tokens: tokens };
+}
+
+function tallyInput({ input, instructions, tools }: Fields, long?: LongTexts): TokenTally {
+  if (!isGiven(input) && !isGiven(instructions)) throw refused("/input", "input is required");
+  const tally = new TokenTally(long);
+  tally.add(conversationOverhead);
+  addContent(tally, instructions);
+  if (typeof input === "string") {
+    tally.add(messageOverhead);
+    tally.addText(input);
+  } else if (isGiven(input))
+    for (const [index, item] of listAt(input, "/input").entries()) {
+      tally.add(messageOverhead);
+      addItem(tally, objectAt(item, `/input/${index}`));
+    }
+  for (const tool of isGiven(tools) ? listAt(tools, "/tools") : []) {
+    tally.add(toolOverhead);
+    addJson(tally, tool);
+  }
+  return tally;
+}
+
+function addItem(
+  tally: TokenTally,
+  { type, content, name, arguments: args, input, output, ...rest }: Fields,
+): void {
   switch (type ?? "message") {
     case "message":
-      return partsTokens(content);
+      return addParts(tally, content);
     case "function_call":
     case "custom_tool_call":
-      return toolOverhead + contentTokens(name) + contentTokens(args ?? input);
+      tally.add(toolOverhead);
+      addContent(tally, name);
+      return addContent(tally, args ?? input);
     case "function_call_output":
     case "custom_tool_call_output":
-      return toolOverhead + partsTokens(output);
+      tally.add(toolOverhead);
+      return addParts(tally, output);
     case "reasoning":
       // The provider reads the sealed text, whose length nobody else knows.
-      return partsTokens(content) + partsTokens(rest.summary);
+      addParts(tally, content);
+      return addParts(tally, rest.summary);
     default:
-      return jsonTokens({ ...rest, content, name, arguments: args, input, output });
+      return addJson(tally, { ...rest, content, name, arguments: args, input, output });
   }
 }
 
-function partsTokens(parts: unknown): number {
-  if (!Array.isArray(parts)) return contentTokens(parts);
-  let tokens = 0;
-  for (const part of parts) tokens += isObject(part) ? partTokens(part) : contentTokens(part);
-  return tokens;
+function addParts(tally: TokenTally, parts: unknown): void {
+  if (!Array.isArray(parts)) return addContent(tally, parts);
+  for (const part of parts)
+    if (isObject(part)) addPart(tally, part);
+    else addContent(tally, part);
 }
 
-function partTokens(part: Fields): number {
-  if (part.type === "input_image") return encodedImageTokens(encodedIn(part.image_url));
+function addPart(tally: TokenTally, part: Fields): void {
+  if (part.type === "input_image") return tally.add(encodedImageTokens(encodedIn(part.image_url)));
   if (part.type === "input_file") {
     const source = { type: "base64", data: encodedIn(part.file_data) };
-    return contentTokens([{ type: "document", title: part.filename, source }]);
+    return addContent(tally, [{ type: "document", title: part.filename, source }]);
   }
-  return typeof part.text === "string" ? contentTokens(part.text) : jsonTokens(part);
+  if (typeof part.text === "string") tally.addText(part.text);
+  else addJson(tally, part);
 }
 
 /** Returns what a data URL holds in base64; "" for any other value. */

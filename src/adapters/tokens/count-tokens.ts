@@ -1,5 +1,6 @@
+import type { LongTexts } from "../../wire/long-texts.ts";
 import { type Fields, isGiven, listAt, objectAt, refused } from "../translation/request-fields.ts";
-import { estimateTokens } from "./token-estimate.ts";
+import { TokenTally } from "./token-tally.ts";
 
 /** Tokens of a conversation, a message and a tool besides their text: models put marks around them. */
 export const conversationOverhead = 3;
@@ -28,55 +29,72 @@ const headCharacters = 128 * 1024;
  * @throws AppError `invalid_request` without messages
  */
 export function countTokens(body: Fields): { input_tokens: number } {
+  return { input_tokens: tallyMessages(body).total() };
+}
+
+/** Does the same in several turns of the event loop, for a request from which long texts may be cut out. */
+export async function countTokensInTurns(body: Fields, long?: LongTexts): Promise<{ input_tokens: number }> {
+  return { input_tokens: await tallyMessages(body, long).totalInTurns() };
+}
+
+function tallyMessages(body: Fields, long?: LongTexts): TokenTally {
   if (!Array.isArray(body.messages) || body.messages.length === 0) {
     throw refused("/messages", "messages is required");
   }
-  let tokens = conversationOverhead + contentTokens(body.system);
+  const tally = new TokenTally(long);
+  tally.add(conversationOverhead);
+  addContent(tally, body.system);
   body.messages.forEach((message, index) => {
-    tokens += messageOverhead + contentTokens(objectAt(message, `/messages/${index}`).content);
+    tally.add(messageOverhead);
+    addContent(tally, objectAt(message, `/messages/${index}`).content);
   });
-  const tools = isGiven(body.tools) ? listAt(body.tools, "/tools") : [];
-  for (const tool of tools) tokens += toolOverhead + jsonTokens(tool);
-  return { input_tokens: Math.max(1, tokens) };
+  for (const tool of isGiven(body.tools) ? listAt(body.tools, "/tools") : []) {
+    tally.add(toolOverhead);
+    addJson(tally, tool);
+  }
+  return tally;
 }
 
-/** Returns the tokens of a message, of the system prompt or of a tool's result. */
-export function contentTokens(content: unknown): number {
-  if (!isGiven(content)) return 0;
-  if (typeof content === "string") return estimateTokens(content);
-  if (!Array.isArray(content)) return jsonTokens(content);
-  let tokens = 0;
-  for (const block of content) tokens += blockTokens(block as Fields | null);
-  return tokens;
+/** Adds a message, the system prompt or a tool's result. */
+export function addContent(tally: TokenTally, content: unknown): void {
+  if (!isGiven(content)) return;
+  if (typeof content === "string") tally.addText(content);
+  else if (Array.isArray(content)) for (const block of content) addBlock(tally, block as Fields | null);
+  else addJson(tally, content);
 }
 
-function blockTokens(block: Fields | null): number {
+function addBlock(tally: TokenTally, block: Fields | null): void {
   switch (block?.type) {
     case "text":
-      return contentTokens(block.text);
+      return addContent(tally, block.text);
     case "image":
-      return imageTokens(block.source as Fields | null);
+      return tally.add(imageTokens(block.source as Fields | null));
     case "document":
-      return contentTokens(block.title) + contentTokens(block.context) + documentTokens(block.source);
+      addContent(tally, block.title);
+      addContent(tally, block.context);
+      return addDocument(tally, block.source);
     case "tool_use":
-      return toolOverhead + contentTokens(block.name) + jsonTokens(block.input);
+      tally.add(toolOverhead);
+      addContent(tally, block.name);
+      return addJson(tally, block.input);
     case "tool_result":
-      return toolOverhead + contentTokens(block.content);
+      tally.add(toolOverhead);
+      return addContent(tally, block.content);
     case "thinking":
-      return contentTokens(block.thinking);
+      return addContent(tally, block.thinking);
     case "redacted_thinking":
-      return 0;
+      return;
     default:
-      return jsonTokens(block);
+      return addJson(tally, block);
   }
 }
 
-function documentTokens(value: unknown): number {
+function addDocument(tally: TokenTally, value: unknown): void {
   const source = (value ?? {}) as Fields;
-  if (source.type === "text") return contentTokens(source.data);
-  if (source.type === "content") return contentTokens(source.content);
-  const bytes = typeof source.data === "string" ? source.data.length * 0.75 : 0;
-  return Math.max(1, Math.ceil(bytes / bytesPerPage)) * tokensPerPage;
+  if (source.type === "text") return addContent(tally, source.data);
+  if (source.type === "content") return addContent(tally, source.content);
+  const bytes = typeof source.data === "string" ? tally.lengthOf(source.data) * 0.75 : 0;
+  tally.add(Math.max(1, Math.ceil(bytes / bytesPerPage)) * tokensPerPage);
 }
 
 function imageTokens(source: Fields | null): number {
@@ -125,6 +143,7 @@ function jpegSize(bytes: Buffer): { width: number; height: number } | undefined 
   return undefined;
 }
 
-export function jsonTokens(value: unknown): number {
-  return isGiven(value) ? estimateTokens(JSON.stringify(value)) : 0;
+/** Adds a value by its JSON. */
+export function addJson(tally: TokenTally, value: unknown): void {
+  if (isGiven(value)) tally.addText(JSON.stringify(value));
 }

@@ -1,5 +1,5 @@
 import { cutLongTexts } from "../../wire/cut-long-texts.ts";
-import { isDialect, type Operation } from "../../wire/dialects/operations.ts";
+import type { Operation } from "../../wire/dialects/operations.ts";
 import type { ScannedJson } from "../../wire/json.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import { parseCall } from "../../wire/parse-call.ts";
@@ -25,9 +25,10 @@ export async function readCall(
   const bytes = await readJsonBytes(call, deadlines, { inflate: true });
   if (bytes.length <= largeText) return parseCall(textOf(bytes), operation);
   const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const cut = isDialect(operation) ? await cutLongTexts(whole) : undefined;
+  // The text of speech is billed by its characters.
+  const cut = operation === "speech" ? undefined : await cutLongTexts(whole);
   const rest = cut?.rest ?? whole;
-  if (rest.length > maxRestBytes && isDialect(operation))
+  if (rest.length > maxRestBytes)
     throw tooLarge(maxRestBytes, "the body without its long texts, images and files");
   await nextTurn();
   const parsed = await parseCall(textOf(rest), operation);

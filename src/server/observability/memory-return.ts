@@ -1,11 +1,16 @@
 import type { Component } from "../core/lifecycle.ts";
 
-/** Milliseconds between two looks at the memory. */
-const interval = 500;
+/** Milliseconds between two looks at the memory. A look takes a few microseconds. */
+const interval = 50;
 /** Bytes that the process may have more than after the last collection. A collection takes the longer, the more it frees. */
-const slack = 128 * 1024 * 1024;
+const slack = 64 * 1024 * 1024;
+/** Bytes more that may stay for a while, and milliseconds of that while. */
+const remainder = 16 * 1024 * 1024;
+const longestRemainder = 10_000;
 /** A collection may take this share of the time until the next one, so that a large heap is not collected all the time. */
 const largestShare = 0.02;
+/** The same where it has freed most of what the process had grown by: without the next one soon there would be more to free. */
+const usefulShare = 0.2;
 
 /** The process, as far as its memory matters. */
 export interface Memory {
@@ -19,33 +24,41 @@ export interface Memory {
 
 /**
  * Collects memory when the process has grown by much. The engine counts what its own objects take, and does not see most
- * bytes of bodies that have gone through: without this they stay until it collects for another reason (T228).
+ * bytes of bodies that have gone through: without this they stay until it collects for another reason (T228). To give
+ * bytes back takes 0.1 ms for each megabyte in one turn of the event loop: it is done often, and so each time for few.
  */
 export class MemoryReturn {
   readonly #memory: Memory;
   /** Resident bytes after the last collection. */
   #before: number;
   #notBefore = 0;
+  /** When the last collection ended. */
+  #collectedAt = 0;
 
   constructor(memory: Memory) {
     this.#memory = memory;
     this.#before = memory.resident();
+    this.#collectedAt = memory.now();
   }
 
   look(): void {
     const { resident, collect, now } = this.#memory;
     const bytes = resident();
     if (bytes < this.#before) this.#before = bytes;
+    const growth = bytes - this.#before;
+    if (growth < remainder) return;
     const began = now();
-    if (bytes < this.#before + slack || began < this.#notBefore) return;
+    if (began < this.#notBefore || (growth < slack && began < this.#collectedAt + longestRemainder)) return;
     collect();
     const ended = now();
-    this.#notBefore = ended + (ended - began) / largestShare;
     this.#before = resident();
+    this.#collectedAt = ended;
+    const share = bytes - this.#before > growth / 2 ? usefulShare : largestShare;
+    this.#notBefore = ended + (ended - began) / share;
   }
 }
 
-/** Looks at the memory twice a second. */
+/** Looks at the memory all the time. */
 export function memoryReturnComponent(): Component<Timer> {
   return {
     name: "memory",

@@ -1,10 +1,17 @@
 import { describe, expect, it } from "vitest";
+import {
+  countInputTokens,
+  countInputTokensInTurns,
+} from "../../../src/adapters/tokens/count-input-tokens.ts";
+import { countTokens } from "../../../src/adapters/tokens/count-tokens.ts";
+import { cutLongTexts } from "../../../src/wire/cut-long-texts.ts";
 import { must } from "../../support/server.ts";
 import { chatAnswer, goodProvider, reply } from "../../support/upstream.ts";
 import { lastEvent, withProvider } from "./setup.ts";
 
 /** Long enough for a request that is read in turns, with a letter that takes two bytes in memory. */
 const long = `${'He said "no".\n'.repeat(80_000)}漢`;
+const embeddings = { object: "list", data: [{ object: "embedding", index: 0, embedding: [1] }] };
 const image = `data:image/png;base64,${"iVBORw0K".repeat(20_000)}`;
 
 describe("a call with long texts (T248)", () => {
@@ -91,5 +98,59 @@ describe("a call with long texts (T248)", () => {
       "the body without its long texts, images and files is larger than 16 MB",
     ]);
     expect(provider.seen).toEqual([]);
+  });
+
+  it("is one of any other operation, and of a conversation that a provider keeps", async () => {
+    const { call, provider } = await withProvider(
+      (asked, connection) =>
+        connection.write(
+          reply(
+            200,
+            asked.path.endsWith("embeddings") ? embeddings : { id: "conv_1", object: "conversation" },
+          ),
+        ),
+      { responses: "stateful" },
+    );
+    const text = `{"input":${JSON.stringify(long)},"user":"u","model":"gpt"}`;
+    await must(call("POST", "/v1/embeddings", text));
+    expect(provider.seen[0]!.text === text.replace('"gpt"', '"up"')).toBe(true);
+    const items = [{ type: "message", role: "user", content: long }];
+    await must(call("POST", "/v1/conversations", { model: "gpt", items }));
+    expect(provider.seen[1]!.body).toEqual({ items });
+  });
+
+  it("is not cut where its characters are billed, and has 16 MB there at most", async () => {
+    const { call, provider, server } = await withProvider((_asked, connection) =>
+      connection.write(reply(200, {})),
+    );
+    await must(call("POST", "/v1/audio/speech", { model: "gpt", voice: "v", input: long }));
+    expect((await lastEvent(server)).characters).toBe(long.length);
+    const { status } = await call("POST", "/v1/audio/speech", {
+      model: "gpt",
+      input: "x".repeat(17_000_000),
+    });
+    expect([status, provider.seen.length]).toEqual([413, 1]);
+  });
+
+  it("has its tokens estimated with all its text and every page of its files", async () => {
+    const { call } = await withProvider(goodProvider);
+    const source = { type: "base64", media_type: "application/pdf", data: "JVBERi0x".repeat(100_000) };
+    const content = [
+      { type: "text", text: long },
+      { type: "document", source },
+    ];
+    const use = { type: "tool_use", id: "t1", name: "write", input: { content: long } };
+    const messages = [
+      { role: "user", content },
+      { role: "assistant", content: [use] },
+    ];
+    const whole = countTokens({ messages }).input_tokens;
+    const { body } = await must(call("POST", "/v1/messages/count_tokens", { model: "gpt", messages }));
+    expect(Math.abs(body.input_tokens / whole - 1)).toBeLessThan(0.02);
+    const cut = await cutLongTexts(Buffer.from(JSON.stringify({ input: long })));
+    const counted = await countInputTokensInTurns(JSON.parse(String(cut!.rest)), cut!.long);
+    expect(Math.abs(counted.input_tokens / countInputTokens({ input: long }).input_tokens - 1)).toBeLessThan(
+      0.02,
+    );
   });
 });

@@ -1,7 +1,7 @@
 import { parseCall } from "../../../wire/parse-call.ts";
 import { type StateRoute, stateRoutes } from "../../inference/provider-state/state-routes.ts";
 import type { ParsedRequest } from "../../inference/request.ts";
-import { readText } from "../body.ts";
+import { readCall } from "../call-body.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
@@ -35,6 +35,5 @@ function stateCall(server: Server, call: Call, route: StateRoute): Promise<Respo
 async function readBody(server: Server, call: Call): Promise<ParsedRequest> {
   // A conversation can begin without anything.
   const isEmpty = call.request.headers.get("content-length") === "0" || call.request.body === null;
-  const text = isEmpty ? "{}" : await readText(call, server.deadlines, { inflate: true });
-  return parseCall(text, "responses");
+  return isEmpty ? parseCall("{}", "responses") : readCall(call, server.deadlines, "responses");
 }

@@ -116,7 +116,8 @@ export class StateCalls {
     const url = this.#url(llm, path, route.query, call.query);
     const text =
       body && (route.does === "create" ? withoutTopLevel(body.text, body.scan, "model") : body.text);
-    const response = await this.#send(llm, key, route.method, url, httpRequest.signal, text);
+    const sent = text === undefined ? undefined : ((await body?.long?.parts(text)) ?? text);
+    const response = await this.#send(llm, key, route.method, url, httpRequest.signal, sent);
     if (!isSuccess(response)) throw await refusalOf(response, adapter, key);
     if (isEventStream(response)) {
       const opened = openStream({
@@ -205,13 +206,13 @@ export class StateCalls {
     method: StateRoute["method"],
     url: URL,
     signal: AbortSignal,
-    text?: string,
+    body?: string | readonly Uint8Array[],
   ): Promise<ProviderResponse> {
     const { headers, timeouts } = providerOf(llm);
     const response = await this.#deps.outbound(url, {
       method,
-      headers: { ...headers(key), ...(text !== undefined && { "content-type": "application/json" }) },
-      ...(text !== undefined && { body: text }),
+      headers: { ...headers(key), ...(body !== undefined && { "content-type": "application/json" }) },
+      ...(body !== undefined && { body }),
       timeouts,
       signal,
     });
