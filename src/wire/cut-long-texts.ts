@@ -40,6 +40,7 @@ const backslash = 92;
 const space = 32;
 const letterU = 117;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const base64 = /^[A-Za-z0-9+/_\\-]*$/;
 const toCheck = /[\\\p{Cc}]/u;
 
 /** JSON from which long texts are cut out. */
@@ -74,8 +75,8 @@ export async function cutLongTexts(bytes: Buffer, sizes = usualSizes): Promise<C
     const backslashes = backslashesBefore(bytes, at, opened);
     if (backslashes > mostBackslashes) break;
     if (backslashes % 2 === 1) continue;
-    const isLong = at - opened - 1 > sizes.longest && keys.has(keyBefore(bytes, opened) ?? "");
-    const cut = isLong ? await cutOf(bytes, opened, at, sizes) : undefined;
+    const key = at - opened - 1 > sizes.longest ? (keyBefore(bytes, opened) ?? "") : "";
+    const cut = keys.has(key) ? await cutOf(bytes, opened, at, sizes, key) : undefined;
     opened = -1;
     if (!cut) continue;
     end = performance.now() + turnMilliseconds;
@@ -89,7 +90,13 @@ export async function cutLongTexts(bytes: Buffer, sizes = usualSizes): Promise<C
 }
 
 /** Returns the middle of a string, between two places where no escape and no character is cut; undefined for none. */
-async function cutOf(bytes: Buffer, open: number, close: number, { head, tail, piece }: CutSizes) {
+async function cutOf(
+  bytes: Buffer,
+  open: number,
+  close: number,
+  { head, tail, piece }: CutSizes,
+  key: string,
+) {
   const start = cutPlace(bytes, open + 1 + head, open + 1);
   const end = cutPlace(bytes, close - tail, open + 1);
   if (start === undefined || end === undefined || end <= start) return undefined;
@@ -112,7 +119,8 @@ async function cutOf(bytes: Buffer, open: number, close: number, { head, tail, p
       from = to!;
     } while (from < end && performance.now() < until);
   }
-  return { start, end, pieces, characters, isEmbedded: beginning.includes(";base64,") };
+  const isEmbedded = beginning.includes(";base64,") || (key === "data" && base64.test(beginning));
+  return { start, end, pieces, characters, isEmbedded };
 }
 
 /** Returns the text of a part of a JSON string; undefined if it is not valid. */

@@ -19,7 +19,8 @@ export class LongTexts {
   readonly #texts: { pieces: readonly Uint8Array[]; characters: number }[] = [];
   /** UTF-16 units of all texts. */
   characters = 0;
-  /** Of these, the units that are files and images in base64. */
+  /** Bytes of all texts in UTF-8, and of those that are files and images in base64. */
+  size = 0;
   embedded = 0;
 
   /**
@@ -29,8 +30,10 @@ export class LongTexts {
    * @returns the mark, as it stands in a string of JSON
    */
   add(pieces: readonly Uint8Array[], characters: number, isEmbedded: boolean): string {
+    const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
     this.characters += characters;
-    if (isEmbedded) this.embedded += characters;
+    this.size += bytes;
+    if (isEmbedded) this.embedded += bytes;
     return `<\\u0001${this.#id}.${this.#texts.push({ pieces, characters }) - 1}>`;
   }
 

@@ -33,6 +33,7 @@ import { keyOf } from "./provider.ts";
 import { isEventStream, isSuccess, refusalOf } from "./provider-response.ts";
 import { isKept, keepAnswer, keepStreamed } from "./provider-state/kept-answer.ts";
 import { charactersOf, completeLarge, forwardedHeaders, maxTokensOf, noHeaders } from "./request.ts";
+import { givenTokens } from "./request-tokens.ts";
 import { openStream, streamHeaders } from "./stream.ts";
 import { readAnswer } from "./whole-answer.ts";
 
@@ -205,7 +206,12 @@ function begin(
   record.phases.sent();
   record.sent = form
     ? sentForm(charactersOf(request))
-    : sentRequest(providerRequest.text, maxTokensOf(call.operation, request.body), request.long);
+    : sentRequest(
+        providerRequest.text,
+        maxTokensOf(call.operation, request.body),
+        request.long,
+        isDialect(call.operation) ? 0 : givenTokens(request.body),
+      );
   if (isVirtual(llm)) {
     return virtualLlmsOf(deps).infer({
       llm,

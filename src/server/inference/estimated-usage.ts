@@ -1,13 +1,11 @@
 import { estimateTokens } from "../../adapters/tokens/token-estimate.ts";
 import { ByteBuffer } from "../../wire/byte-buffer.ts";
 import type { LongTexts } from "../../wire/long-texts.ts";
+import { tokensOfRequest } from "./request-tokens.ts";
 
 /** Text of a model in the frames and bodies of every dialect. The last string may be cut. */
 const modelText =
   /"(?:content|text|refusal|reasoning|reasoning_content|thinking|arguments|partial_json|delta)"\s*:\s*"((?:[^"\\]|\\.)*)/g;
-
-/** Images and files inside a request: their bytes are no text. */
-const embedded = /;base64,[A-Za-z0-9+/=_-]+/g;
 
 const nothing = new Uint8Array(0);
 
@@ -21,6 +19,8 @@ export interface SentRequest {
   characters: number;
   /** An estimate from its length. */
   promptTokens: number;
+  /** The tokens of its text alone, which no report is far below. A small image may have few tokens. */
+  textTokens: number;
   /** The most output tokens that it allows, if it sets a limit. */
   maxTokens: number | undefined;
 }
@@ -29,24 +29,27 @@ export interface SentRequest {
  * Measures a request that is sent to a provider.
  *
  * @param long the long texts that were cut out of it
+ * @param given the number of its tokens that it has as numbers
  */
 export function sentRequest(
   text: string,
   maxTokens: number | undefined,
   long: LongTexts | undefined = undefined,
+  given = 0,
 ): SentRequest {
-  let { length } = text.includes(";base64,") ? text.replace(embedded, "") : text;
-  if (long) length += long.characters - long.embedded;
+  const tokens = tokensOfRequest(text, long);
   return {
     characters: text.length + (long?.characters ?? 0),
-    promptTokens: Math.ceil(length / 4),
+    promptTokens: Math.max(tokens.all, given),
+    textTokens: Math.max(tokens.text, given),
     maxTokens,
   };
 }
 
 /** Measures a form with files that is sent to a provider, by its size in characters of text. */
 export function sentForm(characters: number): SentRequest {
-  return { characters, promptTokens: Math.ceil(characters / 4), maxTokens: undefined };
+  const promptTokens = Math.ceil(characters / 4);
+  return { characters, promptTokens, textTokens: promptTokens, maxTokens: undefined };
 }
 
 /** Estimates the tokens of the model's text in a response. */

@@ -51,6 +51,7 @@ import {
   type ParsedRequest,
   requestedModel,
 } from "./request.ts";
+import { promptTokensOf } from "./request-tokens.ts";
 import { classifyFailure, type FailedAttempt, type NextAttempt, nextAttempt } from "./retry.ts";
 import { responseWhileWaking } from "./waking.ts";
 
@@ -145,7 +146,7 @@ export class Inference {
         record.admission = this.#deps.limits.admit(
           call.principal,
           candidates,
-          charactersOf(request),
+          promptTokensOf(request),
           maxTokens,
           choicesOf(body),
           record.askedUnits,

@@ -1,8 +1,8 @@
 import type { Quirks } from "../../adapters/quirks/types.ts";
 import { AppError } from "../../errors.ts";
 import type { Capabilities } from "../../kinds/llm-settings.ts";
-import { sentRequest } from "./estimated-usage.ts";
 import type { ParsedRequest } from "./request.ts";
+import { tokensOfRequest } from "./request-tokens.ts";
 
 /** Returns quirks with the known limit of an answer, if that is lower. */
 export function withOutputLimit(quirks: Quirks, { maxOutputTokens }: Capabilities): Quirks {
@@ -24,8 +24,7 @@ export function withContextLimit(
   const { meaning } = provider ?? {};
   if (!provider || meaning?.is !== "overflow" || meaning.limit !== undefined || contextTokens === undefined)
     return error;
-  const prompt =
-    meaning.prompt ?? Math.max(sentRequest(text, undefined, long).promptTokens, contextTokens + 1);
+  const prompt = meaning.prompt ?? Math.max(tokensOfRequest(text, long).all, contextTokens + 1);
   return new AppError(code, message, {
     status,
     cause,

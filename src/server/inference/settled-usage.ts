@@ -72,8 +72,9 @@ function settledTokens(usage: Usage, call: SettledCall): Omit<SettledUsage, "uni
     usage.completionTokens = Math.min(usage.completionTokens, (sent.maxTokens ?? 0) + received.total);
   }
   const before = usage.promptTokens + usage.completionTokens;
-  if (isTooSmall(usage.promptTokens, sent.promptTokens, unbelievable.prompt))
-    usage.promptTokens = sent.promptTokens;
+  if (usage.promptTokens === 0) usage.promptTokens = sent.promptTokens;
+  else if (isTooSmall(usage.promptTokens, sent.textTokens, unbelievable.prompt))
+    usage.promptTokens = sent.textTokens;
   if (isBroken || usage.completionTokens * believableBytes < received.total) {
     const answered = received.tokens();
     if (isBroken || isTooSmall(usage.completionTokens, answered, unbelievable.completion))

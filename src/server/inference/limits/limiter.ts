@@ -24,8 +24,6 @@ export interface Admission {
 
 /** The most tokens that are reserved for a response, because few responses are as long as their limit. */
 const maxReserved = 1024;
-/** A rough estimate for the text of requests. */
-const charactersPerToken = 4;
 
 /**
  * Keeps calls within the limits of tokens, users and groups. A call is admitted if the use so far and the reservations
@@ -91,7 +89,7 @@ export class Limiter {
    * Admits a call, or refuses it.
    *
    * @param llms the llms that can answer. The cost of the most expensive one is reserved
-   * @param characters the length of the request
+   * @param promptTokens the tokens of the request, by an estimate
    * @param maxTokens the most output tokens that the request allows, if it sets a limit
    * @param choices the number of answers that the request asks for
    * @param units other units that the request asks for
@@ -101,7 +99,7 @@ export class Limiter {
   admit(
     principal: Principal,
     llms: readonly LlmRow[],
-    characters: number,
+    promptTokens: number,
     maxTokens: number | undefined,
     choices = 1,
     units?: BilledUnits,
@@ -109,7 +107,6 @@ export class Limiter {
     const elapsed = this.#elapsed();
     const today = dayOf(this.#now());
     const completionTokens = Math.min(maxTokens ?? maxReserved, maxReserved) * choices;
-    const promptTokens = Math.ceil(characters / charactersPerToken);
     const holders = this.#holdersOf(principal);
     const wanted: Amount = { tokens: promptTokens + completionTokens, costMicros: 0 };
     if (holders.length > 0) {

@@ -2,8 +2,8 @@ import { isDialect, type Operation } from "../../../wire/dialects/operations.ts"
 import { capabilitiesOf } from "../../core/capabilities.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
-import { sentRequest } from "../estimated-usage.ts";
 import { charactersOf, maxTokensOf, type ParsedRequest } from "../request.ts";
+import { tokensOfRequest } from "../request-tokens.ts";
 
 /** A part of a request that holds an image, in any dialect. Quotes inside of texts have a backslash before them. */
 const imagePart = /(?<!\\)"type"\s*:\s*"(?:image_url|input_image|image)"/;
@@ -37,8 +37,8 @@ export function byFit(
   const smallest = Math.min(...able.map(contextOf));
   const output = maxTokensOf(operation, body) ?? 0;
   // Most calls fit, and need no exact look.
-  if (charactersOf(request) / 4 + output <= smallest) return { first: able, last: [] };
-  const prompt = sentRequest(text, undefined, long).promptTokens;
+  if (charactersOf(request) + output <= smallest) return { first: able, last: [] };
+  const prompt = tokensOfRequest(text, long).all;
   const fits = (llm: LlmRow) => {
     const { maxOutputTokens = output } = capabilitiesOf(snapshot, llm);
     return prompt + Math.min(output, maxOutputTokens) <= contextOf(llm);
