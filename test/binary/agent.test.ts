@@ -95,9 +95,12 @@ describe("mcpctl agent", () => {
     expect(metrics.text).not.toMatch(/desk|qwen/);
   });
 
-  it("posts where WebSocket upgrades are refused, and serves the same calls (failure mode 35)", async () => {
+  it.each([
+    ["are refused (failure mode 35)", "refuse"],
+    ["lose their header Upgrade in a proxy (failure mode 201)", "strip"],
+  ] as const)("posts where WebSocket upgrades %s, and serves the same calls", async (_, blockUpgrade) => {
     const { desk, ask, proxy } = await startTestMachines();
-    proxy.options.blockUpgrade = "refuse";
+    proxy.options.blockUpgrade = blockUpgrade;
     await desk.start();
     expect(await readStream(await ask("desk", { stream: true }))).toMatchObject({
       text: "from the desk",

@@ -24,6 +24,19 @@ it("an event stream starts at once, is not buffered by proxies, and names its ep
   expect(agent.raw()).toBe(`retry: 2000\n\nevent: attached\nid: 1\ndata: {"epoch":${agent.epoch}}\n\n`);
 });
 
+it("a request for a WebSocket without Upgrade, which a proxy has taken out, attaches nobody (failure mode 201)", async () => {
+  const alice = await startPublisher();
+  const agent = await connectByStream(alice);
+  const stripped = { "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-version": "13" };
+  await expect(connectByStream(alice, stripped)).rejects.toThrow(/^400 .*without the header Upgrade/);
+  // The one that is attached goes on.
+  const called = callModel(alice);
+  const task = await agent.next("task");
+  await agent.accept(task);
+  await agent.post(task, { status: 200, body: chatAnswer("") });
+  expect((await called).status).toBe(200);
+});
+
 it("an event stream delivers a task whose response is posted in batches, and numbers its events", async () => {
   const alice = await startPublisher();
   const agent = await connectByStream(alice);

@@ -92,6 +92,12 @@ async function stream(server: Server, call: Call): Promise<Response> {
   // Check the headers before another agent loses the session.
   if (isSocket && (!headers.get("sec-websocket-key") || headers.get("sec-websocket-version") !== "13"))
     throw notASocket();
+  // A proxy took `Upgrade` out of the request. Whoever sent it wants no events and leaves at once: to attach it would
+  // make the llms active for that moment, and their calls would fail.
+  if (!isSocket && headers.has("sec-websocket-key"))
+    throw new AppError("invalid_request", "this request for a WebSocket came without the header Upgrade", {
+      hint: "A proxy in between takes it out. To find the lines that mend it: mcpctl doctor",
+    });
   if (call.isHead) return new Response(null, { headers: eventStreamHeaders });
   const attached = await server.workstations.attach(principal, sessionId, epoch);
   const own = { [epochHeader]: String(attached.session.epoch) };
