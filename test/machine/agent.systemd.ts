@@ -36,7 +36,9 @@ describe.skipIf(against !== undefined)("mcpctl agent install under a real system
     expect(text).toContain("mcpctl-agent.service created");
     expect(text).toContain("ran: systemctl --user enable --now mcpctl-agent.service");
     expect(shown("ActiveState")).toBe("active");
-    await expect.poll(() => machine.must("mcpctl status")).toMatch(/Workstations: +1 of 1 connected: machine \(admin\)/);
+    await expect
+      .poll(() => machine.must("mcpctl status"))
+      .toMatch(/Workstations: +1 of 1 connected: machine \(admin\)/);
     const before = shown("MainPID");
     machine.must(["kill", "-KILL", before]);
     await expect.poll(() => shown("NRestarts")).toBe("1");

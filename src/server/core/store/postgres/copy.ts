@@ -21,6 +21,8 @@ const backupLock = 0x6261636b7570;
 const batchRows = 500;
 /** Copies and restores at a time. */
 const most = 2;
+/** A copy waits for its reader, which may have a slow line; PostgreSQL keeps all deleted rows until it has ended. */
+const limits = { idle: 600_000, lock: 10_000, whole: 0 };
 
 /**
  * The part of the store that copies and fills all of it, over connections of its own: it may take minutes, and other
@@ -32,7 +34,7 @@ export function copyQueries(
   connect: OneConnection,
   ring: SQL,
 ): Pick<CopyQueries, "copy" | "fill"> & { close(): Promise<void> } {
-  const long = transactions(connect, most, Number.POSITIVE_INFINITY);
+  const long = transactions(connect, most, Number.POSITIVE_INFINITY, limits);
   return {
     async copy(isAlone?: boolean) {
       const over = Promise.withResolvers<void>();
@@ -47,7 +49,6 @@ export function copyQueries(
       });
       // The first query is what fixes the moment.
       await queries.execute(sql`select count(*) from schema_migrations`);
-      await queries.execute(sql`set local idle_in_transaction_session_timeout = 0`);
       const end = async () => {
         over.resolve();
         await running.catch(() => {});
@@ -65,9 +66,6 @@ export function copyQueries(
       let result: { value: Awaited<ReturnType<typeof work>> } | undefined;
       try {
         await long.run(async (queries) => {
-          await queries.execute(sql`
-            select set_config('lock_timeout', '10s', true),
-              set_config('idle_in_transaction_session_timeout', '0', true)`);
           await queries.execute(sql`select pg_advisory_xact_lock(${writeLock})`);
           result = { value: await work(postgresFill(queries)) };
           if (!isKept) throw undone;

@@ -108,9 +108,6 @@ export async function openPostgres(
   const writing = <T>(work: (db: Queries) => Promise<T>) =>
     guarded(() =>
       transactions.run(async (transaction) => {
-        await transaction.execute(sql`
-          select set_config('lock_timeout', '10s', true),
-            set_config('idle_in_transaction_session_timeout', '10s', true)`);
         await transaction.execute(sql`select pg_advisory_xact_lock(${writeLock})`);
         return await work(transaction);
       }),

@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type { Sql } from "postgres";
 import { StoreError } from "../types.ts";
@@ -21,9 +21,37 @@ export interface Transactions {
 }
 
 const begin = {
-  snapshot: sql.raw("begin isolation level repeatable read read only"),
-  write: sql.raw("begin"),
+  snapshot: "begin isolation level repeatable read read only",
+  write: "begin",
 };
+
+/**
+ * Milliseconds after which PostgreSQL ends a transaction of a server that has vanished, and one that waits for a lock. It
+ * does not notice by itself that the other side has gone: without a limit, the locks would hold up all servers for hours, and
+ * transactions that wait for them would use up the connections.
+ */
+export interface TransactionLimits {
+  idle: number;
+  lock: number;
+  /** Of the whole transaction; 0 for none. PostgreSQL knows it from version 17 on. */
+  whole: number;
+}
+
+/**
+ * Returns the statements that set the limits, for one message with the BEGIN. They hold for the transaction only, because a
+ * pooler shares the connection. A transaction counts as idle only between two statements: one whose server vanishes between
+ * the messages of a statement is ended by the limit of the whole, and before version 17 by the signs of life of TCP.
+ */
+function settings({ idle, lock, whole }: TransactionLimits): string {
+  return [
+    `set local idle_in_transaction_session_timeout = ${idle}`,
+    `set local lock_timeout = ${lock}`,
+    "set local tcp_keepalives_idle = 10",
+    "set local tcp_keepalives_interval = 5",
+    "set local tcp_keepalives_count = 2",
+    `select case when current_setting('server_version_num')::int >= 170000 then set_config('transaction_timeout', '${whole}', true) end`,
+  ].join("; ");
+}
 
 /**
  * Runs transactions over a few connections of their own, instead of the transactions of the driver. The driver takes
@@ -34,8 +62,15 @@ const begin = {
  * @param most transactions at a time; others wait
  * @param timeout milliseconds after which a transaction does not start, and is rolled back instead of committed: its
  *   caller has already got the error that the database does not answer
+ * @param limits by which PostgreSQL ends a transaction itself
  */
-export function transactions(connect: OneConnection, most: number, timeout: number): Transactions {
+export function transactions(
+  connect: OneConnection,
+  most: number,
+  timeout: number,
+  limits: TransactionLimits = { idle: timeout, lock: timeout, whole: timeout },
+): Transactions {
+  const limited = settings(limits);
   const all: Connection[] = [];
   const idle: Connection[] = [];
   const line: ((connection: Connection) => void)[] = [];
@@ -57,7 +92,7 @@ export function transactions(connect: OneConnection, most: number, timeout: numb
       const connection = await take();
       try {
         if (performance.now() >= deadline) throw new StoreError("unavailable");
-        return await connection.transact(begin[mode ?? "write"], work, deadline);
+        return await connection.transact(sql.raw(`${begin[mode ?? "write"]}; ${limited}`), work, deadline);
       } finally {
         const next = line.shift();
         if (next) next(connection);
@@ -92,11 +127,7 @@ class Connection {
     this.#db = drizzle({ client: { options, unsafe } as Sql });
   }
 
-  async transact<T>(
-    opening: typeof begin.write,
-    work: (queries: Queries) => Promise<T>,
-    deadline: number,
-  ): Promise<T> {
+  async transact<T>(opening: SQL, work: (queries: Queries) => Promise<T>, deadline: number): Promise<T> {
     this.#isOpen = true;
     try {
       await this.#db.execute(opening);

@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Socket } from "bun";
+import postgres from "postgres";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openStore } from "../../../../../src/server/core/store/index.ts";
 import { openPostgres } from "../../../../../src/server/core/store/postgres/store.ts";
+import type { Store } from "../../../../../src/server/core/store/types.ts";
 import { event, row } from "../../../../contract/store-fixtures.ts";
 import { freshDatabase } from "../../../../postgres.ts";
 
@@ -25,7 +27,9 @@ function cutter(url: string) {
   let passed = 0;
   const pairs = new Set<Socket<Client>>();
   let isStopped = false;
+  let stopsAfter = Number.POSITIVE_INFINITY;
   const pass = (to: Socket<unknown> | undefined, bytes: Buffer, keep: Buffer[]) => {
+    if (passed >= stopsAfter) isStopped = true;
     if (isStopped) return;
     passed++;
     if (left-- <= 0) {
@@ -48,7 +52,7 @@ function cutter(url: string) {
           unix: target,
           socket: {
             data: (_, bytes) => pass(client, Buffer.from(bytes), []),
-            close: () => void client.end(),
+            close: () => void (isStopped || client.end()),
           },
         });
         client.data.other = other;
@@ -57,7 +61,7 @@ function cutter(url: string) {
       data: (client, bytes) => pass(client.data.other, Buffer.from(bytes), client.data.waiting),
       close(client) {
         pairs.delete(client);
-        client.data?.other?.end();
+        if (!isStopped) client.data?.other?.end();
       },
     },
   });
@@ -70,6 +74,11 @@ function cutter(url: string) {
       passed = 0;
     },
     passed: () => passed,
+    /** Drops everything when so many messages have passed, in either direction. Connections stay open. */
+    stopAfter(messages: number) {
+      stopsAfter = messages;
+      passed = 0;
+    },
     /** Drops everything from now on, or no more; connections stay open. */
     stop(stopped: boolean) {
       isStopped = stopped;
@@ -106,6 +115,67 @@ describe("a PostgreSQL that does not answer (failure mode 76)", () => {
     way.stop(false);
     await expect.poll(() => store.ping().then(() => "answers", String)).toBe("answers");
     await expect.poll(() => stored("after")).toEqual(["after", "before"]);
+  });
+});
+
+/**
+ * Ends what PostgreSQL before version 17 has no limit for: a transaction that waits for the rest of a statement. TCP would
+ * find it, and a Unix socket does not.
+ */
+async function endUnlimited(url: string): Promise<void> {
+  const { searchParams, pathname } = new URL(url);
+  const database = pathname.slice(1);
+  const sql = postgres({ host: searchParams.get("host")!, user: "postgres", database, max: 1 });
+  await sql`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where current_setting('server_version_num')::int < 170000 and datname = current_database()
+      and state = 'active' and wait_event = 'ClientRead'`;
+  await sql.end();
+}
+
+describe("a server that vanishes within a transaction (failure mode 202)", () => {
+  const timeout = 300;
+  const call = (at: number) => event(at, { action: "llm_inference_call", userId: "u", llm: "m" });
+  const thread = { id: "t", agentId: "a", ownerId: "u", title: "", createdAt: 1, updatedAt: 1 };
+  const kinds: Record<string, (store: Store, n: number) => Promise<unknown>> = {
+    "a commit": (store, n) => store.commit([{ op: "insert", row: row(`r-${n}`), refs: [] }]),
+    usage: (store, n) => store.appendAudit([call(n)]),
+    "a look at the audit log": (store, n) => store.auditTail(undefined, { limit: n }),
+    "a message": (store) => store.appendToThread("t", [{ role: "user", content: "hi" }], 2),
+  };
+  /** Vanishes after each message of a write in turn. Returns how many messages it has. */
+  async function tried(what: string): Promise<number> {
+    const write = kinds[what]!;
+    const written = (work: () => Promise<unknown>) =>
+      expect
+        .poll(() => work().then(() => "written", String), {
+          message: `after a server has vanished within ${what}`,
+        })
+        .toBe("written");
+    const url = await freshDatabase();
+    const other = await openPostgres(url, now, { timeout });
+    onTestFinished(() => other.close());
+    await other.commit(["a", "u"].map((id) => ({ op: "insert", row: row(id), refs: [] })));
+    await other.addThread(thread);
+    await write(other, 1);
+    for (let messages = 1; ; messages++) {
+      const way = cutter(url);
+      const store = await openPostgres(way.url, now, { timeout });
+      onTestFinished(() => store.close());
+      way.stopAfter(messages);
+      const isDone = await write(store, 10 + messages).then(
+        () => true,
+        () => false,
+      );
+      await endUnlimited(url);
+      await written(() => write(other, 100 + messages));
+      await written(() => other.appendAudit([call(messages)]));
+      if (isDone) return messages;
+    }
+  }
+  it("holds up the writes of others no longer than a query may take", async () => {
+    const messages = await Promise.all(Object.keys(kinds).map(tried));
+    for (const count of messages) expect(count).toBeGreaterThan(5);
   });
 });
 
