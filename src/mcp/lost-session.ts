@@ -1,3 +1,5 @@
+import { rpcCodes } from "./rpc-error.ts";
+
 /** Words of servers for a session that they do not know. There is no code for it. */
 const words =
   /\bsession\b.{0,40}\b(?:not found|unknown|invalid|expired|terminated|closed|missing|does not exist|required)|\b(?:no|unknown|invalid|missing|expired)\b.{0,20}\bsession\b|server not initialized/i;
@@ -5,4 +7,12 @@ const words =
 /** True if a server says with these words that it does not know the session any more. */
 export function saysSessionIsLost(text: string): boolean {
   return words.test(text);
+}
+
+/** Codes with which servers refuse a request of a session that they do not know. Those of their tools are others. */
+const sessionCodes: ReadonlySet<number> = new Set([rpcCodes.invalidRequest, -32_000, -32_001]);
+
+/** True if an error of a server can say that it does not know the session any more. A tool may use such words, too. */
+export function isLostSession({ code, message }: { code: number; message: string }): boolean {
+  return sessionCodes.has(code) && saysSessionIsLost(message);
 }

@@ -35,6 +35,8 @@ export interface ConnectServices {
 export interface LocalMcpConnection {
   upstream: Upstream;
   pid: number | null;
+  /** Closes when the calls under way are over. A program cannot wait: the next one takes its place. */
+  retire?(): Promise<void>;
   /** Ends the connection, and the process with all that it has started. */
   close(): Promise<void>;
 }
@@ -55,7 +57,7 @@ export async function connectMcpServer(
   if (!("url" in source)) return startProgram(config, source, services, events, greeting);
   const server = { url: new URL(source.url), headers: source.headers, outbound: services.outbound };
   const upstream = await connectUrl(server, greeting, events);
-  return { upstream, pid: null, close: () => upstream.close() };
+  return { upstream, pid: null, retire: () => upstream.retire(), close: () => upstream.close() };
 }
 
 async function startProgram(

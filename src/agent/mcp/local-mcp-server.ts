@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { AppError } from "../../errors.ts";
 import type { JsonObject, RpcNotification } from "../../mcp/messages.ts";
 import { legacyRevisions } from "../../mcp/revisions.ts";
-import { McpFailure } from "../../mcp/rpc-error.ts";
+import { McpFailure, RpcError } from "../../mcp/rpc-error.ts";
 import { readListing } from "../../mcp/upstream/listing.ts";
 import { Relisting } from "../../mcp/upstream/relisting.ts";
 import { backoffDelay, type Time } from "../../time.ts";
@@ -241,6 +241,8 @@ export class ManagedMcpServer implements LocalMcpServer {
     } catch (error) {
       const isLost = error instanceof McpFailure && (error.kind === "closed" || error.kind === "session");
       if (isLost && this.#connection === connection) this.#lost(error);
+      // A new session shows that the words of a lost one were an answer.
+      if (isAgain && isLost && error.cause instanceof RpcError) throw error.cause;
       if (!isLost || isAgain || !(mayRepeat || error.isUnsent || error.kind === "session")) throw error;
       this.#retry?.cancel();
       this.#retry = undefined;
@@ -253,7 +255,7 @@ export class ManagedMcpServer implements LocalMcpServer {
     const { time, log } = this.#options;
     log.warn(`${this.config.name} has ended: ${reason.message}`);
     if (time.elapsed() - this.#startedAt >= stableMs) this.#failures = 0;
-    void this.#end();
+    void this.#end((connection) => connection.retire?.());
     const delay = backoffDelay(this.#failures++, startSpan, () => time.random());
     this.#retry = { at: time.elapsed() + delay, cancel() {} };
   }
@@ -303,11 +305,14 @@ export class ManagedMcpServer implements LocalMcpServer {
     });
   }
 
-  #end(): Promise<unknown> {
+  /** @param leave may close the connection later; undefined if it cannot */
+  #end(leave?: (connection: LocalMcpConnection) => Promise<void> | undefined): Promise<unknown> {
     const connection = this.#connection;
     this.#connection = undefined;
     this.#followers.end();
-    if (connection) this.#ended = connection.close().catch(() => undefined);
+    if (!connection) return this.#ended;
+    const left = leave?.(connection)?.catch(() => undefined);
+    if (!left) this.#ended = connection.close().catch(() => undefined);
     return this.#ended;
   }
 }

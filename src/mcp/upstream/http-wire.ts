@@ -3,7 +3,7 @@ import type { RequestHeaders } from "../../net/http1/encode-request.ts";
 import type { OutboundOptions } from "../../net/outbound.ts";
 import { retryAfterIn, retryAfterSeconds } from "../../time.ts";
 import { headersOf } from "../http-headers.ts";
-import { saysSessionIsLost } from "../lost-session.ts";
+import { isLostSession, saysSessionIsLost } from "../lost-session.ts";
 import {
   isObject,
   isRequest,
@@ -58,6 +58,7 @@ export class HttpWire implements UpstreamWire {
   #sessionId: string | undefined;
   #revision: string | undefined;
   #nextId = 1;
+  #isRetired = false;
 
   constructor(options: HttpServerOptions, events: WireEvents) {
     this.#options = options;
@@ -73,7 +74,7 @@ export class HttpWire implements UpstreamWire {
   }
 
   async exchange(method: string, params: JsonObject, options: ExchangeOptions): Promise<JsonObject> {
-    if (this.#closing.signal.aborted)
+    if (this.#isRetired || this.#closing.signal.aborted)
       throw new McpFailure("closed", "the connection was closed", { isUnsent: true });
     const onNotification = options.isSubscription
       ? (one: RpcNotification) => this.#events.onNotification(one)
@@ -91,11 +92,25 @@ export class HttpWire implements UpstreamWire {
     });
     this.#underWay.add(pending);
     this.#deliver(request, pending, options, gone.signal).catch((error) => pending.fail(failureOf(error)));
-    return pending.result.finally(() => this.#underWay.delete(pending));
+    try {
+      return await pending.result;
+    } catch (error) {
+      const isLost = this.#sessionId !== undefined && error instanceof RpcError && isLostSession(error);
+      throw isLost ? lostSession(error) : error;
+    } finally {
+      this.#underWay.delete(pending);
+    }
   }
 
   async notify(method: string, params?: JsonObject): Promise<void> {
     await this.#send({ jsonrpc: "2.0", method, ...(params && { params }) });
+  }
+
+  /** Each request has a connection of its own: the server may still answer those that it has. */
+  async retire(): Promise<void> {
+    this.#isRetired = true;
+    await Promise.allSettled([...this.#underWay].map(({ result }) => result));
+    await this.close();
   }
 
   async close(): Promise<void> {
@@ -226,7 +241,7 @@ export class HttpWire implements UpstreamWire {
     const [body] = parseMessages(text) ?? [];
     // Servers word this differently. With a session, 404 always means it (revision 2025-11-25, "Session Management").
     if (this.#sessionId !== undefined && (status === 404 || (status >= 400 && saysSessionIsLost(text))))
-      return new McpFailure("session", "the server does not know the session any more", { isUnsent: true });
+      return lostSession();
     // Once it is greeted, a server that refuses a request with an error of MCP has answered it.
     if (body && "error" in body && body.error && this.#revision !== undefined && isAnswer(status))
       return new RpcError(body.error.code, body.error.message, body.error.data);
@@ -286,6 +301,14 @@ export class HttpWire implements UpstreamWire {
     if (isRequest(message)) answerByOnly(message, this.#underWay, this.#answer);
     else if ("method" in message) this.#events.onNotification(message);
   }
+}
+
+/** @param cause the error with which the server answered, which can also be that of a tool */
+function lostSession(cause?: RpcError): McpFailure {
+  return new McpFailure("session", "the server does not know the session any more", {
+    isUnsent: true,
+    cause,
+  });
 }
 
 /** Returns the seconds that a server wants to be left alone for: by its header, or by the data of its error. */

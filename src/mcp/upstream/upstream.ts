@@ -74,6 +74,12 @@ export class Upstream {
     return this.#wire.notify(method, params);
   }
 
+  /** Takes no further calls, and closes when those under way are over, where each has a connection of its own. */
+  retire(): Promise<void> {
+    this.#listener?.close();
+    return this.#wire.retire?.() ?? this.#wire.close();
+  }
+
   close(): Promise<void> {
     this.#listener?.close();
     return this.#wire.close();

@@ -45,5 +45,7 @@ export interface UpstreamWire {
   notify(method: string, params?: JsonObject): Promise<void>;
   /** Tells the wire which revision is spoken, once it is known. */
   use(revision: string): void;
+  /** Takes no further requests, and closes when those under way are over. Left out where they cannot be over without it. */
+  retire?(): Promise<void>;
   close(): Promise<void>;
 }

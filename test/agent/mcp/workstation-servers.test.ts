@@ -6,7 +6,7 @@ import type { McpServerSet } from "../../../src/agent/core/mcp-server.ts";
 import { mcpAgent, mcpConfig } from "../../support/agent/mcp-agent.ts";
 import { scriptedMcp } from "../../support/mcp/http-server.ts";
 import { testProject } from "../../support/mcp/project.ts";
-import { scriptedSse } from "../../support/mcp/scripted-http.ts";
+import { scriptedHttp, scriptedSse } from "../../support/mcp/scripted-http.ts";
 import { must, type TestServer } from "../../support/server.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
@@ -150,6 +150,26 @@ describe("a call of an MCP server of a workstation", () => {
     isRefused = false;
     await own.subscribeResource({ uri });
     await stop();
+  });
+
+  it("is made again in one new session with all others that find theirs lost (failure mode 289)", async () => {
+    const far = scriptedHttp();
+    const servers = [mcpConfig("desk", { source: { url: far.url, headers: {} } })];
+    const own = await (await desk({ servers })).client("modern");
+    const call = (more: object = {}) => own.callTool({ name: "where", arguments: { ...more } });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    far.held = promise;
+    const early = call({ waits: true });
+    await vi.waitFor(() => expect(far.seen).toContain("tools/call 1"), { timeout: 30_000 });
+    far.forget();
+    const results = await Promise.all(Array.from({ length: 8 }, () => call()));
+    const texts = new Set(results.map((one) => textOf(one as never)));
+    expect(texts).toEqual(new Set(["session 2 where"]));
+    resolve();
+    expect(textOf((await early) as never)).toBe("session 1 where");
+    const refusal = "Session not found: terminal 7";
+    await expect(call({ refusal })).rejects.toThrow(refusal);
+    expect(far.seen.filter((method) => method === "initialize")).toHaveLength(3);
   });
 
   it("gets the error of the tool as it is", async () => {

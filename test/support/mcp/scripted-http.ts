@@ -18,6 +18,8 @@ export interface ScriptedHttp {
   admits: string | undefined;
   /** Answers an unknown session with it; 404 if it is unset. */
   unknownSession: (() => Response) | undefined;
+  /** Calls with the argument `waits` are answered after it. */
+  held: Promise<void> | undefined;
   stop(): Promise<void>;
 }
 
@@ -34,6 +36,7 @@ export function scriptedHttp({ port = 0 }: { port?: number } = {}): ScriptedHttp
     answer: undefined,
     admits: undefined,
     unknownSession: undefined,
+    held: undefined,
   };
   const server = Bun.serve({
     hostname: "127.0.0.1",
@@ -71,6 +74,10 @@ export function scriptedHttp({ port = 0 }: { port?: number } = {}): ScriptedHttp
       if (id === undefined) return new Response(null, { status: 202 });
       if (method === "tools/list")
         return result({ tools: [{ name: "where", inputSchema: { type: "object" } }] });
+      const { waits, refusal } = (params["arguments"] ?? {}) as { waits?: boolean; refusal?: string };
+      if (waits) await scripted.held;
+      if (refusal !== undefined)
+        return Response.json({ jsonrpc: "2.0", id, error: { code: -32_000, message: refusal } });
       return result({ content: [{ type: "text", text: `session ${session} ${String(params["name"])}` }] });
     },
   });

@@ -196,6 +196,8 @@ async function receive(message: Json): Promise<void> {
   if (method !== "tools/call")
     return send({ id, error: { code: -32601, message: "unknown method" } }) as never;
   const meta = (params["_meta"] as Json | undefined) ?? {};
+  const { refusal } = (params["arguments"] ?? {}) as { refusal?: string };
+  if (refusal !== undefined) return send({ id, error: { code: -32_000, message: refusal } }) as never;
   result(await call(id, String(params["name"]), (params["arguments"] as Json | undefined) ?? {}, meta));
 }
 

@@ -1,17 +1,8 @@
 import { AppError } from "../../../errors.ts";
-import { saysSessionIsLost } from "../../../mcp/lost-session.ts";
 import { AuthorizationNeeded } from "../../../mcp/oauth/authorized-outbound.ts";
-import { type McpFailure, type RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import type { McpFailure } from "../../../mcp/rpc-error.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import { shown } from "./start-problem.ts";
-
-/** Codes with which servers refuse a request of a session that they do not know. Those of their tools are others. */
-const sessionCodes: ReadonlySet<number> = new Set([rpcCodes.invalidRequest, -32_000, -32_001]);
-
-/** True if a server says that it does not know the session any more. The request was not carried out then. */
-export function isLostSession({ code, message }: RpcError): boolean {
-  return sessionCodes.has(code) && saysSessionIsLost(message);
-}
 
 /** The log of an instance, as far as errors use it. */
 interface SafeLog {

@@ -4,7 +4,7 @@ import { McpFailure, RpcError } from "../../../mcp/rpc-error.ts";
 import type { Time } from "../../../time.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { ServerCall } from "../types.ts";
-import { callFailure, isLostSession } from "./call-failure.ts";
+import { callFailure } from "./call-failure.ts";
 import type { Instance } from "./instance.ts";
 
 /** The most times that one call is sent: lost sessions, connections that end, and one repetition. */
@@ -30,6 +30,7 @@ export async function callInstance(
   const { startSeconds, callSeconds } = row().spec;
   const until = time.elapsed() + startSeconds * 1000;
   let wasRepeated = false;
+  let wasRemade = false;
   for (let attempt = 1; ; attempt++) {
     let { connection } = instance;
     if (!connection) {
@@ -45,27 +46,26 @@ export async function callInstance(
       instance.answered();
       return result;
     } catch (error) {
-      const isSession = error instanceof RpcError && isLostSession(error);
-      if (error instanceof RpcError && !isSession) {
+      // An error in the words of a lost session may be that of a tool: a new session shows which.
+      const isLost = error instanceof McpFailure && error.kind === "session";
+      const answer = isLost && wasRemade ? error.cause : error;
+      if (answer instanceof RpcError) {
         instance.answered();
-        throw new RpcError(error.code, instance.log.redacted(error.message), error.data);
+        throw new RpcError(answer.code, instance.log.redacted(answer.message), answer.data);
       }
-      if (!isSession && !(error instanceof McpFailure)) throw error;
-      const failure = isSession
-        ? new McpFailure("session", error.message, { isUnsent: true, cause: error })
-        : (error as McpFailure);
-      instance.callFailed(connection, failure);
-      const { kind, isUnsent } = failure;
+      if (!(error instanceof McpFailure)) throw error;
+      instance.callFailed(connection, error);
+      const { kind, isUnsent } = error;
+      wasRemade ||= isLost;
       if (attempt < maxAttempts && (kind === "session" || (kind === "closed" && isUnsent))) continue;
       if (kind === "closed" && mayRepeat && !wasRepeated) {
         wasRepeated = true;
         continue;
       }
-      if (isSession) throw error;
       // The last lines of a program are read when it has ended.
       if (kind === "closed") await Promise.race([instance.settled(), Bun.sleep(settleTime)]);
       const { log } = instance;
-      throw callFailure(failure, row(), {
+      throw callFailure(error, row(), {
         lastLines: log.lastLines,
         redacted: (text) => log.redacted(text),
       });

@@ -60,6 +60,8 @@ export interface McpConnection {
   conditions: McpCondition[];
   /** Returns the way in which the program ended; undefined while it runs. */
   ending?(): Error | undefined;
+  /** Closes when the calls under way are over. A program cannot wait: the next one takes its place. */
+  retire?(): Promise<void>;
   /** Ends the connection, and the process with all that it has started. */
   close(): Promise<void>;
 }
@@ -83,7 +85,7 @@ export async function connect(options: ConnectOptions): Promise<McpConnection> {
   };
   const upstream = await connectUrl(target, greetingOf(options), eventsOf(options));
   options.log.line(`connected, revision ${upstream.facts.revision}`);
-  return { upstream, conditions: [], close: () => upstream.close() };
+  return { upstream, conditions: [], retire: () => upstream.retire(), close: () => upstream.close() };
 }
 
 function greetingOf({ server, signal, revision }: ConnectOptions): GreetingOptions & { signal: AbortSignal } {

@@ -74,6 +74,8 @@ export class Instance {
   readonly #owner: InstanceOwner;
   readonly #health: HealthCheck;
   #connection: McpConnection | undefined;
+  /** Connections that are not used any more, but on which calls are under way. */
+  readonly #retired = new Set<McpConnection>();
   #startedAt: number | undefined;
   #starting: { done: Promise<McpConnection>; abort: AbortController } | undefined;
   #closing: Promise<void> | undefined;
@@ -200,7 +202,7 @@ export class Instance {
     this.#connection = undefined;
     this.#starting = undefined;
     if (connection || starting) this.log.line(`stopped: ${reason}`);
-    if (connection) this.#close(() => connection.close());
+    for (const one of [...this.#retired, ...(connection ? [connection] : [])]) this.#close(() => one.close());
     starting?.abort.abort();
     if (starting) this.#close(() => starting.done.then(() => undefined));
     this.failure = undefined;
@@ -290,7 +292,7 @@ export class Instance {
   #lose(connection: McpConnection, reason: Error | undefined): void {
     if (connection !== this.#connection) return;
     this.#connection = undefined;
-    this.#close(() => connection.close());
+    this.#leave(connection, reason);
     if (this.#isOver) return;
     this.restarts++;
     if (!reason) {
@@ -321,6 +323,15 @@ export class Instance {
     const isFinal =
       failure.isFinal && !(isRefusal && this.#owner.settings().wasListed && this.#failures === 0);
     return { ...failure, isFinal, message: this.log.redacted(failure.message) };
+  }
+
+  /** Closes a connection that is of no use for further calls. Those under way on it may still be answered. */
+  #leave(connection: McpConnection, reason: Error | undefined): void {
+    const isSilent = reason instanceof McpFailure && reason.kind === "timeout";
+    const retiring = isSilent ? undefined : connection.retire?.();
+    if (!retiring) return this.#close(() => connection.close());
+    this.#retired.add(connection);
+    void retiring.catch(() => undefined).then(() => this.#retired.delete(connection));
   }
 
   /** Ends something, before which nothing new is started. */

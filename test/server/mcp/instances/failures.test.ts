@@ -202,3 +202,13 @@ describe("an MCP server that writes what is no message", () => {
     expect(await mcp.call("echo", { text: "still here" })).toEqual({ text: "still here" });
   });
 });
+
+it("an MCP server goes on when a tool of it refuses a call in the words of a lost session (failure mode 290)", async () => {
+  const mcp = await mcpTestServer();
+  const files = await mcp.define("files");
+  await mcp.call("count");
+  const refusal = "Session not found: terminal 7";
+  expect(await mcp.call("echo", { refusal })).toEqual({ error: { code: -32_000, message: refusal } });
+  expect(await mcp.call("count")).toEqual({ text: "2" });
+  expect(files.count("start ")).toBe(1);
+});

@@ -58,6 +58,43 @@ describe("an MCP server elsewhere over HTTP", () => {
     },
   );
 
+  it("is called again in one new session by all calls that find theirs lost at a time (failure mode 289)", async () => {
+    const far = scriptedHttp();
+    const mcp = await mcpTestServer();
+    await attached(mcp, far.url);
+    far.forget();
+    const results = await Promise.all(Array.from({ length: 12 }, () => mcp.call("where")));
+    expect(new Set(results.map(({ text }) => text))).toEqual(new Set(["session 2 where"]));
+    expect(far.seen.filter((method) => method === "initialize")).toHaveLength(2);
+  });
+
+  it("answers what it was asked before, while another call finds the session lost (failure mode 289)", async () => {
+    const far = scriptedHttp();
+    const mcp = await mcpTestServer();
+    await attached(mcp, far.url);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    far.held = promise;
+    const early = mcp.call("where", { waits: true });
+    await until(
+      async () => far.seen,
+      (seen) => seen.includes("tools/call 1"),
+    );
+    far.forget();
+    expect(await mcp.call("where")).toEqual({ text: "session 2 where" });
+    resolve();
+    expect(await early).toEqual({ text: "session 1 where" });
+  });
+
+  it("has the own error of a tool, in the words of a lost session, passed on after one more try (failure mode 290)", async () => {
+    const far = scriptedHttp();
+    const mcp = await mcpTestServer();
+    await attached(mcp, far.url);
+    const refusal = "Session not found: terminal 7";
+    expect(await mcp.call("where", { refusal })).toEqual({ error: { code: -32_000, message: refusal } });
+    expect(far.seen.filter((method) => method.startsWith("tools/call"))).toHaveLength(2);
+    expect(await mcp.call("where")).toEqual({ text: "session 2 where" });
+  });
+
   it("is tried again and again when it was off at the start, and listed when it comes", async () => {
     const far = scriptedHttp();
     const { port, url } = far;
