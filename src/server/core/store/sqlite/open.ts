@@ -27,7 +27,7 @@ const pragmas = {
   trusted_schema: 0,
   cell_size_check: 1,
   secure_delete: 1,
-  wal_autocheckpoint: 16_000, // pages, 64 MB: the backstop of `checkpointWhenIdle`
+  wal_autocheckpoint: 16_000, // pages, 64 MB: the backstop of `checkpointInTime`
 };
 
 /**

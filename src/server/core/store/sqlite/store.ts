@@ -13,7 +13,7 @@ import { assertStorable } from "../storable.ts";
 import { taskQueries } from "../task-queries.ts";
 import { type Contents, type Store, StoreError, type Write } from "../types.ts";
 import { usageWhere } from "../usage.ts";
-import { checkpointWhenIdle } from "./checkpoints.ts";
+import { checkpointInTime } from "./checkpoints.ts";
 import { copyQueries } from "./copy.ts";
 import { diskFault, failedWrite } from "./disk-fault.ts";
 import { formerNameQueries } from "./former-names.ts";
@@ -86,7 +86,7 @@ export function openSqlite(
    * (https://lwn.net/Articles/752063/), so this holds until a restart.
    */
   let isUnsynced = false;
-  const checkpoints = checkpointWhenIdle(database, (error) => {
+  const checkpoints = checkpointInTime(database, (error) => {
     failure(error);
     isUnsynced ||= codeOf(error)?.startsWith("SQLITE_IOERR") === true;
   });
