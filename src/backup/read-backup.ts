@@ -3,6 +3,7 @@ import { constants, createZstdDecompress } from "node:zlib";
 import { AppError } from "../errors.ts";
 import { ByteLines, LineTooLong } from "../wire/byte-lines.ts";
 import { Pieces } from "../wire/pieces.ts";
+import { BulkGarbage } from "./bulk-garbage.ts";
 import {
   type BackupManifest,
   damaged,
@@ -15,7 +16,6 @@ import {
 import { unsealed } from "./seal.ts";
 import { readTar } from "./tar.ts";
 import { through } from "./through.ts";
-import { YoungGarbage } from "./young-garbage.ts";
 
 /** The most bytes of a row: a message of 32 MB, with every character escaped. */
 const maxLineBytes = 96 * 1024 * 1024;
@@ -86,7 +86,7 @@ export async function readBackup(
 async function readMembers(archive: AsyncIterable<Uint8Array>, reader: RowReader): Promise<BackupManifest> {
   const found: ManifestMember[] = [];
   const names = new MemberNames();
-  const garbage = new YoungGarbage();
+  const garbage = new BulkGarbage();
   let manifest: BackupManifest | undefined;
   let member: OpenMember | undefined;
   for await (const event of readTar(archive)) {

@@ -1,10 +1,10 @@
 import { constants, createZstdCompress } from "node:zlib";
+import { BulkGarbage } from "./bulk-garbage.ts";
 import { type BackupManifest, format, type ManifestMember, manifestName, memberName } from "./manifest.ts";
 import { MemberDraft } from "./member-draft.ts";
 import { sealed } from "./seal.ts";
 import { tarEnd } from "./tar.ts";
 import { through } from "./through.ts";
-import { YoungGarbage } from "./young-garbage.ts";
 
 /** A table to write: its columns, and its rows as lines of JSON without their line feed. */
 export interface BackupTable {
@@ -42,7 +42,7 @@ async function* members(facts: BackupFacts, tables: readonly BackupTable[]): Asy
   const written: ManifestMember[] = [];
   const counts: BackupManifest["tables"] = [];
   const member = new MemberDraft(seconds);
-  const garbage = new YoungGarbage();
+  const garbage = new BulkGarbage();
   for (const { name, columns, lines } of tables) {
     let part = 1;
     let rows = 0;

@@ -8,6 +8,7 @@ import { retentionComponent } from "./core/retention.ts";
 import { selfTest } from "./core/self-url.ts";
 import { DiskUse } from "./core/store/disk-use.ts";
 import { StoreHealth, storeHealthComponent } from "./core/store/health.ts";
+import { LockedByRestore } from "./core/store/locked-by-restore.ts";
 import { timer } from "./core/timer.ts";
 import { httpComponent } from "./http/component.ts";
 import { TrustedProxies } from "./http/connections/trusted-proxies.ts";
@@ -67,7 +68,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   } = options;
   const random = systemRandom;
   const requestId = requestIds(random);
-  const onError = (error: unknown) => log.error(describeError(error));
+  const onError = (error: unknown) => {
+    // It is tried again when the restore is done.
+    if (!(error instanceof LockedByRestore)) log.error(describeError(error));
+  };
   const accessLog = options.accessLog && createAccessLog(options.accessLog, now);
   const proxies = new TrustedProxies(connections.trustedProxies ?? []);
   const listeners = new Listeners(proxies);

@@ -1,6 +1,7 @@
 import { readdirSync, rmSync, statfsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
+import { BulkGarbage } from "../../backup/bulk-garbage.ts";
 import { piecesOf } from "../../backup/file-pieces.ts";
 import { AppError } from "../../errors.ts";
 import { reasonText, systemCodeOf } from "../../system-errors.ts";
@@ -62,6 +63,7 @@ export class Spool {
 
   async #take(bytes: AsyncIterable<Uint8Array>): Promise<void> {
     let nextLook = 0;
+    const garbage = new BulkGarbage();
     for await (const piece of steady(bytes, longestSilence)) {
       if (this.size >= nextLook) {
         const { bavail, bsize } = statfsSync(this.#folder);
@@ -70,6 +72,7 @@ export class Spool {
       }
       await this.#file.writev([piece]);
       this.size += piece.length;
+      garbage.add(piece.length);
     }
   }
 

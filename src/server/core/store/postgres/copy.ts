@@ -10,6 +10,7 @@ import type {
   StoreFill,
 } from "../copy/copy.ts";
 import { conflictClause, list, moveStatements, quoted, selection } from "../copy/statements.ts";
+import type { RestoreGate } from "../locked-by-restore.ts";
 import { writeLock } from "./open.ts";
 import { refusal } from "./refusal.ts";
 import { type OneConnection, transactions } from "./transactions.ts";
@@ -29,10 +30,12 @@ const limits = { idle: 600_000, lock: 10_000, whole: 0 };
  * transactions have a time limit.
  *
  * @param ring tells the servers on the database that there are changes
+ * @param gate is closed while a restore is under way
  */
 export function copyQueries(
   connect: OneConnection,
   ring: SQL,
+  gate: Pick<RestoreGate, "close" | "open">,
 ): Pick<CopyQueries, "copy" | "fill"> & { close(): Promise<void> } {
   const long = transactions(connect, most, Number.POSITIVE_INFINITY, limits);
   return {
@@ -64,6 +67,7 @@ export function copyQueries(
 
     async fill(work, isKept) {
       let result: { value: Awaited<ReturnType<typeof work>> } | undefined;
+      gate.close();
       try {
         await long.run(async (queries) => {
           await queries.execute(sql`select pg_advisory_xact_lock(${writeLock})`);
@@ -73,6 +77,8 @@ export function copyQueries(
         });
       } catch (error) {
         if (error !== undone) throw refused(error);
+      } finally {
+        gate.open();
       }
       return result!.value;
     },

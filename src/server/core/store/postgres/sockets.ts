@@ -7,7 +7,10 @@ import type { PostgresSettings } from "./settings.ts";
 export interface WatchedSockets {
   /** Makes a socket for the driver's option `socket`, and connects it in the background. */
   open(): Duplex;
-  /** Destroys the sockets that have received nothing for some milliseconds. */
+  /**
+   * Destroys the sockets that have received nothing for some milliseconds, but for those in a transaction that sends
+   * nothing: there the database is not asked.
+   */
   destroySilent(time: number): void;
   /**
    * Destroys the sockets on which no query runs, because their server does not work any more, and lets new ones begin
@@ -67,7 +70,8 @@ export function watchedSockets(
       return socket;
     },
     destroySilent(time) {
-      for (const socket of open) if (elapsed() - socket.lastReceived >= time) socket.destroy();
+      for (const socket of open)
+        if (!socket.isHeld && elapsed() - socket.lastReceived >= time) socket.destroy();
     },
     async leaveServer() {
       if (elapsed() - changedAt >= hostInterval) {
@@ -94,8 +98,9 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
-/** The end of a response when the connection is outside a transaction: `ReadyForQuery`, state "I". */
+/** The end of a response, `ReadyForQuery`, when the connection is outside a transaction (state "I"), and within one ("T"). */
 const ready = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+const readyInTransaction = Buffer.from([0x5a, 0, 0, 0, 5, 0x54]);
 
 /** A socket that connects by itself: what is written before waits. */
 class DatabaseSocket extends Duplex {
@@ -106,6 +111,7 @@ class DatabaseSocket extends Duplex {
   /** Sends what was written before there was a connection. */
   #onConnect: (() => void) | undefined;
   #isReady = false;
+  #isHeld = false;
   #last: Buffer | undefined;
 
   constructor(connect: () => Promise<Dialled>, elapsed: () => number) {
@@ -121,6 +127,11 @@ class DatabaseSocket extends Duplex {
   /** True if no query runs on the connection. */
   get isIdle(): boolean {
     return this.#isReady;
+  }
+
+  /** True if the connection is in a transaction, and no query runs on it. */
+  get isHeld(): boolean {
+    return this.#isHeld;
   }
 
   /** The driver asks for the state by the names of `net.Socket`. */
@@ -142,7 +153,9 @@ class DatabaseSocket extends Duplex {
     socket.on("data", (chunk: Buffer) => {
       this.lastReceived = this.#elapsed();
       this.#last = chunk;
-      this.#isReady = chunk.subarray(-ready.length).equals(ready);
+      const end = chunk.subarray(-ready.length);
+      this.#isReady = end.equals(ready);
+      this.#isHeld = end.equals(readyInTransaction);
       if (!this.push(chunk)) socket.pause();
     });
     socket.on("end", () => {
@@ -162,6 +175,7 @@ class DatabaseSocket extends Duplex {
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
     this.#isReady = false;
+    this.#isHeld = false;
     if (this.#inner) this.#inner.write(chunk, done);
     else this.#onConnect = () => this.#inner!.write(chunk, done);
   }

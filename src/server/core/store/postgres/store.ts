@@ -6,6 +6,7 @@ import { auditEvent, auditWhere, callsWhere } from "../audit.ts";
 import { after, ended, type Note } from "../changes.ts";
 import { type Ids, idsOf, inMemory } from "../contents.ts";
 import { failureNotes } from "../failure-notes.ts";
+import { RestoreGate } from "../locked-by-restore.ts";
 import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
 import { taskQueries } from "../task-queries.ts";
@@ -70,7 +71,8 @@ export async function openPostgres(
   const transactions = openTransactions(database.oneConnection, transactionsAtATime, timeout);
   const bell = doorbell(client);
   const auditListeners = auditBell();
-  const { close: closeCopies, ...copies } = copyQueries(database.oneConnection, bell.ring);
+  const gate = new RestoreGate();
+  const { close: closeCopies, ...copies } = copyQueries(database.oneConnection, bell.ring, gate);
 
   const underWay = new Set<Promise<unknown>>();
 
@@ -103,15 +105,18 @@ export async function openPostgres(
 
   /**
    * Runs a write. Only one server writes at a time: otherwise a reader could see revision 8 before 7, and never look for
-   * 7 again. A server that hangs in a transaction holds up the others for ten seconds at most.
+   * 7 again. A server that hangs in a transaction holds up the others for ten seconds at most. A write that waits for a
+   * restore of this server takes no connection, which reads need.
    */
-  const writing = <T>(work: (db: Queries) => Promise<T>) =>
-    guarded(() =>
+  const writing = async <T>(work: (db: Queries) => Promise<T>) => {
+    await gate.passed(timeout);
+    return await guarded(() =>
       transactions.run(async (transaction) => {
         await transaction.execute(sql`select pg_advisory_xact_lock(${writeLock})`);
         return await work(transaction);
       }),
     );
+  };
 
   async function lastRevision(queries: Queries): Promise<number> {
     const [row] = await queries.select({ last: max(changes.revision) }).from(changes);

@@ -8,6 +8,11 @@ const pauses = { first: 5, longest: 50 };
 /** Milliseconds of work after which other work of the event loop gets a turn. */
 const longestTurn = 20;
 
+/** Returns the error for a lock that another program holds for too long. */
+export function lockedOut(cause: unknown): StoreError {
+  return new StoreError("unavailable", { cause, reason: "the database is locked by another program" });
+}
+
 /** Runs work that fails while another program holds the lock of the file, and tries it again without blocking. */
 export interface LockRetry {
   read<T>(work: () => T | Promise<T>): Promise<T>;
@@ -20,12 +25,9 @@ export interface LockRetry {
  * asynchronous, so that reads and streams go on. Work that does not find a lock runs at once.
  *
  * @param wait milliseconds after which the work fails with StoreError `unavailable`
- * @param reason returns the reason of that failure
+ * @param failed makes that error
  */
-export function lockRetry(
-  wait = longestWait,
-  reason = () => "the database is locked by another program",
-): LockRetry {
+export function lockRetry(wait = longestWait, failed: (cause: unknown) => StoreError = lockedOut): LockRetry {
   /** Writes that wait for the lock, or for those before them. */
   let waiting = 0;
   let last: Promise<unknown> = Promise.resolve();
@@ -37,8 +39,7 @@ export function lockRetry(
         return await work();
       } catch (cause) {
         if (!isLocked(cause)) throw cause;
-        if (performance.now() + pause > deadline)
-          throw new StoreError("unavailable", { cause, reason: reason() });
+        if (performance.now() + pause > deadline) throw failed(cause);
       }
       await Bun.sleep(pause);
     }

@@ -8,6 +8,7 @@ import { callsWhere } from "../audit.ts";
 import { after, ended, type Note } from "../changes.ts";
 import { type Ids, idsOf, inMemory } from "../contents.ts";
 import { failureNotes } from "../failure-notes.ts";
+import { LockedByRestore } from "../locked-by-restore.ts";
 import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
 import { taskQueries } from "../task-queries.ts";
@@ -18,7 +19,7 @@ import { copyQueries } from "./copy.ts";
 import { diskFault, failedWrite } from "./disk-fault.ts";
 import { formerNameQueries } from "./former-names.ts";
 import { linkQueries } from "./links.ts";
-import { lockRetry } from "./lock-retry.ts";
+import { lockedOut, lockRetry } from "./lock-retry.ts";
 import { networkShare } from "./network-share.ts";
 import { explain, onShare, openDatabase, rescue } from "./open.ts";
 import { providerObjectQueries } from "./provider-objects.ts";
@@ -72,8 +73,8 @@ export function openSqlite(
   if (share) onWarning(`${path}: ${onShare(share)}`);
   const note = failureNotes(onWarning);
   let isFilling = false;
-  const locks = lockRetry(lockTimeout, () =>
-    isFilling ? "a backup is being restored" : "the database is locked by another program",
+  const locks = lockRetry(lockTimeout, (cause) =>
+    isFilling ? new LockedByRestore(cause) : lockedOut(cause),
   );
   /** The last write failed, and not because the disk is full. */
   let isStuck = false;
@@ -112,6 +113,7 @@ export function openSqlite(
   function failure(error: unknown): unknown {
     const disk = isFailedWrite(error) ? failedWrite(dirname(path), error) : undefined;
     const refused = disk ?? refusal(error);
+    if (refused instanceof LockedByRestore) return refused;
     if (refused instanceof StoreError && refused.reason !== undefined) {
       const cause = refused.cause instanceof Error ? ` (${refused.cause.message})` : "";
       const advice = /damaged/.test(refused.reason) ? `. ${rescue(path)}` : "";
