@@ -54,9 +54,14 @@ export interface CutJson {
  * Cuts long texts out of the JSON of a request, so that nothing has to decode, parse, translate and write them: each of
  * these takes long in one turn of the event loop. A text that is not valid stays, and whoever parses the rest refuses it.
  * Takes several turns of the event loop. Returns undefined if there is none.
+ *
+ * @param long takes the texts
  */
-export async function cutLongTexts(bytes: Buffer, sizes = usualSizes): Promise<CutJson | undefined> {
-  const long = new LongTexts();
+export async function cutLongTexts(
+  bytes: Buffer,
+  sizes = usualSizes,
+  long = new LongTexts(),
+): Promise<CutJson | undefined> {
   const kept: Uint8Array[] = [];
   let from = 0;
   let opened = -1;

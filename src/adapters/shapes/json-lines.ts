@@ -2,11 +2,15 @@ import { AppError } from "../../errors.ts";
 import { ByteLines, LineTooLong } from "../../wire/byte-lines.ts";
 import { parseExact } from "../../wire/exact-json.ts";
 import { isObject, parsedObject } from "../../wire/json.ts";
+import { nextTurn } from "../../wire/next-turn.ts";
+import { Pieces } from "../../wire/pieces.ts";
 import { sseFrame } from "../../wire/sse.ts";
 import { isOllamaLine, OllamaLines } from "./ollama-lines.ts";
 
-/** The most bytes of a line: of one event (T66). */
-const maxLineBytes = 8 * 1024 * 1024;
+/** The most bytes of a line, which is read, written as an event and converted in one turn of the event loop (T66, T258). */
+const maxLineBytes = 1024 * 1024;
+/** Bytes of a whole body that are read in one turn. */
+const turnBytes = 64 * 1024;
 
 /** The most characters of a first line that is parsed to find out if more lines follow. */
 const longestFirstLine = 64 * 1024;
@@ -77,8 +81,14 @@ export class JsonLines {
   }
 }
 
-/** Returns the event stream that says the same as a whole body of JSON lines. */
-export function eventsOfLines(bytes: Uint8Array): Buffer {
+/** Returns the event stream that says the same as a whole body of JSON lines. Takes several turns of the event loop. */
+export async function eventsOfLines(bytes: Uint8Array): Promise<Buffer> {
   const lines = new JsonLines();
-  return Buffer.from(lines.push(bytes) + lines.end());
+  const events = new Pieces();
+  for (let at = 0; at < bytes.length; at += turnBytes) {
+    if (at > 0) await nextTurn();
+    events.add(Buffer.from(lines.push(bytes.subarray(at, at + turnBytes))));
+  }
+  events.add(Buffer.from(lines.end()));
+  return events.take();
 }

@@ -3,6 +3,7 @@ import { isObject } from "../../wire/json.ts";
 import type { LongTexts } from "../../wire/long-texts.ts";
 import { nextTurn } from "../../wire/next-turn.ts";
 import { Pieces } from "../../wire/pieces.ts";
+import { refuseManyParts } from "../many-parts.ts";
 import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
 import { WrappingPipe } from "../wrapping-pipe.ts";
 import { inDialect } from "./foreign-answer.ts";
@@ -11,7 +12,7 @@ import { cutAnswer, isLargeAnswer, maxParsedBytes, parseAnswerInTurns } from "./
 import type { AnswerShapes } from "./types.ts";
 
 /** Bytes of the stream that are written in one turn of the event loop. */
-const turnBytes = 256 * 1024;
+const turnBytes = 64 * 1024;
 /** The most bytes of a stream with long texts: some dialects say each text several times. */
 const maxStreamBytes = 32 * 1024 * 1024;
 const lineFeed = 10;
@@ -83,6 +84,7 @@ export class WholeAnswerPipe extends WrappingPipe {
     const body = inDialect(await parseAnswerInTurns(text, true), this.#shapes.dialect);
     this.#fault = this.#shapes.faultIn(body);
     if (this.#fault || !isObject(body)) return;
+    refuseManyParts(body);
     if (text.length > turnBytes) await nextTurn();
     const stream = Buffer.from(this.#shapes.toStream(body));
     for (let at = 0; at < stream.length; at += turnBytes) {

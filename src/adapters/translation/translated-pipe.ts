@@ -5,8 +5,12 @@ import type { Usage } from "../../wire/dialects/usage.ts";
 import { parsedObject } from "../../wire/json.ts";
 import { type SseEvent, SseParser } from "../../wire/sse.ts";
 import { oneLine } from "../../wire/text.ts";
+import { refuseManyParts } from "../many-parts.ts";
 import { namedFault } from "../provider-fault.ts";
 import type { ResponsesAnswer, StreamFault, StreamPipe } from "../types.ts";
+
+/** Data of an event with fewer characters cannot have very many parts. */
+const longData = 16 * 1024;
 
 /** Converts events of the provider to frames for the caller. Each translation adds its own conversion. */
 export abstract class TranslatedPipe implements StreamPipe {
@@ -121,6 +125,7 @@ export function converted<T>(convert: () => T): T {
  */
 export function payloadOf({ data }: SseEvent): object {
   const payload = parsedObject(data);
+  if (payload && data.length > longData) refuseManyParts(payload);
   if (payload) return payload;
   const isWords = data.length <= 500 && !/^\s*[[{"]/.test(data);
   throw garbage(

@@ -1,3 +1,4 @@
+import { refuseManyParts } from "../../adapters/many-parts.ts";
 import { inAskedFormat } from "../../adapters/passthrough/embedding-format.ts";
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
 import { passedUsage } from "../../adapters/passthrough/passed.ts";
@@ -23,6 +24,7 @@ import type { CallContext, InferenceDeps } from "./call.ts";
 import { sentForm, sentRequest } from "./estimated-usage.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
 import { heldResponse, type MadeResponse } from "./held-response.ts";
+import { withLongEvents } from "./long-events.ts";
 import { isWholeJson, passedAnswer } from "./passed-answer.ts";
 import { findPersona, llmsOfPersona } from "./personas/persona.ts";
 import { withModel, withModelInFrames } from "./personas/response-model.ts";
@@ -105,10 +107,15 @@ export async function attempt(
     };
     if (!isDialect(operation)) return await passedAnswer(common, operation);
     const keeps = isKept(context, prepared.translation !== undefined, prepared.quirks);
+    const isLabelled = isEventStream(response);
+    const pipe = pipeFor(operation, prepared);
+    const { memory } = common;
     const body = openStream({
       ...common,
-      pipe: pipeFor(operation, prepared),
-      isLabelled: isEventStream(response),
+      ...(prepared.translation
+        ? withLongEvents(response, pipe, { isLabelled, memory, received: record.received })
+        : { pipe }),
+      isLabelled,
       shapes: answerShapes[dialectOfAnswer(operation, prepared)],
       wire: dialects[operation],
       ...(keeps && { onResponseId: (id: string) => keepStreamed(context, prepared.llm, id) }),
@@ -313,6 +320,7 @@ async function wholeResponse(
   if (fault) throw providerFailure(fault.status ?? 502, fault, dialects[dialect].family, key);
   const isLarge = bytes.length > largeText;
   if (isLarge) await nextTurn();
+  if (translation) refuseManyParts(body);
   const translated = translation?.response(body, requestedName(prepared), request.body);
   if (isKept(context, translation !== undefined, prepared.quirks))
     await keepAnswer(context, prepared.llm, body);

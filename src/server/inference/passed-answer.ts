@@ -30,8 +30,12 @@ export function isWholeJson({ headers }: ProviderResponse, streaming: boolean): 
  * committed.
  */
 export async function passedAnswer(
-  options: Omit<StreamOptions, "pipe" | "isLabelled" | "shapes" | "wire" | "onComplete" | "record"> & {
+  options: Omit<
+    StreamOptions,
+    "pipe" | "isLabelled" | "shapes" | "wire" | "onComplete" | "record" | "response"
+  > & {
     record: CallRecord;
+    response: ProviderResponse;
   },
   operation: Operation,
 ): Promise<Response> {

@@ -34,10 +34,13 @@ const nothing = new Uint8Array(0);
 /** The bytes from which the shape of an answer is known. */
 const shapeBytes = 8;
 
+/** The body of a provider's response, as it comes. */
+export type StreamedResponse = Pick<ProviderResponse, "over" | "pipe" | "pause" | "resume" | "cancel">;
+
 /** Options of `openStream`. */
 export interface StreamOptions {
   /** The provider's response, of which only the head has been read. */
-  response: ProviderResponse;
+  response: StreamedResponse;
   pipe: StreamPipe;
   /** True if the response is called an event stream. Without that, its first bytes must say so. */
   isLabelled: boolean;

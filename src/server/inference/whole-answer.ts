@@ -1,3 +1,4 @@
+import { refuseManyParts } from "../../adapters/many-parts.ts";
 import { embeddingList, missingEmbeddings } from "../../adapters/passthrough/embedding-list.ts";
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
 import { faultOf } from "../../adapters/provider-fault.ts";
@@ -15,6 +16,7 @@ import {
 } from "../../adapters/shapes/parse-answer.ts";
 import type { StreamFault } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
+import { cutLongTexts } from "../../wire/cut-long-texts.ts";
 import { isDialect, type Operation } from "../../wire/dialects/operations.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
 import { isObject } from "../../wire/json.ts";
@@ -26,6 +28,9 @@ const openBrace = 123;
 
 /** Bytes of a stream that are read in one turn. */
 const turnBytes = 64 * 1024;
+
+/** The most bytes of an event besides its long texts, as in a stream that is translated (T258). */
+const maxEventBytes = 2 * 1024 * 1024;
 
 /** A larger answer is not parsed where it passes through. Bytes. */
 const largeBytes = 1024 * 1024;
@@ -70,10 +75,11 @@ export function wholeAnswer(
   exact: boolean,
 ): ReadAnswer | Promise<ReadAnswer> {
   if (shapeOf(bytes) === "stream") return collected(bytes, dialect);
-  if (hasTwoValues(bytes) && areJsonLines(bytes, true)) return collected(eventsOfLines(bytes), dialect);
+  if (hasTwoValues(bytes) && areJsonLines(bytes, true)) return collected(bytes, dialect, eventsOfLines);
   const plain = withoutMark(bytes);
   const read = (sent: unknown, { text, long }: AnswerText): ReadAnswer | Promise<ReadAnswer> => {
-    if (isOllamaLine(sent)) return collected(eventsOfLines(plain), dialect);
+    if (isOllamaLine(sent))
+      return collected(Buffer.from(text), dialect, eventsOfLines).then((answer) => ({ ...answer, long }));
     const body = inDialect(sent, dialect);
     const fault = answerShapes[dialect].faultIn(body);
     if (body === sent) return { body, text, bytes: plain as Uint8Array<ArrayBuffer>, long, fault };
@@ -120,10 +126,21 @@ function emptiness(operation: Operation, body: unknown): StreamFault | undefined
   return isEmpty ? { message: "the provider sent an answer without choices" } : undefined;
 }
 
-/** Reads a stream that has come whole, in several turns of the event loop. */
-async function collected(stream: Buffer, dialect: Dialect): Promise<ReadAnswer> {
+/**
+ * Reads a stream that has come whole, in several turns of the event loop. Long texts of a large one are cut out.
+ *
+ * @param toEvents makes events of a stream that has another form
+ */
+async function collected(
+  bytes: Buffer,
+  dialect: Dialect,
+  toEvents?: (bytes: Buffer) => Promise<Buffer>,
+): Promise<ReadAnswer> {
+  const cut = isLargeAnswer(bytes) ? await cutLongTexts(bytes) : undefined;
+  const rest = cut?.rest ?? bytes;
+  const stream = (await toEvents?.(rest)) ?? rest;
   const watch = passthroughPipe(dialect, { stripUsage: false });
-  const parser = new SseParser();
+  const parser = new SseParser({ maxEventBytes });
   const answer = answerShapes[dialect].collect();
   for (let at = 0; at < stream.length; at += turnBytes) {
     if (at > 0) await nextTurn();
@@ -137,7 +154,9 @@ async function collected(stream: Buffer, dialect: Dialect): Promise<ReadAnswer> 
     throw new AppError("provider_error", "the provider closed the stream before its response was complete");
   await nextTurn();
   for (const event of parser.end()) answer.add(event);
-  return { ...written(answer.whole()), fault: watch.fault };
+  const body = answer.whole();
+  refuseManyParts(body);
+  return { ...written(body), long: cut?.long, fault: watch.fault };
 }
 
 /** Returns an answer that is not in the provider's own bytes. */
