@@ -167,6 +167,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   function sendFresh(exchange: Exchange): void {
     const timeout = setTimeout(() => {
       const failure = new HttpFailure("timeout", "no connection opened");
+      failure.isUnsent = true;
       exchange.fail(throughProxy(failure, exchange.target.proxy) as Error);
     }, exchange.timeouts.connect);
     dial(exchange).then(

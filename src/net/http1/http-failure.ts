@@ -13,6 +13,8 @@ export class HttpFailure extends Error {
   override name = "HttpFailure";
   /** The proxy that the call went through: `proxy:3128`. */
   proxy?: string;
+  /** True for a time limit that was over before anything was sent. */
+  isUnsent?: true;
   constructor(
     readonly kind: FailureKind,
     message: string,

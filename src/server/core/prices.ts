@@ -4,6 +4,7 @@ import type { Usage } from "../../wire/dialects/usage.ts";
 import { oncePerObject } from "./once-per-object.ts";
 import { type ListedPrice, listedPrice } from "./price-lists/index.ts";
 import { type Rates, ratesOf, type TokenRates, tokenRateNames } from "./rates.ts";
+import { tierFactor } from "./service-tiers.ts";
 import type { LlmRow } from "./store/typed-rows.ts";
 
 /** The price of an llm, and where it comes from. */
@@ -51,6 +52,11 @@ export function pricingOf(llm: LlmRow): Pricing | undefined {
 export function costOf(llm: LlmRow, usage: Usage, model = llm.spec.model): number | undefined {
   const own = pricingOf(llm);
   if (!own) return undefined;
+  const usual = usualCost(own, llm, usage, model);
+  return usual && usual * tierFactor(llm.spec.type, usage.tier);
+}
+
+function usualCost(own: Pricing, llm: LlmRow, usage: Usage, model: string): number | undefined {
   const cost = costAt(own.rates, usage);
   if (model === llm.spec.model || cost === undefined) return cost;
   const listed = listedPrice({ ...llm.spec, model });

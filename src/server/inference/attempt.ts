@@ -6,6 +6,7 @@ import { responsesAnswer } from "../../adapters/passthrough/responses.ts";
 import { answerShapes } from "../../adapters/shapes/index.ts";
 import type { StreamPipe } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
+import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { uncompressed } from "../../net/inflated-response.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
@@ -16,6 +17,7 @@ import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { isStillValid, principalAt } from "../core/access/principals.ts";
 import { GrowingMemory } from "../core/growing-memory.ts";
+import { dearTier } from "../core/service-tiers.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
 import type { Span } from "../observability/traces.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
@@ -64,7 +66,7 @@ export async function attempt(
     hasPlace = false;
   };
   try {
-    if (isHibernating(llm)) await wake(deps, context, llm);
+    if (isHibernating(llm)) await virtualLlmsOf(deps).wake(llm, httpRequest.signal);
     if (turn || isHibernating(llm)) prepared = await prepare(context, currentLlm(deps, context, llm));
     const { adapter, timeouts } = prepared.provider;
     const held = keyOf(prepared.llm, deps.secrets);
@@ -131,10 +133,19 @@ export async function attempt(
     leaveQueue();
     // An error in a stream, or in a response with status 200, may name a status of its own; 502 stands for none.
     if (error instanceof AppError && error.provider && error.status !== 502) progress.status = error.status;
-    // A failed attempt used no tokens. If the caller left, the provider had begun.
-    if (transportFailure(error).code !== "client_closed_request") context.record.sent = undefined;
+    // A refused attempt used no tokens. If the caller left, the provider had begun.
+    if (transportFailure(error).code !== "client_closed_request")
+      context.record.attemptLost(mayHaveWorked(error));
     throw error;
   }
+}
+
+/** True for a failure after which a provider bills what it has read: it was too slow, or said too much (T297). */
+function mayHaveWorked(error: unknown): boolean {
+  const cause = error instanceof AppError ? error.cause : error;
+  if (cause instanceof HttpFailure)
+    return cause.kind === "too-large" || (cause.kind === "timeout" && !cause.isUnsent);
+  return error instanceof AppError && error.code === "provider_timeout";
 }
 
 /** Learns from the provider's response. Returns true if the call must be sent once more, in another form. */
@@ -211,6 +222,7 @@ function begin(
   const { headers, signal } = call.httpRequest;
   const { form } = providerRequest;
   record.phases.sent();
+  const tier = dearTier(request.body);
   record.sent = form
     ? sentForm(charactersOf(request))
     : sentRequest(
@@ -219,6 +231,7 @@ function begin(
         request.long,
         isDialect(call.operation) ? 0 : givenTokens(request.body),
       );
+  if (tier) record.sent.tier = tier;
   if (isVirtual(llm)) {
     return virtualLlmsOf(deps).infer({
       llm,
@@ -256,27 +269,6 @@ function headersOf(
     ...span?.headers,
     ...(form && { "content-type": form.contentType }),
   };
-}
-
-/** Waits until an llm is awake. The wait ends if the caller leaves or its bearer is no longer valid (T56). */
-async function wake(
-  deps: InferenceDeps,
-  { call: { principal, httpRequest } }: CallContext,
-  llm: LlmRow,
-): Promise<void> {
-  const ended = new AbortController();
-  let reason: AppError | undefined;
-  const stopWatching = deps.streams.add(principal, () => {
-    reason = endReason(deps, principal);
-    ended.abort();
-  });
-  try {
-    await virtualLlmsOf(deps).wake(llm, AbortSignal.any([httpRequest.signal, ended.signal]));
-  } catch (error) {
-    throw reason ?? error;
-  } finally {
-    stopWatching();
-  }
 }
 
 function virtualLlmsOf({ virtualLlms }: InferenceDeps): VirtualLlms {

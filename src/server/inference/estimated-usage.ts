@@ -1,5 +1,6 @@
 import { estimateTokens } from "../../adapters/tokens/token-estimate.ts";
 import { ByteBuffer } from "../../wire/byte-buffer.ts";
+import type { Usage } from "../../wire/dialects/usage.ts";
 import type { LongTexts } from "../../wire/long-texts.ts";
 import { tokensOfRequest } from "./request-tokens.ts";
 
@@ -23,6 +24,8 @@ export interface SentRequest {
   textTokens: number;
   /** The most output tokens that it allows, if it sets a limit. */
   maxTokens: number | undefined;
+  /** The dearer service that it asks for. */
+  tier?: Usage["tier"];
 }
 
 /**

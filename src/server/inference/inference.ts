@@ -9,6 +9,7 @@ import { isCounting, isDialect, isPassed, modelsPath, operations } from "../../w
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
 import { personalIds } from "../core/access/policy.ts";
 import { capabilitiesOf, reportedCapabilities } from "../core/capabilities.ts";
+import { dearTier } from "../core/service-tiers.ts";
 import { isOf, isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import { AnswerMemory, ownerBytes } from "./answers/answer-memory.ts";
@@ -25,6 +26,7 @@ import {
 } from "./capability-reader.ts";
 import { counts, estimatedTokens } from "./estimated-tokens.ts";
 import { transportFailure } from "./failure.ts";
+import { guarded } from "./guarded-call.ts";
 import { withContextLimit } from "./known-limits.ts";
 import { LearnedQuirks } from "./learned-quirks.ts";
 import { HealthBook } from "./llm-health.ts";
@@ -142,14 +144,13 @@ export class Inference {
       } else {
         const { body } = request;
         if (isPassed(call.operation)) record.askedUnits = requestedUnits(call.operation, request);
-        const maxTokens = maxTokensOf(call.operation, body);
         record.admission = this.#deps.limits.admit(
           call.principal,
           candidates,
           promptTokensOf(request),
-          maxTokens,
+          maxTokensOf(call.operation, body),
           choicesOf(body),
-          record.askedUnits,
+          { ...record.askedUnits, tier: dearTier(body) },
         );
       }
       const onAnswer = (answer: ResponsesAnswer, llm: LlmRow) => {
@@ -160,8 +161,9 @@ export class Inference {
         if (typeof request.body["previous_response_id"] === "string" || conversationOf(request.body)) return;
         this.rememberAnswer(personalIds(call.principal).id, request, answer);
       };
+      const guard = guarded(this.#deps, call);
       const context = {
-        call,
+        call: guard.call,
         record,
         request,
         candidates,
@@ -173,7 +175,7 @@ export class Inference {
         onAnswer,
         visibleError,
       };
-      const response = this.#try(context);
+      const response = guard.response(this.#try(context));
       if (isCounting(operation))
         return await response.catch((error: AppError) => {
           // Many relays of Anthropic have no such path.

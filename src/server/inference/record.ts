@@ -52,6 +52,8 @@ export class CallRecord {
   readonly #start = performance.now();
   #firstByte: number | undefined;
   #closed = false;
+  /** Tokens of requests that providers have read, without an answer. */
+  #lost = 0;
   readonly #whenOver: (() => void)[] = [];
   /** The attempts that failed. */
   readonly #failed: RecordedAttempt[] = [];
@@ -104,6 +106,16 @@ export class CallRecord {
     this.#health.failed(llm, error);
   }
 
+  /**
+   * Notes that no answer comes of the request that was sent.
+   *
+   * @param counts true if its provider may have worked on it, so that it counts as read
+   */
+  attemptLost(counts: boolean): void {
+    if (counts) this.#lost += this.sent?.promptTokens ?? 0;
+    this.sent = undefined;
+  }
+
   /** Calls a function when the call is over: at once if it is. */
   whenOver(after: () => void): void {
     if (this.#closed) after();
@@ -125,6 +137,7 @@ export class CallRecord {
       isVirtual: llm !== undefined && isVirtual(llm),
       askedUnits: this.askedUnits,
     });
+    usage.promptTokens += this.#lost;
     this.admission?.settle(llm, usage, facts.model);
     const milliseconds = performance.now() - this.#start;
     const ttftMs = this.#firstByte === undefined ? undefined : this.#firstByte - this.#start;
@@ -157,7 +170,7 @@ export class CallRecord {
       ttftMs,
       error: error?.code,
     };
-    const detail = this.#detail(usage, units, isEstimated, status, error);
+    const detail = this.#detail(usage, units, isEstimated || this.#lost > 0, status, error);
     if (detail) event.detail = detail;
     return this.#audit.record(event);
   }

@@ -37,6 +37,7 @@ const believableBytes = 50;
  */
 export function settledUsage(reported: Usage, call: SettledCall): SettledUsage {
   const { usage, units } = withUnits(countable(reported), call);
+  if (call.sent?.tier) usage.tier = call.sent.tier;
   const settled = settledTokens(usage, call);
   const isGuessed = usage.countedHere === true && units?.seconds !== undefined;
   return { usage: settled.usage, isEstimated: settled.isEstimated || isGuessed, units };
@@ -95,11 +96,12 @@ function isTooSmall(reported: number, estimate: number, factor: number): boolean
 function countable(reported: Usage): Usage {
   const usage = { ...reported };
   delete usage.countedHere;
+  delete usage.tier;
   for (const name in usage) usage[name as Counted] = count(usage[name as Counted]);
   return usage;
 }
 
-type Counted = Exclude<keyof Usage, "countedHere">;
+type Counted = Exclude<keyof Usage, "countedHere" | "tier">;
 
 /** Bounds parts by their whole. */
 function bound(usage: Usage): void {

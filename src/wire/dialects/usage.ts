@@ -33,6 +33,8 @@ export interface Usage {
   containers?: number;
   /** Set where this server has counted these units itself: the provider may bill tokens instead. */
   countedHere?: true;
+  /** A service that the request asks for, and that costs more than the usual one. */
+  tier?: "priority" | "fast";
 }
 
 /** The usage before anything is known. */
@@ -48,7 +50,7 @@ function positive(value: unknown): number {
 }
 
 /** The counts of a usage that are left out where they are 0. */
-type Counts = Omit<Usage, "promptTokens" | "completionTokens" | "cachedTokens" | "countedHere">;
+type Counts = Omit<Usage, "promptTokens" | "completionTokens" | "cachedTokens" | "countedHere" | "tier">;
 
 /** Returns the counts that are above 0. */
 export function presentCounts(counts: Partial<Record<keyof Counts, unknown>>): Counts {

@@ -92,7 +92,7 @@ export class Limiter {
    * @param promptTokens the tokens of the request, by an estimate
    * @param maxTokens the most output tokens that the request allows, if it sets a limit
    * @param choices the number of answers that the request asks for
-   * @param units other units that the request asks for
+   * @param units other units that the request asks for, and a dearer service
    * @throws AppError `too_many_requests` with the limit and `retryAfter`; `forbidden` if there is a limit in dollars
    *   and an llm has no price
    */
@@ -102,7 +102,7 @@ export class Limiter {
     promptTokens: number,
     maxTokens: number | undefined,
     choices = 1,
-    units?: BilledUnits,
+    units?: BilledUnits & Pick<Usage, "tier">,
   ): Admission {
     const elapsed = this.#elapsed();
     const today = dayOf(this.#now());

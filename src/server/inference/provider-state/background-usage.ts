@@ -136,7 +136,8 @@ export class BackgroundUsage {
   /** Counts the usage of an answer whose own call books it. One without a report is settled by an estimate. */
   count(answer: AnswerName, usage: Usage): void {
     if (isReport(usage)) {
-      this.#take(answer, usage);
+      const pending = this.#pending.get(keyOf(answer));
+      this.#take(answer, pending ? withTier(usage, pending) : usage);
       this.#objects.book(personalIds(answer.principal).id, answer.id).catch(() => {});
     } else this.settle(answer).catch(() => {});
   }
@@ -150,7 +151,7 @@ export class BackgroundUsage {
   async settle(answer: AnswerName, usage?: Usage): Promise<void> {
     const pending = this.#pending.get(keyOf(answer));
     if (!pending) return;
-    const counted = usage ?? this.#estimate(pending);
+    const counted = withTier(usage ?? this.#estimate(pending), pending);
     this.#take(answer, counted);
     const { requestId, principal, llm, model, id } = pending;
     // Another server on the database may have taken it over meanwhile.
@@ -191,6 +192,10 @@ export class BackgroundUsage {
       completionTokens: Math.min(written, sent?.maxTokens ?? longestAnswer),
     };
   }
+}
+
+function withTier(usage: Usage, { sent }: Pending): Usage {
+  return sent?.tier ? { ...usage, tier: sent.tier } : usage;
 }
 
 function keyOf({ principal, id }: AnswerName): string {

@@ -1,0 +1,42 @@
+import type { AppError } from "../../errors.ts";
+import { endReason } from "./attempt.ts";
+import type { InferenceCall, InferenceDeps } from "./call.ts";
+import { transportFailure } from "./failure.ts";
+
+/** A call that ends when its bearer is no longer valid, also while it waits for its provider (T56). */
+export interface GuardedCall {
+  /** The call, with a signal that aborts in that case, too. */
+  call: InferenceCall;
+  /** Waits for the response, which has a guard of its own from then on. Throws AppError. */
+  response(work: Promise<Response>): Promise<Response>;
+}
+
+/** Guards a call. */
+export function guarded(
+  deps: Pick<InferenceDeps, "catalogue" | "now" | "streams">,
+  call: InferenceCall,
+): GuardedCall {
+  const { headers, signal } = call.httpRequest;
+  const ended = new AbortController();
+  const leave = () => ended.abort();
+  if (signal.aborted) leave();
+  else signal.addEventListener("abort", leave, { once: true });
+  return {
+    call: { ...call, httpRequest: { headers, signal: ended.signal } },
+    async response(work) {
+      let reason: AppError | undefined;
+      const stop = deps.streams.add(call.principal, () => {
+        reason ??= endReason(deps, call.principal);
+        ended.abort();
+      });
+      try {
+        return await work;
+      } catch (thrown) {
+        const error = transportFailure(thrown);
+        throw reason && error.code === "client_closed_request" ? reason : error;
+      } finally {
+        stop();
+      }
+    },
+  };
+}
