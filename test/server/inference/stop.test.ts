@@ -55,7 +55,7 @@ describe("a server that stops", () => {
     expect(recorded(server)).toEqual([{ status: 503, error: "unavailable" }]);
   });
 
-  it("closes the connection to a provider that has not answered, and records the call", async () => {
+  it("answers a call whose provider has not answered with 503, and closes the connection to the provider", async () => {
     const arrived = Promise.withResolvers<void>();
     const freed = Promise.withResolvers<void>();
     const { server, bearer } = await withProvider((_, connection) => {
@@ -66,7 +66,8 @@ describe("a server that stops", () => {
     await arrived.promise;
     await server.stop(0);
     await freed.promise;
-    expect(await caller.ended).toBe(false);
-    expect(recorded(server)).toEqual([{ status: 499, error: "client_closed_request" }]);
+    expect(await caller.ended).toBe(true);
+    expect(caller.text).toContain("the server is shutting down");
+    expect(recorded(server)).toEqual([{ status: 503, error: "unavailable" }]);
   });
 });

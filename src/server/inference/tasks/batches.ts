@@ -52,6 +52,7 @@ export class Batches {
     operation: Operation,
     metadata: Readonly<Record<string, string>>,
   ): Promise<CountedBatch> {
+    refuseImpersonation(principal, "a batch");
     const file = await this.#options.files.read(principal, inputFileId);
     if (file.purpose !== "batch")
       throw new AppError("invalid_request", `input_file_id: "${inputFileId}" has no purpose "batch"`, {
