@@ -133,8 +133,10 @@ export const openbao = defineBackendType({
   describe: ({ caCert, auth }) => ({ caCert: certificateText(caCert), auth: authText(auth) }),
   login: {
     credentialOf,
-    destinationOf({ url, caCert, allowInsecure = false }) {
-      return [new URL(url as string).origin, caCert, allowInsecure];
+    // Another path, namespace or mount can be another customer of the same host.
+    destinationOf({ url, namespace, caCert, allowInsecure = false, auth }) {
+      const { mount } = (auth ?? {}) as { mount?: unknown };
+      return [new URL(url as string).href, namespace, caCert, allowInsecure, mount];
     },
     isAmbient: ({ auth }) => (auth as OpenBaoAuth | undefined)?.method === "kubernetes",
     canRotate: ({ auth }) => (auth as OpenBaoAuth | undefined)?.method === "token",

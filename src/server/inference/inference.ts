@@ -50,8 +50,8 @@ import {
   charactersOf,
   choicesOf,
   maxTokensOf,
+  nameIn,
   type ParsedRequest,
-  requestedModel,
 } from "./request.ts";
 import { promptTokensOf } from "./request-tokens.ts";
 import { classifyFailure, type FailedAttempt, type NextAttempt, nextAttempt } from "./retry.ts";
@@ -386,11 +386,6 @@ function withReadableHistory(context: CallContext, error: AppError): CallContext
 
 function isPublic(row: Pick<LlmRow, "visibility"> | undefined): boolean {
   return row !== undefined && row.visibility !== "private";
-}
-
-/** The name of the llm or pool that a request is for: from its persona or its body. Throws AppError. */
-function nameIn({ persona, body }: ParsedRequest): string {
-  return persona ? persona.spec.llm : requestedModel(body);
 }
 
 function stateAtAgent(llm: LlmRow, virtualLlms: VirtualLlms): NonNullable<MemberState["atAgent"]> {

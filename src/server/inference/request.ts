@@ -248,6 +248,11 @@ export function requestedModel(body: Record<string, unknown>): string {
   });
 }
 
+/** The name of the llm or pool that a request is for: from its persona or its body. Throws AppError. */
+export function nameIn({ persona, body }: ParsedRequest): string {
+  return persona ? persona.spec.llm : requestedModel(body);
+}
+
 /**
  * Returns the provider's name for the model, for a call whose path names the llm. It is the llm's own, or the one in
  * the body if the llm has `allowModelOverride`.

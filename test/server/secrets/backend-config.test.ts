@@ -127,7 +127,12 @@ describe("the credential of a backend", () => {
       (await must(editor.call("PUT", `${path}/bao`, { config }))).body.config;
     expect((await put({ url, auth, mount: "kv" })).auth).toEqual(auth);
     expect((await put({ url: "https://127.0.0.1:1", auth })).auth).toBeUndefined();
-    for (const change of [{ allowInsecure: true }, { caCert: "-----BEGIN CERTIFICATE-----\n" }]) {
+    for (const change of [
+      { allowInsecure: true },
+      { caCert: "-----BEGIN CERTIFICATE-----\n" },
+      { url: `${url}/tenant-b` },
+      { namespace: "theirs" },
+    ]) {
       await must(server.admin("PUT", `${path}/bao`, { config: { url, auth } }));
       expect((await put({ url, auth, ...change })).auth, JSON.stringify(change)).toBeUndefined();
     }
