@@ -25,6 +25,12 @@ export const quotas: readonly Quota[] = [
   { name: "fileMegabytes", most: 500, description: "size of all files for batches, and of their answers" },
   { name: "batches", most: 20, description: "batches that have not ended", passes: true },
   { name: "tasks", most: 1000, description: "tasks by themselves that have not ended", passes: true },
+  {
+    name: "taskMegabytes",
+    most: 500,
+    description: "size of all tasks by themselves with their answers, also of those that have ended",
+    passes: true,
+  },
   { name: "workstations", most: 200, description: "agents that are registered", passes: true },
   { name: "streams", most: 200, description: "watches and other endless streams at a time", passes: true },
 ];

@@ -226,7 +226,9 @@ export function tasksContract(store: () => Store): void {
         { ownerId: "usr_1", tokenId: "tok_1", llm: "gpt", notBefore: 0 },
         { ownerId: "usr_2", tokenId: "", llm: "gpt", notBefore: 5 },
       ]);
-      expect(await tasks().openTasksOf("usr_1")).toBe(2);
+      const use = await tasks().taskUse("usr_1");
+      expect(use).toEqual({ open: 2, bytes: expect.any(Number) });
+      expect(use.bytes).toBeGreaterThan(0);
       await tasks().expireTasks(at);
       expect(await tasks().task("t4")).toMatchObject({ state: "expired" });
       const source = { ownerId: "usr_1", tokenId: "", llm: "gpt" };

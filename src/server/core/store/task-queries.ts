@@ -32,6 +32,8 @@ const rowsOfInsert = 200;
 /** The most rows that are deleted in one statement: on SQLite it holds up all calls. */
 const rowsOfStep = 100;
 const partsOfStep = 8;
+/** Bytes that a task takes besides its texts. */
+const bytesOfTask = 4096;
 
 const fileColumns = columns({
   id: "id",
@@ -266,11 +268,12 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
       some<TaskFacts>(sql`
         select ${factColumns.selected} from inference_tasks
         where ${of(owner)} and batch_id is null ${page(rest)}`),
-    async openTasksOf(ownerId) {
-      const found = await one<{ count: number }>(sql`
-        select count(*) as count from inference_tasks
-        where owner_id = ${ownerId} and batch_id is null and state in ('pending', 'running')`);
-      return found!.count;
+    async taskUse(ownerId) {
+      const found = await one<{ open: number; bytes: number }>(sql`
+        select coalesce(sum(case when state in ('pending', 'running') then 1 else 0 end), 0) as open,
+          coalesce(sum(octet_length(request) + coalesce(octet_length(answer), 0) + ${bytesOfTask}), 0) as bytes
+        from inference_tasks where owner_id = ${ownerId} and batch_id is null`);
+      return { open: Number(found!.open), bytes: Number(found!.bytes) };
     },
     tasksOfBatch: (batchId, after, limit) =>
       some<InferenceTask>(sql`

@@ -187,8 +187,11 @@ export interface TaskStore {
   taskOfKey(of: Required<OwnedBy>, idempotencyKey: string): Promise<TaskFacts | null>;
   /** Returns tasks that are in no batch, of a user or of all. */
   tasksAlone(of: Partial<OwnedBy>, page: Page): Promise<TaskFacts[]>;
-  /** Returns the number of tasks of a user that are in no batch and have not ended. */
-  openTasksOf(ownerId: string): Promise<number>;
+  /**
+   * Returns the number of tasks of a user that are in no batch and have not ended, and the bytes of all that are in no
+   * batch.
+   */
+  taskUse(ownerId: string): Promise<{ open: number; bytes: number }>;
   /** Returns tasks of a batch behind the one with that number, in order. */
   tasksOfBatch(batchId: string, after: number, limit: number): Promise<InferenceTask[]>;
   /** Returns the number of tasks of a batch, by state. */

@@ -7,7 +7,7 @@ import { newId, type Random } from "../../core/ids.ts";
 import type { Page, StoredFile } from "../../core/store/task-store.ts";
 import { mostRequests } from "./batch-line.ts";
 import { fileLifetime } from "./batch-work.ts";
-import { isOwn, makerOf, ownOf, refuseImpersonation, stored } from "./owner.ts";
+import { isOwn, makerOf, ownOf, refuseImpersonation, reserveStored, stored } from "./owner.ts";
 import { FileWriter, partsOf } from "./stored-text.ts";
 
 /** The most bytes of a file. */
@@ -88,20 +88,8 @@ export class Files {
   }
 
   async #reserve(principal: Principal, bytes: number): Promise<() => void> {
-    const { quotas, catalogue } = this.#options;
-    const use = await stored(this.#store.fileUse(principal.userId));
-    const release = quotas.reserve(catalogue.snapshot, principal, "files", use.files);
-    try {
-      const [has, adding] = [Math.ceil(use.bytes / megabyte), Math.ceil(bytes / megabyte)];
-      const releaseSize = quotas.reserve(catalogue.snapshot, principal, "fileMegabytes", has, adding);
-      return () => {
-        release();
-        releaseSize();
-      };
-    } catch (error) {
-      release();
-      throw error;
-    }
+    const { files: count, bytes: has } = await stored(this.#store.fileUse(principal.userId));
+    return reserveStored(this.#options, principal, ["files", "fileMegabytes"], { count, bytes: has }, bytes);
   }
 
   async #receive(principal: Principal, events: AsyncIterable<FormEvent>): Promise<StoredFile> {

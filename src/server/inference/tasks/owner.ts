@@ -1,5 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { isAdministrator, type Principal, tokenIdOf } from "../../core/access/policy.ts";
+import type { Quotas } from "../../core/access/quotas.ts";
+import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { storeFailure } from "../../core/store/store-failure.ts";
 import type { OwnedBy } from "../../core/store/task-store.ts";
 import { StoreError } from "../../core/store/types.ts";
@@ -38,6 +40,37 @@ export function refuseImpersonation({ impersonator }: Principal, what: string): 
   throw new AppError("forbidden", `${what} would outlive the impersonation`, {
     hint: "the user itself can make it",
   });
+}
+
+const megabyte = 1024 * 1024;
+
+/**
+ * Reserves room for something that is stored, in a quota of its number and in one of its size.
+ *
+ * @param use what the user has stored
+ * @param bytes the size of what is added
+ * @returns a function that ends the reservation
+ * @throws AppError with the number of the quota
+ */
+export function reserveStored(
+  { quotas, catalogue: { snapshot } }: { quotas: Quotas; catalogue: Pick<Catalogue, "snapshot"> },
+  principal: Principal,
+  [number, size]: readonly [number: string, size: string],
+  use: { count: number; bytes: number },
+  bytes: number,
+): () => void {
+  const release = quotas.reserve(snapshot, principal, number, use.count);
+  try {
+    const [has, adding] = [Math.ceil(use.bytes / megabyte), Math.ceil(bytes / megabyte)];
+    const releaseSize = quotas.reserve(snapshot, principal, size, has, adding);
+    return () => {
+      release();
+      releaseSize();
+    };
+  } catch (error) {
+    release();
+    throw error;
+  }
 }
 
 /** Returns the result of the store. Throws AppError if the store refuses. */

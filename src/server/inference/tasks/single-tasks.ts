@@ -12,7 +12,7 @@ import { newTask } from "./batch-work.ts";
 import { followTask } from "./followed-task.ts";
 import type { LiveAnswer } from "./live-answer.ts";
 import { mayRunModel } from "./may-run-model.ts";
-import { isOwn, isSeen, makerOf, ownOf, refuseImpersonation, stored } from "./owner.ts";
+import { isOwn, isSeen, makerOf, ownOf, refuseImpersonation, reserveStored, stored } from "./owner.ts";
 
 const taskId = /^tsk_[0-9a-z]{26}$/;
 /** The time in which a task must have begun, if it does not say. Milliseconds. */
@@ -67,7 +67,7 @@ export class Tasks {
   /** Makes a task; with a known idempotency key returns the one that has it. Throws AppError. */
   async create(principal: Principal, given: NewTask): Promise<TaskFacts> {
     refuseImpersonation(principal, "a task");
-    const { catalogue, quotas, now, random, onWork } = this.#options;
+    const { catalogue, now, random, onWork } = this.#options;
     const { llm, operation, priority, idempotencyKey } = given;
     if (!mayRunModel(catalogue.snapshot, principal, llm))
       throw new AppError("not_found", `there is no model "${llm}" that you may run`);
@@ -79,8 +79,10 @@ export class Tasks {
       throw invalid("deadline", "deadline must be behind notBefore, and within 7 days");
     const known = await this.#ofKey(principal, idempotencyKey);
     if (known) return known;
-    const has = await stored(this.#store.openTasksOf(principal.userId));
-    const release = quotas.reserve(catalogue.snapshot, principal, "tasks", has);
+    const use = await stored(this.#store.taskUse(principal.userId));
+    const has = { count: use.open, bytes: use.bytes };
+    const size = Buffer.byteLength(request);
+    const release = reserveStored(this.#options, principal, ["tasks", "taskMegabytes"], has, size);
     const task = newTask({
       id: newId("tsk", at, random),
       ...makerOf(principal),

@@ -153,6 +153,22 @@ describe("a quota (T116)", () => {
   });
 });
 
+it("tasks have a bound of their size, also those that were cancelled (T299)", async () => {
+  const server = await testServer({ quotas: { taskMegabytes: 4 } });
+  await must(server.admin("POST", "/api/v1/llms?probe=false", llm("gpt")));
+  const { call } = await server.user("alice", [{ role: "run", resource: "llms" }]);
+  const messages = [{ role: "user", content: "x".repeat(1_000_000) }];
+  const notBefore = new Date(Date.now() + 3_600_000).toISOString();
+  const create = () =>
+    call("POST", "/api/v1/inference-tasks", { llm: "gpt", request: { messages }, notBefore });
+  for (let n = 0; n < 3; n++) {
+    const { body } = await must(create());
+    await must(call("DELETE", `/api/v1/inference-tasks/${body.id}`));
+  }
+  expect(await statuses(4, create)).toEqual([202, 429, 429, 429]);
+  expect((await create()).body.error).toBe('user "alice" may have at most 4 taskMegabytes');
+});
+
 it("free-form data of an object has a bound (T116)", async () => {
   const server = await testServer();
   const extraConfig = { x: "y".repeat(20_000) };
