@@ -3,7 +3,7 @@ import { costOf, Processes } from "./processes.ts";
 import { seeded } from "./seeded.ts";
 import type { ClientsJob, ClientsResult } from "./soak-mcp-clients.ts";
 import { isRunning, kill, McpFarm, processesWith, project, times, until } from "./soak-mcp-servers.ts";
-import { median } from "./stats.ts";
+import { thirdsOf } from "./stats.ts";
 
 export interface McpSoakPlan {
   seconds: number;
@@ -20,13 +20,16 @@ export interface McpSoakResult extends ClientsResult {
   /** Processes that were left after the server was killed and started again, and after it had stopped. */
   leftAfterKill: string[];
   leftAfterStop: string[];
-  /** Bytes resident in the first third of the time and in the last, in the middle of each. */
+  /** Bytes resident in the first third of the time after the warm-up and in the last, in the middle of each. */
   resident: { first: number; last: number };
 }
 
 /** Milliseconds that a call may take beyond what the fields of its server say: other programs load the machine. */
 const margin = 10_000;
 const principals = 5;
+/** Milliseconds between two looks at the memory, and those in which it does not count. */
+const sampleEvery = 500;
+const warmUp = 45_000;
 
 /**
  * Calls many MCP servers by many clients of both eras, while programs are killed and stopped, hang, answer late or twice,
@@ -77,7 +80,7 @@ async function run(
     isOver = true;
   });
   const resident: number[] = [];
-  const sampling = setInterval(() => resident.push(costOf(server.pid).resident), 500);
+  const sampling = setInterval(() => resident.push(costOf(server.pid).resident), sampleEvery);
   const random = seeded(plan.seed);
   while (!isOver) {
     await Bun.sleep(Math.min(plan.faultEvery * 2 * random(), 5000));
@@ -104,7 +107,6 @@ async function run(
   });
   await second.stop();
   const leftAfterStop = farm.children().map(({ line }) => line);
-  const third = Math.ceil(resident.length / 3);
   return {
     ...result,
     wrong: [
@@ -115,7 +117,7 @@ async function run(
     faults: { ...result.faults, ...faults },
     leftAfterKill,
     leftAfterStop,
-    resident: { first: median(resident.slice(0, third)), last: median(resident.slice(-third)) },
+    resident: thirdsOf(resident, warmUp / sampleEvery),
   };
 }
 

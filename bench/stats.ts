@@ -5,6 +5,16 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/**
+ * Compares samples of memory over the time, the middle of each third. The first `warmUp` of them do not count, if twice as
+ * many follow: until a program has done each thing often, it takes more for its code.
+ */
+export function thirdsOf(samples: readonly number[], warmUp: number): { first: number; last: number } {
+  const counted = samples.length >= 3 * warmUp ? samples.slice(warmUp) : samples;
+  const third = Math.ceil(counted.length / 3);
+  return { first: median(counted.slice(0, third)), last: median(counted.slice(-third)) };
+}
+
 /** Latencies as people quote them, in milliseconds. */
 export interface Latency {
   p50: number;

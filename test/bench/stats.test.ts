@@ -1,11 +1,18 @@
 import { expect, it } from "vitest";
 import { secondsOf } from "../../bench/processes.ts";
-import { median, Samples } from "../../bench/stats.ts";
+import { median, Samples, thirdsOf } from "../../bench/stats.ts";
 
 it("takes the median of a few rounds", () => {
   expect(median([9, 1, 5])).toBe(5);
   expect(median([4, 1, 2, 9])).toBe(3);
   expect(median([])).toBeNaN();
+});
+
+it("compares the memory of the first third with the last, without the warm-up where the run is long enough", () => {
+  const warming = [50, 60, 70];
+  expect(thirdsOf([...warming, 99, 100, 100, 100, 101, 102], 3)).toEqual({ first: 99.5, last: 101.5 });
+  expect(thirdsOf([...warming, 100, 100, 100, 160, 170, 180], 3)).toEqual({ first: 100, last: 175 });
+  expect(thirdsOf([1, 2, 3, 4, 5, 6], 3)).toEqual({ first: 1.5, last: 5.5 });
 });
 
 it("reads percentiles by nearest rank, whatever the order", () => {
