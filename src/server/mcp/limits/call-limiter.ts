@@ -39,15 +39,18 @@ export class McpCallLimiter {
     this.#shared = new SharedCalls(catalogue, now);
   }
 
-  /** Counts today's calls in the audit log, so that a restart gives no second allowance. Needed only with limits by day. */
+  /** Counts the calls of today and of the last minute in the audit log, so that a restart gives no second allowance. */
   async load(): Promise<void> {
-    if (!hasLimit(this.#catalogue.snapshot, "mcpCallsPerDay")) return;
-    const { day } = await this.#shared.count();
-    const today = dayOf(this.#now());
-    for (const [id, count] of day) {
-      const { days } = this.#account(id);
-      days.set(today, Math.max(count, days.get(today) ?? 0));
+    if (hasLimit(this.#catalogue.snapshot, "mcpCallsPerDay")) {
+      const { day } = await this.#shared.count();
+      const today = dayOf(this.#now());
+      for (const [id, count] of day) {
+        const { days } = this.#account(id);
+        days.set(today, Math.max(count, days.get(today) ?? 0));
+      }
     }
+    // Only what the accounts do not have yet counts as that of others.
+    await this.learn();
   }
 
   /**

@@ -137,8 +137,23 @@ describe("limits on MCP calls", () => {
     expect((await refusal(alice)).message).toContain('user "alice"');
   });
 
-  it("read nothing where no limit is by day", async () => {
-    const { limiter, asked } = house({ alice: { mcpCallsPerMinute: 1 } });
+  it("count the calls of the last minute that are on record after a restart", async () => {
+    let count = 2;
+    const midnight = Date.parse("2026-11-21T00:00:00Z");
+    const recorded = (since: number) =>
+      since > midnight ? [{ userId: "usr_1", tokenId: null, count }] : [];
+    const { limiter, refusal, alice } = house({ alice: { mcpCallsPerMinute: 3, mcpCallsPerDay: 4 } }, recorded);
+    await limiter.load();
+    limiter.admit(alice);
+    expect((await refusal(alice)).message).toContain("has used 3 of its 3 MCP calls of a minute");
+    count = 0;
+    await limiter.learn();
+    limiter.admit(alice);
+    expect((await refusal(alice)).message).toContain("has used 4 of its 4 MCP calls of today");
+  });
+
+  it("read nothing where nobody has such a limit", async () => {
+    const { limiter, asked } = house({ alice: { requestsPerMinute: 1 } });
     await limiter.load();
     expect(asked).toEqual([]);
   });
