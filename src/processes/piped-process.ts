@@ -27,6 +27,9 @@ export interface PipeOptions extends StartOptions {
 /** After the end of the program stderr is read for so many milliseconds: another process may hold it open. */
 const drainMs = 1000;
 
+/** The bytes of stderr that are taken before others get a turn: they may be so many lines. */
+const piece = 16 * 1024;
+
 /** The texts and bytes that were written in one turn of the event loop. */
 interface Batch {
   inputs: (string | Uint8Array)[];
@@ -108,5 +111,9 @@ async function drain(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   take: (bytes: Uint8Array) => void,
 ): Promise<void> {
-  for (let part = await reader.read(); !part.done; part = await reader.read()) take(part.value);
+  for (let part = await reader.read(); !part.done; part = await reader.read())
+    for (let from = 0; from < part.value.length; from += piece) {
+      if (from > 0) await new Promise((resolve) => setImmediate(resolve));
+      take(part.value.subarray(from, from + piece));
+    }
 }

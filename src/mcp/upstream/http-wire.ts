@@ -36,6 +36,8 @@ const listenSilence = 10 * 60_000;
 const endAfter = 1000;
 /** The most times that a server may send requests on to another address. */
 const mostMoves = 3;
+/** The most answers to requests of the server at a time. Each is an HTTP request. */
+const mostAnswers = 100;
 /** The most headers of requests that are kept, and the most characters of what they repeat. */
 const mostKept = 200;
 const longestKey = 200;
@@ -59,6 +61,8 @@ export class HttpWire implements UpstreamWire {
   #revision: string | undefined;
   #nextId = 1;
   #isRetired = false;
+  /** Answers to requests of the server that are on their way. */
+  #answering = 0;
 
   constructor(options: HttpServerOptions, events: WireEvents) {
     this.#options = options;
@@ -199,7 +203,12 @@ export class HttpWire implements UpstreamWire {
     return this.#options.outbound(this.#url, { method: "GET", headers, timeouts, signal });
   }
 
-  readonly #answer = (message: RpcMessage): Promise<void> => this.#send(message);
+  /** Sends the answer to a request of the server. It is left out where too many are not taken yet (T318). */
+  readonly #answer = async (message: RpcMessage): Promise<void> => {
+    if (this.#answering >= mostAnswers) return;
+    this.#answering++;
+    await this.#send(message).finally(() => this.#answering--);
+  };
 
   async #send(message: RpcMessage): Promise<void> {
     try {
@@ -298,7 +307,7 @@ export class HttpWire implements UpstreamWire {
 
   /** Takes a message that does not say to which request it belongs. */
   #takeUnasked(message: RpcMessage): void {
-    if (isRequest(message)) answerByOnly(message, this.#underWay, this.#answer);
+    if (isRequest(message)) void answerByOnly(message, this.#underWay, this.#answer);
     else if ("method" in message) this.#events.onNotification(message);
   }
 }

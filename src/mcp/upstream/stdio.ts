@@ -1,5 +1,6 @@
 import { ByteLines, LineTooLong } from "../../wire/byte-lines.ts";
 import { JsonMeter } from "../../wire/json-meter.ts";
+import { nextTurn } from "../../wire/next-turn.ts";
 import type { RpcMessage } from "../messages.ts";
 import { type MessageStream, StreamWire } from "./stream-wire.ts";
 import type { WireEvents } from "./wire.ts";
@@ -14,6 +15,9 @@ export interface SpeakingProcess {
 
 /** The most bytes of one message. A longer one ends the connection. */
 export const maxMessageBytes = 10 * 1024 * 1024;
+
+/** Milliseconds for which the lines of one program are taken before others get a turn. */
+const longestTurn = 4;
 
 /** The most characters of a line that is no message, for the log. */
 const noiseLength = 500;
@@ -51,12 +55,19 @@ async function readLines(
     meter = new JsonMeter();
     return meter;
   });
+  let spent = 0;
   try {
     for await (const bytes of output)
       for (const line of lines.push(bytes)) {
         const isHarmless = meter?.isHarmless === true;
         meter = undefined;
+        const began = performance.now();
         take(line, isHarmless);
+        spent += performance.now() - began;
+        if (spent < longestTurn) continue;
+        // One piece of what a program writes has up to 100,000 lines (T317).
+        await nextTurn();
+        spent = 0;
       }
   } catch (error) {
     if (!(error instanceof LineTooLong)) throw error;

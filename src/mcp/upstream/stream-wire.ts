@@ -12,12 +12,17 @@ export interface MessageStream {
   close(): Promise<void>;
 }
 
+/** The most requests of a server that are not answered yet: one that asks on and on may not read the answers (T318). */
+const mostAsked = 1000;
+
 /** A wire over one stream of messages. All requests share it, told apart by their ids. */
 export class StreamWire implements UpstreamWire {
   readonly #stream: MessageStream;
   readonly #events: WireEvents;
   readonly #pending = new Bag<PendingRequest>();
   #nextId = 1;
+  /** Requests of the server that are not answered yet. */
+  #asked = 0;
   #closed: Error | undefined;
 
   constructor(stream: MessageStream, events: WireEvents) {
@@ -82,11 +87,15 @@ export class StreamWire implements UpstreamWire {
     return pending !== undefined;
   }
 
-  /** Takes the next message of the server. */
+  /** Takes the next message of the server. @throws if it sends requests faster than it takes their answers */
   receive(message: RpcMessage): void {
     const answer = (one: RpcMessage) => this.#stream.send(one);
     if (isResponse(message)) return this.#of(Number(message.id))?.take(message, answer);
-    if (isRequest(message)) return answerByOnly(message, this.#pending, answer);
+    if (isRequest(message)) {
+      if (this.#asked >= mostAsked) throw new Error("the server does not take the answers to its requests");
+      this.#asked++;
+      return void answerByOnly(message, this.#pending, answer).then(() => this.#asked--);
+    }
     const id = relatedId(message);
     if (id !== undefined) return this.#of(Number(id))?.take(message, answer);
     this.#events.onNotification(message);

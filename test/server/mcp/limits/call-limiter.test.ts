@@ -140,9 +140,11 @@ describe("limits on MCP calls", () => {
   it("count the calls of the last minute that are on record after a restart", async () => {
     let count = 2;
     const midnight = Date.parse("2026-11-21T00:00:00Z");
-    const recorded = (since: number) =>
-      since > midnight ? [{ userId: "usr_1", tokenId: null, count }] : [];
-    const { limiter, refusal, alice } = house({ alice: { mcpCallsPerMinute: 3, mcpCallsPerDay: 4 } }, recorded);
+    const recorded = (since: number) => (since > midnight ? [{ userId: "usr_1", tokenId: null, count }] : []);
+    const { limiter, refusal, alice } = house(
+      { alice: { mcpCallsPerMinute: 3, mcpCallsPerDay: 4 } },
+      recorded,
+    );
     await limiter.load();
     limiter.admit(alice);
     expect((await refusal(alice)).message).toContain("has used 3 of its 3 MCP calls of a minute");

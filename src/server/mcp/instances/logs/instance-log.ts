@@ -17,8 +17,9 @@ export interface InstanceLogOptions {
 const maxLine = 8192;
 /** Milliseconds in which lines are gathered and then written together. */
 const gatherTime = 100;
-/** The most characters that are written for each such time; a program that writes more floods the disk. */
+/** The most characters and lines that are written for each such time; a program that writes more floods the disk. */
 const maxGathered = 1024 * 1024;
+const maxGatheredLines = 5000;
 /** The last lines of stderr that are kept in memory: a reason, and the stack or the usage behind it. */
 const keptLines = 60;
 /** Characters of each. */
@@ -35,6 +36,7 @@ export class InstanceLog {
   #run = "0";
   #last: string[] = [];
   #gathered = "";
+  #gatheredLines = 0;
   #leftOut = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #file: { descriptor: number; bytes: number } | undefined;
@@ -77,12 +79,12 @@ export class InstanceLog {
 
   /** Takes a line that mcpctl says about the instance, or one of stdout. */
   line(text: string, stream: LogStream = "mcpctl"): void {
-    this.#add(this.redacted(text.slice(0, maxLine)), stream);
+    this.#add(text, stream);
   }
 
   /** The last lines of stderr of this run. */
   get lastLines(): readonly string[] {
-    return this.#last;
+    return this.#last.map((text) => this.redacted(text).slice(0, keptLength));
   }
 
   /** Calls a function with each new line. Returns a function that ends this. */
@@ -97,6 +99,7 @@ export class InstanceLog {
     this.#timer = undefined;
     const text = this.#gathered;
     this.#gathered = "";
+    this.#gatheredLines = 0;
     if (text !== "") this.#write(text);
     const leftOut = this.#leftOut;
     this.#leftOut = 0;
@@ -112,20 +115,22 @@ export class InstanceLog {
 
   #stderrLine(raw: string): void {
     if (raw.trim() === "") return;
-    const text = this.redacted(raw.slice(0, maxLine));
-    this.#last.push(text.slice(0, keptLength));
+    this.#last.push(raw.slice(0, maxLine));
     if (this.#last.length > keptLines) this.#last.shift();
-    this.#add(text, "stderr");
+    this.#add(raw, "stderr");
   }
 
-  #add(text: string, stream: LogStream): void {
-    if (this.#gathered.length > maxGathered) {
+  #add(raw: string, stream: LogStream): void {
+    // Before its secrets are looked for, which takes longest.
+    if (this.#gathered.length > maxGathered || this.#gatheredLines >= maxGatheredLines) {
       this.#leftOut++;
       return;
     }
     const at = new Date(this.#options.now()).toISOString();
-    const line = { at, run: this.#run, stream, text: text.replace(/[\r\n]+/g, " ") };
+    const text = this.redacted(raw.slice(0, maxLine)).replace(/[\r\n]+/g, " ");
+    const line = { at, run: this.#run, stream, text };
     this.#gathered += encodeLine(line);
+    this.#gatheredLines++;
     this.#timer ??= setTimeout(() => this.flush(), gatherTime);
     for (const listener of this.#listeners) listener(line);
   }

@@ -78,6 +78,18 @@ describe("InstanceLog", () => {
     one.close();
   });
 
+  it("leaves out short lines of a flood, too, and keeps the last ones in memory (failure mode 123)", async () => {
+    const { it: one, say, texts } = log();
+    one.hide(["hunter2-is-my-password"]);
+    say("y\n".repeat(50_000));
+    say("with hunter2-is-my-password\nthe end\n");
+    expect(await texts({ tail: 100_000 })).toEqual(Array(5000).fill("y"));
+    one.flush();
+    expect((await texts()).at(-1)).toBe("45002 lines came too fast and were left out");
+    expect(one.lastLines.slice(-2)).toEqual(["with [redacted]", "the end"]);
+    one.close();
+  });
+
   it("shows the run before the present one, and lines from a time on", async () => {
     const { it: one, path, say, texts } = log();
     say("old\n");
