@@ -37,7 +37,7 @@ it.runIf(mountable)(
   "refuses writes with 507 while the disk is full, answers reads, and recovers (T71)",
   async () => {
     const { server, admin, fill, free, cli } = await serverOnSmallDisk();
-    const { url } = upstream(goodProvider);
+    const { url, seen } = upstream(goodProvider);
     const llm = { name: "gpt", type: "openai", model: "up", url };
     expect((await admin("POST", "/api/v1/llms?probe=false", llm)).status).toBe(201);
     const grants = [{ role: "run", resource: "llms" }];
@@ -74,6 +74,10 @@ it.runIf(mountable)(
     const unanswered = await server.call("POST", "/v1/chat/completions", { bearer, body: call });
     expect(unanswered).toMatchObject({ status: 507, body: { error: { code: "storage_full" } } });
     expect(unanswered.text).not.toContain("hello there");
+    // The next one is not made, and so not paid for (failure mode 207).
+    const calls = seen.length;
+    expect((await server.call("POST", "/v1/chat/completions", { bearer, body: call })).status).toBe(507);
+    expect(seen).toHaveLength(calls);
 
     free();
     expect((await admin("POST", "/api/v1/projects", { name: "big", prompt })).status).toBe(201);

@@ -114,6 +114,7 @@ export class Inference {
       streaming: false,
     };
     const { audit, metrics, now, tracer } = this.#deps;
+    await audit.assertWorks();
     const span = tracer?.start({ ...facts, headers: call.httpRequest.headers });
     const record = new CallRecord(facts, audit, metrics, this.#health, now, span);
     const { body } = call;
@@ -264,8 +265,9 @@ export class Inference {
   }
 
   /** Answers a call about what a provider keeps. Throws AppError after the audit event of the call is committed. */
-  stateCall(call: StateCall): Promise<Response> {
-    return this.#stateCalls.call(call);
+  async stateCall(call: StateCall): Promise<Response> {
+    await this.#deps.audit.assertWorks();
+    return await this.#stateCalls.call(call);
   }
 
   /** Waits for the answers that ran in the background when the server was stopped. Throws AppError. */

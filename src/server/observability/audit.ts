@@ -4,6 +4,8 @@ import { type AuditEvent, type Store, StoreError } from "../core/store/types.ts"
 
 /** The most events in one transaction. */
 const batchSize = 1000;
+/** Milliseconds that a call waits to learn if the database works again. */
+const trialWait = 1000;
 
 interface Batch {
   events: AuditEvent[];
@@ -25,6 +27,11 @@ export class Audit {
   /** The last batch. The next one is written after it. */
   #last: Promise<void> = Promise.resolve();
 
+  /** The failure of the last batch, if the database could not be written. */
+  #failure: StoreError | undefined;
+  /** A look if it can be written again. */
+  #trial: Promise<void> | undefined;
+
   /** @param onRecord is called with each event before it is committed */
   constructor(store: Store, onRecord?: (event: AuditEvent) => void) {
     this.#store = store;
@@ -41,6 +48,20 @@ export class Audit {
     return committed;
   }
 
+  /**
+   * Is asked before a call that costs money or does something. Without its event its answer would be withheld at the end.
+   *
+   * @throws AppError `storage_full` or `unavailable` if the last events could not be written, and the database still fails
+   */
+  async assertWorks(): Promise<void> {
+    if (!this.#failure) return;
+    this.#trial ??= this.#try().finally(() => {
+      this.#trial = undefined;
+    });
+    await Promise.race([this.#trial, new Promise((resolve) => setTimeout(resolve, trialWait))]);
+    if (this.#failure) throw storeFailure(this.#failure);
+  }
+
   /** The number of events that wait to be committed. */
   get waiting(): number {
     return this.#waiting;
@@ -49,6 +70,15 @@ export class Audit {
   /** Resolves when all events so far are committed, or have failed. */
   async settled(): Promise<void> {
     await this.#last.catch(() => {});
+  }
+
+  async #try(): Promise<void> {
+    try {
+      await this.#store.appendAudit([]);
+      this.#failure = undefined;
+    } catch (error) {
+      if (error instanceof StoreError) this.#failure = error;
+    }
   }
 
   #begin(): Batch {
@@ -64,8 +94,12 @@ export class Audit {
     if (this.#open?.events === events) this.#open = undefined;
     try {
       await this.#store.appendAudit(events);
+      this.#failure = undefined;
     } catch (error) {
-      if (error instanceof StoreError) throw storeFailure(error);
+      if (error instanceof StoreError) {
+        this.#failure = error;
+        throw storeFailure(error);
+      }
       throw new AppError("internal", "the audit log failed", { cause: error });
     } finally {
       this.#waiting -= events.length;

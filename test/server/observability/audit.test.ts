@@ -64,6 +64,21 @@ it.each([
   },
 );
 
+it("the audit log refuses calls before they begin while the database cannot be written (failure mode 207)", async () => {
+  const { audit, batches, failures } = withStore();
+  await audit.assertWorks();
+  expect(batches).toEqual([]);
+  failures.push(new StoreError("full"), new StoreError("unavailable"));
+  await audit.record(event("a")).catch(() => {});
+  // One look, whoever asks.
+  const looks = await Promise.allSettled([audit.assertWorks(), audit.assertWorks()]);
+  for (const look of looks)
+    expect(look).toMatchObject({ status: "rejected", reason: { code: "unavailable" } });
+  await audit.assertWorks();
+  await audit.assertWorks();
+  expect(batches).toEqual([["a"], [], []]);
+});
+
 it("the audit log is settled when all events are written or have failed", async () => {
   const { audit, batches, failures } = withStore();
   await audit.settled();

@@ -317,7 +317,7 @@ export interface Store extends CopyQueries, FormerNameQueries, TaskStore {
   orphans(): Promise<Orphan[]>;
   /**
    * Stores events in one transaction. Their usage is in `usage` from then on, also after a kill. Throws StoreError `full`
-   * or `unavailable`.
+   * or `unavailable`: also for no events, if none could be stored now.
    */
   appendAudit(events: readonly AuditEvent[]): Promise<void>;
   /** Returns the events that match a filter, newest first. */

@@ -100,6 +100,10 @@ export class McpCalls {
     subject: CallSubject,
     work: () => Promise<JsonObject>,
   ): Promise<WrittenResult> {
+    const name = server?.name ?? exchange.project.name;
+    await this.#options.audit.assertWorks().catch((error) => {
+      throw failureOf(error, name, exchange.signal).error;
+    });
     const start = performance.now();
     let written: WrittenResult | undefined;
     let outcome: CallOutcome;
@@ -110,7 +114,7 @@ export class McpCalls {
       written = new WrittenResult(JSON.stringify(result));
       outcome = { status: 200, ...outcomeOf(result) };
     } catch (error) {
-      outcome = failureOf(error, server?.name ?? exchange.project.name, exchange.signal);
+      outcome = failureOf(error, name, exchange.signal);
     }
     const durationMs = performance.now() - start;
     const tool = "tool" in subject ? subject.tool : undefined;

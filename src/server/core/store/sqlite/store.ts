@@ -81,6 +81,14 @@ export function openSqlite(
   const { client, finalize } = keepStatements(database);
   const db = drizzle({ client });
   const insertAudit = prepareAudit(client);
+  /** Stores an event and takes it away again, in one transaction: it needs the room of an event. */
+  function tryAudit(): void {
+    insertAudit([{ at: now(), action: "trial", requestId: "", userId: null, tokenId: null, status: 200 }]);
+    const { id } = auditEvents;
+    db.delete(auditEvents)
+      .where(eq(id, sql`(select max(${id}) from ${auditEvents})`))
+      .run();
+  }
   const rollup = openRollup();
   /**
    * The disk did not keep what it took. The kernel tells it once: a later attempt succeeds although the writes are lost
@@ -244,7 +252,7 @@ export function openSqlite(
     orphans: () => guarded(() => db.select().from(secretOrphans).orderBy(asc(secretOrphans.at)).all()),
 
     async appendAudit(events) {
-      if (events.length === 0) return;
+      if (events.length === 0) return await writing(tryAudit);
       if (events.length <= eventsOfStatement) await writing(() => insertAudit(events), "none");
       else
         await writing(() => {

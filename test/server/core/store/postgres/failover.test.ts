@@ -57,6 +57,7 @@ describe("a PostgreSQL that becomes a standby (failure mode 99)", () => {
     await store.ping().catch(() => {});
     // Sessions that are read-only for as long as they live, although the database accepts writes again.
     await expect(store.ping()).rejects.toMatchObject(readOnly);
+    await expect(store.appendAudit([])).rejects.toMatchObject(readOnly);
     await store.load();
     await demote(url, false);
     await expect.poll(() => store.ping().then(() => "writes", String)).toBe("writes");

@@ -108,6 +108,7 @@ describe("a PostgreSQL that does not answer (failure mode 76)", () => {
       () => store.ping(),
       () => store.load(),
       () => store.appendAudit([event(n)]),
+      () => store.appendAudit([]),
     ]).flat();
     const outcomes = await Promise.allSettled(calls.map((call) => call()));
     for (const outcome of outcomes)

@@ -5,6 +5,7 @@ import { networkShare } from "../../../../../src/server/core/store/sqlite/networ
 import { openSqlite } from "../../../../../src/server/core/store/sqlite/store.ts";
 import { event, row } from "../../../../contract/store-fixtures.ts";
 import { testServer } from "../../../../support/server.ts";
+import { goodProvider, upstream } from "../../../../support/upstream.ts";
 import { freshFolder } from "../folder.ts";
 
 const now = () => 1_700_000_000_000;
@@ -110,6 +111,22 @@ describe("an SQLite file that another program has locked (failure mode 97)", () 
     ]);
     await release();
     expect((await admin("POST", "/api/v1/groups", { name: "g" })).status).toBe(201);
+  });
+
+  it("is found out before the next call of a model, which would be paid for and not answered (failure mode 207)", async () => {
+    const { path, store } = openStore(50);
+    const { admin, token } = await testServer({ store });
+    const { url, seen } = upstream(goodProvider);
+    await admin("POST", "/api/v1/llms?probe=false", { name: "gpt", type: "openai", model: "m", url });
+    const { call } = await token("t", [{ role: "run", resource: "llms" }]);
+    const body = { model: "gpt", messages: [{ role: "user", content: "hi" }] };
+    const ask = () => call("POST", "/v1/chat/completions", body);
+    const release = await lockFile(path);
+    const reason = { error: { code: "unavailable", message: "the database is locked by another program" } };
+    for (let time = 0; time < 3; time++) expect(await ask()).toMatchObject({ status: 503, body: reason });
+    expect(seen).toHaveLength(1);
+    await release();
+    await expect.poll(async () => (await ask()).status).toBe(200);
   });
 });
 
