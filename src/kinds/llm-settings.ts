@@ -9,7 +9,7 @@ const dollars = (description: string) => Type.Number({ minimum: 0, maximum: 1_00
 export const Timeouts = Type.Object(
   {
     connect: seconds("To connect to the provider (default 10)"),
-    firstByte: seconds("From the request to the first byte of the response (default 300)"),
+    firstByte: seconds("From the last part of the request to the first byte of the response (default 300)"),
     silence: seconds("Between two pieces of a response (default 300)"),
   },
   { additionalProperties: false, description: "Time limits of a call, in seconds" },

@@ -57,7 +57,7 @@ export class Connection {
     this.flush();
   }
 
-  /** Writes as many bytes as the socket takes. Called again for the rest when the socket has drained. */
+  /** Writes as many bytes as the socket takes. */
   flush(): void {
     while (this.#unsent !== undefined) {
       const written = this.#socket!.write(this.#unsent);
@@ -69,6 +69,14 @@ export class Connection {
       this.#unsent = this.#later[0];
       if (this.#unsent !== undefined) this.#later = this.#later.slice(1);
     }
+  }
+
+  /** The socket has taken bytes on the way to the peer: the request is still being sent, which takes its time. */
+  drained(): void {
+    const exchange = this.#exchange;
+    if (exchange !== undefined && this.#unsent !== undefined && !this.#paused)
+      this.deadline = this.pool.after(exchange.timeouts[exchange.status === 0 ? "firstByte" : "silence"]);
+    this.flush();
   }
 
   pause(): void {
@@ -223,7 +231,7 @@ function asFailure(error: unknown): HttpFailure {
 
 const common: SocketHandler<Connection> = {
   data: (socket, bytes) => socket.data.received(bytes),
-  drain: (socket) => socket.data.flush(),
+  drain: (socket) => socket.data.drained(),
   end: (socket) => socket.data.ended(),
   close: (socket, error) => socket.data.lost(error),
   error: (socket, error) => socket.data.lost(error),

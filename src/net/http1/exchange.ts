@@ -15,7 +15,10 @@ export interface HttpTarget {
   proxy?: HttpProxy | undefined;
 }
 
-/** Milliseconds. `firstByte` runs from the sending to the head, `silence` between two parts of a body. */
+/**
+ * Milliseconds. `firstByte` runs from the sending to the head, and anew with each part of the request that the line takes;
+ * `silence` between two parts of a body.
+ */
 export interface Timeouts {
   connect: number;
   firstByte: number;

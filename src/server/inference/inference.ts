@@ -265,9 +265,8 @@ export class Inference {
   }
 
   /** Answers a call about what a provider keeps. Throws AppError after the audit event of the call is committed. */
-  async stateCall(call: StateCall): Promise<Response> {
-    await this.#deps.audit.assertWorks();
-    return await this.#stateCalls.call(call);
+  stateCall(call: StateCall): Promise<Response> {
+    return this.#stateCalls.call(call);
   }
 
   /** Waits for the answers that ran in the background when the server was stopped. Throws AppError. */

@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
-import { at, clientOf, failureOf, get, partsOf, serve } from "./scripted-peer.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { faultyProxy } from "../../support/faulty-proxy.ts";
+import { at, clientOf, failureOf, get, hello, partsOf, serve } from "./scripted-peer.ts";
 
 describe("a call of the HTTP client fails", () => {
   it("when its signal aborts, and closes the connection", async () => {
@@ -35,6 +36,32 @@ describe("a call of the HTTP client fails", () => {
     const timeouts = { connect: 30_000, firstByte: 1, silence: 30_000 };
     expect((await failureOf(clientOf().request(at(server.port), { ...get, timeouts }))).kind).toBe("timeout");
     await server.peers[0]!.gone.promise;
+  });
+
+  it("when the peer takes no more of the request, but not while a slow line carries it (failure mode 216)", async () => {
+    const body = Buffer.alloc(60_000_000, "x");
+    let left = body.length;
+    const server = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        data(socket, bytes) {
+          left -= bytes.length;
+          // The head of the request counts, too.
+          if (left < 0) socket.end(hello);
+        },
+      },
+    });
+    onTestFinished(() => server.stop(true));
+    // The line takes three seconds, and the buffers of the system hold a few megabytes.
+    const timeouts = { connect: 30_000, firstByte: 2000, silence: 30_000 };
+    const slow = faultyProxy(server.port, { megabits: 160 });
+    const stuck = faultyProxy(server.port);
+    stuck.stall();
+    const send = (port: number) => clientOf().request(at(port), { ...get, method: "POST", body, timeouts });
+    const [failure, response] = await Promise.all([failureOf(send(stuck.port)), send(slow.port)]);
+    expect(failure.kind).toBe("timeout");
+    expect(await response.text(100)).toBe("hello");
   });
 
   it("when the response falls silent, but not while the reader holds it back", async () => {

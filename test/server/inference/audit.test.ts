@@ -108,7 +108,8 @@ describe("a call while the disk is full (T71)", () => {
     expect(payloadsOf(text).slice(-2)).toMatchObject([{ error: { code: "storage_full" } }, "[DONE]"]);
     expect(text.match(/"error"/g)).toHaveLength(1);
     expect(text.match(/\[DONE\]/g)).toHaveLength(1);
-    const messages = (await call("POST", "/v1/messages", { ...streamed, max_tokens: 9 })).text;
+    const other = await full();
+    const messages = (await other.call("POST", "/v1/messages", { ...streamed, max_tokens: 9 })).text;
     expect(payloadsOf(messages).at(-1)).toMatchObject({ type: "error" });
     expect(messages).not.toContain("message_stop");
   });

@@ -56,6 +56,7 @@ export class StateCalls {
 
   /** Answers a call. Throws AppError after its audit event is committed. */
   async call(call: StateCall): Promise<Response> {
+    await this.#deps.audit.assertWorks();
     const record = new StateRecord(call, this.#deps.audit, this.#deps.now);
     try {
       return await this.#answer(call, record);
