@@ -133,7 +133,7 @@ describe("the outbound client behind a proxy (failure mode 84)", () => {
       headers: {},
       timeouts: limits,
     });
-    expect(await failureOf(call)).toMatchObject({ kind: "timeout", proxy: `127.0.0.1:${mute.port}` });
+    expect(await failureOf(call)).toMatchObject({ kind: "connect", proxy: `127.0.0.1:${mute.port}` });
   });
 
   it("refuses forbidden addresses and names, and addresses that it can resolve (T05, T106)", async () => {

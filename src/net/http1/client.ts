@@ -3,7 +3,7 @@ import type { TLSOptions } from "bun";
 import { Connection, type ConnectionPool, plainHandlers, secureHandlers } from "./connection.ts";
 import { bare, isParts, type RequestBody, type RequestHeaders, requestEncoder } from "./encode-request.ts";
 import { Exchange, type HttpTarget, type Timeouts } from "./exchange.ts";
-import { HttpFailure } from "./http-failure.ts";
+import { connectTimeout, HttpFailure } from "./http-failure.ts";
 import { openTunnel, throughProxy } from "./tunnel.ts";
 import { withDescriptor } from "./with-descriptor.ts";
 
@@ -166,9 +166,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
    */
   function sendFresh(exchange: Exchange): void {
     const timeout = setTimeout(() => {
-      const failure = new HttpFailure("timeout", "no connection opened");
-      failure.isUnsent = true;
-      exchange.fail(throughProxy(failure, exchange.target.proxy) as Error);
+      exchange.fail(throughProxy(connectTimeout(), exchange.target.proxy) as Error);
     }, exchange.timeouts.connect);
     dial(exchange).then(
       (connection) => {

@@ -1,6 +1,6 @@
 import type { Socket, SocketHandler } from "bun";
 import type { Exchange } from "./exchange.ts";
-import { HttpFailure } from "./http-failure.ts";
+import { connectTimeout, HttpFailure } from "./http-failure.ts";
 import { MalformedMessage } from "./malformed-message.ts";
 import { ResponseParser } from "./parser.ts";
 
@@ -113,7 +113,7 @@ export class Connection {
   /** Ends the exchange, or closes the idle connection, because the deadline has passed. */
   expire(): void {
     const exchange = this.#exchange;
-    if (exchange === undefined) return this.lost(undefined);
+    if (exchange === undefined) return this.lost(connectTimeout().cause as Error);
     const reason = exchange.status === 0 ? "no response came" : "the response fell silent";
     exchange.fail(new HttpFailure("timeout", reason));
   }

@@ -13,8 +13,6 @@ export class HttpFailure extends Error {
   override name = "HttpFailure";
   /** The proxy that the call went through: `proxy:3128`. */
   proxy?: string;
-  /** True for a time limit that was over before anything was sent. */
-  isUnsent?: true;
   constructor(
     readonly kind: FailureKind,
     message: string,
@@ -22,4 +20,10 @@ export class HttpFailure extends Error {
   ) {
     super(message, options);
   }
+}
+
+/** Returns the failure of a connection that did not open in time, with the code that the system itself would give. */
+export function connectTimeout(): HttpFailure {
+  const cause = Object.assign(new Error("no connection opened in time"), { code: "ETIMEDOUT" });
+  return new HttpFailure("connect", cause.message, { cause });
 }

@@ -143,8 +143,7 @@ export async function attempt(
 /** True for a failure after which a provider bills what it has read: it was too slow, or said too much (T297). */
 function mayHaveWorked(error: unknown): boolean {
   const cause = error instanceof AppError ? error.cause : error;
-  if (cause instanceof HttpFailure)
-    return cause.kind === "too-large" || (cause.kind === "timeout" && !cause.isUnsent);
+  if (cause instanceof HttpFailure) return cause.kind === "too-large" || cause.kind === "timeout";
   return error instanceof AppError && error.code === "provider_timeout";
 }
 

@@ -33,7 +33,7 @@ export function classifyFailure(thrown: unknown, status: number | undefined): Fa
   if (known) return known;
   if (status !== undefined && (status < 200 || status > 299)) return ofStatus(status);
   const cause = thrown instanceof AppError ? thrown.cause : thrown;
-  if (cause instanceof HttpFailure) return ofTransport(cause.kind, status !== undefined);
+  if (cause instanceof HttpFailure) return ofTransport(cause, status !== undefined);
   if (!(thrown instanceof AppError)) return unknown("never");
   if (status !== undefined) return thrown.code === "provider_error" ? failing("elsewhere") : unknown("never");
   switch (thrown.code) {
@@ -78,12 +78,15 @@ function ofStatus(status: number): FailureClass {
   return { retry: "never", isHealthy: true };
 }
 
-function ofTransport(kind: HttpFailure["kind"], hasHead: boolean): FailureClass {
+function ofTransport({ kind, cause }: HttpFailure, hasHead: boolean): FailureClass {
   switch (kind) {
     case "cancelled":
       return unknown("never");
-    case "connect":
-      return { ...failing("here"), cannotConnect: true };
+    case "connect": {
+      // A machine that is off answers nothing a moment later either, and to find that out takes seconds.
+      const isSilent = (cause as { code?: unknown } | undefined)?.code === "ETIMEDOUT";
+      return { ...failing(isSilent ? "elsewhere" : "here"), cannotConnect: true };
+    }
     case "closed":
       return failing(hasHead ? "elsewhere" : "here");
     // The provider may still be processing the call.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AppError } from "../../../src/errors.ts";
-import { type FailureKind, HttpFailure } from "../../../src/net/http1/http-failure.ts";
+import { connectTimeout, type FailureKind, HttpFailure } from "../../../src/net/http1/http-failure.ts";
 import { transportFailure } from "../../../src/server/inference/failure.ts";
 import {
   classifyFailure,
@@ -38,6 +38,12 @@ describe("classifyFailure", () => {
     const refused = { retry: "here", isHealthy: false, cannotConnect: true };
     expect(classifyFailure(failure, undefined)).toEqual(refused);
     expect(classifyFailure(transportFailure(failure), undefined)).toEqual(refused);
+  });
+
+  it("of a connection that does not open in time: only another llm is called, and one is enough (failure mode 217)", () => {
+    const silent = { retry: "elsewhere", isHealthy: false, cannotConnect: true };
+    expect(classifyFailure(connectTimeout(), undefined)).toEqual(silent);
+    expect(classifyFailure(transportFailure(connectTimeout()), undefined)).toEqual(silent);
   });
 
   it.each<[FailureKind, status: number | undefined, Retry, boolean | undefined]>([

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { payloadsOf } from "../../../adapters/translation/streams.ts";
 import { must } from "../../../support/server.ts";
 import {
@@ -150,6 +150,27 @@ describe("a pool", () => {
     await refresh();
     expect(await ask()).toMatchObject({ status: 200 });
     expect(members["b"]!.seen.map(({ body }) => body.model)).toEqual(["model-of-b"]);
+  });
+
+  it("waits only once for a member whose machine is off, and then leaves it out (failure mode 217)", async () => {
+    const { ask, callCounts, server, refresh } = await pool({ a: goodProvider, b: goodProvider });
+    let tried = 0;
+    const off = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        open: () => void tried++,
+        data() {},
+      },
+    });
+    onTestFinished(() => off.stop(true));
+    // Nothing answers the greeting of TLS: no connection opens.
+    const silent = { url: `https://127.0.0.1:${off.port}`, timeouts: { connect: 0.2 } };
+    await must(server.admin("PUT", "/api/v1/llms/a", silent));
+    await refresh();
+    for (let call = 0; call < 4; call++) expect(await ask()).toMatchObject({ status: 200 });
+    expect(tried).toBe(1);
+    expect(callCounts()).toEqual({ a: 0, b: 4 });
   });
 
   it("whose members all fail is called twice each", async () => {
