@@ -20,6 +20,8 @@ import { through } from "./through.ts";
 /** The most bytes of a row: a message of 32 MB, with every character escaped. */
 const maxLineBytes = 96 * 1024 * 1024;
 const lineFeed = 10;
+/** The first bytes of each backup (RFC 8878, 3.1.1). */
+const zstdMagic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 /** The most members. */
 const maxMembers = 100_000;
 /** Bytes that a compressed byte may stand for, and those that any backup may have: what has more is a bomb (T236). */
@@ -56,6 +58,9 @@ export async function readBackup(
   let compressed = 0;
   const counted = async function* () {
     for await (const bytes of source) {
+      const start = bytes.subarray(0, zstdMagic.length);
+      if (compressed === 0 && !zstdMagic.subarray(0, start.length).equals(start))
+        throw damaged("the file does not begin as a backup of mcpctl does");
       compressed += bytes.length;
       yield bytes;
     }

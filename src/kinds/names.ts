@@ -24,6 +24,7 @@ export function nearest(word: string, words: Iterable<string>): string | undefin
   let best: string | undefined;
   let least = Math.max(Math.floor(word.length / 3), word.length === 2 ? 1 : 0) + 1;
   for (const candidate of words) {
+    if (Math.abs(candidate.length - word.length) >= least) continue;
     const d = distance(word.toLowerCase(), candidate.toLowerCase());
     if (d < least) [best, least] = [candidate, d];
   }

@@ -43,7 +43,8 @@ export const rbac = defineKind({
     subject: { field: "subjects", parse: "subject", value: "KIND:NAME" },
     "role-binding": {
       field: "roleBindings",
-      alias: ["roleBindings", "role-bindings"],
+      // A token has the same flag by that name.
+      alias: ["roleBindings", "role-bindings", "bind"],
       parse: "grant",
       value: "role:…,resource:…[,name:…]",
     },

@@ -3,7 +3,7 @@ import { type TypeCheck, TypeCompiler, type ValueError, ValueErrorType } from "@
 import type { Fault } from "../errors.ts";
 import { withArticle } from "./article.ts";
 import type { Kind } from "./define.ts";
-import { nearest } from "./names.ts";
+import { didYouMean, nearest } from "./names.ts";
 
 // RFC 3339, as `date-time` means in JSON Schema.
 const dateTime = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
@@ -86,8 +86,7 @@ function explain(error: ValueError): Fault[] {
   }
   if (error.type === ValueErrorType.Union) {
     const words = literals(error.schema);
-    if (words.length > 0)
-      return [{ path, message: `must be ${words.map((w) => JSON.stringify(w)).join(" or ")}` }];
+    if (words.length > 0) return [{ path, message: oneOfWords(words, error.value) }];
     const variants = error.errors.map((iterator) =>
       [...Iterator.from(iterator).take(maxFaults)].flatMap(explain),
     );
@@ -99,6 +98,14 @@ function explain(error: ValueError): Fault[] {
     );
   }
   return [{ path, message: message(error) }];
+}
+
+/** The message for a value that is none of some words, with the most similar one. The value itself may be a secret. */
+function oneOfWords(words: readonly string[], value: unknown): string {
+  const quoted = words.map((word) => JSON.stringify(word));
+  const choice = quoted.length > 4 ? `one of ${quoted.join(", ")}` : quoted.join(" or ");
+  const hint = typeof value === "string" ? didYouMean(value, words) : undefined;
+  return `must be ${choice}${hint === undefined ? "" : `; ${hint}`}`;
 }
 
 function message(error: ValueError): string {

@@ -197,3 +197,10 @@ describe("a backup that somebody made by hand (T237)", () => {
     });
   });
 });
+
+it("a file that is no backup is told as such", async () => {
+  for (const text of ["PK\u0003\u0004 a zip", "a", "{}"])
+    await expect(readBackup(inPieces(Buffer.from(text), 1))).rejects.toMatchObject({
+      message: "the backup is damaged: the file does not begin as a backup of mcpctl does",
+    });
+});

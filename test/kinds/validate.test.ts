@@ -65,6 +65,8 @@ describe("validate", () => {
     [Type.Array(Type.String(), { uniqueItems: true }), ["a", "a"], "must not name the same thing twice"],
     [Type.Array(Type.String(), { maxItems: 1 }), ["a", "b"], "must have at most 1 elements"],
     [oneOf(["a", "b"]), "c", 'must be "a" or "b"'],
+    [oneOf(["fast", "heavy"]), "fats", 'must be "fast" or "heavy"; did you mean "fast"?'],
+    [oneOf(["a", "b"]), 7, 'must be "a" or "b"'],
     [Type.Literal("run"), "view", 'must be "run"'],
   ])("describes the fault in words: %j with %j", (schema, value, message) => {
     expect(validate(schema, value)).toEqual([{ path: "", message }]);
@@ -78,7 +80,7 @@ describe("validate", () => {
 
   it("describes the faults of the most similar variant of a union", () => {
     expect(validate(RoleBinding, { role: "vew", resource: "llms" })).toEqual([
-      { path: "/role", message: expect.stringMatching(/^must be "view" or /) },
+      { path: "/role", message: expect.stringMatching(/^must be one of "view", .*; did you mean "view"\?$/) },
     ]);
     expect(validate(RoleBinding, { role: "run", action: "bakcup" })[0]!.path).toBe("/action");
     expect(validate(RoleBinding, { role: "view", resource: "llms", nmae: "a" })).toEqual([

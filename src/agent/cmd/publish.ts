@@ -42,7 +42,7 @@ export const publishVerb = defineVerb({
     ],
   },
   args: {
-    names: { type: "positional", multiple: true, required: true, complete: "providers" },
+    names: { type: "positional", valueHint: "NAME", multiple: true, required: true, complete: "providers" },
     as: { type: "string", valueHint: "NAME", description: "Its name on the server, for one NAME" },
     port: {
       type: "string",
@@ -68,7 +68,9 @@ export const unpublishVerb = defineVerb({
     usage: "NAME... [-o json]",
     examples: [["mcpctl agent unpublish ollama-qwen3-8b", "Stop publishing a model"]],
   },
-  args: { names: { type: "positional", multiple: true, required: true, complete: "providers" } },
+  args: {
+    names: { type: "positional", valueHint: "NAME", multiple: true, required: true, complete: "providers" },
+  },
   run: ({ names }, context) => change(context, { names, publish: false, as: undefined, ports: [] }),
 });
 

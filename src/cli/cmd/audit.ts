@@ -5,11 +5,11 @@ import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { withTimeout } from "../core/deadline.ts";
 import { timeOf } from "../core/time-flag.ts";
+import { knownActions, warnOfUnknownNames } from "../kinds/unknown-names.ts";
 import { type Format, formatName, parseFormat } from "../output/format.ts";
 import { layoutLine, table, titlesOf } from "../output/table.ts";
 import { type ApiAuditEvent, auditCells, auditColumns, auditEvents, auditLayout } from "./audit/cells.ts";
 import { followAudit } from "./audit/follow.ts";
-import { knownActions, warnOfUnknownNames } from "./audit/unknown-names.ts";
 
 export const audit = defineVerb({
   meta: {

@@ -73,7 +73,7 @@ export const doctor = defineVerb({
 });
 
 function idleTime(text: string): number {
-  const time = duration(text);
+  const time = duration("--idle", text);
   if (time >= 1000 && time <= probeLimits.silence) return time;
   throw new AppError("usage", "--idle must be from 1s to 3m");
 }

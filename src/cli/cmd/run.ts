@@ -68,7 +68,7 @@ export const run = defineVerb({
     const { project } = flags;
     if (project !== undefined && !isName(project))
       throw new AppError("usage", `"${project}" cannot be the name of a project`);
-    const time = ttl === undefined ? usualTtl : duration(ttl);
+    const time = ttl === undefined ? usualTtl : duration("--ttl", ttl);
     const address = await clientAddress(context, url);
     warnOnTheWay(address, "the token", terminal);
     const models = [];

@@ -36,7 +36,7 @@ export const wait = defineVerb({
     ],
   },
   args: {
-    names: { type: "positional", multiple: true },
+    names: { type: "positional", valueHint: "KIND/NAME", multiple: true },
     for: {
       type: "string",
       valueHint: "FIELD=VALUE|delete",

@@ -51,17 +51,28 @@ export function globalFlags(values: Readonly<Record<string, Value>>): GlobalFlag
     context: text("context"),
     project: text("project"),
     direct: values["direct"] === true,
-    timeout: timeout === undefined ? undefined : duration(timeout),
+    timeout: timeout === undefined ? undefined : timeoutOf(timeout),
     verbose: values["verbose"] === true,
   };
 }
 
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** Milliseconds of `500ms`, `30s`, `5m`, `1h`, `30d`, or of a number of seconds. Throws AppError `usage`. */
-export function duration(text: string): number {
+function timeoutOf(text: string): number {
+  const time = duration("--timeout", text);
+  if (time > 0) return time;
+  throw new AppError("usage", "--timeout must be more than 0", { hint: "write 30s, 5m or 1h" });
+}
+
+/**
+ * Milliseconds of `500ms`, `30s`, `5m`, `1h`, `30d`, or of a number of seconds. Throws AppError `usage`.
+ *
+ * @param flag its name, for the error
+ */
+export function duration(flag: string, text: string): number {
   const [, count, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ?? [];
-  if (count === undefined) throw new AppError("usage", `"${text}" is not a duration; write 30s, 5m or 1h`);
+  if (count === undefined)
+    throw new AppError("usage", `${flag}: "${text}" is not a duration`, { hint: "write 30s, 5m or 1h" });
   return Number(count) * units[unit as keyof typeof units];
 }
 

@@ -49,13 +49,13 @@ async function valueFrom(flag: FieldFlag, name: string, given: Value, source: So
   const [text] = texts;
   if (text === undefined) return undefined;
   if (flag.parse === "secret") return secretValues(texts, source);
-  if (flag.parse === "pairs") return pairsOf(texts);
+  if (flag.parse === "pairs") return pairsOf(texts, `--${flag.name}`);
   if (flag.parse === "file") return fileText(text, source);
   if (flag.parse === "subject") return texts.map(subjectOf);
   if (flag.parse === "grant") return texts.map((one) => grantOf(`--${flag.name}`, one));
   if (flag.parse === "named") return texts.map(namedValueOf);
   if (flag.parse === "ttl") return endOf(`--${flag.name}`, text, source.now());
-  if (flag.shape === "map") return pairsOf(texts);
+  if (flag.shape === "map") return pairsOf(texts, `--${flag.name}`);
   if (flag.parse === "ref" || flag.shape === "reference") return referenceOf(text, `--${flag.name}`);
   if (flag.shape === "list") return texts;
   return flag.schema ? typedValue(flag.schema, text) : text;
@@ -75,6 +75,7 @@ function faultsIn(kind: Kind, fields: Record<string, unknown>, flags: readonly F
       .sort((a, b) => b.field.length - a.field.length);
     if (!flag) return `${field} ${message}`;
     const below = field.slice(flag.field.length + 1);
+    if (flag.hidden) return `${field} from standard input ${message}`;
     return `--${flag.name}${below && ` ${below}`} ${message}`;
   });
 }

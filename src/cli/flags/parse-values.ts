@@ -97,20 +97,24 @@ export function referenceOf(text: string, flag: string): { name: string; key: st
   return { name, key };
 }
 
-/** Reads `["a=1", "b.c=x"]` as `{a: 1, b: {c: "x"}}`: dotted keys nest, and values are JSON if they can be. */
-export function pairsOf(texts: readonly string[]): Record<string, unknown> {
+/**
+ * Reads `["a=1", "b.c=x"]` as `{a: 1, b: {c: "x"}}`: dotted keys nest, and values are JSON if they can be.
+ *
+ * @param flag its name, for the error
+ */
+export function pairsOf(texts: readonly string[], flag: string): Record<string, unknown> {
   const pairs: Record<string, unknown> = {};
   for (const text of texts) {
-    const [key, value] = pairOf(text);
+    const [key, value] = pairOf(text, `${flag} takes KEY=VALUE`);
     setAt(pairs, key.split("."), typedValue(undefined, value));
   }
   return pairs;
 }
 
-/** Splits `k=v` at its first `=`. */
-export function pairOf(text: string): [key: string, value: string] {
+/** Splits `k=v` at its first `=`. `fault` is the message of the error. */
+export function pairOf(text: string, fault: string): [key: string, value: string] {
   const equals = text.indexOf("=");
   // The text may be a secret: the error does not show it.
-  if (equals < 1) throw new AppError("usage", "expected KEY=VALUE");
+  if (equals < 1) throw new AppError("usage", fault);
   return [text.slice(0, equals), text.slice(equals + 1)];
 }

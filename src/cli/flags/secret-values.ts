@@ -16,7 +16,7 @@ export async function secretValues(
   texts: readonly string[],
   source: Source,
 ): Promise<Record<string, string>> {
-  const pairs = texts.map(pairOf);
+  const pairs = texts.map((one) => pairOf(one, "--data takes KEY=VALUE"));
   if (pairs.filter(([, value]) => value === "-").length > 1)
     throw new AppError("usage", "standard input can be read only once: use - for one key");
   const values: Record<string, string> = {};

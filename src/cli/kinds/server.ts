@@ -108,7 +108,7 @@ function textsOf(
 ): Map<string, string> {
   const known = parameters.map((parameter) => parameter.name);
   const texts = new Map<string, string>();
-  for (const [key, text] of given.map(pairOf)) {
+  for (const [key, text] of given.map((one) => pairOf(one, "--set takes NAME=VALUE"))) {
     if (!known.includes(key))
       throw new AppError("usage", `--set: template "${name}" has no parameter "${key}"`, {
         hint: didYouMean(key, known) ?? (known.length > 0 ? `it has: ${known.join(", ")}` : "it has none"),

@@ -15,6 +15,7 @@ import { numberText } from "../output/numbers.ts";
 import { printedAsData } from "../output/print.ts";
 import { type TableOptions, table } from "../output/table.ts";
 import type { Report } from "./extension.ts";
+import { warnOfUnknownNames } from "./unknown-names.ts";
 
 const groupings = ["day", "user", "token", "llm"] as const;
 
@@ -84,14 +85,18 @@ async function printUsage(
   const data = lines && limits ? { usage: lines, limits } : (lines ?? limits);
   if (await printedAsData(terminal, format, data, lines ?? limits ?? [], options.headers)) return;
   if (lines) {
-    if (lines.length === 0) terminal.err("No calls in this period.\n");
-    else terminal.out(usageTable(lines, options));
+    if (lines.length === 0) {
+      terminal.err("No calls in this period.\n");
+      await warnOfUnknownNames({ user: userIn(args) ?? text(args["user"]), llm: text(args["llm"]) }, context);
+    } else terminal.out(usageTable(lines, options));
   }
   if (!limits) return;
   if (limits.length === 0) return terminal.err(isMine ? "No limits apply to you.\n" : "No limits found.\n");
   const rows = limits.map((use) => limitRow(use, context.now()));
   terminal.out(`${lines && lines.length > 0 ? "\n" : ""}${table(limitHeaders, rows, options)}`);
 }
+
+const text = (value: Value) => (typeof value === "string" ? value : undefined);
 
 function tableOptions(args: Readonly<Record<string, Value>>, { terminal }: Context): TableOptions {
   const { columns, color } = terminal;

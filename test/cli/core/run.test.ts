@@ -197,7 +197,11 @@ describe("a usage error exits with 2 and suggests the nearest word", () => {
       "error: --limit needs a value, and --watch is a flag\nhint: if that is the value, write --limit=--watch\n",
     ],
     [["fetch", "x", "--watch=yes"], "error: --watch takes no value\nhint: for help: mcpctl fetch --help\n"],
-    [["fetch", "x", "--timeout", "soon"], 'error: "soon" is not a duration; write 30s, 5m or 1h\n'],
+    [
+      ["fetch", "x", "--timeout", "soon"],
+      'error: --timeout: "soon" is not a duration\nhint: write 30s, 5m or 1h\n',
+    ],
+    [["fetch", "x", "--timeout", "0"], "error: --timeout must be more than 0\nhint: write 30s, 5m or 1h\n"],
     [["failing", "a", "b"], 'error: unexpected argument "b"\nhint: for help: mcpctl failing --help\n'],
     [["constructor"], 'error: unknown verb "constructor"\nhint: to see all verbs: mcpctl --help\n'],
   ])("%j", async (line, text) => {

@@ -48,7 +48,7 @@ describe("values of flags", () => {
   );
 
   it("pairs keep values that are not JSON as they are", () => {
-    expect(pairsOf(["a=01", "b=1", "c=null", "d=", 'e="1"', "f={"])).toEqual({
+    expect(pairsOf(["a=01", "b=1", "c=null", "d=", 'e="1"', "f={"], "--extra")).toEqual({
       a: "01",
       b: 1,
       c: null,

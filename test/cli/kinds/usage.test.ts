@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { alice, fakeApi } from "../../support/cli/fake-api.ts";
+import { alice, fakeApi, rows } from "../../support/cli/fake-api.ts";
 import { expectGolden } from "../../support/cli/golden.ts";
 import { cli } from "../../support/cli/run-cli.ts";
 
@@ -29,6 +29,22 @@ it("get usage prints the sums of calls in the wanted groups", async () => {
     stderr: "",
   });
   expect(server.requests).toEqual(["GET /api/v1/usage?by=user%2Cllm&since=2026-11-01"]);
+});
+
+it("get usage warns of names that nobody has where there are no calls", async () => {
+  const server = fakeApi({
+    "GET /api/v1/usage": [],
+    "GET /api/v1/users": rows("user", { name: "alice" }),
+    "GET /api/v1/llms": [],
+  });
+  const { code, stderr } = await cli("get usage --user alcie --llm gtp", { server });
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr:
+      "No calls in this period.\n" +
+      'warning: there is no llm or pool now with the name "gtp"\n' +
+      'warning: there is no user now with the name "alcie"; did you mean "alice"?\n',
+  });
 });
 
 it("get usage marks deleted users, and shows the ids of those that had one name", async () => {

@@ -136,7 +136,7 @@ name: x
     ).toEqual([
       'agents.yaml:8:1: sevrers: unknown field; did you mean "servers"?',
       "agents.yaml:11:1: name: must be lower-case letters, digits and hyphens, at most 100",
-      `agents.yaml:12:1: type: must be ${llmTypes.map((type) => `"${type}"`).join(" or ")}`,
+      `agents.yaml:12:1: type: must be one of ${llmTypes.map((type) => `"${type}"`).join(", ")}; did you mean "anthropic"?`,
       "agents.yaml:13:1: model: must be a string",
       "agents.yaml:14:1: apiKeyRef.key: is required",
       'agents.yaml:16:3: apiKeyRef.kee: unknown field; did you mean "key"?',

@@ -124,5 +124,6 @@ function standsAlready(path: string): AppError {
 
 function cannotWrite(path: string, cause: unknown): AppError {
   const code = systemCodeOf(cause) === "ENOSPC" ? "storage_full" : "invalid_request";
-  return new AppError(code, `cannot write ${path}: ${reasonText(cause)}`, { cause });
+  const reason = systemCodeOf(cause) === "ENOENT" ? `there is no folder ${dirname(path)}` : reasonText(cause);
+  return new AppError(code, `cannot write ${path}: ${reason}`, { cause });
 }

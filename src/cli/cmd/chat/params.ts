@@ -17,5 +17,5 @@ export function paramOf(name: string, text: string): [name: string, value: unkno
 
 /** Reads the values of `--set temperature=0.2`. Throws AppError `usage`. */
 export function paramsOf(pairs: readonly string[]): [name: string, value: unknown][] {
-  return pairs.map((pair) => paramOf(...pairOf(pair)));
+  return pairs.map((pair) => paramOf(...pairOf(pair, "--set takes FIELD=VALUE")));
 }

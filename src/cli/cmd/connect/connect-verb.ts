@@ -39,7 +39,7 @@ export function connectVerb(client: ConnectClient): CommandVerb {
       const { llm, project } = partsOf(client, args, context);
       const common = {
         url: args["url"] as string | undefined,
-        ttl: args["ttl"] === undefined ? undefined : duration(args["ttl"] as string),
+        ttl: args["ttl"] === undefined ? undefined : duration("--ttl", args["ttl"] as string),
         isPrinted: args["print"] === true || args["stdout"] === true,
         isTested: args["skip-test"] !== true,
       };

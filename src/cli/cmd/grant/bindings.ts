@@ -53,7 +53,9 @@ function aboutSubject(error: unknown, { kind }: Subject): unknown {
     error.details?.find(({ path }) => path.startsWith("/subjects/0"))?.message;
   if (error.code !== "invalid_request" || said === undefined) return error;
   return new AppError("not_found", said, {
-    hint: `to see what there is: mcpctl get ${kind.toLowerCase()}s`,
+    ...(!said.includes("did you mean") && {
+      hint: `to see what there is: mcpctl get ${kind.toLowerCase()}s`,
+    }),
     ...(error.requestId !== undefined && { requestId: error.requestId }),
   });
 }

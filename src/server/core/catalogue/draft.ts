@@ -10,6 +10,7 @@ import type { Snapshot } from "../store/snapshot.ts";
 import type { Ref, Row } from "../store/types.ts";
 import { hooks } from "./hooks/index.ts";
 import type { Draft } from "./hooks.ts";
+import { missingTarget } from "./missing-target.ts";
 import { present } from "./present.ts";
 
 /** The change that a draft is for. */
@@ -112,7 +113,7 @@ export function resolveReferences(
         message: `there are several ${kindOf(kind).plural} "${name}": give the id of one`,
       });
     else if (target) refs.push({ path, toId: target.id, onDelete });
-    else faults.push({ path, message: `there is no ${kind} "${name}"` });
+    else faults.push({ path, message: missingTarget(draft, kindOf(kind), name, faults.length) });
   }
   return { refs, faults };
 }

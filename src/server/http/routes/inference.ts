@@ -1,4 +1,5 @@
 import { AppError } from "../../../errors.ts";
+import { didYouMean } from "../../../kinds/names.ts";
 import { modelEntry, modelList } from "../../../wire/dialects/index.ts";
 import { modelsPath, type Operation, operationNames, operations } from "../../../wire/dialects/operations.ts";
 import type { ListedModel } from "../../../wire/dialects/types.ts";
@@ -143,7 +144,13 @@ function one(server: Server, call: Call, id: string): object {
     listed.find((one) => one.id === id) ?? listed.map(withMakersName).find((one) => one.id === id);
   if (found) return modelEntry(found);
   const agent = personaInModel(id);
-  throw new AppError("not_found", `${agent === undefined ? "llm" : "agent"} "${agent ?? id}" not found`);
+  const hint = didYouMean(
+    id,
+    listed.map((one) => one.id),
+  );
+  throw new AppError("not_found", `${agent === undefined ? "llm" : "agent"} "${agent ?? id}" not found`, {
+    ...(hint && { hint }),
+  });
 }
 
 /** True for Codex, which names its version when it asks for the list. */

@@ -14,7 +14,8 @@ import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { InferenceDeps } from "../call.ts";
 import { transportFailure } from "../failure.ts";
 import type { LearnedQuirks } from "../learned-quirks.ts";
-import { resolve, runnable } from "../pools/resolve.ts";
+import { resolveNamed } from "../pools/nearest-model.ts";
+import { runnable } from "../pools/resolve.ts";
 import { keyOf, providerOf } from "../provider.ts";
 import { isEventStream, isSuccess, refusalOf } from "../provider-response.ts";
 import { type ParsedRequest, requestedModel } from "../request.ts";
@@ -178,7 +179,7 @@ export class StateCalls {
     }
     const named = body?.body["model"] !== undefined;
     const llms = named
-      ? resolve(snapshot, principal, requestedModel(body.body))
+      ? resolveNamed(snapshot, principal, requestedModel(body.body))
       : runnable(snapshot, principal);
     const [first, ...others] = llms.filter(keepsState);
     if (first && (named || others.length === 0)) return first;

@@ -8,7 +8,7 @@ import type { InferenceBatch, Page, TaskState } from "../../core/store/task-stor
 import type { BatchRequest } from "./batch-line.ts";
 import { newTask } from "./batch-work.ts";
 import type { Files } from "./files.ts";
-import { mayRunModel } from "./may-run-model.ts";
+import { mayRunModel, unknownModel } from "./may-run-model.ts";
 import { isOwn, isSeen, makerOf, ownOf, refuseImpersonation, stored } from "./owner.ts";
 
 /** The time in which a batch must be done, in milliseconds. */
@@ -70,7 +70,7 @@ export class Batches {
     const { catalogue } = this.#options;
     const llm = requests[0]!.model;
     if (!mayRunModel(catalogue.snapshot, principal, llm))
-      throw new AppError("not_found", `there is no model "${llm}" that you may run`);
+      throw unknownModel(catalogue.snapshot, principal, llm);
     return this.#create(principal, { form: "anthropic", operation, llm, total: requests.length }, requests);
   }
 

@@ -11,7 +11,7 @@ import { modelOf } from "./batch-line.ts";
 import { newTask } from "./batch-work.ts";
 import { followTask } from "./followed-task.ts";
 import type { LiveAnswer } from "./live-answer.ts";
-import { mayRunModel } from "./may-run-model.ts";
+import { mayRunModel, unknownModel } from "./may-run-model.ts";
 import { isOwn, isSeen, makerOf, ownOf, refuseImpersonation, reserveStored, stored } from "./owner.ts";
 
 const taskId = /^tsk_[0-9a-z]{26}$/;
@@ -70,7 +70,7 @@ export class Tasks {
     const { catalogue, now, random, onWork } = this.#options;
     const { llm, operation, priority, idempotencyKey } = given;
     if (!mayRunModel(catalogue.snapshot, principal, llm))
-      throw new AppError("not_found", `there is no model "${llm}" that you may run`);
+      throw unknownModel(catalogue.snapshot, principal, llm);
     const request = await requestOf(given);
     const at = now();
     const notBefore = given.notBefore ?? 0;

@@ -52,6 +52,8 @@ it("the members of a group of 10,000 stay the rows that they were, also where on
     principal: serverPrincipal,
     sent: () => false,
   });
-  expect(resolved.faults).toEqual([{ path: "/members/0", message: 'there is no user "u0"' }]);
+  expect(resolved.faults).toEqual([
+    { path: "/members/0", message: 'there is no user "u0"; did you mean "u1"?' },
+  ]);
   expect(resolved.refs).toEqual(refs.slice(1).map(({ fromId: _, ...ref }) => ref));
 });

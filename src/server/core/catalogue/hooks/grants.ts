@@ -9,6 +9,7 @@ import { rowsNamed } from "../../store/rows-named.ts";
 import type { RowOf } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
 import type { Draft } from "../hooks.ts";
+import { missingTarget } from "../missing-target.ts";
 
 const words = new Set<string>(grantable);
 
@@ -65,7 +66,9 @@ export function bindGrants(draft: Draft<RowOf<"rbac" | "token">>): void {
     if (was) return was.boundTo ?? null;
     draft.faults.push({
       path: `/roleBindings/${i}/name`,
-      message: `there is no ${kind?.kind ?? grant.resource} "${grant.name}"`,
+      message: kind
+        ? missingTarget(draft, kind, name, draft.faults.length)
+        : `there is no ${grant.resource} "${name}"`,
     });
     return null;
   });

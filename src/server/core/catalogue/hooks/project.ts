@@ -1,4 +1,5 @@
 import { AppError } from "../../../../errors.ts";
+import { kindOf } from "../../../../kinds/index.ts";
 import { serverAttachment } from "../../../../kinds/server-attachment.ts";
 import { decide, isVisible } from "../../access/policy.ts";
 import { ownedBy } from "../../access/quotas.ts";
@@ -7,6 +8,7 @@ import type { RowOf } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
 import { attachable, attachmentsOf, nextPosition, seesServer } from "../attachments.ts";
 import type { Draft, Hooks, Services } from "../hooks.ts";
+import { missingTarget } from "../missing-target.ts";
 import { inScope } from "../scopes.ts";
 import { endGrants } from "./client-grant.ts";
 
@@ -72,7 +74,7 @@ function changeServers(draft: Draft<ProjectRow>, { now, random, quotas }: Servic
   for (const name of coming) {
     const server = attachable(snapshot, principal, name);
     if (!server) {
-      const message = `there is no server "${name}"`;
+      const message = missingTarget(draft, kindOf("server"), name, draft.faults.length);
       draft.faults.push({ path: `/servers/${wanted.indexOf(name)}`, message });
       continue;
     }

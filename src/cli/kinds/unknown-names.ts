@@ -1,8 +1,8 @@
-import { kindOf } from "../../../kinds/index.ts";
-import { didYouMean } from "../../../kinds/names.ts";
-import { listObjects } from "../../client/objects.ts";
-import type { Context } from "../../core/context.ts";
-import { warn } from "../../core/failure.ts";
+import { kindOf } from "../../kinds/index.ts";
+import { didYouMean } from "../../kinds/names.ts";
+import { listObjects } from "../client/objects.ts";
+import type { Context } from "../core/context.ts";
+import { warn } from "../core/failure.ts";
 
 /** The actions of events. An older or newer server may have others. */
 export const knownActions = [
