@@ -264,11 +264,11 @@ export class HttpWire implements UpstreamWire {
   /** Returns the headers of a POST. Those of the same thing are the same object, which is written once. */
   #headersFor(message: RpcMessage, own: Readonly<Record<string, string>> | undefined): RequestHeaders {
     const repeated = headersOf(message);
-    const key = own ? undefined : Object.values(repeated).join(" ");
-    const known = key === undefined ? undefined : this.#postHeaders.get(key);
+    const key = `${Object.values(repeated).join(" ")}${own ? JSON.stringify(own) : ""}`;
+    const known = this.#postHeaders.get(key);
     if (known) return known;
     const headers = { ...this.#headers(), ...repeated, ...own, "content-type": "application/json" };
-    if (key === undefined || key.length > longestKey) return headers;
+    if (key.length > longestKey) return headers;
     if (this.#postHeaders.size >= mostKept) this.#postHeaders.clear();
     this.#postHeaders.set(key, Object.freeze(headers));
     return headers;

@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
+import { hopsHeader } from "../../../wire/hops.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import { AskChain } from "../../core/ask-chain.ts";
 import type { AskPersona } from "../../inference/personas/tools/ask-persona.ts";
@@ -78,6 +79,7 @@ export class AgentCalls {
         persona,
         message,
         requestId,
+        hops: exchange.headers.get(hopsHeader),
         signal,
         chain,
         onTools,

@@ -2,6 +2,7 @@ import { AppError } from "../../../errors.ts";
 import { isObject, type JsonObject, type RpcNotification, type RpcRequest } from "../../../mcp/messages.ts";
 import { eraOf } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import { hopsHeader, hopsIn, nextHop } from "../../../wire/hops.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { McpServers } from "../types.ts";
 import type { ClientExchange } from "./exchange.ts";
@@ -226,7 +227,10 @@ export class RelayedCalls {
       caller: { ...exchange.caller, capabilities: capabilitiesFor(exchange) },
       method: exchange.method,
       params: withoutToken(params),
-      ...(headers && { headers }),
+      // An MCP server elsewhere may be a project of another mcpctl, which leads back here (T300).
+      ...(server.spec.url === undefined
+        ? headers && { headers }
+        : { headers: { ...headers, ...nextHops(exchange) } }),
       signal,
       mayRepeat,
       onRequest: ask,
@@ -255,6 +259,11 @@ export class RelayedCalls {
     if (state?.of !== subjectOf(exchange, server)) throw unknownState();
     return state;
   }
+}
+
+/** Returns the header that counts this program. Throws AppError `loop_detected` if the call has passed too many. */
+function nextHops({ headers }: ClientExchange): Record<string, string> {
+  return { [hopsHeader]: String(nextHop(hopsIn(headers.get(hopsHeader)))) };
 }
 
 /** A question of a server to its client. */

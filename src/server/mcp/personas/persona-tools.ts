@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import { hopsHeader } from "../../../wire/hops.ts";
 import { decide, type Principal } from "../../core/access/policy.ts";
 import { principalAt, userPrincipal } from "../../core/access/principals.ts";
 import { opensProject } from "../../core/access/token-projects.ts";
@@ -152,7 +153,7 @@ function checkRights(snapshot: Snapshot, caller: Principal, persona: PersonaRow,
 
 /** Returns a call as the endpoint of the project has it from a client that cannot be asked anything. */
 function exchangeOf(
-  { requestId, chain }: ToolsRequest,
+  { requestId, chain, hops }: ToolsRequest,
   principal: Principal,
   project: ProjectRow,
   name: string,
@@ -167,7 +168,7 @@ function exchangeOf(
     caller: { principal, session: principal.sessionId ?? principal.id, capabilities: {} },
     method: "tools/call",
     params,
-    headers: new Headers(),
+    headers: new Headers(hops === null ? [] : [[hopsHeader, hops]]),
     bytesIn: Buffer.byteLength(JSON.stringify(params)),
     logLevel: undefined,
     // Its owner has told it what to know. The caller's own client has yet to begin.

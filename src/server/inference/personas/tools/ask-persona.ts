@@ -1,4 +1,5 @@
 import { AppError } from "../../../../errors.ts";
+import { hopsHeader } from "../../../../wire/hops.ts";
 import { isObject, scanJson } from "../../../../wire/json.ts";
 import type { Principal } from "../../../core/access/policy.ts";
 import type { AskChain } from "../../../core/ask-chain.ts";
@@ -19,6 +20,8 @@ export interface PersonaQuestion {
   persona: PersonaRow;
   message: string;
   requestId: string;
+  /** The header of the call that counts the mcpctl programs before this one. */
+  hops: string | null;
   /** Aborts when nobody waits for the answer any more. */
   signal: AbortSignal;
   /** The personas that asked each other, this one included. */
@@ -45,8 +48,13 @@ export interface AskPersonaDeps {
 
 /** Returns a function that asks personas. */
 export function askPersonaOf({ catalogue, inference, toolCalls }: AskPersonaDeps): AskPersona {
-  return async ({ principal, persona, message, requestId, signal, chain, onTools }) => {
-    const httpRequest = new Request("http://localhost/v1/chat/completions", { method: "POST", signal });
+  return async ({ principal, persona, message, requestId, hops, signal, chain, onTools }) => {
+    const headers = new Headers(hops === null ? [] : [[hopsHeader, hops]]);
+    const httpRequest = new Request("http://localhost/v1/chat/completions", {
+      method: "POST",
+      headers,
+      signal,
+    });
     let loop: ToolLoop | undefined;
     const call = { operation: "chat" as const, principal, requestId, httpRequest, onLastBytes() {} };
     const first = await inference.call({

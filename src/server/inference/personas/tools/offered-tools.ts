@@ -31,6 +31,8 @@ export interface ToolsRequest {
   requestId: string;
   /** The personas that have asked each other so far. */
   chain: AskChain;
+  /** The header of the call that counts the mcpctl programs before this one. */
+  hops: string | null;
   /** Names or patterns of the tools that the caller allows; all if undefined. */
   allow: readonly string[] | undefined;
 }

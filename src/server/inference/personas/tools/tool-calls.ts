@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { AppError } from "../../../../errors.ts";
 import { isDialect, type Operation, operations } from "../../../../wire/dialects/operations.ts";
+import { hopsHeader } from "../../../../wire/hops.ts";
 import type { CallRequest } from "../../../../wire/incoming-request.ts";
 import { type Principal, personalIds } from "../../../core/access/policy.ts";
 import { principalAt } from "../../../core/access/principals.ts";
@@ -80,7 +81,7 @@ export class ToolCalls {
   begin(call: PersonaCall, sent: ParsedRequest): RequestWithTools {
     const { persona } = sent;
     if (!persona) return { request: sent };
-    const open = this.#deps.tools.open({ ...call, persona });
+    const open = this.#deps.tools.open({ ...call, persona, hops: call.httpRequest.headers.get(hopsHeader) });
     if (!open) return { request: sent };
     const { dialect } = operations[call.operation];
     const rules = toolDialects[dialect];
