@@ -56,6 +56,8 @@ interface StoredStatuses {
     builtIn?: boolean;
   };
   prompt: {
+    /** The ids of who wrote the text: the user, and the token or "". They pay for its summary. */
+    writer?: { userId: string; tokenId: string };
     /** The summary of its text, and the hash of the text that it belongs to. */
     digest?: { hash: string; summary: string; chapters: string[] };
   };

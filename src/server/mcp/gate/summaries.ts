@@ -1,4 +1,4 @@
-import { userPrincipal } from "../../core/access/principals.ts";
+import { makerPrincipal } from "../../core/access/principals.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { type Digest, digestIn, hashOf, plainText } from "../../core/catalogue/prompt-digest.ts";
 import type { ProjectRow, PromptRow } from "../../core/store/typed-rows.ts";
@@ -9,6 +9,8 @@ export interface SummariesOptions {
   catalogue: Catalogue;
   ask: AskProjectLlm;
   requestId(): string;
+  /** Milliseconds since 1970. */
+  now(): number;
   /** True if no other server of mcpctl on the database is to write the summary of a prompt first. */
   isFirstFor(promptId: string): boolean;
   /** Gets errors other than those of the llm. */
@@ -39,8 +41,8 @@ const system =
   "part of the note, at most twelve, each of at most eight words. Nothing else.";
 
 /**
- * Lets the llms of projects write summaries of prompts, in the background, one at a time. The author of a prompt pays for it
- * with their own right and limits. What it finds is kept with the prompt and the hash of its text, so that it is asked once
+ * Lets the llms of projects write summaries of prompts, in the background, one at a time. Who wrote the text, a user or
+ * a token, pays for it with their own right and limits. What it finds is kept with the prompt and the hash of its text, so that it is asked once
  * for each text. Texts of links are left out: others may read the summary than may read the link (T208).
  */
 export class Summaries {
@@ -105,7 +107,8 @@ export class Summaries {
     const row = snapshot.byId.get(id) as PromptRow | undefined;
     const project = row && (snapshot.named("project", row.scope) as ProjectRow | undefined);
     if (!row || !project || llmOf(project) === undefined || !needsSummary(row)) return;
-    const principal = userPrincipal(snapshot, row.owner);
+    const { userId, tokenId } = row.status.writer ?? { userId: row.owner ?? "", tokenId: "" };
+    const principal = makerPrincipal(snapshot, userId, tokenId, this.#options.now());
     const hash = hashOf(row.spec.content);
     const attempt = `${id} ${hash} ${llmOf(project)}`;
     if (!principal || this.#failed.has(attempt)) return;

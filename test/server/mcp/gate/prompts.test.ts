@@ -229,4 +229,28 @@ describe("the llm of a project", () => {
     await must(p.admin("PUT", "/api/v1/prompts/harvest", { content: "Other." }));
     expect(await read()).toMatchObject({ summary: "Other.", chapters: [] });
   });
+
+  it("counts summaries on who writes the text, a token with its limits too, and not on whose prompt it is (T301)", async () => {
+    const p = await withLlm(() => "Summary: Long.");
+    const content = "word ".repeat(200);
+    await p.prompt("first", { content });
+    const audited = async () => (await must(p.admin("GET", "/api/v1/audit?action=llm_inference_call"))).body;
+    await expect.poll(async () => (await audited()).length, { timeout: 20_000 }).toBe(1);
+    const rights = ["prompts", "projects", "llms"].flatMap((resource) =>
+      ["edit", "run"].map((role) => ({ role, resource })),
+    );
+    const { call: bob } = await p.user("bob", rights);
+    await must(bob("PUT", "/api/v1/prompts/first", { content: `${content} by bob` }));
+    await expect.poll(async () => (await audited())[0].user, { timeout: 20_000 }).toBe("bob");
+    const limits = { tokensPerDay: 1 };
+    const { body } = await must(
+      p.admin("POST", "/api/v1/tokens", { name: "small", roleBindings: rights, limits }),
+    );
+    const small = p.as(body.token);
+    await must(small("PUT", "/api/v1/prompts/first", { content: `${content} by a token` }));
+    await expect.poll(async () => (await audited())[0].token, { timeout: 20_000 }).toBe("small");
+    await must(small("PUT", "/api/v1/prompts/first", { content: `${content} again` }));
+    await expect.poll(async () => (await audited())[0].status, { timeout: 20_000 }).toBe(429);
+    expect(p.asked()).toHaveLength(3);
+  }, 60_000);
 });

@@ -1,5 +1,5 @@
 import { AppError } from "../../../../errors.ts";
-import { decide } from "../../access/policy.ts";
+import { decide, tokenIdOf } from "../../access/policy.ts";
 import type { PromptRow } from "../../store/typed-rows.ts";
 import type { Draft, Hooks } from "../hooks.ts";
 import { digestOf } from "../prompt-digest.ts";
@@ -17,6 +17,7 @@ export const promptHooks: Hooks<PromptRow> = {
         path: "/link",
         message: "is for prompts of projects; a persona gets its own content",
       });
+    noteWriter(draft);
     checkLink(draft);
     if (agent !== undefined) checkPersona(draft, agent);
     else if (project !== undefined) checkProject(draft, project);
@@ -27,6 +28,12 @@ export const promptHooks: Hooks<PromptRow> = {
   },
   hidden: (row, view) => (isHiddenLink(row, view) ? ["link"] : []),
 };
+
+/** Notes who writes the text, on whose limits its summary is made: not on those of others whose prompt it is (T301). */
+function noteWriter({ before, row, principal }: Draft<PromptRow>): void {
+  if (before?.spec.content === row.spec.content || principal.userId === "") return;
+  row.status = { ...row.status, writer: { userId: principal.userId, tokenId: tokenIdOf(principal) ?? "" } };
+}
 
 /**
  * Checks that the author of a prompt has a part in the project: its text reaches the models of all who use the project
