@@ -29,10 +29,10 @@ const limits = {
 };
 
 const lists = {
-  tools: { method: "tools/list", capability: "tools" },
-  prompts: { method: "prompts/list", capability: "prompts" },
-  resources: { method: "resources/list", capability: "resources" },
-  resourceTemplates: { method: "resources/templates/list", capability: "resources" },
+  tools: { method: "tools/list", capability: "tools", key: "name" },
+  prompts: { method: "prompts/list", capability: "prompts", key: "name" },
+  resources: { method: "resources/list", capability: "resources", key: "uri" },
+  resourceTemplates: { method: "resources/templates/list", capability: "resources", key: "uriTemplate" },
 } as const;
 
 /**
@@ -49,23 +49,29 @@ export async function readListing(
   const listing: ReadListing = { tools: [], prompts: [], resources: [], resourceTemplates: [], leftOut: 0 };
   const room = { bytes: limits.totalBytes };
   for (const name of Object.keys(lists) as (keyof typeof lists)[]) {
-    const { method, capability } = lists[name];
+    const { method, capability, key } = lists[name];
     if (!upstream.has(capability)) continue;
     const entries = listing[name];
     for await (const entry of entriesOf(upstream, method, name, timeout, signal)) {
-      const bytes = isObject(entry) ? sizeWithin(entry) : undefined;
+      const text = isObject(entry) && isNestedWithin(entry, limits.depth) ? JSON.stringify(entry) : undefined;
+      const bytes = text === undefined ? 0 : Buffer.byteLength(text);
       if (
-        bytes === undefined ||
-        bytes > limits.entryBytes ||
-        bytes > room.bytes ||
+        text === undefined ||
+        bytes > Math.min(limits.entryBytes, room.bytes) ||
         entries.length >= limits.entries
       ) {
         listing.leftOut++;
         continue;
       }
+      // As it is kept: with integers of any length as numbers, and whole characters.
+      const kept = JSON.parse(withWholeCharacters(text)) as JsonObject;
+      // It could not be called by another name.
+      if (kept[key] !== (entry as JsonObject)[key]) {
+        listing.leftOut++;
+        continue;
+      }
       room.bytes -= bytes;
-      // As it is kept: with integers of any length as numbers.
-      entries.push(JSON.parse(JSON.stringify(entry)) as JsonObject);
+      entries.push(kept);
     }
   }
   return listing;
@@ -96,9 +102,14 @@ async function* entriesOf(
   }
 }
 
-/** Returns the bytes of an entry as JSON; undefined if it is nested too deeply. */
-function sizeWithin(entry: unknown): number | undefined {
-  return isNestedWithin(entry, limits.depth) ? Buffer.byteLength(JSON.stringify(entry)) : undefined;
+/**
+ * Returns JSON with U+FFFD in place of U+0000, and of half a character, as programs write that cut a text anywhere. No
+ * database stores them (failure mode 291).
+ */
+function withWholeCharacters(text: string): string {
+  if (!/\\u(?:0000|d[89a-f])/.test(text)) return text;
+  // Each escape is taken as a whole: `\\ud800` is a backslash and some letters.
+  return text.replace(/\\(?:u(?:0000|d[89a-f][\da-f]{2})|.)/g, (one) => (one.length > 2 ? "\uFFFD" : one));
 }
 
 function isNestedWithin(value: unknown, depth: number): boolean {

@@ -230,7 +230,9 @@ function factsOf(revision: string, result: JsonObject): McpServerFacts {
     revision,
     serverInfo: isObject(serverInfo) ? serverInfo : {},
     capabilities: isObject(capabilities) ? capabilities : {},
-    ...(typeof instructions === "string" && { instructions }),
+    ...(typeof instructions === "string" && {
+      instructions: instructions.toWellFormed().replaceAll("\0", "\uFFFD"),
+    }),
   };
 }
 

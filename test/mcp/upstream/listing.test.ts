@@ -20,6 +20,28 @@ function upstream(
 }
 
 describe("readListing", () => {
+  it("replaces half characters and U+0000, and leaves out what has them in its name (failure mode 291)", async () => {
+    const description = `cut in the middle of an emoji: ${"🚀".slice(0, 1)}, C: \0, as text: \\ud83d \\u0000`;
+    const inputSchema = { type: "object", properties: { "\ud83d": { type: "string" } } };
+    const tools = [
+      { name: "good", description, inputSchema },
+      { name: "bad\0" },
+      { name: "\udfff" },
+      { name: "🚀" },
+    ];
+    const server = upstream({ tools: {} }, () => ({ tools }));
+    const { tools: kept, leftOut } = await readListing(server, 1000);
+    expect(kept).toEqual([
+      {
+        name: "good",
+        description: "cut in the middle of an emoji: \uFFFD, C: \uFFFD, as text: \\ud83d \\u0000",
+        inputSchema: { type: "object", properties: { "\uFFFD": { type: "string" } } },
+      },
+      { name: "🚀" },
+    ]);
+    expect(leftOut).toBe(2);
+  });
+
   it("reads all pages of the lists that the server declares, and no others", async () => {
     const asked: string[] = [];
     const server = upstream({ tools: {} }, (method, { cursor }) => {

@@ -26,6 +26,10 @@ if (has("crash")) {
   say("cannot open the socket: address in use");
   process.exit(3);
 }
+if (has("crash-oddly")) {
+  say(`Error: half a character \ud83d is written as a whole one, and a NUL \u0000 is none`);
+  process.exit(3);
+}
 if (has("crash-while-marked") && existsSync(marker("broken"))) {
   say("the broken marker is there");
   process.exit(4);

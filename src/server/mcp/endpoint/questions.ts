@@ -54,6 +54,17 @@ export function checkQuestion(
   const part = partOf(method, params);
   if (part !== undefined && !(isObject(capability) && capability[part] !== undefined))
     throw new RpcError(rpcCodes.invalidParams, `the client does not support ${name} with ${part}`);
+  if (part === "url") checkPage(params["url"]);
+}
+
+/** Refuses an address that is no web page: clients may hand it to whatever opens such addresses (T320). */
+export function checkPage(url: unknown): void {
+  const page = typeof url === "string" ? URL.parse(url) : null;
+  if (page?.protocol === "https:" || page?.protocol === "http:") return;
+  throw new RpcError(
+    rpcCodes.invalidParams,
+    "the server wants an address opened that is not one of a web page",
+  );
 }
 
 /** Returns the part of a capability that a request needs besides the capability itself. */

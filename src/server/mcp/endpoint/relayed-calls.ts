@@ -7,7 +7,7 @@ import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { McpServers } from "../types.ts";
 import type { ClientExchange } from "./exchange.ts";
 import { isWanted } from "./log-levels.ts";
-import { type ClientSampler, capabilitiesFor, checkQuestion, isForLlm } from "./questions.ts";
+import { type ClientSampler, capabilitiesFor, checkPage, checkQuestion, isForLlm } from "./questions.ts";
 import { answerTime, ParkedCalls, RunningCall } from "./running-call.ts";
 import type { Sealer } from "./sealer.ts";
 
@@ -20,8 +20,12 @@ export interface ServerRequest {
   mayRepeat: boolean;
 }
 
-/** The most times that a server may ask for more before it gives a result. */
+/** The most times that a server may ask for more before it gives a result, and the most questions at a time (T321). */
 const maxRounds = 20;
+const maxQuestions = 100;
+
+/** The most characters of a sealed state. A client sends it back in a message of 4 MB. */
+const maxState = 1024 * 1024;
 
 /** The state of a call that asks its client, sealed: the client gives it back with its answers. */
 interface CallState extends JsonObject {
@@ -132,7 +136,7 @@ export class RelayedCalls {
       ask: (question, over) => this.#ask(exchange, question, over),
       signal: exchange.signal,
       notify: (one) => exchange.send(one),
-    });
+    }).catch(withPages);
   }
 
   /** Begins a call that can outlive the client's request, because its server may ask something. */
@@ -250,7 +254,9 @@ export class RelayedCalls {
 
   #seal(exchange: ClientExchange, server: McpServerRow, state: Omit<CallState, "of">): string {
     const value = { ...state, of: subjectOf(exchange, server) };
-    return this.#services.sealer.seal(value, ownerOf(exchange), answerTime);
+    const sealed = this.#services.sealer.seal(value, ownerOf(exchange), answerTime);
+    if (sealed.length <= maxState) return sealed;
+    throw new RpcError(rpcCodes.internalError, "the state that the server wants back has more than 1 MB");
   }
 
   /** Opens a state. Throws RpcError if it is not that of this principal, project, server and call. */
@@ -288,7 +294,13 @@ function subjectOf({ method, params }: ClientExchange, { id }: McpServerRow): st
 function questionsIn(result: JsonObject): Record<string, Question> {
   const requests = result["inputRequests"];
   const found: Record<string, Question> = {};
-  for (const [key, request] of Object.entries(isObject(requests) ? requests : {})) {
+  const entries = Object.entries(isObject(requests) ? requests : {});
+  if (entries.length > maxQuestions)
+    throw new RpcError(
+      rpcCodes.internalError,
+      `the server asks more than ${maxQuestions} questions at a time`,
+    );
+  for (const [key, request] of entries) {
     const { method, params } = isObject(request) ? request : {};
     if (typeof method !== "string")
       throw new RpcError(rpcCodes.internalError, "the server asks for something that is no request");
@@ -300,16 +312,24 @@ function questionsIn(result: JsonObject): Record<string, Question> {
 /** The code with which legacy servers say that the user has to open pages first (revision 2025-11-25). */
 const urlElicitationRequired = -32_042;
 
+/** Returns the pages that a legacy server wants opened with its error. */
+function pagesIn(error: unknown): JsonObject[] {
+  const isAsking = error instanceof RpcError && error.code === urlElicitationRequired && isObject(error.data);
+  const pages = isAsking ? (error.data as JsonObject)["elicitations"] : undefined;
+  return Array.isArray(pages) ? pages.filter(isObject) : [];
+}
+
+/** Throws an error of a server on, if its pages are some. */
+function withPages(error: unknown): never {
+  for (const { url } of pagesIn(error)) checkPage(url);
+  throw error;
+}
+
 /** Returns the pages that a legacy server wants opened as questions, which is how the modern era says it. */
 function urlQuestions(error: unknown): JsonObject {
-  const pages =
-    error instanceof RpcError && error.code === urlElicitationRequired && isObject(error.data)
-      ? error.data["elicitations"]
-      : undefined;
-  if (!Array.isArray(pages) || pages.length === 0) throw error;
-  const questions = pages
-    .filter(isObject)
-    .map((params, i) => [`page-${i + 1}`, { method: "elicitation/create", params }]);
+  const pages = pagesIn(error);
+  if (pages.length === 0) throw error;
+  const questions = pages.map((params, i) => [`page-${i + 1}`, { method: "elicitation/create", params }]);
   return { resultType: "input_required", inputRequests: Object.fromEntries(questions) };
 }
 

@@ -5,6 +5,7 @@ import { AuthorizationNeeded } from "../../../mcp/oauth/authorized-outbound.ts";
 import { McpFailure } from "../../../mcp/rpc-error.ts";
 import { backoffDelay, orAborted, type Time } from "../../../time.ts";
 import type { InstanceStatus } from "../../core/store/mcp-status.ts";
+import { storable } from "../../core/store/storable.ts";
 import type { ServerCall } from "../types.ts";
 import type { McpConnection } from "./connection.ts";
 import { FairQueue } from "./fair-queue.ts";
@@ -322,7 +323,8 @@ export class Instance {
     // One refusal of a server that let us in before hides nothing: the next start confirms it (failure mode 241).
     const isFinal =
       failure.isFinal && !(isRefusal && this.#owner.settings().wasListed && this.#failures === 0);
-    return { ...failure, isFinal, message: this.log.redacted(failure.message) };
+    // The words of programs: what cannot be stored would keep the failure from being seen (failure mode 291).
+    return { ...failure, isFinal, message: storable(this.log.redacted(failure.message)) };
   }
 
   /** Closes a connection that is of no use for further calls. Those under way on it may still be answered. */

@@ -60,6 +60,16 @@ describe("a call whose MCP server dies", () => {
 });
 
 describe("an MCP server that does not start", () => {
+  it("is in backoff also when its last words cannot be stored as they are (failure mode 291)", async () => {
+    const mcp = await mcpTestServer({ time: new FakeClock() });
+    await mcp.define("files", { modes: ["crash-oddly"], isBroken: true });
+    const { conditions } = await until(
+      () => mcp.row("files"),
+      ({ status }) => status === "backoff",
+    );
+    expect(conditions[0].message).toContain("and a NUL \uFFFD is none");
+  });
+
   it("is in backoff with its last words, and its calls fail fast with them", async () => {
     const clock = new FakeClock();
     const mcp = await mcpTestServer({ time: clock });
