@@ -149,7 +149,7 @@ describe("a database that cannot be used", () => {
     await refused(bytes.fill(0xa5, 4096 + 100, 4096 * 8), /\S+mcpctl\.db is damaged/);
   });
 
-  it("is left unchanged when a newer mcpctl or another program wrote it", async () => {
+  it("is left unchanged when a newer mcpctl or another program wrote it (T88)", async () => {
     const newer = join(freshFolder(), "newer.db");
     writeFileSync(newer, await grown());
     const theirs = new Database(newer);

@@ -89,7 +89,7 @@ describe.skipIf(!hasChromium)("the screens in Chromium", () => {
     }
   });
 
-  it("chat with a model whose answer is markup: it is formatted, and nothing of it runs or loads (T272)", async () => {
+  it("chat with a model whose answer is markup: it is formatted, and nothing of it runs or loads (T77, T272)", async () => {
     const server = await hostileServer();
     const context = await browser.newContext();
     const { page, faults } = await openPage(context);

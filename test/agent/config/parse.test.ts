@@ -83,7 +83,7 @@ describe("the config of an agent", () => {
     expect(JSON.stringify(config)).not.toContain('"url":"undefined');
   });
 
-  it("has faults with file, line and field, and the nearest name for an unknown field", () => {
+  it("has faults with file, line and field, and the nearest name for an unknown field (T09)", () => {
     const text = `{
   "llm": {
     "providers": [

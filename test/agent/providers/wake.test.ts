@@ -122,7 +122,7 @@ describe("a server that is woken by an HTTP call", () => {
     await waking;
   });
 
-  it("fails on a redirect, and when there is no response to the wake call", async () => {
+  it("fails on a redirect, and when there is no response to the wake call (T09)", async () => {
     const url = behindDoor(vllm("qwen")).url;
     const elsewhere = bell();
     const moved = bell((_, connection) => connection.write(reply(302, "", { location: elsewhere.url })));

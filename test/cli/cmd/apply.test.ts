@@ -104,7 +104,7 @@ describe("apply", () => {
     expect(server.writes).toEqual([]);
   });
 
-  it("continues after a failure and exits with 1", async () => {
+  it("continues after a failure and exits with 1 (T57)", async () => {
     const details = [{ path: "/members/0", message: 'there is no user "bob"' }];
     server.refuse(
       ({ method, body }) => method === "POST" && (body as { name?: string }).name === "a",

@@ -71,7 +71,7 @@ describe("completion", () => {
     expect(await complete(["reject", "server/g"], { server })).toEqual([]);
   });
 
-  it("offers the values of flags: keys of secrets, names, subjects, grants, conditions, fields", async () => {
+  it("offers the values of flags: keys of secrets, names, subjects, grants, conditions, fields, and none that a shell expands (T110)", async () => {
     const server = fakeApi({
       ...catalogueResponses(),
       "GET /api/v1/secrets": [
@@ -188,7 +188,7 @@ describe("completion", () => {
     expectGolden(`completion-${shell}.txt`, stdout);
   });
 
-  it("completes in a real bash", async () => {
+  it("completes in a real bash, which expands nothing of it (T110)", async () => {
     const { stdout: script } = await cli("completion bash");
     const drive = `
 mcpctl() { printf '%s\\n' "\${@:3}" >&2; printf 'claude\\tone\\nclear\\ntokens\\n'; }

@@ -116,7 +116,7 @@ it("a server shows no secret, password or bearer in responses, errors, logs, aud
   }
 });
 
-it("a server logs an unexpected error and returns a fixed text for it (T22, T27, T28)", async () => {
+it("a server logs an unexpected error and returns a fixed text for it (T22, T27, T28, T119)", async () => {
   const folder = temporaryFolder();
   const store = await openStore({ path: `${folder}/mcpctl.db`, now: Date.now });
   const cause = Object.assign(new Error(`connect failed with api_key=${canary}`), {

@@ -152,13 +152,16 @@ describe("a call of a provider that", () => {
     expect([whole.status, whole.body.content[0].input]).toEqual([200, { INVALID_JSON: deep }]);
   });
 
-  it.each([600, 700, 999])("answers with status %i returns 502 and no text of a defect", async (status) => {
-    const { call } = await withProvider((_, connection) => connection.write(reply(status, answer)));
-    for (const path of ["/v1/chat/completions", "/v1/messages"]) {
-      const { status: got, body } = await call("POST", path, { ...question, max_tokens: 9 });
-      expect([got, body.error.message]).toEqual([502, `the provider answered with status ${status}`]);
-    }
-  });
+  it.each([600, 700, 999])(
+    "answers with status %i returns 502 and no text of a defect (T119)",
+    async (status) => {
+      const { call } = await withProvider((_, connection) => connection.write(reply(status, answer)));
+      for (const path of ["/v1/chat/completions", "/v1/messages"]) {
+        const { status: got, body } = await call("POST", path, { ...question, max_tokens: 9 });
+        expect([got, body.error.message]).toEqual([502, `the provider answered with status ${status}`]);
+      }
+    },
+  );
 
   it.each([
     ["99999999999", "3600"],

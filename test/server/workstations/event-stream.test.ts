@@ -108,7 +108,7 @@ it("a task that was not accepted is offered again when the same agent comes back
   expect((await called).status).toBe(200);
 });
 
-it("tasks are lost to a new agent, and the old agent is told that it is fenced (failure mode 45)", async () => {
+it("tasks are lost to a new agent, and the old agent is told that it is fenced (failure mode 45, T83)", async () => {
   const alice = await startPublisher();
   const old = await connectByStream(alice);
   const called = callModel(alice, { stream: true });

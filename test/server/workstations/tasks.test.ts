@@ -16,7 +16,7 @@ const frames = chatFrames(["Hel", "lo"], false);
 
 const batch = (seq: number, more: object = {}) => ({ attempt: 1, seq, frames: [frames[seq - 1]], ...more });
 
-it("a batch is taken once, and not behind a gap (failure mode 47)", async () => {
+it("a batch is taken once, and not behind a gap (failure mode 47, T83, T84)", async () => {
   const { agent, called, task } = await acceptCallByStream();
   const acked = async (result: object) => (await agent.post(task, result)).body.ackSeq;
   expect(await acked(batch(1))).toBe(1);
@@ -31,7 +31,7 @@ it("a batch is taken once, and not behind a gap (failure mode 47)", async () => 
   expect(await (await called).text()).toBe(frames.join(""));
 });
 
-it("a result of an attempt that was not offered is refused (failure mode 46)", async () => {
+it("a result of an attempt that was not offered is refused (failure mode 46, T83)", async () => {
   const { agent, called, task } = await acceptCallByStream();
   expect((await agent.post(task, batch(1, { attempt: 2 }))).status).toBe(410);
   expect((await agent.post(task, { seq: 1, frames, done: true, attempt: 1 })).status).toBe(200);

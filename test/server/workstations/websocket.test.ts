@@ -228,7 +228,7 @@ it("an agent whose caller does not read gets no more credit (failure mode 27)", 
   expect(agent.all.filter(({ event }) => event === "cancel")).toEqual([]);
 });
 
-it("an agent that sends more than its credit is cut off, and its call ends (failure modes 27, 53, 71)", async () => {
+it("an agent that sends more than its credit is cut off, and its call ends (failure modes 27, 53, 71, T84)", async () => {
   const { agent, task, text } = await startResponseBySocket(frames[0]!);
   // One frame may be larger than the credit.
   const content = "z".repeat(1024 * 1024);

@@ -194,7 +194,7 @@ describe("an SQLite file", () => {
       expect(readFileSync(path, "utf8")).toBe(text);
     });
 
-    it("is not changed if it belongs to another program", async () => {
+    it("is not changed if it belongs to another program (T88)", async () => {
       const path = join(freshFolder(), "photos.db");
       new Database(path).run("create table photos (id integer)");
       await expect(openStore({ path, now })).rejects.toMatchObject({
@@ -217,7 +217,7 @@ describe("an SQLite file", () => {
       expect(existsSync(join(folder, "none"))).toBe(false);
     });
 
-    it("is named in the error if it is damaged", async () => {
+    it("is named in the error if it is damaged (T88)", async () => {
       const path = join(freshFolder(), "mcpctl.db");
       const store = await openStore({ path, now });
       await store.commit(

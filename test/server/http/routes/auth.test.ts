@@ -40,7 +40,7 @@ describe("login", () => {
     for (const secret of [body.token, "correct horse"]) expect(files.join("").includes(secret)).toBe(false);
   });
 
-  it("returns the same error for a wrong user, a wrong password and a user without one", async () => {
+  it("returns the same error for a wrong user, a wrong password and a user without one, as the administrator is at first (T80, T81)", async () => {
     const server = await testServer();
     await must(server.admin("POST", "/api/v1/users", { name: "alice", password: "correct horse" }));
     await must(server.admin("POST", "/api/v1/users", { name: "bob" }));
@@ -200,7 +200,7 @@ describe("passwd", () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([403, 403, 403, 403, 403, 429, 429]);
   });
 
-  it("sets the first password of the administrator over the Unix socket, without a current one", async () => {
+  it("sets the first password of the administrator over the Unix socket, without a current one (T80)", async () => {
     const server = await testServer();
     await must(server.admin("POST", "/api/v1/auth/passwd", { password: "root password" }));
     const { body } = await must(login(server, "admin", "root password"));

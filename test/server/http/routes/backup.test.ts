@@ -175,7 +175,7 @@ describe("GET /api/v1/backup and POST /api/v1/restore", () => {
     await expect(collected(steady(silent, 5))).rejects.toMatchObject({ code: "timed_out", status: 408 });
   });
 
-  it("does not let a restorer run programs who may not", async () => {
+  it("does not let a restorer run programs who may not (T239)", async () => {
     const first = await testServer();
     await must(first.admin("POST", "/api/v1/servers", { name: "files", command: ["true"], sandbox: "none" }));
     const bytes = await backup(first);

@@ -66,7 +66,7 @@ describe("the endpoint of a project", () => {
     expect((await p.user("bob")).call).toBeDefined();
   });
 
-  it("refuses web pages of other origins, also where they only read, and names that are not the server's", async () => {
+  it("refuses web pages of other origins, also where they only read, and names that are not the server's (T167)", async () => {
     const p = await testProject();
     const headers = await p.session();
     for (const method of ["GET", "POST", "DELETE"]) {
@@ -80,7 +80,7 @@ describe("the endpoint of a project", () => {
     expect((await p.post(list, { headers: { origin: p.url } })).status).toBe(200);
   });
 
-  it("never sends the caller's bearer to a server", async () => {
+  it("never sends the caller's bearer to a server (T167)", async () => {
     const upstream = scriptedMcp("modern", {
       "tools/list": () => ({ tools: [tool("echo")], ttlMs: 0, cacheScope: "private" }),
       "tools/call": () => ({ resultType: "complete", ...said("ok") }),

@@ -24,11 +24,12 @@ it("the page goes to browsers, and programs still get the base URLs", async () =
   expect(bytes.toString()).toContain('<div id="app">');
 });
 
-it("the page may run its own files alone, and stands in no frame (T271)", async () => {
+it("the page may run its own files alone, connects to its own server alone, and stands in no frame (T76, T78, T271)", async () => {
   const server = await testServer();
   const { headers, bytes } = await raw(server.url, html);
   const policy = headers.get("content-security-policy")!;
   expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
+  expect(policy).toContain("connect-src 'self'");
   expect(policy).toContain("frame-ancestors 'none'");
   expect(policy).toContain("require-trusted-types-for 'script'; trusted-types dompurify");
   expect(policy).not.toMatch(/unsafe|https?:|\*/);

@@ -29,7 +29,7 @@ async function withAlice(options = {}) {
 }
 
 describe("the session of a browser", () => {
-  it("is a cookie that no script reads and half a token, which hold no bearer (T267)", async () => {
+  it("is a cookie that no script reads and half a token, which hold no bearer (T75, T267)", async () => {
     const server = await withAlice();
     const { status, setCookie, cookie, page, text } = await signIn(server);
     expect(status).toBe(200);
@@ -83,7 +83,7 @@ describe("the session of a browser", () => {
     expect(await ask({ host: "evil.example" })).toBe(421);
   });
 
-  it("has a cookie that only this host sets where a proxy has TLS", async () => {
+  it("has a cookie that only this host sets where a proxy has TLS (T75)", async () => {
     const server = await withAlice({ publicUrls: ["https://llm.example.org"] });
     const byName = await signIn(server, { host: "llm.example.org" });
     expect(byName.setCookie).toMatch(/^__Host-mcpctl=.*; Path=\/; .*HttpOnly; SameSite=Strict; Secure$/);

@@ -101,13 +101,25 @@ describe("calls of tools by a persona", () => {
     },
   );
 
-  it("are at most 12 rounds, after which the model has to answer without", async () => {
+  it("are at most 12 rounds, after which the model has to answer without (T217)", async () => {
     const endless = await withTools({
       turns: ({ body }) => (body.tool_choice === "none" ? { text: "enough" } : { calls: [add] }),
     });
     const { choices } = await endless.openai.chat.completions.create(ask);
     expect(choices[0]!.message).toMatchObject({ content: "enough" });
     expect([endless.provider.seen.length, endless.mcp.of("tools/call").length]).toEqual([13, 12]);
+  });
+
+  it("are at most 32 of one answer; the model is told of those that were not made (T217)", async () => {
+    const calls = Array.from({ length: 40 }, (_, n) => ({ ...add, id: `call_${n}` }));
+    const server = await withTools({ turns: [{ calls }, { text: "enough" }] });
+    await server.openai.chat.completions.create(ask);
+    expect(server.mcp.of("tools/call")).toHaveLength(32);
+    const told = server.provider.seen[1]!.body.messages.filter(
+      ({ role }: { role: string }) => role === "tool",
+    );
+    const refused = told.filter(({ content }: { content: string }) => content.includes("at most 32 tools"));
+    expect([told.length, refused.length]).toEqual([40, 8]);
   });
 
   it("end with an error if the model goes on all the same", async () => {
@@ -138,7 +150,7 @@ describe("calls of tools by a persona", () => {
     expect(server.provider.seen.map(({ body }) => body.tool_choice)).toEqual([tool_choice, "auto"]);
   });
 
-  it("have results that the model's context can hold", async () => {
+  it("have results that the model's context can hold (T217)", async () => {
     const server = await withTools({
       turns: [{ calls: [{ name: "much" }, { name: "much" }] }, { text: "read" }],
       tools: { much: () => said("😀".repeat(200_000)) },
