@@ -16,6 +16,7 @@ const most = 1024;
 const orphanMs = 15_000;
 
 interface Running {
+  kind: Task["kind"];
   line: TaskLine;
   stop: AbortController;
   questions: Questions;
@@ -64,7 +65,7 @@ export class TaskRunner implements LinkEvents {
     line.onGone = () => stop.abort();
     const questions = new Questions();
     const ended = this.#run(task, line, questions, stop.signal);
-    const running: Running = { line, stop, questions, ended };
+    const running: Running = { kind: task.kind, line, stop, questions, ended };
     this.#running.set(task.taskId, running);
     void running.ended.finally(() => {
       if (this.#running.get(task.taskId) === running) this.#running.delete(task.taskId);
@@ -98,10 +99,13 @@ export class TaskRunner implements LinkEvents {
     this.#keepOrphans();
   }
 
-  /** Refuses new tasks. Resolves when those that run are over. */
+  /** Refuses new tasks, and ends wakes: the calls that wait for them would be refused. Resolves when those that run are over. */
   async finish(): Promise<void> {
     this.#draining = true;
     for (const taskId of [...this.#endless]) this.#giveUp(taskId);
+    const wakes = [...this.#running.values()].filter(({ kind }) => kind === "wake");
+    for (const { stop } of wakes) stop.abort();
+    await Promise.all(wakes.map(({ line }) => line.finish(draining)));
     while (this.#running.size > 0)
       await Promise.all(Array.from(this.#running.values(), ({ ended }) => ended));
   }
@@ -127,8 +131,7 @@ export class TaskRunner implements LinkEvents {
 
   async #run(task: Task, line: TaskLine, questions: Questions, signal: AbortSignal): Promise<void> {
     const { log } = this.#options;
-    if (this.#draining)
-      return line.finish({ error: { kind: "draining", message: "the agent is about to stop" } });
+    if (this.#draining) return line.finish(draining);
     if (this.#running.size >= most)
       return line.finish({ error: { kind: "busy", message: "the agent is busy" } });
     try {
@@ -159,6 +162,8 @@ export class TaskRunner implements LinkEvents {
     await (task.kind === "infer" ? runInfer(task, run) : runWake(task, run));
   }
 }
+
+const draining: TaskOutcome = { error: { kind: "draining", message: "the agent is about to stop" } };
 
 function unpublished(what: string): TaskOutcome {
   return { error: { kind: "unknown_llm", message: `${what} is no longer published here` } };

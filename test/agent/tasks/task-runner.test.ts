@@ -228,6 +228,23 @@ describe("a model that sleeps", () => {
 });
 
 describe("an agent that stops", () => {
+  it("does not wait for a wake, whose calls would be refused (failure mode 231)", async () => {
+    const { peer, provider, agent } = await attachedAgent();
+    provider.state = "hibernating";
+    const waking = Promise.withResolvers<void>();
+    provider.onWake = async (signal) => {
+      waking.resolve();
+      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("gone"))));
+    };
+    peer.send({ event: "task", kind: "wake", taskId: "w1", llmName: "local" });
+    await waking.promise;
+    await agent.drain();
+    await eventually(() => results(peer).length === 1);
+    expect(results(peer)[0]).toMatchObject({ taskId: "w1", error: { kind: "draining" } });
+    await agent.close();
+    await agent.running;
+  });
+
   it("refuses new tasks, finishes the running ones, and closes its providers (failure mode 61)", async () => {
     const { peer, call, agent, providers } = await attachedAgent();
     const asked = await call("t1");
