@@ -16,8 +16,9 @@ export interface SpeakingProcess {
 /** The most bytes of one message. A longer one ends the connection. */
 export const maxMessageBytes = 10 * 1024 * 1024;
 
-/** Milliseconds for which the lines of one program are taken before others get a turn. */
+/** Milliseconds for which the lines of one program are taken before others get a turn, of so many lines at least. */
 const longestTurn = 4;
+const fewLines = 256;
 
 /** The most characters of a line that is no message, for the log. */
 const noiseLength = 500;
@@ -56,6 +57,7 @@ async function readLines(
     return meter;
   });
   let spent = 0;
+  let taken = 0;
   try {
     for await (const bytes of output)
       for (const line of lines.push(bytes)) {
@@ -64,10 +66,12 @@ async function readLines(
         const began = performance.now();
         take(line, isHarmless);
         spent += performance.now() - began;
-        if (spent < longestTurn) continue;
+        // A turn for others costs as much as a call, and a busy machine is slow with a few lines, too.
+        if (++taken < fewLines || spent < longestTurn) continue;
         // One piece of what a program writes has up to 100,000 lines (T317).
         await nextTurn();
         spent = 0;
+        taken = 0;
       }
   } catch (error) {
     if (!(error instanceof LineTooLong)) throw error;
