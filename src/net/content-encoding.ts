@@ -8,6 +8,7 @@ import {
   createZstdDecompress,
 } from "node:zlib";
 import { AppError } from "../errors.ts";
+import { joinedChunks } from "../wire/joined-chunks.ts";
 import { Pieces } from "../wire/pieces.ts";
 
 export type Decoder = ReturnType<typeof createGunzip>;
@@ -85,7 +86,7 @@ export async function inflatedBody(
     });
   const inflated = new Pieces();
   let received = 0;
-  const input = (body ?? new Blob([]).stream())[Symbol.asyncIterator]();
+  const input = joinedChunks(body ?? new Blob([]).stream());
   const { value: first } = await input.next();
   async function* rest(): AsyncGenerator<Uint8Array> {
     for (let piece = first; piece !== undefined; { value: piece } = await input.next()) {

@@ -33,5 +33,26 @@ function rest(turns: number): void {
   setImmediate(turns > 1 ? rest : takeTurn, turns - 1);
 }
 
+/** The time in one turn of the event loop that many small pieces of work have together. */
+export class TurnShare {
+  readonly #milliseconds: number;
+  #end: number | undefined;
+
+  constructor(milliseconds: number) {
+    this.#milliseconds = milliseconds;
+  }
+
+  /** True if the next piece of work is one for a later turn. The time runs from the first question in a turn. */
+  get isOver(): boolean {
+    const now = performance.now();
+    if (this.#end !== undefined) return now >= this.#end;
+    this.#end = now + this.#milliseconds;
+    setImmediate(() => {
+      this.#end = undefined;
+    });
+    return false;
+  }
+}
+
 /** A text or body of more characters or bytes is handled in several turns of the event loop. */
 export const largeText = 1024 * 1024;

@@ -1,4 +1,5 @@
 import type { Socket, SocketHandler } from "bun";
+import { nextTurn } from "../../wire/next-turn.ts";
 import type { Exchange } from "./exchange.ts";
 import { connectTimeout, HttpFailure } from "./http-failure.ts";
 import { MalformedMessage } from "./malformed-message.ts";
@@ -156,7 +157,7 @@ export class Connection {
   #readLater(): void {
     if (this.#isReadDue) return;
     this.#isReadDue = true;
-    setImmediate(() => {
+    nextTurn().then(() => {
       this.#isReadDue = false;
       this.#readOn();
     });

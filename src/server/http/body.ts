@@ -5,6 +5,7 @@ import { inflatedBody, isCompressed } from "../../net/content-encoding.ts";
 import { refuseOtherCase } from "../../wire/field-case.ts";
 import { formBody, formBoundary, type ScannedForm, scanForm } from "../../wire/form.ts";
 import type { CallRequest } from "../../wire/incoming-request.ts";
+import { joinedChunks } from "../../wire/joined-chunks.ts";
 import type { ScannedJson } from "../../wire/json.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import { maxDepth, parsedBody, scannedJson } from "../../wire/parse-call.ts";
@@ -189,7 +190,7 @@ async function counted(
   onLarge: () => Promise<void> | undefined,
 ): Promise<Uint8Array> {
   const pieces = new Pieces();
-  for await (const chunk of request.body ?? []) {
+  for await (const chunk of joinedChunks(request.body ?? new Blob([]).stream())) {
     pieces.add(chunk);
     if (pieces.length > most) throw tooLarge(most);
     if (pieces.length > largeText) await onLarge();

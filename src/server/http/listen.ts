@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { AppError } from "../../errors.ts";
 import { reasonText } from "../../system-errors.ts";
 import { handleFramed, type RequestHandler, secondsUntilClose } from "../../wire/incoming-request.ts";
+import { TurnShare } from "../../wire/next-turn.ts";
 import type { SocketHandler } from "../core/socket-handler.ts";
 import { listeningSocket, PassedListener } from "./connections/hand-over.ts";
 import { RequestsUnderWay } from "./connections/requests-under-way.ts";
@@ -23,6 +24,18 @@ const maxFrameBytes = 8 * 1024 * 1024;
 
 /** The most bytes that wait for a slow peer: two bodies of the largest size. */
 const maxWaitingBytes = 64 * 1024 * 1024;
+
+/** Milliseconds in one turn of the event loop in which requests are handled as they are read (T260). */
+const turnShare = new TurnShare(8);
+
+/**
+ * Handles a request in the next turn: Bun reads thousands of pipelined requests in one. It reads no further on the
+ * connection of one that has no response yet.
+ */
+async function later(request: Request, handle: RequestHandler): Promise<Response> {
+  await new Promise(setImmediate);
+  return handleFramed(request, handle);
+}
 
 /** Returns the handlers of WebSockets. */
 function webSocketHandlers(
@@ -94,7 +107,7 @@ function servePlainly(options: TcpOptions, handle: RequestHandler): TcpListener 
         // Streams have a heartbeat and bodies a deadline. The idle limit is for the time between two requests.
         bun.timeout(request, 0);
         underWay.begin(request);
-        const response = handleFramed(request, handle);
+        const response = turnShare.isOver ? later(request, handle) : handleFramed(request, handle);
         if (!(response instanceof Promise)) return ended(bun, request, response);
         return response.then((response) => ended(bun, request, response));
       },

@@ -2,6 +2,7 @@ import type { Socket } from "bun";
 import { AppError } from "../../../errors.ts";
 import { BodyParser } from "../../../net/http1/body-parser.ts";
 import { headEnd, mayBeName } from "../../../net/http1/fields.ts";
+import { nextTurn, TurnShare } from "../../../wire/next-turn.ts";
 import { IncomingBody } from "./incoming-body.ts";
 import { BadRequest, type RequestHead, readRequestHead, requestHeadLimit } from "./request-head.ts";
 import { closingResponse } from "./response-head.ts";
@@ -34,6 +35,11 @@ const closeTime = 2_000;
 /** Bytes of later requests that wait for the response of an earlier one. The caller is held back beyond. */
 const heldLimit = 64 * 1024;
 
+/** Bytes of a body in chunks that are read at once: each chunk may have one byte. */
+const chunkedBytes = 16 * 1024;
+/** Milliseconds in one turn of the event loop for bodies in chunks and pipelined requests of all connections (T260). */
+const turnShare = new TurnShare(8);
+
 /** One connection of a caller: one request after another, each with its response. */
 export class ServerConnection implements CallerConnection {
   /** The time at which the connection is closed, on the clock of its listener. */
@@ -49,7 +55,11 @@ export class ServerConnection implements CallerConnection {
   #parser: BodyParser | undefined;
   #readsBody = false;
   #isReading = false;
+  /** Somebody does not want more bytes of a body, or of later requests, yet. */
   #isPaused = false;
+  /** The bytes held are read in a later turn of the event loop. */
+  #isDeferred = false;
+  #isSocketPaused = false;
   /** The last response is sent, or waits to be. What comes is dropped. */
   #isEnding = false;
   #isGone = false;
@@ -97,15 +107,29 @@ export class ServerConnection implements CallerConnection {
     if (this.#tunnel) return this.#tunnel.send(bytes);
     if (this.#isEnding) return;
     const held = this.#held;
-    this.#held = undefined;
-    this.#read(held ? Buffer.concat([held, bytes]) : bytes, held ? held.length : 0);
+    this.#held = held ? Buffer.concat([held, bytes]) : bytes;
+    if (this.#isDeferred) return;
+    this.#read(this.#takeHeld()!, held ? held.length : 0, this.#readsChunks);
   }
 
-  /** @param known bytes at the beginning that have been looked at before */
-  #read(bytes: Buffer, known: number): void {
+  #takeHeld(): Buffer | undefined {
+    const held = this.#held;
+    this.#held = undefined;
+    return held;
+  }
+
+  /**
+   * @param known bytes at the beginning that have been looked at before
+   * @param mayDefer true if they may wait for a later turn of the event loop
+   */
+  #read(bytes: Buffer, known: number, mayDefer: boolean): void {
     let at = 0;
     this.#isReading = true;
     while (at < bytes.length && !this.#isEnding && !this.#tunnel) {
+      if ((at > 0 || mayDefer) && turnShare.isOver) {
+        this.#defer(bytes.subarray(at));
+        break;
+      }
       if (this.#readsBody) at = this.#readBody(bytes, at);
       else if (this.exchange || this.#unsent.length > heldLimit) {
         this.#hold(bytes.subarray(at));
@@ -117,6 +141,24 @@ export class ServerConnection implements CallerConnection {
       }
     }
     this.#isReading = false;
+  }
+
+  /** Reads bytes in a later turn: thousands of chunks or requests in one would hold up all other callers. */
+  #defer(bytes: Buffer): void {
+    this.#held = bytes;
+    this.#isDeferred = true;
+    this.#pauseSocket();
+    nextTurn().then(() => {
+      this.#isDeferred = false;
+      if (this.#isGone || this.#isEnding) return;
+      this.#pauseSocket();
+      const held = this.#takeHeld();
+      if (held) this.#read(held, 0, false);
+    });
+  }
+
+  get #readsChunks(): boolean {
+    return this.#readsBody && this.exchange?.head.isChunked === true;
   }
 
   /** Reads a head, and what is here of its body. Returns undefined if the head is not whole, or is refused. */
@@ -175,8 +217,11 @@ export class ServerConnection implements CallerConnection {
   #readBody(bytes: Buffer, from: number): number {
     const parser = this.#parser;
     if (!parser) return bytes.length;
+    const isCut = this.#readsChunks && bytes.length - from > chunkedBytes;
     try {
-      const at = parser.push(bytes, from);
+      const at = isCut
+        ? from + parser.push(bytes.subarray(from, from + chunkedBytes), 0)
+        : parser.push(bytes, from);
       this.#readsBody = !parser.done;
       return at;
     } catch {
@@ -193,15 +238,22 @@ export class ServerConnection implements CallerConnection {
   }
 
   pauseReading(): void {
-    if (this.#isPaused || this.#isGone) return;
     this.#isPaused = true;
-    this.socket.pause();
+    this.#pauseSocket();
   }
 
   resumeReading(): void {
-    if (!this.#isPaused || this.#isGone) return;
     this.#isPaused = false;
-    this.socket.resume();
+    this.#pauseSocket();
+  }
+
+  /** Reads from the socket, or not. */
+  #pauseSocket(): void {
+    const isPaused = this.#isPaused || this.#isDeferred;
+    if (this.#isSocketPaused === isPaused || this.#isGone) return;
+    this.#isSocketPaused = isPaused;
+    if (isPaused) this.socket.pause();
+    else this.socket.resume();
   }
 
   /** Lets a caller send its body that waits for this. */
@@ -241,10 +293,10 @@ export class ServerConnection implements CallerConnection {
   #readNext(): void {
     this.deadline = this.#host.after(this.#host.idleTime);
     if (this.#isReading) return;
-    const held = this.#held;
-    this.#held = undefined;
     this.resumeReading();
-    if (held) this.#read(held, 0);
+    if (this.#isDeferred) return;
+    const held = this.#takeHeld();
+    if (held) this.#read(held, 0, true);
   }
 
   /** The other end of the tunnel has closed: what it sent still goes out. */

@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { formBoundary } from "../../../wire/form.ts";
 import { formEvents } from "../../../wire/form-stream.ts";
+import { joinedChunks } from "../../../wire/joined-chunks.ts";
 import type { StoredFile } from "../../core/store/task-store.ts";
 import { listPage, pageIn, secondsOf } from "../list-page.ts";
 import { pulledStream } from "../pulled-stream.ts";
@@ -82,7 +83,11 @@ function upload({ tasks: { files } }: Server, { request, principal }: Call): Pro
     });
   const length = headers.get("content-length");
   const chunks = inTime(request.body ?? new Blob([]).stream());
-  return files.upload(principal, formEvents(chunks, boundary), length === null ? undefined : Number(length));
+  return files.upload(
+    principal,
+    formEvents(joinedChunks(chunks), boundary),
+    length === null ? undefined : Number(length),
+  );
 }
 
 /** Yields the pieces of a body. Throws AppError if the next one does not come in time (T64). */
