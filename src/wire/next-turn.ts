@@ -44,13 +44,18 @@ export class TurnShare {
 
   /** True if the next piece of work is one for a later turn. The time runs from the first question in a turn. */
   get isOver(): boolean {
-    const now = performance.now();
-    if (this.#end !== undefined) return now >= this.#end;
-    this.#end = now + this.#milliseconds;
-    setImmediate(() => {
-      this.#end = undefined;
-    });
+    if (this.#end !== undefined) return performance.now() >= this.#end;
+    this.renew();
     return false;
+  }
+
+  /** Begins the time anew, for work that has waited for its turn. */
+  renew(): void {
+    if (this.#end === undefined)
+      setImmediate(() => {
+        this.#end = undefined;
+      });
+    this.#end = performance.now() + this.#milliseconds;
   }
 }
 

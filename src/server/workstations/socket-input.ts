@@ -1,5 +1,5 @@
 import { decodeBytes } from "../../wire/link/binary-frame.ts";
-import { largeText, nextTurn } from "../../wire/next-turn.ts";
+import { largeText, nextTurn, TurnShare } from "../../wire/next-turn.ts";
 import { principalOf } from "../core/access/principals.ts";
 import type { BodyBudget } from "../core/body-budget.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
@@ -22,12 +22,13 @@ export interface SocketInputOptions {
   bodies: Pick<BodyBudget, "isLarge" | "tryHold">;
   /** Milliseconds since 1970. */
   now(): number;
+  turnShare?: TurnShare;
 }
 
 /** A frame, or the end of the connection. */
 type Arrival = string | Buffer | (() => void);
 
-/** A large message that is being read, and what came after it. */
+/** Messages that wait: a large one that is being read, or a share of a turn that is over, and what came after it. */
 interface Waiting {
   arrivals: Arrival[];
   /** Of all of them. */
@@ -37,20 +38,26 @@ interface Waiting {
 
 /** The most bytes of a large frame and those that wait while it is read: three frames of the largest size. */
 const maxWaitingBytes = 24 * 1024 * 1024;
+/** Bytes that a message takes besides its text while it waits. */
+const arrivalBytes = 128;
+/** Milliseconds in one turn of the event loop for the messages of all agents: Bun reads thousands of them in one (T261). */
+const usualShare = new TurnShare(8);
 
 /** The messages and bytes that agents send over their WebSockets. A frame that no agent sends closes its link. */
 export class SocketInput {
   readonly #options: SocketInputOptions;
-  /** Messages that arrived while a large one was being read, by link. */
+  readonly #turnShare: TurnShare;
+  /** Messages that wait, by link. */
   readonly #waiting = new WeakMap<LinkSession, Waiting>();
 
   constructor(options: SocketInputOptions) {
     this.#options = options;
+    this.#turnShare = options.turnShare ?? usualShare;
   }
 
   /** Takes a binary frame: bytes of a response. */
   bytes(link: LinkSession, frame: Buffer): void {
-    if (this.#waits(link, frame)) return;
+    if (this.#waits(link, frame) || this.#defers(link, frame)) return;
     const { sessions, links } = this.#options;
     const part = decodeBytes(frame);
     if (!part) return links.end(link, "malformed");
@@ -63,7 +70,7 @@ export class SocketInput {
 
   /** Takes a text frame: a message as JSON. A large one is read in several turns of the event loop (T60). */
   text(link: LinkSession, text: string): void {
-    if (this.#waits(link, text)) return;
+    if (this.#waits(link, text) || this.#defers(link, text)) return;
     if (text.length > largeText) return void this.#large(link, text);
     let message: SocketMessage | undefined;
     try {
@@ -79,14 +86,27 @@ export class SocketInput {
     if (!this.#waits(link, then)) then();
   }
 
-  /** True if a large message is being read, after which the arrival is taken. */
+  /** True if other messages are before the arrival, after which it is taken. */
   #waits(link: LinkSession, arrival: Arrival): boolean {
     const waiting = this.#waiting.get(link);
     if (!waiting) return false;
     waiting.arrivals.push(arrival);
-    if (typeof arrival !== "function") waiting.bytes += arrival.length;
+    if (typeof arrival !== "function") waiting.bytes += arrival.length + arrivalBytes;
     if (waiting.bytes > maxWaitingBytes) this.#options.links.end(link, "overrun");
     else if (!waiting.memory.grow(waiting.bytes)) this.#options.links.end(link, "busy");
+    return true;
+  }
+
+  /** True if the arrival is taken in a later turn, because those before it have taken long enough. */
+  #defers(link: LinkSession, arrival: string | Buffer): boolean {
+    if (!this.#turnShare.isOver) return false;
+    const memory = new GrowingMemory(this.#options.bodies, link.principal.userId);
+    const waiting: Waiting = { arrivals: [arrival], bytes: arrival.length + arrivalBytes, memory };
+    this.#waiting.set(link, waiting);
+    nextTurn().then(() => {
+      this.#turnShare.renew();
+      this.#goOn(link, waiting);
+    });
     return true;
   }
 
@@ -102,13 +122,17 @@ export class SocketInput {
     // To receive so many bytes has taken long already.
     await nextTurn();
     const message = await readLargeMessage(text).catch(() => "malformed" as const);
-    this.#waiting.delete(link);
-    memory.release();
     if (link.isOpen)
       if (message === "malformed") this.#options.links.end(link, "malformed");
       else this.#message(link, message);
-    // A second large message has what comes after it wait again.
-    for (const arrival of waiting.arrivals) {
+    this.#goOn(link, waiting);
+  }
+
+  /** Takes what has waited. A large message, or the end of a share, has what comes after it wait again. */
+  #goOn(link: LinkSession, { arrivals, memory }: Waiting): void {
+    this.#waiting.delete(link);
+    memory.release();
+    for (const arrival of arrivals) {
       if (typeof arrival === "function") this.closed(link, arrival);
       else if (!link.isOpen) continue;
       else if (typeof arrival === "string") this.text(link, arrival);

@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
+import type { TurnShare } from "../../wire/next-turn.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { BodyBudget } from "../core/body-budget.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
@@ -34,6 +35,8 @@ export interface WorkstationsOptions {
   /** Milliseconds on a monotonic clock. */
   elapsed(): number;
   random: Random;
+  /** The time in one turn of the event loop for the messages of all agents; 8 ms if not given. */
+  turnShare?: TurnShare;
 }
 
 /** The connected workstation agents and their tasks: calls and wakes. */

@@ -61,7 +61,7 @@ describe("the listener of our own", () => {
       return new Response(String((await request.bytes()).length));
     });
     const head = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
-    const size = 300_000;
+    const size = 1_500_000;
     const text = await sent(open.port, `${head}${"1\r\nx\r\n".repeat(size)}0\r\n\r\n`, 1);
     turns.stop();
     expect(text).toContain(`\r\n\r\n${size}`);
@@ -74,6 +74,11 @@ it("the share of a turn is over after its time, and begins anew with the next tu
   expect([share.isOver, share.isOver]).toEqual([false, true]);
   await new Promise(setImmediate);
   expect([share.isOver, share.isOver]).toEqual([false, true]);
+  await new Promise(setImmediate);
+  share.renew();
+  expect(share.isOver).toBe(true);
+  await new Promise(setImmediate);
+  expect(share.isOver).toBe(false);
 });
 
 /** Counts the turns of the event loop. */

@@ -12,6 +12,7 @@ import { partBytes } from "../../../src/wire/link/constants.ts";
 import type { AgentMessage, ServerEvent } from "../../../src/wire/link/messages.ts";
 import type { LinkTransport } from "../../../src/wire/link/registration.ts";
 import { negotiate } from "../../../src/wire/link/revisions/index.ts";
+import { TurnShare } from "../../../src/wire/next-turn.ts";
 import { row } from "../../support/row.ts";
 
 const snapshot = new Snapshot({
@@ -56,6 +57,8 @@ function startWorkstations() {
     now: () => 0,
     elapsed: () => clock.now,
     random: systemRandom,
+    // These tests look at what follows a message in the same turn.
+    turnShare: new TurnShare(Number.POSITIVE_INFINITY),
   } as unknown as WorkstationsOptions);
   onTestFinished(() => workstations.close());
 

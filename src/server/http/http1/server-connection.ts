@@ -153,6 +153,7 @@ export class ServerConnection implements CallerConnection {
       if (this.#isGone || this.#isEnding) return;
       this.#pauseSocket();
       const held = this.#takeHeld();
+      turnShare.renew();
       if (held) this.#read(held, 0, false);
     });
   }
