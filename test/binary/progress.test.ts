@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { binary } from "../support/binary.ts";
 import { consoleEnv } from "../support/console.ts";
 import { openPty } from "../support/pty.ts";
@@ -40,6 +40,29 @@ describe.each([80, 120, 200])("on a terminal of %i columns", (columns) => {
     expect(rows[0]!.trimEnd()).toBe("it is done");
     expect(pty.screen().join("\n")).not.toContain("waiting");
   });
+});
+
+it("a verb whose server is slow says so, and leaves nothing of it in its output", async () => {
+  const open = Promise.withResolvers<void>();
+  const slow = Bun.serve({
+    port: 0,
+    idleTimeout: 0,
+    async fetch() {
+      await open.promise;
+      return Response.json(
+        { error: "llm not there", code: "not_found", requestId: "req_1" },
+        { status: 404 },
+      );
+    },
+  });
+  onTestFinished(() => slow.stop(true));
+  const pty = openPty(80);
+  const program = pty.start([binary, "patch", "llm", "gpt", "tier=fast"], consoleEnv(slow.url.origin, "t"));
+  await pty.shows(/^waiting for the server, \d+ s$/m);
+  open.resolve();
+  expect(await program.ended).toBe(3);
+  await pty.shows(/^error: /m);
+  expect(pty.screen().join("\n")).not.toContain("waiting");
 });
 
 it("wait says what it waits for, and Ctrl-C leaves a clean screen", async () => {

@@ -73,6 +73,7 @@ export class ApiClient {
   readonly #log: ((line: string) => void) | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #liveness: LivenessTimes | undefined;
+  readonly #wait: (() => () => void) | undefined;
 
   constructor(
     endpoint: Endpoint,
@@ -87,6 +88,8 @@ export class ApiClient {
       /** Aborts all requests. */
       signal?: AbortSignal;
       liveness?: LivenessTimes;
+      /** Called when a request begins; returns a function that is called when its answer is there. */
+      wait?: () => () => void;
     } = {},
   ) {
     this.endpoint = endpoint;
@@ -96,6 +99,7 @@ export class ApiClient {
     this.#log = options.log;
     this.#signal = options.signal;
     this.#liveness = options.liveness;
+    this.#wait = options.wait;
   }
 
   /**
@@ -106,6 +110,7 @@ export class ApiClient {
    */
   async call<T>(method: string, path: string, options: CallOptions<T>): Promise<T> {
     const wait = options.unlimited ? this.#untilGone() : untilSilent(progressLimit);
+    const waited = this.#wait?.();
     try {
       const response = await this.#send(method, path, options, wait.signal);
       // Only the shape of any answer allows none.
@@ -113,6 +118,7 @@ export class ApiClient {
       return parsedAnswer(await this.#text(response, () => wait.heard()), options.answer);
     } finally {
       wait.end();
+      waited?.();
     }
   }
 
@@ -242,6 +248,7 @@ export class ApiClient {
       if (value !== undefined) url.searchParams.set(key, value);
     let response: Response;
     const { proxy } = this;
+    const waited = this.#wait?.();
     try {
       response = await this.#fetch(url, {
         ...init,
@@ -253,6 +260,8 @@ export class ApiClient {
       });
     } catch (cause) {
       throw this.#connectionError(cause);
+    } finally {
+      waited?.();
     }
     if (response.status === 407 && proxy) throw loginRefused(proxy);
     this.#log?.(

@@ -98,7 +98,9 @@ async function onlyProject(context: Context): Promise<string> {
 async function quietClient(context: Context): Promise<ApiClient> {
   const { endpoint } = await context.client();
   const { timeout: _, ...flags } = context.flags;
-  return clientFor(endpoint, { ...context, flags: { ...flags, timeout: undefined, verbose: false } });
+  const client = clientFor(endpoint, { ...context, flags: { ...flags, timeout: undefined, verbose: false } });
+  context.terminal.handOver();
+  return client;
 }
 
 /** Prints everybody's messages, each on a line. */

@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { proxyRule } from "../../proxies.ts";
 import { ApiClient, type Endpoint } from "../client/client.ts";
+import { requestWait } from "../terminal/request-wait.ts";
 import type { Context } from "./context.ts";
 
 /** The client of a command for one endpoint: with its `--timeout`, the request lines of `-v`, and ended by Ctrl-C. */
@@ -14,20 +15,23 @@ export function clientFor(
     proxyFor: proxyRule(env),
     ...(fetch && { fetch }),
     ...(flags.timeout !== undefined && { timeout: flags.timeout }),
+    wait: requestWait({ terminal, flags }),
     ...(flags.verbose && { log: (line) => terminal.err(`${line}\n`) }),
   });
 }
 
 /**
  * Returns a client that works also after Ctrl-C, which ends the requests of all others: for changes that are made whole,
- * and for taking them back. It logs no requests.
+ * and for taking them back. It shows nothing of its requests.
  */
 export async function detachedClient(
   context: Context,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<ApiClient> {
   const { endpoint } = await context.client();
-  return clientFor(endpoint, { ...context, flags: { ...context.flags, verbose: false }, signal });
+  const client = clientFor(endpoint, { ...context, flags: { ...context.flags, verbose: false }, signal });
+  context.terminal.handOver();
+  return client;
 }
 
 /** Throws AppError `interrupted` after Ctrl-C. */

@@ -53,6 +53,7 @@ export function progressOn({ terminal, flags }: ProgressContext, after: Later = 
     terminal.rewrite(line.padEnd(drawn));
     drawn = Math.max(drawn, line.length);
   };
+  if (isWanted({ terminal, flags })) terminal.handOver();
   const cancel = isWanted({ terminal, flags })
     ? after(showAfter, () => {
         due = true;

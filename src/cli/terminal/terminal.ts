@@ -44,6 +44,15 @@ export interface Terminal extends TerminalDevice {
   data(text: string): void;
   /** Goes to the start of the line on stderr and writes one line over what is there, without a line end. */
   rewrite(text: string): void;
+  /**
+   * Begins a line on stderr that whatever else uses the terminal ends.
+   *
+   * @param ended is called before that use, once
+   * @returns writes the line over what is there, as `rewrite` does
+   */
+  momentary(ended: () => void): (text: string) => void;
+  /** Ends momentary lines, because another program uses the terminal from now on. */
+  handOver(): void;
 }
 
 /** The input of a person: a line, Ctrl-C, or Ctrl-D. */

@@ -357,7 +357,7 @@ describe("chat with a persona that has tools", () => {
 
   it("shows calls and results on a terminal, allows what it is told, and sends them back", async () => {
     const server = await withTools({ turns: [...turns, { text: "Again." }] });
-    const around = { answers: ["hi", "again", "/quit"] };
+    const around = { answers: ["hi", "again", "/exit"] };
     const { stdout, stderr, code } = await cli("chat helper --allow-tool greet", at(server, around));
     expect([code, stdout]).toEqual([0, "Done.\nAgain.\n"]);
     expect(stderr).toContain('calls greet {"name":"Ada"}\n');

@@ -49,6 +49,10 @@ export function fakeTerminal({ stdin = "", answers, keys }: TypedInput = {}): Fa
     rewrite(text) {
       this.err(`\r${text}`);
     },
+    momentary() {
+      return (text) => this.err(`\r${text}`);
+    },
+    handOver() {},
     readStdin: async () => stdin,
     input: () => new Blob([stdin]).stream(),
     async prompt(question, hidden) {

@@ -88,6 +88,9 @@ const commands: Readonly<Record<string, Command>> = {
   quit: { usage: "/quit", summary: "leave; Ctrl-D does the same", run: () => "quit" },
 };
 
+/** Words by which other programs are left. */
+const leaving = ["exit", "bye", "q"];
+
 /**
  * Runs the command in a line that begins with a slash.
  *
@@ -102,6 +105,7 @@ export async function runCommand(
   const [, name = "", rest = ""] = /^\/(\S*)\s*([\s\S]*)$/.exec(line.trim()) ?? [];
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command) return (await command.run(rest, conversation, context)) === "quit";
+  if (leaving.includes(name)) return true;
   const near = nearest(name, Object.keys(commands));
   throw new AppError("usage", `unknown command /${name}`, {
     hint: near ? `did you mean /${near}?` : "to see all commands: /help",
