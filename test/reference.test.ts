@@ -64,6 +64,15 @@ describe.each(lists)("$page", ({ page, words, digits }) => {
     }
   });
 
+  it.runIf(words.source === "\\bT")("names a test for each row that says which row it proves", () => {
+    const silent = rows.filter(({ number, tests }) => {
+      const named = [...tests.matchAll(/\]\(([^)]+)\)/g)].map(([, target]) => join(dirname(page), target!));
+      const own = String(number).padStart(digits, "0");
+      return named.length > 0 && !named.some((test) => citedIn(read(test), words).includes(own));
+    });
+    expect(silent.map(({ number }) => number)).toEqual([]);
+  });
+
   it("has a row for every number that is cited", () => {
     const known = new Set(rows.map(({ number }) => String(number).padStart(digits, "0")));
     const unknown = paths.flatMap((path) =>
