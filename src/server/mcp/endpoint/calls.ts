@@ -42,6 +42,11 @@ export class McpCalls {
     this.#options = options;
   }
 
+  /** Counts what reaches a server and is no call. Throws AppError `too_many_requests`. */
+  admit(principal: Principal): void {
+    this.#options.admit(principal);
+  }
+
   /** @throws RpcError for the client */
   async call(exchange: ClientExchange, server: McpServerRow, details: CallDetails): Promise<WrittenResult> {
     const { adapt, complete, subject, definition, isWhole = false } = details;

@@ -167,15 +167,18 @@ function setLevel({ params, session }: ClientExchange): JsonObject {
   return {};
 }
 
-async function subscribe(exchange: ClientExchange, services: EndpointServices): Promise<JsonObject> {
+async function subscribe(exchange: ClientExchange, services: EndpointServices): Promise<Result> {
   const { session, params } = exchange;
   const uri = textIn(params, "uri");
   if (!session || session.subscriptions.has(uri)) return {};
   if (session.subscriptions.size >= maxSubscriptions)
     throw new RpcError(rpcCodes.invalidRequest, `a session may follow at most ${maxSubscriptions} resources`);
   const found = resourceOf(offered(exchange, services), uri);
-  await services.watches.follow(session, uri, found, exchange);
-  return {};
+  // It may reach the server, and so counts as a call (T302).
+  return services.calls.answer(exchange, found.server, { uri }, async () => {
+    await services.watches.follow(session, uri, found, exchange);
+    return {};
+  });
 }
 
 function unsubscribe({ session, params }: ClientExchange): JsonObject {

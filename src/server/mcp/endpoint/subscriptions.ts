@@ -73,7 +73,7 @@ export class Subscriptions {
     uris: readonly string[],
     params: JsonObject,
   ): Promise<void> {
-    const { snapshot, watches } = this.#options.services;
+    const { snapshot, watches, calls } = this.#options.services;
     const meta = isObject(params["_meta"]) ? params["_meta"] : {};
     const capabilities = meta[metaKeys.clientCapabilities];
     const caller = {
@@ -85,7 +85,10 @@ export class Subscriptions {
     await Promise.allSettled(
       uris.map(async (uri) => {
         const found = resourceAt(offer, uri);
-        if (found) await watches.follow(subscription, uri, found, { caller });
+        if (!found) return;
+        // It may reach the server, and so counts as a call (T302).
+        calls.admit(principal);
+        await watches.follow(subscription, uri, found, { caller });
       }),
     );
   }

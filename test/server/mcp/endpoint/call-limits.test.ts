@@ -31,3 +31,29 @@ it("refuses a call over the limit of its user, and asks the server nothing", asy
   expect((await p.modern("tools/list", {}, { bearer })).body.result.tools).toHaveLength(1);
   expect((await p.modern("tools/call", { name: "echo" })).body.result.resultType).toBe("complete");
 });
+
+it("counts following a resource as a call, in both eras, so that nobody reaches a server beyond a limit (T302)", async () => {
+  const uris = ["test://a", "test://b", "test://c", "test://d"];
+  const upstream = scriptedMcp(
+    "legacy",
+    {
+      "resources/list": () => ({ resources: uris.map((uri) => ({ uri, name: uri })) }),
+      "resources/subscribe": () => ({}),
+      "resources/unsubscribe": () => ({}),
+    },
+    { capabilities: { resources: { subscribe: true } } as never },
+  );
+  const p = await testProject();
+  await p.attach("s", upstream.url);
+  const { bearer } = await p.user("alice", [{ role: "run", resource: "projects" }]);
+  await must(p.admin("PUT", "/api/v1/users/alice", { limits: { mcpCallsPerMinute: 2 } }));
+  const headers = await p.session({ bearer });
+  const follow = (uri: string) =>
+    p.post({ jsonrpc: "2.0", id: 1, method: "resources/subscribe", params: { uri } }, { headers, bearer });
+  const answers = [await follow(uris[0]!), await follow(uris[1]!), await follow(uris[2]!)];
+  expect(answers.map(({ body }) => body.error?.code)).toEqual([undefined, undefined, -32000]);
+  const filter = { notifications: { resourceSubscriptions: [uris[3]] } };
+  const { text } = await p.modern("subscriptions/listen", filter, { bearer });
+  expect(text).not.toContain(uris[3]);
+  expect(upstream.of("resources/subscribe")).toHaveLength(2);
+});
