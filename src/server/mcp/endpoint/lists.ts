@@ -1,7 +1,6 @@
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
-import { closedListText } from "../gate/gate-tools.ts";
 import { agentTools, askNames, withAgentTools } from "../offers/agent-tools.ts";
-import { type ListName, listText } from "../offers/list-text.ts";
+import { closedText, type ListName, listText } from "../offers/list-text.ts";
 import { offerOf } from "../offers/offer.ts";
 import type { EndpointServices } from "./endpoint-types.ts";
 import { type ClientExchange, WrittenResult } from "./exchange.ts";
@@ -21,7 +20,8 @@ export function lister(
       throw new RpcError(rpcCodes.invalidParams, "the cursor is not valid");
     if (name === "tools" && exchange.session?.isTold) exchange.session.hasListedAgain = true;
     const isClosed = name === "tools" && gate.hidesTools(exchange);
-    const own = isClosed ? closedListText : listText(offerOf(snapshot(), project), name);
+    const offer = offerOf(snapshot(), project);
+    const own = isClosed ? closedText(offer) : listText(offer, name);
     const hasAgents = name === "tools" && !isClosed && askNames(project).size > 0;
     const text = hasAgents
       ? withAgentTools(own, agentTools(snapshot(), project, exchange.caller.principal))

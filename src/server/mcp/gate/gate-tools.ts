@@ -73,8 +73,25 @@ const definitions = Object.entries(gateTools).map(([name, tool]) => JSON.stringi
 /** The definitions of the tools of the gate as JSON, without brackets. */
 export const gateToolsText = definitions.join(",");
 
-/** The definition of the one tool that a closed gate shows, as a list in JSON. */
-export const closedListText = `[${definitions[gateToolNames.indexOf("begin_session")]}]`;
+/** The most characters of the names of hidden tools, which are in a description. */
+const maxHiddenNames = 1000;
+
+/**
+ * Returns the definition of the one tool that a closed gate shows, as a list in JSON. It names the tools behind it: a model
+ * does not look for what it knows nothing of.
+ *
+ * @param hidden the names of the other tools of the project
+ */
+export function closedListText(hidden: readonly string[]): string {
+  const { begin_session: own } = gateTools;
+  const names = hidden.join(", ");
+  const shown = names.length > maxHiddenNames ? `${names.slice(0, maxHiddenNames)}…` : names;
+  const description =
+    hidden.length === 0
+      ? own.description
+      : `${own.description} It shows the other tools of the project (${hidden.length}): ${shown}.`;
+  return `[${JSON.stringify({ name: "begin_session", ...own, description })}]`;
+}
 
 export function isGateTool(name: string): name is GateTool {
   return Object.hasOwn(gateTools, name);

@@ -2,7 +2,7 @@ import { oncePerObject } from "../../core/once-per-object.ts";
 import type { PartWord } from "../content/kept-results.ts";
 import { withPartArguments } from "../content/part-request.ts";
 import { aboutPrompt, type GatePrompt } from "../gate/gate-prompts.ts";
-import { gateToolsText } from "../gate/gate-tools.ts";
+import { closedListText, gateToolsText } from "../gate/gate-tools.ts";
 import type { Offer } from "./offer.ts";
 
 /** The lists of a project. */
@@ -18,12 +18,18 @@ const textsOf = oncePerObject((offer: Offer) => {
     prompts: joined([...[...offer.ownPrompts].map(ownPrompt), ...list("prompts")]),
     resources: joined(list("resources")),
     resourceTemplates: joined(list("resourceTemplates")),
+    closed: closedListText([...offer.tools.keys()]),
   };
 });
 
 /** Returns the entries of a list of a project as JSON. */
 export function listText(offer: Offer, name: ListName): string {
   return textsOf(offer)[name];
+}
+
+/** Returns the tools that a project shows while its gate is closed, as JSON. */
+export function closedText(offer: Offer): string {
+  return textsOf(offer).closed;
 }
 
 /** Returns the tools with the arguments by which parts of their results are asked for. */

@@ -24,6 +24,14 @@ describe("the gate of a project for a client of a legacy revision", () => {
     expect(await p.tool("echo", { a: 1 }, session)).toEqual(['echo {"a":1}']);
   });
 
+  it("names the tools that it hides, so that a model knows what is behind it", async () => {
+    const p = await gatedProject();
+    await p.prompt("style", {});
+    const [only, ...more] = (await (await p.client("legacy")).listTools()).tools;
+    expect([only!.name, more]).toEqual(["begin_session", []]);
+    expect(only!.description).toMatch(/It shows the other tools of the project \(2\): echo, fails\.$/);
+  });
+
   it("tells the client that there are more tools, whether or not it holds a stream", async () => {
     const p = await gatedProject();
     await p.prompt("style", {});
