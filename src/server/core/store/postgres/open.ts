@@ -47,7 +47,8 @@ export async function connect(
     } catch (error) {
       await sql.end({ timeout: 0 });
       if (error instanceof AppError) throw error;
-      if (hosts > 1 && mayWorkElsewhere(error)) {
+      // Not reached within the time is no reason to leave a server later on: queries have a limit of their own.
+      if (hosts > 1 && (mayWorkElsewhere(error) || bare(error).code === "CONNECT_TIMEOUT")) {
         await sockets.leaveServer();
         continue;
       }

@@ -9,7 +9,8 @@ export interface WatchedSockets {
   open(): Duplex;
   /**
    * Destroys the sockets that have received nothing for some milliseconds, but for those in a transaction that sends
-   * nothing: there the database is not asked.
+   * nothing: there the database is not asked. If a query waited on one of them, new ones begin with the next host: a primary
+   * that has vanished refuses no connection.
    */
   destroySilent(time: number): void;
   /**
@@ -40,12 +41,18 @@ export function watchedSockets(
   let changedAt = Number.NEGATIVE_INFINITY;
   let isExposed = false;
 
-  async function connect(): Promise<Dialled> {
+  /** @param onTry gets the number of each host before it is tried */
+  async function connect(onTry: (host: number) => void): Promise<Dialled> {
+    const begun = first;
     let failure: unknown;
     for (let i = 0; i < hosts.length; i++) {
-      const target = hosts[(first + i) % hosts.length]!;
+      const host = (begun + i) % hosts.length;
+      const target = hosts[host]!;
+      onTry(host);
       try {
         const dialled = await dial(target, tls, connectTimeout * 1000);
+        // The ones before it would cost each new connection their time.
+        if (first === begun) first = host;
         if (!dialled.isEncrypted && "host" in target && !isLoopback(target.host)) isExposed = true;
         return dialled;
       } catch (error) {
@@ -53,6 +60,11 @@ export function watchedSockets(
       }
     }
     throw failure;
+  }
+
+  function nextHost(): void {
+    changedAt = elapsed();
+    first = (first + 1) % hosts.length;
   }
 
   return {
@@ -70,14 +82,13 @@ export function watchedSockets(
       return socket;
     },
     destroySilent(time) {
-      for (const socket of open)
-        if (!socket.isHeld && elapsed() - socket.lastReceived >= time) socket.destroy();
+      const silent = [...open].filter((socket) => !socket.isHeld && elapsed() - socket.lastReceived >= time);
+      // Queries that began at the host before it say nothing about this one.
+      if (silent.some((socket) => socket.host === first && !socket.isIdle)) nextHost();
+      for (const socket of silent) socket.destroy();
     },
     async leaveServer() {
-      if (elapsed() - changedAt >= hostInterval) {
-        changedAt = elapsed();
-        first = (first + 1) % hosts.length;
-      }
+      if (elapsed() - changedAt >= hostInterval) nextHost();
       const left = [...open].filter((socket) => socket.isIdle);
       await Promise.all(
         left.map((socket) => {
@@ -104,8 +115,10 @@ const readyInTransaction = Buffer.from([0x5a, 0, 0, 0, 5, 0x54]);
 
 /** A socket that connects by itself: what is written before waits. */
 class DatabaseSocket extends Duplex {
-  /** Time of the last data, on the monotonic clock. */
+  /** Time of the last data, or of the last attempt to connect, on the monotonic clock. */
   lastReceived: number;
+  /** The number of the host to which it leads. */
+  host = -1;
   readonly #elapsed: () => number;
   #inner: Dialled["socket"] | undefined;
   /** Sends what was written before there was a connection. */
@@ -114,11 +127,14 @@ class DatabaseSocket extends Duplex {
   #isHeld = false;
   #last: Buffer | undefined;
 
-  constructor(connect: () => Promise<Dialled>, elapsed: () => number) {
+  constructor(connect: (onTry: (host: number) => void) => Promise<Dialled>, elapsed: () => number) {
     super({ allowHalfOpen: false });
     this.#elapsed = elapsed;
     this.lastReceived = elapsed();
-    connect().then(
+    connect((host) => {
+      this.host = host;
+      this.lastReceived = elapsed();
+    }).then(
       ({ socket }) => this.#use(socket),
       (error) => this.destroy(error),
     );

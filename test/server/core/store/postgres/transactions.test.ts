@@ -119,6 +119,28 @@ describe("a PostgreSQL that does not answer (failure mode 76)", () => {
   });
 });
 
+it("is left for the next host when it does not answer, while it runs and at the start (failure mode 234)", async () => {
+  const url = await freshDatabase();
+  const way = cutter(url);
+  // As after a failover whose old primary was cut off: the next host is the same database here.
+  const [silent, next] = [way.url, url].map((one) => new URL(one).searchParams.get("host")!);
+  const both = `${way.url.split("?")[0]}?host=${silent},${next}&connect_timeout=1`;
+  const open = () => openPostgres(both, now, { timeout: 500 });
+  const store = await open();
+  onTestFinished(() => store.close());
+  const insert = (id: string) => store.commit([{ op: "insert", row: row(id), refs: [] }]);
+  await insert("before");
+  way.stop(true);
+  let n = 0;
+  await expect.poll(() => insert(`row-${n++}`).then(() => "written", String)).toBe("written");
+  // It stays there.
+  for (let time = 0; time < 3; time++)
+    expect(await store.ping().then(() => "answers", String)).toBe("answers");
+  const later = await open();
+  onTestFinished(() => later.close());
+  await later.ping();
+});
+
 /**
  * Ends what PostgreSQL before version 17 has no limit for: a transaction that waits for the rest of a statement. TCP would
  * find it, and a Unix socket does not.
