@@ -55,6 +55,11 @@ export function readClientFile(named: string, folder: string): ClientFile {
   }
 }
 
+/** Returns the path of the copy that is kept of a file before it is changed. */
+export function backupOf({ path }: Pick<ClientFile, "path">): string {
+  return `${path}.mcpctl-backup`;
+}
+
 /**
  * Writes a text in place of a file, with the file's rights, and keeps the old one beside it.
  *
@@ -68,7 +73,7 @@ export function writeClientFile(
   isPrivate = false,
 ): string | undefined {
   const draft = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}`);
-  const backup = before === undefined ? undefined : `${path}.mcpctl-backup`;
+  const backup = before === undefined ? undefined : backupOf({ path });
   try {
     mkdirSync(dirname(path), { recursive: true });
     const usual = before === undefined ? 0o666 & ~process.umask() : statSync(path).mode & 0o777;

@@ -1,8 +1,8 @@
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { AppError } from "../../../errors.ts";
 import type { ClientPlaces, FileSettings } from "./client.ts";
-import { type ClientFile, readClientFile, writeClientFile } from "./client-file.ts";
+import { backupOf, type ClientFile, readClientFile, writeClientFile } from "./client-file.ts";
 import type { SettingChange } from "./connection.ts";
 import { isEmptyText, readValue, withValue } from "./texts/values.ts";
 
@@ -54,7 +54,7 @@ function planned(
   earlier: readonly SettingChange[],
 ): PlannedFile {
   const begin = wanted.find(({ newFile }) => newFile !== undefined)?.newFile ?? "";
-  const newFile = file.text === undefined ? begin : earlier.find((one) => one.newFile !== undefined)?.newFile;
+  const newFile = file.text?.trim() ? earlier.find((one) => one.newFile !== undefined)?.newFile : begin;
   let text = file.text?.trim() ? file.text : begin;
   const changes: SettingChange[] = [];
   const kept: string[] = [];
@@ -89,8 +89,10 @@ export function writePlanned(
   const { path } = file;
   if (text === (file.text ?? "")) return { line: `${path} unchanged` };
   const isUndone = changes.length === 0;
-  const isDeleted = isUndone && newFile !== undefined && (text === newFile || isEmptyText(text));
-  const backup = isDeleted ? `${path}.mcpctl-backup` : writeClientFile(file, text, isPrivate);
+  const former = isUndone ? formerText(file, text, newFile) : undefined;
+  const isDeleted =
+    isUndone && former === undefined && newFile !== undefined && (text === newFile || isEmptyText(text));
+  const backup = isDeleted ? backupOf(file) : writeClientFile(file, former ?? text, isPrivate);
   if (isDeleted) rmSync(path);
   // No other copy is needed of a file that is as it was before, or that mcpctl alone writes.
   const isOwn = changes.some(({ format }) => format === "text");
@@ -105,6 +107,19 @@ export function writePlanned(
     line: `${path} ${file.text === undefined ? "created" : "changed"}${names.length === 0 ? "" : `: ${names.join(", ")}`}`,
     ...(backup !== undefined && !isOwn && { backup }),
   };
+}
+
+/**
+ * Returns the text that a file had before mcpctl changed it, if what is left without the settings differs from it only at
+ * its end, or holds nothing, as it did then; undefined otherwise, and where there is no copy.
+ */
+function formerText(file: ClientFile, left: string, newFile: string | undefined): string | undefined {
+  const path = backupOf(file);
+  if (!existsSync(path)) return undefined;
+  const { text = "" } = readClientFile(path, dirname(path));
+  const isSame =
+    text.trimEnd() === left.trimEnd() || (isEmptyText(text) && (isEmptyText(left) || left === newFile));
+  return isSame ? text : undefined;
 }
 
 /** The folder that a file must stay in: the user's own, or the one that a variable of the client names. */

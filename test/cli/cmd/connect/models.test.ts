@@ -133,6 +133,33 @@ describe("mcpctl connect claude", () => {
     expect(read(".claude/settings.json")).toBe(userSettings);
   });
 
+  it("brings an empty file, and one without an end of its last line, back to the byte", async () => {
+    const { home, run, read, write, files } = await open();
+    const kept: [client: string, file: string, text: string][] = [
+      ["claude", ".claude/settings.json", ""],
+      ["zed", ".config/zed/settings.json", "\n"],
+      ["codex", ".codex/config.toml", "a = 1"],
+      ["aider", ".aider.conf.yml", "# mine\na: 1"],
+      ["continue", ".continue/config.yaml", ""],
+      ["vscode", ".config/Code/User/chatLanguageModels.json", "[]\n"],
+    ];
+    for (const [client, file, text] of kept) {
+      write(file, text);
+      const before = files();
+      expect(await run(`${client} --llm gpt`, { XDG_CONFIG_HOME: join(home, ".config") })).toMatchObject({
+        code: 0,
+      });
+      expect(read(file), client).not.toBe(text);
+      expect(await run(`${client} --remove`, { XDG_CONFIG_HOME: join(home, ".config") })).toMatchObject({
+        code: 0,
+      });
+      expect(read(file), client).toBe(text);
+      expect(files().filter((name) => !name.startsWith(".mcpctl/"))).toEqual(
+        before.filter((name) => !name.startsWith(".mcpctl/")),
+      );
+    }
+  });
+
   it("leaves alone what the user changed meanwhile, and says so (failure mode 210)", async () => {
     const { run, read, write } = await open();
     write(".claude/settings.json", userSettings);
