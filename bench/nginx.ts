@@ -24,12 +24,18 @@ export function startNginxUpstream(
   );
 }
 
-/** The baseline: an nginx that passes everything on over kept connections, and does nothing else. */
+/**
+ * The baseline: an nginx that passes everything on over kept connections, and does nothing else.
+ *
+ * @param log the file of a line for each request: the address that it was sent to, the status and the id of its response,
+ *   each `-` where there is none
+ */
 export function startNginxProxy(
   processes: Processes,
   name: string,
   port: number,
   upstreamPort: number,
+  log?: string,
 ): Promise<Started> {
   return start(
     processes,
@@ -39,9 +45,11 @@ export function startNginxProxy(
       proxy_pass http://upstream;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
+      proxy_set_header Host localhost;
       proxy_buffering off;
     }`,
-    `upstream upstream { server 127.0.0.1:${upstreamPort}; keepalive 1024; keepalive_requests 100000000; }`,
+    `upstream upstream { server 127.0.0.1:${upstreamPort}; keepalive 1024; keepalive_requests 100000000; }
+    ${log === undefined ? "" : `log_format passed '$upstream_addr $upstream_status $upstream_http_x_request_id'; access_log ${log} passed;`}`,
   );
 }
 
@@ -64,7 +72,7 @@ function start(
     error_log stderr error;
     events { worker_connections 4096; }
     http {
-      access_log off;
+      ${upstream.includes("access_log") ? "" : "access_log off;"}
       ${temporary.join(" ")}
       keepalive_timeout 300s;
       keepalive_requests 100000000;

@@ -9,15 +9,18 @@ import { reportHostile } from "./report-hostile.ts";
 import { countsOf, isMcpKept, mcpSoakLines } from "./report-mcp-soak.ts";
 import { type AuditSoakPlan, soakAudit } from "./soak-audit.ts";
 import { type HostileSoakPlan, soakHostile } from "./soak-hostile.ts";
+import { type HttpSoakPlan, soakHttp } from "./soak-http.ts";
 import { type LineResult, lineCells, soakLines } from "./soak-lines.ts";
 import { type LinkSoakPlan, soakLink } from "./soak-link.ts";
 import { type McpSoakPlan, soakMcp } from "./soak-mcp.ts";
 import { megabytes } from "./table.ts";
 
-const usage = `bun run soak [--only audit|link|lines|hostile|mcp] [--seed N] [--binary FILE]
+const usage = `bun run soak [--only audit|http|link|lines|hostile|mcp] [--seed N] [--binary FILE]
 
   audit   calls the compiled server, kills it with -9 in the middle of each round, and looks for the audit row of
           every answer that a client has received whole: [--rounds 10] [--calls 10000] [--clients 16]
+  http    sends right and broken requests, cut anywhere, to the server and to an nginx in front of another one; each
+          connection ends, each response is whole and the right one, and nginx sees as many requests: [--seconds 300]
   link    streams from models of many agents, kills agents with -9, and cuts, resets and stalls their ways to the
           server; each stream is whole or ends in one error: [--seconds 300] [--agents 20] [--streams 200]
   lines   sends large requests and answers over lines of 1, 8 and 100 Mbit/s, with small calls beside them: [--megabytes 32]
@@ -61,6 +64,7 @@ async function main(): Promise<void> {
   const soaks: Record<string, () => Promise<boolean>> = {
     audit: () =>
       audit({ rounds: number("rounds"), calls: number("calls"), clients: clients(16), seed, binary }),
+    http: () => http({ seconds: number("seconds"), seed, binary }),
     link: () =>
       link({
         seconds: number("seconds"),
@@ -102,6 +106,15 @@ async function audit(plan: AuditSoakPlan): Promise<boolean> {
   );
   for (const id of lost.slice(0, 20)) console.log(`lost: ${id}`);
   return lost.length === 0 && kills === rounds;
+}
+
+async function http(plan: HttpSoakPlan): Promise<boolean> {
+  console.log(`seed ${plan.seed}: requests on 16 connections at a time, for ${plan.seconds} s`);
+  const { statuses, wrong, resident } = await soakHttp(plan, console.log);
+  console.log(`responses by status: ${JSON.stringify(statuses)}`);
+  console.log(`resident ${megabytes(resident.before)} before, ${megabytes(resident.after)} after`);
+  for (const fault of wrong) console.log(fault);
+  return wrong.length === 0;
 }
 
 async function lines(megabytes: number, binary: string): Promise<boolean> {

@@ -99,10 +99,10 @@ export const server = defineVerb({
       description:
         "IP address or range of a proxy: it may have any number of connections, and its X-Forwarded-For names the caller",
     },
-    "own-listener": {
+    "plain-listener": {
       type: "boolean",
       description:
-        "Read requests by mcpctl's own, stricter code instead of Bun's: pipelined requests are answered; calls cost more time",
+        "Read requests by Bun's code instead of mcpctl's own, which is stricter and begins streams sooner",
     },
     "master-key-file": {
       type: "string",
@@ -236,7 +236,7 @@ export const server = defineVerb({
       ...(certificate && { certificate }),
       connections: {
         trustedProxies: args["trusted-proxy"],
-        isOwn: args["own-listener"],
+        isPlain: args["plain-listener"],
         ...(args["max-connections-per-address"] !== undefined && {
           maxPerAddress: parseCount(args["max-connections-per-address"]),
         }),

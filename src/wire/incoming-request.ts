@@ -21,6 +21,8 @@ export type ReadHeaders = Pick<Headers, "get" | "has"> & Iterable<[string, strin
 /** The parts of a `Request` that handlers of calls use. A listener can make them without a `Request`, which is costly. */
 export interface CallRequest extends Pick<Request, "method" | "url" | "signal" | "body" | "bytes"> {
   readonly headers: ReadHeaders;
+  /** True if the listener takes the bytes of a response as they are made, without a `ReadableStream`. */
+  readonly takesLive?: boolean;
 }
 
 /** Answers a request. */

@@ -89,7 +89,7 @@ async function startTestServer({
     passwordCost: { memoryCost: 8, timeCost: 1 },
     log: { info: log, warn: log, error: log, success: log },
     ...options,
-    connections: { isOwn: process.env["OWN_LISTENER"] === "1", ...options.connections },
+    connections: { isPlain: process.env["PLAIN_LISTENER"] === "1", ...options.connections },
   });
   let stopped: Promise<void> | undefined;
   const stop = (patience = 0) => {

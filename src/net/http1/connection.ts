@@ -3,7 +3,7 @@ import { nextTurn } from "../../wire/next-turn.ts";
 import type { Exchange } from "./exchange.ts";
 import { connectTimeout, HttpFailure } from "./http-failure.ts";
 import { MalformedMessage } from "./malformed-message.ts";
-import { ResponseParser } from "./parser.ts";
+import { ResponseParser, type ResponseReceiver } from "./parser.ts";
 
 /** The part of the client's pool that a connection uses. */
 export interface ConnectionPool {
@@ -19,6 +19,9 @@ export interface ConnectionPool {
 
 /** Bytes that are read in one turn of the event loop: what a reader does with a small event takes far longer than its bytes. */
 const turnBytes = 64 * 1024;
+
+/** Takes the response that an idle connection does not expect. */
+const nobody: ResponseReceiver = { head() {}, push() {}, end() {} };
 
 /** One socket that serves one exchange after another. */
 export class Connection {
@@ -108,6 +111,8 @@ export class Connection {
   /** Keeps the connection for the next request. */
   rest(): void {
     this.#kept = true;
+    // The exchange and all that belongs to its call would stay until the next one.
+    this.#parser?.restart(nobody, "GET");
     this.pool.onIdle(this);
   }
 

@@ -37,6 +37,7 @@ export interface ExchangeConnection {
 const noHeaders: ReadonlyMap<string, string> = new Map();
 
 const noParts: readonly Uint8Array[] = [];
+const nothing = Buffer.alloc(0);
 
 /**
  * One request and its response: first the head, then the body for one reader. A response that is neither read nor
@@ -56,7 +57,8 @@ export class Exchange extends MessageBody implements ResponseReceiver {
   constructor(
     readonly target: HttpTarget,
     readonly method: string,
-    readonly message: Buffer,
+    /** @internal The request as it is sent; nothing once there is a response, because it is not sent again then. */
+    public message: Buffer,
     readonly timeouts: Timeouts,
     signal: AbortSignal | undefined,
     private readonly resolve: (response: Exchange) => void,
@@ -86,6 +88,8 @@ export class Exchange extends MessageBody implements ResponseReceiver {
   head(head: ResponseHead): void {
     this.status = head.status;
     this.#head = head;
+    this.message = nothing;
+    this.parts = noParts;
     this.resolve(this);
   }
 

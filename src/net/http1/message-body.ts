@@ -19,6 +19,7 @@ export abstract class MessageBody {
   /** Undefined until a part has come for which there is no reader. */
   #waiting: Pieces | undefined;
   #failure: Error | undefined;
+  /** The reader, until the body is over. */
   #sink: BodySink | undefined;
 
   /** Holds the sender back. The time for which the sender may be silent does not run meanwhile. */
@@ -37,6 +38,8 @@ export abstract class MessageBody {
     const waiting = this.#waiting;
     const wasHeld = waiting !== undefined && waiting.length >= waitingLimit;
     if (waiting) for (const part of waiting.takeParts()) if (this.#failure === before) sink.data(part);
+    // The body may be kept longer than its reader.
+    if (this.over) this.#sink = undefined;
     if (this.#failure !== undefined) sink.error(this.#failure);
     else if (this.over) sink.end();
     else if (wasHeld) this.resume();
@@ -111,7 +114,9 @@ export abstract class MessageBody {
     if (this.over) return;
     this.over = true;
     this.onOver(undefined);
-    this.#sink?.end();
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.end();
   }
 
   /** @internal Ends a body that is not whole. */
@@ -120,6 +125,8 @@ export abstract class MessageBody {
     this.over = true;
     this.#failure = failure;
     this.onOver(failure);
-    this.#sink?.error(failure);
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.error(failure);
   }
 }

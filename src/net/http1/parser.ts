@@ -40,6 +40,7 @@ export class ResponseParser {
   /** Prepares a parser that is done for the next response on its connection. */
   restart(receiver: ResponseReceiver, method: string): void {
     this.#receiver = receiver;
+    this.#body.begin(0, receiver);
     this.#method = method;
     this.#hasHead = false;
     this.#headLength = 0;

@@ -72,7 +72,7 @@ const maxSocketPath = 103;
  */
 export function listenTcp(options: TcpOptions, handle: RequestHandler): TcpListener {
   try {
-    return options.isOwn ? new OwnListener(options, handle, servePlainly) : servePlainly(options, handle);
+    return options.isPlain ? servePlainly(options, handle) : new OwnListener(options, handle, servePlainly);
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
     throw cannotListen(`${options.hostname}:${options.port}`, cause, isIP(options.hostname) === 0);

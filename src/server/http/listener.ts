@@ -53,6 +53,6 @@ export interface TcpOptions {
   passed?: PassedSocket | undefined;
   /** Speaks TLS with this certificate, and nothing else; plain HTTP without it. */
   tls?: TlsMaterial | undefined;
-  /** True to read the requests by this program's own code, instead of `Bun.serve`. */
-  isOwn?: boolean | undefined;
+  /** True to leave the reading of requests to `Bun.serve`, instead of this program's own code. */
+  isPlain?: boolean | undefined;
 }

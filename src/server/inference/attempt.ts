@@ -1,44 +1,38 @@
 import { refuseManyParts } from "../../adapters/many-parts.ts";
 import { inAskedFormat } from "../../adapters/passthrough/embedding-format.ts";
-import { passthroughPipe } from "../../adapters/passthrough/index.ts";
 import { passedUsage } from "../../adapters/passthrough/passed.ts";
 import { responsesAnswer } from "../../adapters/passthrough/responses.ts";
-import { answerShapes } from "../../adapters/shapes/index.ts";
-import type { StreamPipe } from "../../adapters/types.ts";
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { uncompressed } from "../../net/inflated-response.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
-import { isDialect, isPassed, type Operation, operations } from "../../wire/dialects/operations.ts";
-import type { Dialect } from "../../wire/dialects/types.ts";
+import { isDialect, isPassed } from "../../wire/dialects/operations.ts";
 import type { LongTexts } from "../../wire/long-texts.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
-import type { Principal } from "../core/access/policy.ts";
 import { isStillValid, principalAt } from "../core/access/principals.ts";
-import { GrowingMemory } from "../core/growing-memory.ts";
 import { dearTier } from "../core/service-tiers.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
 import type { Span } from "../observability/traces.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
-import { jsonHeaders, limitHeaders, noLimits, withAnswerHeaders } from "./answer-headers.ts";
+import { jsonHeaders } from "./answer-headers.ts";
 import type { CallContext, InferenceDeps } from "./call.ts";
+import { endReason } from "./end-reason.ts";
 import { sentForm, sentRequest } from "./estimated-usage.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
 import { heldResponse, type MadeResponse } from "./held-response.ts";
-import { withLongEvents } from "./long-events.ts";
-import { isWholeJson, passedAnswer } from "./passed-answer.ts";
+import { isWholeJson } from "./passed-answer.ts";
 import { findPersona, llmsOfPersona } from "./personas/persona.ts";
-import { withModel, withModelInFrames } from "./personas/response-model.ts";
+import { withModel } from "./personas/response-model.ts";
 import { type CallQueue, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
 import { type PreparedCall, prepare, requestedName } from "./prepared-call.ts";
 import { keyOf } from "./provider.ts";
-import { isEventStream, isSuccess, refusalOf } from "./provider-response.ts";
-import { isKept, keepAnswer, keepStreamed } from "./provider-state/kept-answer.ts";
+import { isSuccess, refusalOf } from "./provider-response.ts";
+import { isKept, keepAnswer } from "./provider-state/kept-answer.ts";
 import { charactersOf, completeLarge, forwardedHeaders, maxTokensOf, noHeaders } from "./request.ts";
 import { givenTokens } from "./request-tokens.ts";
-import { openStream, streamHeaders } from "./stream.ts";
+import { answerOptions, dialectOfAnswer, streamedAnswer } from "./streamed-answer.ts";
 import { readAnswer } from "./whole-answer.ts";
 
 /** The progress of an attempt, for the decision to try again. */
@@ -60,15 +54,11 @@ export async function attempt(
   let prepared = first instanceof Promise ? await first : first;
   const turn = queue.enter(queueLimitsOf(llm), principal.userId, httpRequest.signal);
   if (turn) await turn;
-  let hasPlace = true;
-  const leaveQueue = () => {
-    if (hasPlace) queue.leave();
-    hasPlace = false;
-  };
+  const leaveQueue = placeIn(queue);
   try {
     if (isHibernating(llm)) await virtualLlmsOf(deps).wake(llm, httpRequest.signal);
     if (turn || isHibernating(llm)) prepared = await prepare(context, currentLlm(deps, context, llm));
-    const { adapter, timeouts } = prepared.provider;
+    const { adapter } = prepared.provider;
     const held = keyOf(prepared.llm, deps.secrets);
     const key = held instanceof Promise ? await held : held;
     let response = uncompressed(await send(deps, context, prepared, key));
@@ -83,7 +73,7 @@ export async function attempt(
     }
     progress.status = response.status;
     if (refusal) throw refusal;
-    const { record, call } = context;
+    const { record } = context;
     const isWhole = isPassed(operation)
       ? isWholeJson(response, record.facts.streaming)
       : !isDialect(operation) || !record.facts.streaming;
@@ -92,43 +82,7 @@ export async function attempt(
         leaveQueue();
         return wholeResponse(bytes, response, context, prepared, key);
       });
-    const common = {
-      response,
-      record,
-      requestId: call.requestId,
-      family: dialects[adapter.dialect].family,
-      key,
-      deadlines: deps.deadlines,
-      memory: new GrowingMemory(deps.answers, call.principal.userId),
-      readTimeout: timeouts.silence,
-      guard: (end: (error: AppError) => void) =>
-        deps.streams.add(principal, () => end(endReason(deps, principal))),
-      onProviderDone: leaveQueue,
-      onLastBytes: call.onLastBytes,
-      visibleError: context.visibleError,
-    };
-    if (!isDialect(operation)) return await passedAnswer(common, operation);
-    const keeps = isKept(context, prepared.translation !== undefined, prepared.quirks);
-    const isLabelled = isEventStream(response);
-    const pipe = pipeFor(operation, prepared);
-    const { memory } = common;
-    const body = openStream({
-      ...common,
-      ...(prepared.translation
-        ? withLongEvents(response, pipe, { isLabelled, memory, received: record.received })
-        : { pipe }),
-      isLabelled,
-      shapes: answerShapes[dialectOfAnswer(operation, prepared)],
-      wire: dialects[operation],
-      ...(keeps && { onResponseId: (id: string) => keepStreamed(context, prepared.llm, id) }),
-      onComplete({ answer, usage }) {
-        if (!answer) return;
-        if (keeps) context.background.count({ principal, id: answer.id }, usage);
-        context.onAnswer(answer, prepared.llm);
-      },
-    });
-    const options = answerOptions(streamHeaders, prepared, response, key);
-    return new Response(body instanceof Promise ? await body : body, options);
+    return await streamedAnswer(deps, context, prepared, response, key, leaveQueue);
   } catch (error) {
     leaveQueue();
     // An error in a stream, or in a response with status 200, may name a status of its own; 502 stands for none.
@@ -164,13 +118,13 @@ function learn(
   return refusal ? learned.learn(refusal, request) : learned.learnFromHead(response.headers, request);
 }
 
-function answerOptions(
-  options: { headers: Readonly<Record<string, string>> },
-  { request, providerRequest: { dropped } }: PreparedCall,
-  response: ProviderResponse,
-  key: string | undefined,
-) {
-  return withAnswerHeaders(options, dropped, request.persona ? noLimits : limitHeaders(response, key));
+/** Returns a function that gives a place in a queue back, once. It holds nothing else of the call: a stream may be long. */
+function placeIn(queue: CallQueue): () => void {
+  let isTaken = true;
+  return () => {
+    if (isTaken) queue.leave();
+    isTaken = false;
+  };
 }
 
 /** Sends a call, whose large request is completed before. Resolves with the head of the response. */
@@ -338,19 +292,6 @@ async function withTexts(text: string, long: LongTexts | undefined): Promise<str
   return long ? Buffer.concat(await long.parts(text)) : text;
 }
 
-/** Returns the dialect in which the provider answers. */
-function dialectOfAnswer(operation: Operation, { translation }: PreparedCall): Dialect {
-  return translation ? translation.provider : operations[operation].dialect;
-}
-
-function pipeFor(dialect: Dialect, prepared: PreparedCall): StreamPipe {
-  const { translation, request, providerRequest } = prepared;
-  const translated = translation?.stream(requestedName(prepared), request.body);
-  if (translated) return translated;
-  const pipe = passthroughPipe(dialect, providerRequest);
-  return request.persona ? withModelInFrames(pipe, requestedName(prepared)) : pipe;
-}
-
 /** Returns the llm as it is now, after a wait. Throws AppError if the caller may no longer run it. */
 export function currentLlm(deps: InferenceDeps, { call, request }: CallContext, llm: LlmRow): LlmRow {
   const { snapshot } = deps.catalogue;
@@ -362,12 +303,4 @@ export function currentLlm(deps: InferenceDeps, { call, request }: CallContext, 
   const current = candidates.find(({ id }) => id === llm.id);
   if (current) return current;
   throw new AppError("unavailable", `llm "${llm.name}" has changed`, { retryAfter: 1 });
-}
-
-/** The reason for which the server itself ends a call. */
-export function endReason(deps: Pick<InferenceDeps, "catalogue" | "now">, principal: Principal): AppError {
-  const { catalogue, now } = deps;
-  return isStillValid(catalogue.snapshot, principal, now())
-    ? new AppError("unavailable", "the server is shutting down")
-    : new AppError("unauthenticated", "the bearer is no longer valid");
 }

@@ -1,6 +1,6 @@
 import type { AppError } from "../../errors.ts";
-import { endReason } from "./attempt.ts";
 import type { InferenceCall, InferenceDeps } from "./call.ts";
+import { endReason } from "./end-reason.ts";
 import { transportFailure } from "./failure.ts";
 
 /** A call that ends when its bearer is no longer valid, also while it waits for its provider (T56). */
@@ -16,13 +16,13 @@ export function guarded(
   deps: Pick<InferenceDeps, "catalogue" | "now" | "streams">,
   call: InferenceCall,
 ): GuardedCall {
-  const { headers, signal } = call.httpRequest;
+  const { headers, signal, takesLive = false } = call.httpRequest;
   const ended = new AbortController();
   const leave = () => ended.abort();
   if (signal.aborted) leave();
   else signal.addEventListener("abort", leave, { once: true });
   return {
-    call: { ...call, httpRequest: { headers, signal: ended.signal } },
+    call: { ...call, httpRequest: { headers, takesLive, signal: ended.signal } },
     async response(work) {
       let reason: AppError | undefined;
       const stop = deps.streams.add(call.principal, () => {

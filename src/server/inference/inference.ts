@@ -7,13 +7,15 @@ import { uncompressed } from "../../net/inflated-response.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { isCounting, isDialect, isPassed, modelsPath, operations } from "../../wire/dialects/operations.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
+import type { Principal } from "../core/access/policy.ts";
 import { personalIds } from "../core/access/policy.ts";
 import { capabilitiesOf, reportedCapabilities } from "../core/capabilities.ts";
 import { dearTier } from "../core/service-tiers.ts";
 import { isOf, isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
-import { AnswerMemory, ownerBytes } from "./answers/answer-memory.ts";
-import { expandedRequest, inputOf } from "./answers/expand-request.ts";
+import { answerTaker, remember } from "./answer-taker.ts";
+import { AnswerMemory } from "./answers/answer-memory.ts";
+import { expandedRequest } from "./answers/expand-request.ts";
 import { SealedOrigins } from "./answers/sealed-origins.ts";
 import { type AttemptProgress, attempt, currentLlm } from "./attempt.ts";
 import type { CallContext, InferenceCall, InferenceDeps } from "./call.ts";
@@ -41,19 +43,12 @@ import { isHibernating } from "./pools/resolve.ts";
 import { keyOf, providerOf } from "./provider.ts";
 import { isSuccess, refusalOf } from "./provider-response.ts";
 import { BackgroundUsage } from "./provider-state/background-usage.ts";
-import { conversationOf, placedRequest } from "./provider-state/placed-request.ts";
+import { placedRequest } from "./provider-state/placed-request.ts";
 import { ProviderObjects } from "./provider-state/provider-objects.ts";
 import { StateCalls } from "./provider-state/state-calls.ts";
 import type { StateCall } from "./provider-state/state-routes.ts";
 import { CallRecord } from "./record.ts";
-import {
-  changedRequest,
-  charactersOf,
-  choicesOf,
-  maxTokensOf,
-  nameIn,
-  type ParsedRequest,
-} from "./request.ts";
+import { changedRequest, choicesOf, maxTokensOf, nameIn, type ParsedRequest } from "./request.ts";
 import { promptTokensOf } from "./request-tokens.ts";
 import { classifyFailure, type FailedAttempt, type NextAttempt, nextAttempt } from "./retry.ts";
 import { responseWhileWaking } from "./waking.ts";
@@ -121,11 +116,7 @@ export class Inference {
     const { body } = call;
     body?.keep();
     if (body) record.whenOver(() => body.release());
-    const visibleError = (error: AppError) => {
-      const { persona, llm } = record.facts;
-      if (!persona) return error;
-      return errorOfPersona(error, this.#deps.catalogue.snapshot, call.principal, persona, llm);
-    };
+    const visibleError = this.#visibleErrors(record, call.principal);
     try {
       const hops = nextHop(hopsIn(call.httpRequest.headers.get(hopsHeader)));
       const named = call.name === undefined ? undefined : this.#resolve(call, record, call.name);
@@ -155,14 +146,6 @@ export class Inference {
           { ...record.askedUnits, tier: dearTier(body) },
         );
       }
-      const onAnswer = (answer: ResponsesAnswer, llm: LlmRow) => {
-        this.#sealed.remember(llm.id, answer.output);
-        // Callers of other dialects, and one who forbids to store, send all items themselves.
-        if (call.operation !== "responses" || request.body["store"] === false) return;
-        // Here is only a part of a conversation that the provider keeps.
-        if (typeof request.body["previous_response_id"] === "string" || conversationOf(request.body)) return;
-        this.rememberAnswer(personalIds(call.principal).id, request, answer);
-      };
       const guard = guarded(this.#deps, call);
       const context = {
         call: guard.call,
@@ -174,7 +157,7 @@ export class Inference {
         learned: this.#learned,
         objects: this.#objects,
         background: this.#background,
-        onAnswer,
+        onAnswer: answerTaker(this.#sealed, this.#answers, call, request),
         visibleError,
       };
       const response = guard.response(this.#try(context));
@@ -192,6 +175,15 @@ export class Inference {
       await record.close(error.status, undefined, error).catch(() => {});
       throw visibleError(error);
     }
+  }
+
+  /** Returns the function that makes errors of a call visible to its caller. A stream keeps it: it holds no request. */
+  #visibleErrors({ facts }: CallRecord, principal: Principal): CallContext["visibleError"] {
+    return (error) => {
+      const { persona, llm } = facts;
+      if (!persona) return error;
+      return errorOfPersona(error, this.#deps.catalogue.snapshot, principal, persona, llm);
+    };
   }
 
   /**
@@ -289,8 +281,7 @@ export class Inference {
 
   /** Remembers an answer to a responses request, to which later requests can refer. */
   rememberAnswer(principalId: string, request: ParsedRequest, answer: ResponsesAnswer): void {
-    if (charactersOf(request) > ownerBytes) return;
-    this.#answers.remember(principalId, inputOf(request), answer);
+    remember(this.#answers, principalId, request, answer);
   }
 
   /**

@@ -4,6 +4,8 @@ import type { StreamPipe } from "../../adapters/types.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
+import type { CallRequest } from "../../wire/incoming-request.ts";
+import { liveResponse } from "../core/live-response.ts";
 import { isEventStream } from "./provider-response.ts";
 import type { CallRecord } from "./record.ts";
 import { openStream, type StreamOptions, streamHeaders } from "./stream.ts";
@@ -38,11 +40,12 @@ export async function passedAnswer(
     response: ProviderResponse;
   },
   operation: Operation,
+  httpRequest: Pick<CallRequest, "headers" | "takesLive">,
 ): Promise<Response> {
   const { response, record } = options;
   const isEvents = isEventStream(response);
   if (isEvents) record.facts.streaming = true;
-  const body = openStream({
+  const opening = openStream({
     ...options,
     isLabelled: isEvents,
     onComplete() {},
@@ -55,5 +58,5 @@ export async function passedAnswer(
         "content-type": passedType.test(type) ? type : "application/octet-stream",
         "x-content-type-options": "nosniff",
       };
-  return new Response(body instanceof Promise ? await body : body, { headers });
+  return liveResponse(opening instanceof Promise ? await opening : opening, { headers }, httpRequest);
 }

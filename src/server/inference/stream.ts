@@ -10,15 +10,13 @@ import { largeText } from "../../wire/next-turn.ts";
 import { eventStreamHeaders } from "../../wire/sse.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
 import type { GrowingMemory } from "../core/growing-memory.ts";
+import { type BodyTaker, type LiveBody, WaitingBytes, waitingBytes } from "../core/live-response.ts";
 import type { ReceivedBytes } from "./estimated-usage.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
 import type { CallRecord } from "./record.ts";
 
 /** The interval of comments on a quiet stream, which keep proxies from closing it. Milliseconds. */
 const heartbeat = 15_000;
-
-/** The bytes that can wait for a slow caller before the provider is paused. */
-const bufferBytes = 256 * 1024;
 
 /** The time limit for the end of the provider's response after its last frame. Milliseconds. */
 const endTimeout = 1000;
@@ -87,20 +85,17 @@ export interface StreamOptions {
  * @returns the body if its first bytes are here already; otherwise a promise, which throws AppError if the stream
  *   fails before its first bytes. The record is not closed then
  */
-export function openStream(
-  options: StreamOptions,
-): ReadableStream<Uint8Array> | Promise<ReadableStream<Uint8Array>> {
+export function openStream(options: StreamOptions): LiveBody | Promise<LiveBody> {
   const source = new StreamSource(options);
-  const body = new ReadableStream(source, new ByteLengthQueuingStrategy({ highWaterMark: bufferBytes }));
-  return source.isOpen ? body : source.opened().then(() => body);
+  return source.isOpen ? source : source.opened().then(() => source);
 }
 
-class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
+class StreamSource implements LiveBody, BodySink {
   readonly #options: StreamOptions;
   #pipe: StreamPipe;
   /** The pipe of an answer that is not sent as a stream. */
   #whole: WholeAnswerPipe | undefined;
-  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #taker: BodyTaker = new WaitingBytes();
   /** The first bytes, until there are enough of them to know the shape of the answer. */
   #beginning: Uint8Array | undefined = nothing;
   /** The body is open: from now on a failure is an error frame. */
@@ -124,6 +119,10 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     this.#options = options;
     this.#pipe = options.pipe;
     this.#onResponseId = options.onResponseId;
+    if (!options.shapes) this.#beginning = undefined;
+    this.#heartbeat = options.deadlines.after(heartbeat, () => this.#onHeartbeat());
+    this.#stopGuard = options.guard((error) => void this.#fail(error));
+    options.response.pipe(this);
   }
 
   /** Returns when the body is open. Throws AppError if it fails before. */
@@ -133,12 +132,10 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     return this.#opening.promise;
   }
 
-  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    this.#controller = controller;
-    if (!this.#options.shapes) this.#beginning = undefined;
-    this.#heartbeat = this.#options.deadlines.after(heartbeat, () => this.#onHeartbeat());
-    this.#stopGuard = this.#options.guard((error) => void this.#fail(error));
-    this.#options.response.pipe(this);
+  open(taker: BodyTaker): void {
+    const waiting = this.#taker;
+    this.#taker = taker;
+    if (waiting instanceof WaitingBytes) waiting.moveTo(taker);
   }
 
   /** The caller has read: the provider continues. */
@@ -236,12 +233,12 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   #send(out: Uint8Array | string | null): void {
     if (!this.#enqueue(out)) return;
     this.#heartbeat?.extend(heartbeat);
-    if ((this.#controller.desiredSize ?? 0) > 0) return;
+    if ((this.#taker.desiredSize ?? 0) > 0) return;
     this.#options.response.pause();
     this.#readTimeout ??= this.#options.deadlines.after(this.#options.readTimeout, () => {
       if (this.#isDone) return;
       // Bun would print a reason.
-      this.#controller.error();
+      this.#taker.error();
       void this.#abandon("the caller stopped reading");
     });
   }
@@ -257,7 +254,7 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     }
     this.#betweenFrames = endsFrame(bytes);
     this.#options.record.firstByte();
-    this.#controller.enqueue(bytes);
+    this.#taker.enqueue(bytes);
     return true;
   }
 
@@ -275,8 +272,8 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   #onHeartbeat(): void {
     if (this.#isDone) return;
     if (!this.isOpen) this.#open();
-    const hasRoom = (this.#controller.desiredSize ?? 0) > 0;
-    if (this.#options.wire && this.#betweenFrames && hasRoom) this.#controller.enqueue(comment);
+    const hasRoom = (this.#taker.desiredSize ?? 0) > 0;
+    if (this.#options.wire && this.#betweenFrames && hasRoom) this.#taker.enqueue(comment);
     this.#heartbeat = this.#options.deadlines.after(heartbeat, () => this.#onHeartbeat());
   }
 
@@ -302,6 +299,11 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     this.#options.onLastBytes();
     const bytes = typeof last === "string" ? encoder.encode(last) : last;
     if (bytes && bytes.length > largeText) return this.#sendTail(bytes);
+    if (bytes && bytes.length > 0 && this.#taker.closeWith) {
+      record.firstByte();
+      this.#taker.closeWith(bytes);
+      return this.#options.memory.release();
+    }
     this.#enqueue(bytes);
     this.#close();
   }
@@ -309,21 +311,21 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
   /** Sends large last bytes as the caller reads them. They hold memory until then. */
   #sendTail(bytes: Uint8Array): void {
     let rest = bytes;
-    while (rest.length > 0 && (this.#controller.desiredSize ?? 0) > 0) {
-      this.#enqueue(rest.subarray(0, bufferBytes));
-      rest = rest.subarray(bufferBytes);
+    while (rest.length > 0 && (this.#taker.desiredSize ?? 0) > 0) {
+      this.#enqueue(rest.subarray(0, waitingBytes));
+      rest = rest.subarray(waitingBytes);
     }
     this.#tail = rest;
     if (rest.length === 0) return this.#close();
     this.#readTimeout = this.#options.deadlines.after(this.#options.readTimeout, () => {
-      this.#controller.error();
+      this.#taker.error();
       this.#options.memory.release();
     });
   }
 
   #close(): void {
     this.#tail = undefined;
-    this.#controller.close();
+    this.#taker.close();
     this.#options.memory.release();
   }
 
@@ -344,14 +346,13 @@ class StreamSource implements UnderlyingDefaultSource<Uint8Array>, BodySink {
     this.#options.onLastBytes();
     const { wire } = this.#options;
     // Bun would print a reason.
-    if (!wire) return this.#controller.error();
+    if (!wire) return this.#taker.error();
     const error = this.#options.visibleError(cause);
     // Ends a frame that was cut in the middle. Otherwise the error would be read as a part of it.
-    if (!this.#betweenFrames) this.#controller.enqueue(encoder.encode("\n\n"));
-    this.#controller.enqueue(
-      encoder.encode(wire.errorFrames(error, this.#options.requestId, this.#pipe.position)),
-    );
-    this.#controller.close();
+    if (!this.#betweenFrames) this.#taker.enqueue(encoder.encode("\n\n"));
+    const frames = wire.errorFrames(error, this.#options.requestId, this.#pipe.position);
+    this.#taker.enqueue(encoder.encode(frames));
+    this.#taker.close();
   }
 
   async #abandon(reason: string): Promise<void> {

@@ -288,7 +288,7 @@ describe("the faults of a body", () => {
     );
     expect(faults).toEqual({
       "/name": "must be lower case letters, digits and hyphens: ^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$",
-      "/type": `must be ${llmTypes.map((type) => `"${type}"`).join(" or ")}`,
+      "/type": `must be one of ${llmTypes.map((type) => `"${type}"`).join(", ")}; did you mean "openai"?`,
       "/model": "is required",
       "/tier": 'must be "fast" or "heavy"',
       "/modle": 'unknown field; did you mean "model"?',

@@ -29,18 +29,18 @@ describe("framing of requests (T97)", () => {
   const chunks = `${body.length.toString(16)}\r\n${body}\r\n0\r\n`;
   const chunked = { ...json, ...kept, "transfer-encoding": "chunked" };
 
-  const own = { connections: { isOwn: true } };
+  const plain = { connections: { isPlain: true } };
 
-  it("takes trailers of a chunked request, and drops them, with --own-listener", async () => {
-    const server = await testServer(own);
+  it("takes trailers of a chunked request, and drops them", async () => {
+    const server = await testServer();
     const head = requestHead("POST", "/api/v1/auth/login", chunked);
     const next = requestHead("GET", "/healthz", kept);
     const caller = await exchange(server.url, [`${head}${chunks}content-length: 9\r\n\r\n${next}`], 2);
     expect(statuses(caller.text)).toEqual([401, 200]);
   });
 
-  it("refuses what is no trailer with --own-listener, and the request has no effect", async () => {
-    const server = await testServer(own);
+  it("refuses what is no trailer, and the request has no effect", async () => {
+    const server = await testServer();
     const head = requestHead("POST", "/api/v1/auth/login", chunked);
     const trailer = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
     const caller = await exchange(server.url, [`${head}${chunks}${trailer}`], 2);
@@ -50,8 +50,8 @@ describe("framing of requests (T97)", () => {
     expect(audit).toEqual([]);
   });
 
-  it("gives a chunked request with trailers one answer, and the request has no effect", async () => {
-    const server = await testServer();
+  it("gives a chunked request with trailers one answer with --plain-listener, and the request has no effect", async () => {
+    const server = await testServer(plain);
     const head = requestHead("POST", "/api/v1/auth/login", chunked);
     for (const trailer of ["x-trailer: 1\r\n\r\n", "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"]) {
       const caller = await exchange(server.url, [`${head}${chunks}${trailer}`], 2);
@@ -62,8 +62,8 @@ describe("framing of requests (T97)", () => {
     expect(audit).toEqual([]);
   });
 
-  it("closes the connection after a chunked request", async () => {
-    const server = await testServer();
+  it("closes the connection after a chunked request with --plain-listener", async () => {
+    const server = await testServer(plain);
     const head = requestHead("POST", "/api/v1/auth/login", chunked);
     const pieces = [`${head}${chunks}`, "x-trailer: 1\r\n\r\n"];
     const cut = await exchange(server.url, pieces, 2);
@@ -74,12 +74,14 @@ describe("framing of requests (T97)", () => {
   });
 
   it("refuses a length that is stated twice, also when the two are equal", async () => {
-    const server = await testServer();
-    for (const [first, second] of [
-      ["10", "10"],
-      ["10", "11"],
-      ["99999999", "99999999"],
-    ]) {
+    const servers = [await testServer(), await testServer(plain)];
+    for (const [server, [first, second]] of servers.flatMap((server) =>
+      [
+        ["10", "10"],
+        ["10", "11"],
+        ["99999999", "99999999"],
+      ].map((lengths) => [server, lengths] as const),
+    )) {
       const twice = `content-length: ${first}\r\ncontent-length: ${second}`;
       const text = `POST /api/v1/auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n${twice}\r\n\r\n{"user":1}`;
       const { status } = await sendRaw(server.url, text);
@@ -87,14 +89,16 @@ describe("framing of requests (T97)", () => {
     }
   });
 
-  it("answers pipelined requests in order and once each, or closes the connection", async () => {
-    const server = await testServer();
+  it("answers pipelined requests in order and once each; with --plain-listener, or closes the connection", async () => {
     const one = requestHead("GET", "/healthz", kept);
     const two = requestHead("GET", "/api/v1/version", kept);
-    const caller = await exchange(server.url, [one + two + one], 3);
-    const answered = statuses(caller.text);
-    if (caller.closed === undefined) expect(answered).toEqual([200, 401, 200]);
-    else expect([200, 401, 200].slice(0, answered.length)).toEqual(answered);
+    for (const options of [{}, plain]) {
+      const server = await testServer(options);
+      const caller = await exchange(server.url, [one + two + one], 3);
+      const answered = statuses(caller.text);
+      if (caller.closed === undefined || options !== plain) expect(answered).toEqual([200, 401, 200]);
+      else expect([200, 401, 200].slice(0, answered.length)).toEqual(answered);
+    }
   });
 });
 

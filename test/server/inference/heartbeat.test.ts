@@ -4,6 +4,7 @@ import { answerShapes } from "../../../src/adapters/shapes/index.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
 import type { Principal } from "../../../src/server/core/access/policy.ts";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";
+import { LiveResponse } from "../../../src/server/core/live-response.ts";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import { CallMetrics } from "../../../src/server/inference/call-metrics.ts";
 import { HealthBook } from "../../../src/server/inference/llm-health.ts";
@@ -80,7 +81,7 @@ it("a quiet stream gets a comment every 15 s, only between frames", async () => 
   });
   // Nothing has come yet: the body opens with the first comment.
   await pass(15_000);
-  const reader = (await opening).getReader();
+  const reader = new LiveResponse(await opening, {}).body.getReader();
   const decoder = new TextDecoder();
   /** Reads at least this many characters and returns them. */
   const next = async (length: number) => {

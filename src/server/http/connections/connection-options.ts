@@ -8,6 +8,6 @@ export interface ConnectionOptions {
   maxPerAddress?: number;
   /** Addresses and ranges of proxies: they may have any number, and tell the address of a caller. */
   trustedProxies?: readonly string[];
-  /** True to read the requests by this program's own code, instead of `Bun.serve`. */
-  isOwn?: boolean;
+  /** True to leave the reading of requests to `Bun.serve`, instead of this program's own code. */
+  isPlain?: boolean;
 }

@@ -21,6 +21,7 @@ export function isCall({ method, target }: RequestHead): boolean {
 export class LightRequest implements CallRequest {
   readonly method: string;
   readonly headers: ReadHeaders;
+  readonly takesLive = true;
   readonly #exchange: ServerExchange;
   readonly #scheme: string;
 

@@ -1,5 +1,8 @@
 import { eventStreamHeaders } from "../../../wire/sse.ts";
+import { LiveResponse } from "../../core/live-response.ts";
 import { WholeResponse } from "../../core/whole-response.ts";
+import { chunk, lastChunk } from "./chunk.ts";
+import { sendLive } from "./live-body.ts";
 import { isBodiless, statusLine } from "./response-head.ts";
 import type { ServerExchange } from "./server-exchange.ts";
 
@@ -14,11 +17,13 @@ type Read = Awaited<ReturnType<Reader["read"]>>;
 
 /** Sends a `Response` as the response of an exchange. */
 export async function sendWebResponse(exchange: ServerExchange, response: Response): Promise<void> {
-  const { body, status, headers } = response;
+  const { status, headers } = response;
   const isHead = exchange.head.method === "HEAD";
   const first = statusLine(status) + headerLines(headers);
   if (response instanceof WholeResponse && !isHead && !isBodiless(status))
     return sendText(exchange, first, response.whole);
+  if (response instanceof LiveResponse) return sendLive(exchange, first, response.live);
+  const { body } = response;
   if (exchange.isGone || body === null || isHead || isBodiless(status)) {
     void body?.cancel().catch(() => {});
     const isSilent = isHead || isBodiless(status) || headers.has("content-length");
@@ -99,18 +104,6 @@ async function sendStream(
   exchange.onGone = undefined;
   if (isChunked) connection.write(lastChunk);
   connection.responded(isLast);
-}
-
-const lastChunk = Buffer.from("0\r\n\r\n");
-
-/** Returns bytes as a chunk (RFC 9112 section 7.1). */
-export function chunk(bytes: Uint8Array): Buffer {
-  const size = bytes.length.toString(16);
-  const whole = Buffer.allocUnsafe(size.length + bytes.length + 4);
-  whole.write(`${size}\r\n`, 0, "latin1");
-  whole.set(bytes, size.length + 2);
-  whole.write("\r\n", size.length + 2 + bytes.length, "latin1");
-  return whole;
 }
 
 /** Resolves when the caller has taken most of what waits, or has gone. */

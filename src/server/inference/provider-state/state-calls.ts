@@ -10,6 +10,7 @@ import { isObject, parsedObject } from "../../../wire/json.ts";
 import { withoutTopLevel } from "../../../wire/json-splice.ts";
 import { personalIds } from "../../core/access/policy.ts";
 import { GrowingMemory } from "../../core/growing-memory.ts";
+import { liveResponse } from "../../core/live-response.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { InferenceDeps } from "../call.ts";
 import { transportFailure } from "../failure.ts";
@@ -143,7 +144,7 @@ export class StateCalls {
         onLastBytes: call.onLastBytes,
         visibleError: (error) => error,
       });
-      return new Response(opened instanceof Promise ? await opened : opened, streamHeaders);
+      return liveResponse(opened instanceof Promise ? await opened : opened, streamHeaders, httpRequest);
     }
     const bytes = await response.bytes(maxStateBytes);
     await this.#note(call, llm, bytes);

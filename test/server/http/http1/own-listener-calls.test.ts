@@ -19,7 +19,7 @@ const script: Script = (_, connection) => {
 };
 
 it("calls of one connection are answered in order and once each, whole, in chunks or compressed (T97)", async () => {
-  const server = await testServer({ connections: { isOwn: true } });
+  const server = await testServer();
   const provider = upstream(script);
   await must(
     server.admin("POST", "/api/v1/llms?probe=false", {

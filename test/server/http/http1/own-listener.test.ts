@@ -39,8 +39,8 @@ let own: TcpListener;
 let plain: TcpListener;
 
 beforeAll(() => {
-  own = listenTcp({ isOwn: true, hostname: "127.0.0.1", port: 0 }, handle);
-  plain = listenTcp({ hostname: "127.0.0.1", port: 0 }, handle);
+  own = listenTcp({ hostname: "127.0.0.1", port: 0 }, handle);
+  plain = listenTcp({ isPlain: true, hostname: "127.0.0.1", port: 0 }, handle);
 });
 
 afterAll(async () => {
@@ -178,7 +178,7 @@ describe("the body of a request", () => {
 
   it("is held back at the caller while nobody reads it", async () => {
     const begun = Promise.withResolvers<Request>();
-    const slow = listenTcp({ isOwn: true, hostname: "127.0.0.1", port: 0 }, async (request) => {
+    const slow = listenTcp({ hostname: "127.0.0.1", port: 0 }, async (request) => {
       begun.resolve(request);
       return await new Promise<Response>(() => {});
     });
@@ -212,7 +212,7 @@ describe("a caller that leaves", () => {
 
 describe("deadlines and the end", () => {
   it("close an idle connection, and one whose head does not come (T308)", async () => {
-    const quick = listenTcp({ isOwn: true, hostname: "127.0.0.1", port: 0, idleSeconds: 0.1 }, handle);
+    const quick = listenTcp({ hostname: "127.0.0.1", port: 0, idleSeconds: 0.1 }, handle);
     onTestFinished(() => quick.close());
     const idle = await send(quick.port, [request("GET /a")]);
     const silent = await send(quick.port, [""]);
@@ -231,7 +231,7 @@ describe("deadlines and the end", () => {
   it("let requests under way finish, and close idle connections at once", async () => {
     const release = Promise.withResolvers<void>();
     const begun = Promise.withResolvers<void>();
-    const leaving = listenTcp({ isOwn: true, hostname: "127.0.0.1", port: 0 }, async () => {
+    const leaving = listenTcp({ hostname: "127.0.0.1", port: 0 }, async () => {
       begun.resolve();
       await release.promise;
       return new Response("late");
@@ -263,7 +263,7 @@ describe("a WebSocket", () => {
   it("goes through, in both directions, and comes from its caller", async () => {
     let from: number | undefined;
     const opened = Promise.withResolvers<Bun.ServerWebSocket<unknown>>();
-    const sockets = listenTcp({ isOwn: true, hostname: "127.0.0.1", port: 0 }, (request) => {
+    const sockets = listenTcp({ hostname: "127.0.0.1", port: 0 }, (request) => {
       from = sockets.peerOf(request)?.port;
       const received: string[] = [];
       const handler = {
@@ -300,7 +300,7 @@ describe("a WebSocket", () => {
     const inner: TcpListener[] = [];
     const { OwnListener } = await import("../../../../src/server/http/http1/own-listener.ts");
     const outer = new OwnListener({ hostname: "127.0.0.1", port: 0 }, handle, (options, inside) => {
-      inner.push(listenTcp(options, inside));
+      inner.push(listenTcp({ ...options, isPlain: true }, inside));
       return inner[0]!;
     });
     onTestFinished(() => outer.close());

@@ -1,0 +1,91 @@
+import { type BodyTaker, type LiveBody, waitingBytes } from "../../core/live-response.ts";
+import { chunk, lastChunk } from "./chunk.ts";
+import type { ServerExchange } from "./server-exchange.ts";
+
+/**
+ * Sends a body as it is made, as the response of an exchange. Nothing waits for a turn of the event loop: what comes from a
+ * provider is sent while it is read.
+ *
+ * @param first the lines of the head, without those of the framing
+ */
+export function sendLive(exchange: ServerExchange, first: string, live: LiveBody): void {
+  if (exchange.isGone) return live.cancel();
+  const taker = new ExchangeTaker(exchange, first);
+  exchange.onGone = () => live.cancel();
+  exchange.onDrain = () => {
+    if (exchange.connection.unsent <= waitingBytes / 2) live.pull();
+  };
+  live.open(taker);
+  taker.sendHead();
+  if (taker.desiredSize > 0) live.pull();
+}
+
+/** Writes a body to the connection of an exchange, in chunks where the caller knows them. */
+class ExchangeTaker implements BodyTaker {
+  readonly #exchange: ServerExchange;
+  readonly #isChunked: boolean;
+  readonly #isLast: boolean;
+  /** The head, until it is sent with the first bytes. */
+  #head: Buffer | undefined;
+
+  constructor(exchange: ServerExchange, first: string) {
+    const { connection, head } = exchange;
+    this.#exchange = exchange;
+    this.#isChunked = head.minorVersion === 1;
+    this.#isLast = connection.isLast || !this.#isChunked;
+    const framing = this.#isChunked ? "transfer-encoding: chunked\r\n" : "";
+    this.#head = Buffer.from(
+      `${first}${framing}${this.#isLast ? "connection: close\r\n" : ""}\r\n`,
+      "latin1",
+    );
+  }
+
+  get desiredSize(): number {
+    return waitingBytes - this.#exchange.connection.unsent;
+  }
+
+  sendHead(): void {
+    if (this.#head && !this.#exchange.isGone) this.#write(undefined);
+  }
+
+  enqueue(bytes: Uint8Array): void {
+    if (bytes.length > 0 && !this.#exchange.isGone) this.#write(this.#isChunked ? chunk(bytes) : bytes);
+  }
+
+  closeWith(bytes: Uint8Array): void {
+    if (this.#isChunked) this.#end(chunk(bytes, true));
+    else this.#end(bytes);
+  }
+
+  close(): void {
+    this.#end(this.#isChunked ? lastChunk : undefined);
+  }
+
+  error(): void {
+    this.#forget();
+    // The caller sees that its response is not whole.
+    this.#exchange.connection.destroy();
+  }
+
+  #end(bytes: Uint8Array | undefined): void {
+    const { connection, isGone } = this.#exchange;
+    this.#forget();
+    if (isGone) return;
+    if (bytes || this.#head) this.#write(bytes);
+    connection.responded(this.#isLast);
+  }
+
+  /** Nobody is told any more that the caller takes more, or has gone. */
+  #forget(): void {
+    this.#exchange.onGone = undefined;
+    this.#exchange.onDrain = undefined;
+  }
+
+  #write(bytes: Uint8Array | undefined): void {
+    const head = this.#head;
+    this.#head = undefined;
+    const { connection } = this.#exchange;
+    if (head === undefined) connection.write(bytes!);
+    else connection.write(bytes === undefined ? head : Buffer.concat([head, bytes]));
+  }
+}

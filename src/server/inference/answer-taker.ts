@@ -1,0 +1,45 @@
+import type { ResponsesAnswer } from "../../adapters/types.ts";
+import { personalIds } from "../core/access/policy.ts";
+import { type AnswerMemory, ownerBytes } from "./answers/answer-memory.ts";
+import { inputOf } from "./answers/expand-request.ts";
+import type { SealedOrigins } from "./answers/sealed-origins.ts";
+import type { CallContext, InferenceCall } from "./call.ts";
+import { conversationOf } from "./provider-state/placed-request.ts";
+import { charactersOf, type ParsedRequest } from "./request.ts";
+
+/** Remembers an answer to a responses request, to which later requests of a principal can refer. */
+export function remember(
+  answers: AnswerMemory,
+  principalId: string,
+  request: ParsedRequest,
+  answer: ResponsesAnswer,
+): void {
+  if (charactersOf(request) > ownerBytes) return;
+  answers.remember(principalId, inputOf(request), answer);
+}
+
+/** Returns the function that takes the answer of a call. It holds the request only if that is remembered with the answer. */
+export function answerTaker(
+  sealed: SealedOrigins,
+  answers: AnswerMemory,
+  { operation, principal }: InferenceCall,
+  request: ParsedRequest,
+): CallContext["onAnswer"] {
+  const { store, previous_response_id: previous } = request.body;
+  // Callers of other dialects, and one who forbids to store, send all items themselves. Of a conversation that the provider
+  // keeps, only a part is here.
+  const isRemembered =
+    operation === "responses" &&
+    store !== false &&
+    typeof previous !== "string" &&
+    !conversationOf(request.body);
+  if (!isRemembered) return sealedTaker(sealed);
+  return (answer, llm) => {
+    sealed.remember(llm.id, answer.output);
+    remember(answers, personalIds(principal).id, request, answer);
+  };
+}
+
+function sealedTaker(sealed: SealedOrigins): CallContext["onAnswer"] {
+  return (answer, llm) => sealed.remember(llm.id, answer.output);
+}

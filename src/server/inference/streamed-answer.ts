@@ -1,0 +1,117 @@
+import { passthroughPipe } from "../../adapters/passthrough/index.ts";
+import { answerShapes } from "../../adapters/shapes/index.ts";
+import type { StreamPipe } from "../../adapters/types.ts";
+import type { AppError } from "../../errors.ts";
+import type { ProviderResponse } from "../../net/pushed-response.ts";
+import { dialects } from "../../wire/dialects/index.ts";
+import { isDialect, type Operation, operations } from "../../wire/dialects/operations.ts";
+import type { Dialect } from "../../wire/dialects/types.ts";
+import { GrowingMemory } from "../core/growing-memory.ts";
+import { liveResponse } from "../core/live-response.ts";
+import { limitHeaders, noLimits, withAnswerHeaders } from "./answer-headers.ts";
+import type { CallContext, InferenceDeps } from "./call.ts";
+import { endReason } from "./end-reason.ts";
+import { withLongEvents } from "./long-events.ts";
+import { passedAnswer } from "./passed-answer.ts";
+import { withModelInFrames } from "./personas/response-model.ts";
+import { type PreparedCall, requestedName } from "./prepared-call.ts";
+import { isEventStream } from "./provider-response.ts";
+import { isKept, keepStreamed } from "./provider-state/kept-answer.ts";
+import { openStream, type StreamOptions, streamHeaders } from "./stream.ts";
+
+/**
+ * Makes a response of a streamed answer, or of any answer that passes as it comes. The functions that stay with the stream
+ * hold nothing of the request, which may be long: each is made where only what it needs is in reach.
+ *
+ * @param onProviderDone called when nothing more is read from the provider
+ */
+export async function streamedAnswer(
+  deps: InferenceDeps,
+  context: CallContext,
+  prepared: PreparedCall,
+  response: ProviderResponse,
+  key: string | undefined,
+  onProviderDone: () => void,
+): Promise<Response> {
+  const { call, record, visibleError } = context;
+  const { operation, principal, httpRequest } = call;
+  const { adapter, timeouts } = prepared.provider;
+  const common = {
+    response,
+    record,
+    requestId: call.requestId,
+    family: dialects[adapter.dialect].family,
+    key,
+    deadlines: deps.deadlines,
+    memory: new GrowingMemory(deps.answers, principal.userId),
+    readTimeout: timeouts.silence,
+    guard: guardOf(deps, principal),
+    onProviderDone,
+    onLastBytes: call.onLastBytes,
+    visibleError,
+  };
+  if (!isDialect(operation)) return passedAnswer(common, operation, httpRequest);
+  const isLabelled = isEventStream(response);
+  const pipe = pipeFor(operation, prepared);
+  const { memory } = common;
+  const opening = openStream({
+    ...common,
+    ...(prepared.translation
+      ? withLongEvents(response, pipe, { isLabelled, memory, received: record.received })
+      : { pipe }),
+    isLabelled,
+    shapes: answerShapes[dialectOfAnswer(operation, prepared)],
+    wire: dialects[operation],
+    ...memoryOf(context, prepared),
+  });
+  const options = answerOptions(streamHeaders, prepared, response, key);
+  return liveResponse(opening instanceof Promise ? await opening : opening, options, httpRequest);
+}
+
+/** Returns a function that watches a bearer. */
+function guardOf(deps: InferenceDeps, principal: CallContext["call"]["principal"]): StreamOptions["guard"] {
+  return (end: (error: AppError) => void) =>
+    deps.streams.add(principal, () => end(endReason(deps, principal)));
+}
+
+type AnswerMemory = Pick<StreamOptions, "onComplete" | "onResponseId">;
+
+const nothingRemembered: AnswerMemory = { onComplete() {} };
+
+/** Returns what is done with the answer of a responses stream, which later calls may need. */
+function memoryOf(context: CallContext, { llm, translation, quirks }: PreparedCall): AnswerMemory {
+  const { call, background, onAnswer } = context;
+  if (call.operation !== "responses" && !translation) return nothingRemembered;
+  const keeps = isKept(context, translation !== undefined, quirks);
+  return {
+    ...(keeps && { onResponseId: (id: string) => keepStreamed(context, llm, id) }),
+    onComplete({ answer, usage }) {
+      if (!answer) return;
+      if (keeps) background.count({ principal: call.principal, id: answer.id }, usage);
+      onAnswer(answer, llm);
+    },
+  };
+}
+
+/** Returns the options of an answer, with the headers that its provider sent and its caller gets. */
+export function answerOptions(
+  options: { headers: Readonly<Record<string, string>> },
+  { request, providerRequest: { dropped } }: PreparedCall,
+  response: ProviderResponse,
+  key: string | undefined,
+) {
+  return withAnswerHeaders(options, dropped, request.persona ? noLimits : limitHeaders(response, key));
+}
+
+/** Returns the dialect in which the provider answers. */
+export function dialectOfAnswer(operation: Operation, { translation }: PreparedCall): Dialect {
+  return translation ? translation.provider : operations[operation].dialect;
+}
+
+function pipeFor(dialect: Dialect, prepared: PreparedCall): StreamPipe {
+  const { translation, request, providerRequest } = prepared;
+  const translated = translation?.stream(requestedName(prepared), request.body);
+  if (translated) return translated;
+  const pipe = passthroughPipe(dialect, providerRequest);
+  return request.persona ? withModelInFrames(pipe, requestedName(prepared)) : pipe;
+}
