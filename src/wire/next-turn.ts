@@ -59,5 +59,27 @@ export class TurnShare {
   }
 }
 
+/**
+ * The pace of long work in many small steps, of which none waits for anything outside the program: what an `await` of a
+ * database in a file returns to is still the same turn of the event loop.
+ */
+export class TurnPace {
+  readonly #milliseconds: number;
+  #end: number;
+
+  constructor(milliseconds = 8) {
+    this.#milliseconds = milliseconds;
+    this.#end = performance.now() + milliseconds;
+  }
+
+  /** Returns undefined if the next step may follow at once; otherwise a promise for its turn. */
+  pause(): Promise<void> | undefined {
+    if (performance.now() < this.#end) return undefined;
+    return nextTurn().then(() => {
+      this.#end = performance.now() + this.#milliseconds;
+    });
+  }
+}
+
 /** A text or body of more characters or bytes is handled in several turns of the event loop. */
 export const largeText = 1024 * 1024;

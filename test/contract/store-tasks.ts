@@ -118,14 +118,14 @@ export function tasksContract(store: () => Store): void {
   });
 
   describe("tasks", () => {
-    it("are taken once each, the important and early ones first, and end at the server that has them", async () => {
+    it("are taken once each, in the order of their lines, and end at the server that has them", async () => {
       await users();
       await tasks().addBatch(batch("b"));
       const inBatch = (id: string, seq: number, more = {}) => task(id, { batchId: "b", seq, ...more });
       const all = [
         inBatch("t2", 2),
+        inBatch("t3", 3),
         inBatch("t1", 1),
-        inBatch("t3", 3, { priority: 1 }),
         inBatch("late", 4, { notBefore: at + 1 }),
         inBatch("over", 5, { deadline: at }),
       ];
@@ -135,14 +135,38 @@ export function tasksContract(store: () => Store): void {
       const first = await tasks().claimTask({ batchId: "b" }, "node", at);
       expect(first).toEqual({ ...all[2], state: "running", runner: "node", attempts: 1, startedAt: at });
       const [one, other] = await Promise.all([claimAll(), claimAll("other")]);
-      expect([...one, ...other].sort()).toEqual(["t1", "t2"]);
-      expect(await tasks().endTask("t3", "other", end("completed"), at)).toBe(false);
-      expect(await tasks().endTask("t3", "node", end("completed"), at + 9)).toBe(true);
-      expect(await tasks().endTask("t3", "node", end("failed"), at)).toBe(false);
-      expect(await tasks().task("t3")).toMatchObject({ ...end("completed"), runner: "", endedAt: at + 9 });
+      expect([...one, ...other].sort()).toEqual(["t2", "t3"]);
+      expect(await tasks().endTask("t1", "other", end("completed"), at)).toBe(false);
+      expect(await tasks().endTask("t1", "node", end("completed"), at + 9)).toBe(true);
+      expect(await tasks().endTask("t1", "node", end("failed"), at)).toBe(false);
+      expect(await tasks().task("t1")).toMatchObject({ ...end("completed"), runner: "", endedAt: at + 9 });
       expect((await tasks().tasksOfBatch("b", 1, 2)).map(({ id }) => id)).toEqual(["t2", "t3"]);
       await tasks().endPendingOf("b", "cancelled", at);
       expect(await tasks().taskCounts("b")).toEqual({ completed: 1, running: 2, cancelled: 2 });
+    });
+
+    it("are thousands of one batch that are read in the order of their lines, and end in several steps (T262)", async () => {
+      await users();
+      await tasks().addBatch(batch("b"));
+      const all = Array.from({ length: 1200 }, (_, n) => task(`t${n}`, { batchId: "b", seq: n + 1 }));
+      await tasks().addTasks(all);
+      for (let n = 0; n < 3; n++) await tasks().claimTask({ batchId: "b" }, "node", at);
+      await tasks().endTask("t1", "node", end("completed"), at);
+      let turns = 0;
+      let next = setImmediate(function count() {
+        turns++;
+        next = setImmediate(count);
+      });
+      await tasks().endPendingOf("b", "cancelled", at);
+      clearImmediate(next);
+      expect(turns).toBeGreaterThan(2);
+      expect(await tasks().taskCounts("b")).toEqual({ completed: 1, running: 2, cancelled: 1197 });
+      const page = await tasks().tasksOfBatch("b", 1, 3);
+      expect(page.map(({ seq, state }) => [seq, state])).toEqual([
+        [2, "completed"],
+        [3, "running"],
+        [4, "cancelled"],
+      ]);
     });
 
     it("wait again when they are given back, and the attempt counts or not", async () => {

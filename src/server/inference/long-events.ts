@@ -16,7 +16,7 @@ const longEventBytes = 256 * 1024;
 /** The most bytes of an event: the reader of events refuses more. */
 const largestEventBytes = 8 * 1024 * 1024;
 /** The most bytes of an event besides its long texts. */
-const maxRestBytes = 2 * 1024 * 1024;
+const maxRestBytes = 1024 * 1024;
 /** The most UTF-16 units of the long texts of one answer. */
 const maxLongCharacters = 32 * 1024 * 1024;
 /** The bytes from which the shape of an answer is known. */

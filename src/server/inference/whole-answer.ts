@@ -30,7 +30,7 @@ const openBrace = 123;
 const turnBytes = 64 * 1024;
 
 /** The most bytes of an event besides its long texts, as in a stream that is translated (T258). */
-const maxEventBytes = 2 * 1024 * 1024;
+const maxEventBytes = 1024 * 1024;
 
 /** A larger answer is not parsed where it passes through. Bytes. */
 const largeBytes = 1024 * 1024;

@@ -56,14 +56,14 @@ describe("a long event of a stream that is translated (T258)", () => {
     }
   });
 
-  it("ends in one error where it is cut off, or has more than 2 MB besides its long texts", async () => {
+  it("ends in one error where it is cut off, or has more than 1 MB besides its long texts", async () => {
     const frame = chatFrames([long], false)[1]!;
     const cut = await withProvider((_asked, connection) => {
       connection.end(streamHead + chunk(chatFrames(["a"], false)[1]!) + chunk(frame.slice(0, 300_000)));
     });
     const call = {
       delta: {
-        tool_calls: [{ index: 0, id: "c", function: { name: "f", arguments: "x".repeat(2_200_000) } }],
+        tool_calls: [{ index: 0, id: "c", function: { name: "f", arguments: "x".repeat(1_100_000) } }],
       },
     };
     const large = await withProvider(
@@ -73,7 +73,7 @@ describe("a long event of a stream that is translated (T258)", () => {
     );
     for (const [{ call }, message] of [
       [cut, "stopped in the middle"],
-      [large, "more than 2097152 bytes"],
+      [large, "more than 1048576 bytes"],
     ] as const) {
       const { text } = await call("POST", "/v1/messages", { ...question, stream: true });
       const errors = eventsIn(text).filter(({ type }) => type === "error");

@@ -1,5 +1,15 @@
 import { type SQL, sql } from "drizzle-orm";
+import { nextTurn } from "../../../wire/next-turn.ts";
 import { storable } from "./storable.ts";
+import {
+  batchColumns,
+  type FoundTaskRow,
+  factColumns,
+  fileColumns,
+  taskColumns,
+  typed,
+  values,
+} from "./task-columns.ts";
 import type {
   BatchState,
   InferenceBatch,
@@ -13,13 +23,11 @@ import type {
   TaskStore,
 } from "./task-store.ts";
 
-type Found = Record<string, unknown>;
-
 /** The access of the queries to one dialect of the database. The statements are the same in both. */
 export interface TaskDatabase {
-  read(query: SQL): Promise<Found[]>;
+  read(query: SQL): Promise<FoundTaskRow[]>;
   /** Runs statements in one transaction. Returns the rows of the last one. */
-  write(...queries: readonly SQL[]): Promise<Found[]>;
+  write(...queries: readonly SQL[]): Promise<FoundTaskRow[]>;
   /** Is appended to the choice of a row that is then changed: others do not wait for it. */
   skipLocked: SQL;
   /** The condition for a server that is alive by its lease. */
@@ -29,117 +37,14 @@ export interface TaskDatabase {
 /** Rows of one insert. PostgreSQL takes 65,535 values in a statement, SQLite 32,766. */
 const rowsOfInsert = 200;
 
-/** The most rows that are deleted in one statement: on SQLite it holds up all calls. */
+/** The most rows that are deleted, or changed, in one statement: on SQLite it holds up all calls (T262). */
 const rowsOfStep = 100;
+const rowsOfChange = 500;
 const partsOfStep = 8;
 /** Bytes that a task takes besides its texts. */
 const bytesOfTask = 4096;
 
-const fileColumns = columns({
-  id: "id",
-  ownerId: "owner_id",
-  tokenId: "token_id",
-  name: "name",
-  purpose: "purpose",
-  state: "state",
-  bytes: "bytes",
-  createdAt: "created_at",
-  expiresAt: "expires_at",
-});
-
-const batchColumns = columns({
-  id: "id",
-  ownerId: "owner_id",
-  tokenId: "token_id",
-  form: "form",
-  operation: "operation",
-  llm: "llm",
-  state: "state",
-  inputFileId: "input_file_id",
-  outputFileId: "output_file_id",
-  errorFileId: "error_file_id",
-  metadata: "metadata",
-  errors: "errors",
-  total: "total",
-  completed: "completed",
-  failed: "failed",
-  cancelled: "cancelled",
-  expired: "expired",
-  runner: "runner",
-  createdAt: "created_at",
-  startedAt: "started_at",
-  cancellingAt: "cancelling_at",
-  finalizingAt: "finalizing_at",
-  endedAt: "ended_at",
-  expiresAt: "expires_at",
-} satisfies Record<keyof InferenceBatch, string>);
-
-const factColumns = columns({
-  id: "id",
-  ownerId: "owner_id",
-  tokenId: "token_id",
-  batchId: "batch_id",
-  seq: "seq",
-  customId: "custom_id",
-  operation: "operation",
-  llm: "llm",
-  state: "state",
-  status: "status",
-  requestId: "request_id",
-  attempts: "attempts",
-  priority: "priority",
-  idempotencyKey: "idempotency_key",
-  idempotent: "idempotent",
-  notBefore: "not_before",
-  deadline: "deadline",
-  runner: "runner",
-  createdAt: "created_at",
-  startedAt: "started_at",
-  endedAt: "ended_at",
-} satisfies Record<keyof TaskFacts, string>);
-
-const taskColumns = columns({ ...factColumns.names, request: "request", answer: "answer" });
-
-/** Columns of numbers. PostgreSQL's driver gives 64-bit numbers as text. */
-const numbers = new Set(
-  "bytes createdAt expiresAt total completed failed cancelled expired startedAt cancellingAt finalizingAt endedAt seq status attempts priority idempotent notBefore deadline count files".split(
-    " ",
-  ),
-);
-
-function columns<K extends string>(names: Record<K, string>) {
-  const list = Object.entries<string>(names).map(([key, name]) => sql.raw(`"${name}" as "${key}"`));
-  return { names, selected: sql.join(list, sql`, `) };
-}
-
-function typed<T>(row: Found): T {
-  return Object.fromEntries(
-    Object.entries(row).map(([key, value]) => [
-      key,
-      numbers.has(key) && value !== null ? Number(value) : value,
-    ]),
-  ) as T;
-}
-
-/** Returns the row of an insert or the assignments of an update. */
-function values(names: Record<string, string>, row: object): { names: SQL; values: SQL; set: SQL } {
-  const given = Object.entries(row).filter(([, value]) => value !== undefined);
-  const column = (key: string) => sql.raw(`"${names[key]!}"`);
-  return {
-    names: sql.join(
-      given.map(([key]) => column(key)),
-      sql`, `,
-    ),
-    values: sql.join(
-      given.map(([, value]) => sql`${value}`),
-      sql`, `,
-    ),
-    set: sql.join(
-      given.map(([key, value]) => sql`${column(key)} = ${value}`),
-      sql`, `,
-    ),
-  };
-}
+const states: readonly TaskState[] = ["pending", "running", "completed", "failed", "cancelled", "expired"];
 
 const all = sql`1 = 1`;
 
@@ -174,6 +79,17 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
   const one = async <T>(query: SQL) => (await some<T>(query))[0] ?? null;
   const done = async (...queries: SQL[]) => void (await write(...queries));
   const isDone = async (query: SQL) => (await write(query)).length > 0;
+  /** Changes all tasks that wait and meet a condition, some at a time. */
+  const changePending = async (set: SQL, condition: SQL) => {
+    const found = sql`select id from inference_tasks
+      where ${condition} and state = 'pending' limit ${rowsOfChange}`;
+    for (;;) {
+      const changed = await write(sql`
+        update inference_tasks set ${set} where id in (${found}) and state = 'pending' returning id`);
+      if (changed.length < rowsOfChange) return;
+      await nextTurn();
+    }
+  };
 
   return {
     addFile(file) {
@@ -235,6 +151,7 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
 
     async addTasks(tasks) {
       for (let at = 0; at < tasks.length; at += rowsOfInsert) {
+        if (at > 0) await nextTurn();
         const rows = tasks.slice(at, at + rowsOfInsert).map((task) => values(taskColumns.names, task));
         const tuples = sql.join(
           rows.map((row) => sql`(${row.values})`),
@@ -275,10 +192,16 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
         from inference_tasks where owner_id = ${ownerId} and batch_id is null`);
       return { open: Number(found!.open), bytes: Number(found!.bytes) };
     },
-    tasksOfBatch: (batchId, after, limit) =>
-      some<InferenceTask>(sql`
-        select ${taskColumns.selected} from inference_tasks
-        where batch_id = ${batchId} and seq > ${after} order by seq limit ${limit}`),
+    tasksOfBatch(batchId, after, limit) {
+      // The index has the state before the number: all tasks of a batch would be sorted for each page.
+      const pages = states.map(
+        (state) => sql`select * from (
+          select ${taskColumns.selected} from inference_tasks
+          where batch_id = ${batchId} and state = ${state} and seq > ${after} order by seq limit ${limit}) as page`,
+      );
+      return some<InferenceTask>(sql`
+        select * from (${sql.join(pages, sql` union all `)}) as pages order by "seq" limit ${limit}`);
+    },
     async taskCounts(batchId) {
       const rows = await some<{ state: TaskState; count: number }>(sql`
         select state, count(*) as count from inference_tasks where batch_id = ${batchId} group by state`);
@@ -295,7 +218,7 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
         where id = (
           select id from inference_tasks
           where ${sourceIs(source)} and state = 'pending' and not_before <= ${now} and deadline > ${now}
-          order by priority desc, seq, id limit 1 ${skipLocked})
+          order by ${"batchId" in source ? sql`seq` : sql`priority desc, seq, id`} limit 1 ${skipLocked})
           and state = 'pending'
         returning ${taskColumns.selected}`);
       return claimed[0] ? typed<InferenceTask>(claimed[0]) : null;
@@ -321,18 +244,15 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
         update inference_tasks set state = 'cancelled', runner = '', ended_at = ${now}
         where id = ${id} and state = 'running' returning id`),
     endPendingOf: (batchId, state, now) =>
-      done(sql`
-        update inference_tasks set state = ${state}, ended_at = ${now}
-        where batch_id = ${batchId} and state = 'pending'`),
+      changePending(sql`state = ${state}, ended_at = ${now}`, sql`batch_id = ${batchId}`),
     failPendingOf: (source, { status, openai, anthropic }, now) =>
-      done(sql`
-        update inference_tasks set state = 'failed', ended_at = ${now}, status = ${status},
-          answer = case when operation = 'messages' then ${anthropic} else ${openai} end
-        where ${sourceIs(source)} and state = 'pending'`),
+      changePending(
+        sql`state = 'failed', ended_at = ${now}, status = ${status},
+          answer = case when operation = 'messages' then ${anthropic} else ${openai} end`,
+        sourceIs(source),
+      ),
     expireTasks: (now) =>
-      done(sql`
-        update inference_tasks set state = 'expired', ended_at = ${now}
-        where batch_id is null and state = 'pending' and deadline <= ${now}`),
+      changePending(sql`state = 'expired', ended_at = ${now}`, sql`batch_id is null and deadline <= ${now}`),
     async runningTasks(runner) {
       const rows = await some<{ id: string }>(
         sql`select id from inference_tasks where runner = ${runner} and state = 'running'`,

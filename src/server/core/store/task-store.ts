@@ -198,7 +198,10 @@ export interface TaskStore {
   taskCounts(batchId: string): Promise<Partial<Record<TaskState, number>>>;
   /** Returns the sources of tasks that are in no batch and wait, with the time at which the first of them may run. */
   taskSources(): Promise<(Required<OwnedBy> & { llm: string; notBefore: number })[]>;
-  /** Takes the next task of a source that may run at that time, and counts the attempt. */
+  /**
+   * Takes the next task of a source that may run at that time, and counts the attempt: of a batch in the order of its lines,
+   * of others the one with the highest priority.
+   */
   claimTask(source: TaskSource, runner: string, now: number): Promise<InferenceTask | null>;
   /** Ends a task that the server runs. Returns false if it no longer does: somebody else has it, or it was cancelled. */
   endTask(id: string, runner: string, end: TaskEnd, now: number): Promise<boolean>;

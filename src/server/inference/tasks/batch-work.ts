@@ -1,4 +1,5 @@
 import type { Operation } from "../../../wire/dialects/operations.ts";
+import { TurnPace } from "../../../wire/next-turn.ts";
 import { makerPrincipal } from "../../core/access/principals.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { newId, type Random } from "../../core/ids.ts";
@@ -164,7 +165,9 @@ export class BatchWork {
     const hasOutput = completed > 0 || (lines.together && others > 0);
     const output = hasOutput ? await this.#file(batch, "output") : undefined;
     const errors = lines.together ? output : others > 0 ? await this.#file(batch, "errors") : undefined;
+    const pace = new TurnPace();
     for (let after = 0; ; ) {
+      await pace.pause();
       const tasks = await this.#store.tasksOfBatch(batch.id, after, tasksAtATime);
       for (const task of tasks) {
         if (task.state === "completed") await output?.writer.add(lines.output(task));

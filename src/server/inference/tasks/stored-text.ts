@@ -1,3 +1,4 @@
+import { TurnPace } from "../../../wire/next-turn.ts";
 import type { StoredFile, TaskStore } from "../../core/store/task-store.ts";
 
 /** The characters of one part of a file. A part is in memory at a time. */
@@ -72,7 +73,7 @@ export interface FileLine {
   text: string | undefined;
 }
 
-/** Yields the lines of a file that are not empty. A longer one than `most` characters is never in memory as a whole. */
+/** Yields the lines of a file that are not empty, in several turns of the event loop (T262). A longer one than `most` characters is never in memory as a whole. */
 export async function* linesOf(parts: AsyncIterable<string>, most: number): AsyncGenerator<FileLine, void> {
   let pieces: string[] = [];
   let length = 0;
@@ -89,6 +90,7 @@ export async function* linesOf(parts: AsyncIterable<string>, most: number): Asyn
     if (length > most) pieces = [];
     else pieces.push(piece);
   };
+  const pace = new TurnPace();
   for await (const part of parts) {
     let from = 0;
     for (let end = part.indexOf("\n"); end >= 0; end = part.indexOf("\n", from)) {
@@ -96,6 +98,8 @@ export async function* linesOf(parts: AsyncIterable<string>, most: number): Asyn
       from = end + 1;
       const line = take();
       if (line) yield line;
+      const pause = pace.pause();
+      if (pause) await pause;
     }
     add(part.slice(from));
   }
