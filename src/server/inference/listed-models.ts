@@ -16,22 +16,34 @@ export function listedModels(snapshot: Snapshot, principal: Principal): ListedMo
   const llms = runnable(snapshot, principal);
   const pools = Map.groupBy(llms, poolOf);
   const byId = new Map<string, ListedModel>();
+  // All members of a pool have those of the pool: worked out for each of them, thousands would take minutes (T241).
+  const known = new Map<readonly LlmRow[], Capabilities>();
+  const capabilitiesOfMembers = (members: readonly LlmRow[]) => {
+    const capabilities = known.get(members) ?? capabilitiesOfAll(snapshot, members);
+    known.set(members, capabilities);
+    return capabilities;
+  };
   const add = (id: string, members: readonly LlmRow[], createdAt?: number) => {
     const [first] = members;
     if (!first || byId.has(id)) return;
     byId.set(id, {
       id,
-      createdAt: createdAt ?? Math.min(...members.map((member) => member.createdAt)),
+      createdAt:
+        createdAt ?? members.reduce((least, member) => Math.min(least, member.createdAt), first.createdAt),
       ownedBy: first.spec.type,
-      capabilities: capabilitiesOfAll(snapshot, members),
+      capabilities: capabilitiesOfMembers(members),
     });
   };
   for (const llm of llms) add(llm.name, pools.get(poolOf(llm))!, llm.createdAt);
   for (const [pool, members] of pools) add(pool, members);
-  for (const alias of new Set(llms.flatMap(({ spec }) => spec.aliases ?? []))) {
-    if (stemOf(alias) !== undefined) continue;
-    const carriers = llms.filter(({ spec }) => spec.aliases?.includes(alias));
-    add(alias, [...new Set(carriers.flatMap((llm) => pools.get(poolOf(llm))!))]);
+  const poolsOfAlias = new Map<string, Set<string>>();
+  for (const llm of llms)
+    for (const alias of llm.spec.aliases ?? [])
+      if (stemOf(alias) === undefined)
+        poolsOfAlias.set(alias, (poolsOfAlias.get(alias) ?? new Set()).add(poolOf(llm)));
+  for (const [alias, names] of poolsOfAlias) {
+    const members = [...names].map((name) => pools.get(name)!);
+    add(alias, members.length === 1 ? members[0]! : members.flat());
   }
   for (const persona of runnablePersonas(snapshot, principal)) {
     const llm = snapshot.named("llm", persona.spec.llm);
