@@ -57,7 +57,8 @@ it.skipIf(process.platform !== "linux").each([
     for (let round = 0; !isOver || round < 5; round++) {
       expect((await server.admin("GET", "/api/v1/llms")).status).toBe(200);
       // SDKs, too, try again when a connection is reset. New ones may be, among so many.
-      const answer = await chat(false).catch(() => chat(false));
+      const again = () => chat(false);
+      const answer = await again().catch(again).catch(again);
       expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining("here")]);
     }
     await done;

@@ -271,10 +271,10 @@ export class ServerConnection implements CallerConnection {
   /** The caller takes bytes again. */
   drained(): void {
     if (this.#isGone) return;
-    if (this.#tunnel) this.#tunnel.drained();
     const before = this.#unsent.length;
-    if (before === 0) return;
-    this.#unsent.flush();
+    if (before > 0) this.#unsent.flush();
+    // All may be taken now, and then nothing tells it again.
+    this.#tunnel?.drained();
     if (this.#unsent.length === before) return;
     this.deadline =
       this.#unsent.length > 0 ? this.#host.after(this.#host.idleTime) : Number.POSITIVE_INFINITY;
@@ -305,9 +305,14 @@ export class ServerConnection implements CallerConnection {
     if (!this.#isGone && !this.#isEnding) this.#close();
   }
 
-  /** The caller has ended its side: it has its last response, or has left before. */
+  /**
+   * The caller has ended its side: it has its last response, or has left before. A reset could overtake the response on its
+   * way.
+   */
   ended(): void {
-    this.destroy();
+    if (this.owesResponse || this.#tunnel) return this.destroy();
+    this.socket.end();
+    this.closed();
   }
 
   refuse(status: number): void {

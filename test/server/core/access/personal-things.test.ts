@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isNeeded, logIn, loginPath } from "../../../support/mcp/log-in.ts";
+import { isNeeded, isReady, logIn, loginPath } from "../../../support/mcp/log-in.ts";
 import { protectedServer } from "../../../support/mcp/protected-server.ts";
 import { mcpTestServer, until } from "../../../support/mcp/runtime.ts";
 import { type Client, must, type TestServer } from "../../../support/server.ts";
@@ -193,6 +193,8 @@ describe("a password that somebody else sets (T115)", () => {
     const { call: alice } = await mcp.user("alice", [{ role: "run", resource: "projects" }]);
     await until(() => mcp.row("far"), isNeeded);
     await logIn(far, alice);
+    // The tools are listed with this access.
+    await until(() => mcp.row("far"), isReady);
     const password = "a-new-password";
     await must(mcp.admin("PUT", "/api/v1/users/alice", { password }));
     const { body } = await must(mcp.as()("POST", "/api/v1/auth/login", { user: "alice", password }));
