@@ -38,3 +38,15 @@ it("shares a batch among two nodes: each request is answered once, also when one
   // Those that the killed node had, and no other.
   expect(twice.map(({ length }) => length)).toEqual([2, 2, 2, 2]);
 });
+
+it("does not cancel a request that a node takes while it looks after those that it runs (failure mode 271)", async () => {
+  const provider = upstream(echo);
+  const { nodes: started } = await nodes(["a"], { tick: 15 });
+  const a = started[0]!;
+  const llm = { name: "gpt", type: "openai", model: "up", url: provider.url };
+  await must(a.admin("POST", "/api/v1/llms?probe=false", llm));
+  const { bearer } = await a.token("t", [{ role: "run", resource: "llms" }]);
+  const api = sdkAt(a.url, bearer);
+  const { id } = await api.begin(Array.from({ length: 100 }, (_, i) => line(`r${i}`)));
+  expect((await api.ended(id)).request_counts).toEqual({ total: 100, completed: 100, failed: 0 });
+});

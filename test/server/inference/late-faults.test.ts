@@ -24,7 +24,7 @@ describe("the timeouts of an llm", () => {
     param: null,
   };
 
-  it("return 504 for a connection, TLS included", async () => {
+  it("return 502 for a connection that does not open in time, TLS included", async () => {
     // The provider accepts connections and sends nothing, so that no handshake ends.
     const mute = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     onTestFinished(() => mute.stop(true));
@@ -33,8 +33,12 @@ describe("the timeouts of an llm", () => {
       timeouts: { connect: 0.1 },
     });
     const { status, body } = await call("POST", "/v1/chat/completions", question);
-    expect([status, body.error]).toEqual([504, late]);
-    expect(await onlyEvent(server)).toMatchObject({ status: 504, error: "provider_timeout" });
+    const message = "the provider cannot be reached: no connection in time";
+    expect([status, body.error]).toEqual([
+      502,
+      { message, type: "server_error", code: "provider_unreachable", param: null },
+    ]);
+    expect(await onlyEvent(server)).toMatchObject({ status: 502, error: "provider_unreachable" });
   });
 
   it("return 504 for the first byte, and close the connection", async () => {

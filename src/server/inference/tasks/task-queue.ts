@@ -139,10 +139,11 @@ export class TaskQueue {
     }
     if (this.#isClockRight()) await this.#store.expireTasks(now());
     const id = runner();
-    if (this.#running.size > 0 && id !== undefined) {
+    // Not those that begin meanwhile: the store has not named them yet.
+    const running = [...this.#running.values()];
+    if (running.length > 0 && id !== undefined) {
       const own = new Set(await this.#store.runningTasks(id));
-      for (const { task, abort } of this.#running.values())
-        if (!own.has(task.id) && task.runner === id) abort.abort();
+      for (const { task, abort } of running) if (!own.has(task.id) && task.runner === id) abort.abort();
     }
     this.wake();
   }
