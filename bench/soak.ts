@@ -112,7 +112,8 @@ async function http(plan: HttpSoakPlan): Promise<boolean> {
   console.log(`seed ${plan.seed}: requests on 16 connections at a time, for ${plan.seconds} s`);
   const { statuses, wrong, resident } = await soakHttp(plan, console.log);
   console.log(`responses by status: ${JSON.stringify(statuses)}`);
-  console.log(`resident ${megabytes(resident.before)} before, ${megabytes(resident.after)} after`);
+  const [before, after] = [resident.before, resident.after].map((bytes) => Math.round(megabytes(bytes)));
+  console.log(`resident ${before} MB before, ${after} MB after`);
   for (const fault of wrong) console.log(fault);
   return wrong.length === 0;
 }
