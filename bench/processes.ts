@@ -124,6 +124,16 @@ export class Processes {
   }
 }
 
+/** Does some work with processes, which are gone when it returns, however it ends. */
+export async function withProcesses<T>(work: (processes: Processes) => Promise<T>): Promise<T> {
+  const processes = new Processes();
+  try {
+    return await work(processes);
+  } finally {
+    processes.killAll();
+  }
+}
+
 /** A port that nobody listens on. */
 export function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { createToken, furnish, Installation, llms, type Mcpctl, mcpctlCommand } from "./mcpctl.ts";
-import { freePort, Processes } from "./processes.ts";
+import { freePort, type Processes, withProcesses } from "./processes.ts";
 import { seeded } from "./seeded.ts";
 
 export interface AuditSoakPlan {
@@ -41,13 +41,8 @@ const pageSize = 1000;
  * whether each answer that a client has seen whole is in the audit log. With the same seed the kills come after the
  * same number of answers. All that it starts is gone when it returns.
  */
-export async function soakAudit(plan: AuditSoakPlan, say: (line: string) => void): Promise<AuditSoakResult> {
-  const processes = new Processes();
-  try {
-    return await run(plan, processes, say);
-  } finally {
-    processes.killAll();
-  }
+export function soakAudit(plan: AuditSoakPlan, say: (line: string) => void): Promise<AuditSoakResult> {
+  return withProcesses((processes) => run(plan, processes, say));
 }
 
 async function run(

@@ -2,7 +2,14 @@ import { join } from "node:path";
 import type { Flood, FloodResult } from "./hostile-flood.ts";
 import { answerForms } from "./hostile-provider.ts";
 import { create, createToken, Installation, type Mcpctl, mcpctlCommand } from "./mcpctl.ts";
-import { bareEnvironment, costOf, freePort, Processes, waitedForProcessor } from "./processes.ts";
+import {
+  bareEnvironment,
+  costOf,
+  freePort,
+  type Processes,
+  waitedForProcessor,
+  withProcesses,
+} from "./processes.ts";
 import { separateAttackers } from "./processors.ts";
 import { type Latency, Samples } from "./stats.ts";
 
@@ -55,16 +62,8 @@ export const returnedWithin = 250e6;
  * Floods the compiled server at every route, at the link and through the answers of providers, and its command line
  * through the answers of a server, while an honest caller calls. All that is started is gone when it returns.
  */
-export async function soakHostile(
-  plan: HostileSoakPlan,
-  say: (line: string) => void,
-): Promise<HostileSoakResult> {
-  const processes = new Processes();
-  try {
-    return await run(plan, processes, say);
-  } finally {
-    processes.killAll();
-  }
+export function soakHostile(plan: HostileSoakPlan, say: (line: string) => void): Promise<HostileSoakResult> {
+  return withProcesses((processes) => run(plan, processes, say));
 }
 
 async function run(

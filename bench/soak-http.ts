@@ -4,7 +4,7 @@ import type { Socket } from "bun";
 import { httpCase } from "./http-cases.ts";
 import { Installation, mcpctlCommand } from "./mcpctl.ts";
 import { hasNginx, startNginxProxy } from "./nginx.ts";
-import { costOf, freePort, Processes } from "./processes.ts";
+import { costOf, freePort, type Processes, withProcesses } from "./processes.ts";
 import { seeded } from "./seeded.ts";
 
 export interface HttpSoakPlan {
@@ -40,13 +40,8 @@ const usual = new Set([200, 400, 401, 403, 404, 405, 408, 411, 413, 415, 417, 42
  * Sends right and broken requests to the compiled server, cut anywhere, and looks that each connection ends, that every
  * response is whole and belongs to its request, and that an nginx in front sees as many requests as the server does.
  */
-export async function soakHttp(plan: HttpSoakPlan, say: (line: string) => void): Promise<HttpSoakResult> {
-  const processes = new Processes();
-  try {
-    return await run(plan, processes, say);
-  } finally {
-    processes.killAll();
-  }
+export function soakHttp(plan: HttpSoakPlan, say: (line: string) => void): Promise<HttpSoakResult> {
+  return withProcesses((processes) => run(plan, processes, say));
 }
 
 async function run(

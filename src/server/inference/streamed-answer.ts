@@ -62,7 +62,7 @@ export async function streamedAnswer(
     isLabelled,
     shapes: answerShapes[dialectOfAnswer(operation, prepared)],
     wire: dialects[operation],
-    ...memoryOf(context, prepared),
+    ...listenersOf(context, prepared),
   });
   const options = answerOptions(streamHeaders, prepared, response, key);
   return liveResponse(opening instanceof Promise ? await opening : opening, options, httpRequest);
@@ -74,14 +74,14 @@ function guardOf(deps: InferenceDeps, principal: CallContext["call"]["principal"
     deps.streams.add(principal, () => end(endReason(deps, principal)));
 }
 
-type AnswerMemory = Pick<StreamOptions, "onComplete" | "onResponseId">;
+type AnswerListeners = Pick<StreamOptions, "onComplete" | "onResponseId">;
 
-const nothingRemembered: AnswerMemory = { onComplete() {} };
+const noListeners: AnswerListeners = { onComplete() {} };
 
 /** Returns what is done with the answer of a responses stream, which later calls may need. */
-function memoryOf(context: CallContext, { llm, translation, quirks }: PreparedCall): AnswerMemory {
+function listenersOf(context: CallContext, { llm, translation, quirks }: PreparedCall): AnswerListeners {
   const { call, background, onAnswer } = context;
-  if (call.operation !== "responses" && !translation) return nothingRemembered;
+  if (call.operation !== "responses" && !translation) return noListeners;
   const keeps = isKept(context, translation !== undefined, quirks);
   return {
     ...(keeps && { onResponseId: (id: string) => keepStreamed(context, llm, id) }),

@@ -32,7 +32,7 @@ export class MemoryReturn {
   /** Resident bytes after the last collection. */
   #before: number;
   #notBefore = 0;
-  /** When the last collection ended. */
+  /** The time at which the last collection ended. */
   #collectedAt = 0;
 
   constructor(memory: Memory) {

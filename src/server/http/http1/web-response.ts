@@ -1,13 +1,10 @@
 import { eventStreamHeaders } from "../../../wire/sse.ts";
-import { LiveResponse } from "../../core/live-response.ts";
+import { LiveResponse, waitingBytes } from "../../core/live-response.ts";
 import { WholeResponse } from "../../core/whole-response.ts";
 import { chunk, lastChunk } from "./chunk.ts";
 import { sendLive } from "./live-body.ts";
 import { isBodiless, statusLine } from "./response-head.ts";
 import type { ServerExchange } from "./server-exchange.ts";
-
-/** The body of a response is held back once so many bytes wait for the caller. */
-const waitingLimit = 256 * 1024;
 
 /** Headers that the connection writes itself. */
 const ownNames = /^(?:connection|transfer-encoding|keep-alive|date)$/;
@@ -97,7 +94,7 @@ async function sendStream(
     if (value.length === 0) continue;
     length += value.length;
     connection.write(isChunked ? chunk(value) : value);
-    if (connection.unsent > waitingLimit) await drained(exchange);
+    if (connection.unsent > waitingBytes) await drained(exchange);
   }
   if (exchange.isGone) return;
   if (stated !== null && Number(stated) !== length) return connection.destroy();
@@ -111,7 +108,7 @@ function drained(exchange: ServerExchange): Promise<void> {
   const { onGone } = exchange;
   return new Promise((resolve) => {
     exchange.onDrain = () => {
-      if (exchange.connection.unsent > waitingLimit / 2) return;
+      if (exchange.connection.unsent > waitingBytes / 2) return;
       exchange.onDrain = undefined;
       resolve();
     };
