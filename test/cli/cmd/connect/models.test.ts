@@ -1,75 +1,16 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { connectClients } from "../../../../src/cli/cmd/connect/clients/index.ts";
-import { cli } from "../../../support/cli/run-cli.ts";
-import { must, type TestServer, testServer } from "../../../support/server.ts";
+import { must, type TestServer } from "../../../support/server.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
-import { goodProvider, reply, upstream } from "../../../support/upstream.ts";
+import { reply, upstream } from "../../../support/upstream.ts";
+import { folders, openWithModels, userSettings } from "./setup.ts";
 
 const { JSONC } = Bun as unknown as { JSONC: { parse(text: string): Record<string, unknown> } };
 
-/** A server with two llms of which both answer, a user who may run them, and a folder that is `~` of its programs. */
-async function open(more: object[] = []) {
-  const server = await testServer();
-  const provider = upstream(goodProvider);
-  for (const name of ["gpt", "local"])
-    await must(
-      server.admin("POST", "/api/v1/llms?probe=false", {
-        name,
-        type: "vllm",
-        model: "up",
-        url: provider.url,
-      }),
-    );
-  const { bearer } = await server.user("alice", [
-    { role: "create", resource: "tokens" },
-    { role: "delete", resource: "tokens" },
-    { role: "view", resource: "llms" },
-    { role: "run", resource: "llms" },
-    ...more,
-  ]);
-  return { server, provider, bearer, ...folders(server, bearer) };
-}
-
-function folders(server: TestServer, bearer: string) {
-  const home = temporaryFolder();
-  const run = (line: string | readonly string[], env: Record<string, string> = {}, answers?: string[]) =>
-    cli(typeof line === "string" ? `connect ${line}` : ["connect", ...line], {
-      server,
-      home: join(home, ".mcpctl"),
-      env: { HOME: home, MCPCTL_TOKEN: bearer, ...env },
-      ...(answers && { answers }),
-    });
-  const read = (name: string) => readFileSync(join(home, name), "utf8");
-  const write = (name: string, text: string, mode = 0o644) => {
-    mkdirSync(dirname(join(home, name)), { recursive: true });
-    writeFileSync(join(home, name), text, { mode });
-  };
-  const files = (): string[] =>
-    (readdirSync(home, { recursive: true, encoding: "utf8" }) as string[])
-      .filter((name) => statSync(join(home, name)).isFile())
-      .sort();
-  const tokens = async () =>
-    (await server.admin("GET", "/api/v1/tokens")).body as { name: string; roleBindings: object[] }[];
-  const bearerIn = (folder = ".mcpctl/tokens") => {
-    const [file] = readdirSync(join(home, folder)).filter((name) => name.endsWith(".token"));
-    return read(join(folder, file!)).trim();
-  };
-  return { home, run, read, write, files, tokens, bearerIn };
-}
-
-const userSettings = `{
-  // mine
-  "model": "opus", // my favourite
-  "env": { "MY": "1", "ANTHROPIC_AUTH_TOKEN": "other" },
-  "permissions": { "allow": ["Read"] }
-}
-`;
-
 describe("mcpctl connect claude", () => {
   it("writes the settings, changes nothing the second time, and takes out exactly that again (T243, T244)", async () => {
-    const { server, provider, home, run, read, write, files, tokens, bearerIn } = await open();
+    const { server, provider, home, run, read, write, files, tokens, bearerIn } = await openWithModels();
     write(".claude/settings.json", userSettings);
     const before = files();
     const first = await run("claude --llm gpt");
@@ -113,7 +54,7 @@ describe("mcpctl connect claude", () => {
   });
 
   it("makes the file, and removes it with the folder's other files left alone", async () => {
-    const { run, files } = await open();
+    const { run, files } = await openWithModels();
     await run("claude --llm gpt");
     expect(files()).toContain(".claude/settings.json");
     await run("claude --remove");
@@ -121,7 +62,7 @@ describe("mcpctl connect claude", () => {
   });
 
   it("takes another llm, with a token for that one only, and then brings back what was there first", async () => {
-    const { run, read, write, tokens } = await open();
+    const { run, read, write, tokens } = await openWithModels();
     write(".claude/settings.json", userSettings);
     await run("claude --llm gpt");
     await run("claude --llm local");
@@ -134,7 +75,7 @@ describe("mcpctl connect claude", () => {
   });
 
   it("brings an empty file, and one without an end of its last line, back to the byte", async () => {
-    const { home, run, read, write, files } = await open();
+    const { home, run, read, write, files } = await openWithModels();
     const kept: [client: string, file: string, text: string][] = [
       ["claude", ".claude/settings.json", ""],
       ["zed", ".config/zed/settings.json", "\n"],
@@ -161,7 +102,7 @@ describe("mcpctl connect claude", () => {
   });
 
   it("leaves alone what the user changed meanwhile, and says so (failure mode 210)", async () => {
-    const { run, read, write } = await open();
+    const { run, read, write } = await openWithModels();
     write(".claude/settings.json", userSettings);
     await run("claude --llm gpt");
     write(
@@ -177,7 +118,7 @@ describe("mcpctl connect claude", () => {
   });
 
   it("changes nothing and keeps no token where the test call fails (failure mode 209)", async () => {
-    const { server, run, files, tokens } = await open();
+    const { server, run, files, tokens } = await openWithModels();
     const broken = upstream((_, connection) =>
       connection.write(reply(401, { error: { message: "bad key" } })),
     );
@@ -192,7 +133,7 @@ describe("mcpctl connect claude", () => {
   });
 
   it("makes another token in place of one that was revoked or expires soon", async () => {
-    const { server, run, read, tokens, bearerIn } = await open();
+    const { server, run, read, tokens, bearerIn } = await openWithModels();
     await run("claude --llm gpt");
     const text = read(".claude/settings.json");
     const old = bearerIn();
@@ -215,7 +156,7 @@ describe("mcpctl connect claude", () => {
     ["several llms and none named", "claude", 2, "choose one with --llm NAME"],
     ["a project's flag without a project", "claude --llm gpt --user", 2, "-p NAME is missing"],
   ])("refuses %s", async (_, line, code, words) => {
-    const { run, files, tokens } = await open();
+    const { run, files, tokens } = await openWithModels();
     const answer = await run(line);
     expect(answer.code).toBe(code);
     expect(answer.stderr).toContain(words);
@@ -223,14 +164,14 @@ describe("mcpctl connect claude", () => {
   });
 
   it("asks on a terminal which llm it is", async () => {
-    const { run, read } = await open();
+    const { run, read } = await openWithModels();
     const { prompts } = await run("claude", {}, ["local"]);
     expect(prompts).toEqual(["Model (gpt, local) [gpt]: "]);
     expect(JSONC.parse(read(".claude/settings.json"))["model"]).toBe("local");
   });
 
   it("gives a pool the rights of its members and a persona its own", async () => {
-    const { server, provider, run, tokens } = await open([
+    const { server, provider, run, tokens } = await openWithModels([
       { role: "view", resource: "agents" },
       { role: "run", resource: "agents" },
     ]);
@@ -247,7 +188,7 @@ describe("mcpctl connect claude", () => {
   });
 
   it("follows a link within ~ and none that leads out of it (T242)", async () => {
-    const { home, run, read, write, tokens } = await open();
+    const { home, run, read, write, tokens } = await openWithModels();
     write("dotfiles/settings.json", userSettings);
     mkdirSync(join(home, ".claude"));
     symlinkSync(join(home, "dotfiles/settings.json"), join(home, ".claude/settings.json"));
@@ -269,104 +210,30 @@ describe("mcpctl connect claude", () => {
   });
 
   it("prints the settings with --print and writes no file of the client", async () => {
-    const { run, files } = await open();
+    const { run, files } = await openWithModels();
     const { stdout } = await run("claude --llm gpt --print");
     expect(stdout).toContain(`"ANTHROPIC_BASE_URL"`);
     expect(files().filter((name) => !name.startsWith(".mcpctl/tokens/"))).toEqual([]);
   });
 
   it("warns of a variable that the client prefers", async () => {
-    const { run } = await open();
+    const { run } = await openWithModels();
     const { stderr } = await run("claude --llm gpt", { ANTHROPIC_API_KEY: "sk-mine" });
     expect(stderr).toContain("warning: ANTHROPIC_API_KEY is set here");
     expect(stderr).not.toContain("sk-mine");
   });
 
   it("finds the server's address over the Unix socket", async () => {
-    const { server, run, read } = await open();
+    const { server, run, read } = await openWithModels();
     const { code } = await run(`claude --llm gpt --server unix://${server.socketPath}`, { MCPCTL_TOKEN: "" });
     expect(code).toBe(0);
     expect(read(".claude/settings.json")).toContain(`"ANTHROPIC_BASE_URL": "${server.url}"`);
   });
 });
 
-/** Files of clients as people have them, from `~`. */
-const existing: Record<string, string> = {
-  ".claude/settings.json": userSettings,
-  ".codex/config.toml": `# mine
-model = "o3" # the good one
-approval_policy = "never"
-
-[model_providers.other]
-name = "Other"
-`,
-  ".config/opencode/opencode.json": `{ "$schema": "https://opencode.ai/config.json", "provider": { "other": {} } }\n`,
-  ".aider.conf.yml": `# mine
-model: sonnet # the good one
-read: [a.md]
-`,
-  ".config/Code/User/chatLanguageModels.json": `[
-  // mine
-  { "name": "other", "vendor": "openai", "models": [] }
-]
-`,
-  ".continue/config.yaml": `name: Mine
-version: 0.0.1
-schema: v1
-models:
-  # the good one
-  - name: GPT
-    provider: openai
-    roles: [chat]
-
-rules:
-  - Be brief.
-`,
-  ".config/zed/settings.json": `// Zed settings
-{
-  "theme": "One Dark",
-  "agent": { "default_model": { "provider": "zed.dev", "model": "x" }, "dock": "left" },
-}
-`,
-};
-
-describe.each(connectClients.filter(({ models }) => models))("mcpctl connect $name", ({ name, models }) => {
-  it("changes its own values, keeps the others, and brings everything back to the byte", async () => {
-    const { server, home, run, read, write, files, tokens, bearerIn } = await open();
-    const places = { home, cwd: home, env: {}, platform: "linux" as const };
-    const access = { url: "u", model: "m", token: "t", tokenFile: "f", ownFile: join(home, ".mcpctl/own") };
-    const own = (models!.files?.(access, places) ?? []).map(({ file }) => relative(home, file));
-    for (const file of own.filter((one) => existing[one] !== undefined)) write(file, existing[file]!);
-    const before = files();
-    const first = await run(`${name} --llm gpt`);
-    expect({ code: first.code, stderr: first.stderr }).toMatchObject({ code: 0 });
-    const token = bearerIn();
-    expect(first.stdout + first.stderr).not.toContain(token);
-    // The path of an entry of a list is written as people read it.
-    expect(first.stdout).not.toMatch(/(changed|created): .*=/);
-    expect(first.stdout + files().map(read).join("\n")).toContain(server.url);
-    for (const file of files()) {
-      const mode = statSync(join(home, file)).mode & 0o777;
-      if (read(file).includes(token)) expect({ file, mode }).toEqual({ file, mode: 0o600 });
-      for (const line of existing[file]?.split("\n").filter((one) => /#|\/\/ /.test(one)) ?? [])
-        expect(read(file)).toContain(/(#|\/\/) .*/.exec(line)![0]);
-    }
-    const after = new Map(files().map((file) => [file, read(file)]));
-    const second = await run(`${name} --llm gpt`);
-    expect(second.stdout).not.toMatch(/ (created|changed)/);
-    expect(new Map(files().map((file) => [file, read(file)]))).toEqual(after);
-    expect(await tokens()).toHaveLength(1);
-    await run(`${name} --llm local`);
-    expect((await run(`${name} --remove`)).code).toBe(0);
-    expect(files()).toEqual(before);
-    for (const file of before) expect({ file, text: read(file) }).toEqual({ file, text: existing[file] });
-    expect(await tokens()).toEqual([]);
-  });
-});
-
 describe("mcpctl connect codex", () => {
   it("writes what Codex reads", async () => {
-    const { server, run, read, files } = await open();
+    const { server, run, read, files } = await openWithModels();
     await run("codex --llm gpt");
     const token = files().find((name) => name.endsWith(".token"))!;
     expect(Bun.TOML.parse(read(".codex/config.toml"))).toEqual({
@@ -386,7 +253,7 @@ describe("mcpctl connect codex", () => {
 
 describe("mcpctl connect sdk-node", () => {
   it("prints a program that works", async () => {
-    const { run } = await open();
+    const { run } = await openWithModels();
     const { stdout } = await run("sdk-node --llm gpt");
     const child = Bun.spawn([process.execPath, "-e", stdout], {
       cwd: join(import.meta.dirname, "../../../.."),
@@ -399,7 +266,7 @@ describe("mcpctl connect sdk-node", () => {
 
 describe("mcpctl connect curl", () => {
   it("prints a command line that works, without the token in it", async () => {
-    const { run, home, files, bearerIn, tokens } = await open();
+    const { run, home, files, bearerIn, tokens } = await openWithModels();
     const { stdout, code } = await run("curl --llm gpt");
     expect(code).toBe(0);
     const snippet = stdout.slice(stdout.indexOf("curl "));
@@ -418,7 +285,7 @@ describe("mcpctl connect curl", () => {
   });
 
   it("has no settings for a project", async () => {
-    const { run } = await open();
+    const { run } = await openWithModels();
     expect((await run("curl -p demo")).code).toBe(2);
   });
 });
