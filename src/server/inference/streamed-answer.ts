@@ -8,6 +8,7 @@ import { isDialect, type Operation, operations } from "../../wire/dialects/opera
 import type { Dialect } from "../../wire/dialects/types.ts";
 import { GrowingMemory } from "../core/growing-memory.ts";
 import { liveResponse } from "../core/live-response.ts";
+import type { LlmRow } from "../core/store/typed-rows.ts";
 import { limitHeaders, noLimits, withAnswerHeaders } from "./answer-headers.ts";
 import type { CallContext, InferenceDeps } from "./call.ts";
 import { endReason } from "./end-reason.ts";
@@ -78,11 +79,25 @@ type AnswerListeners = Pick<StreamOptions, "onComplete" | "onResponseId">;
 
 const noListeners: AnswerListeners = { onComplete() {} };
 
-/** Returns what is done with the answer of a responses stream, which later calls may need. */
+/** Returns what is done with the answer of a stream. */
 function listenersOf(context: CallContext, { llm, translation, quirks }: PreparedCall): AnswerListeners {
+  const { call, onAnswer } = context;
+  if (call.operation === "responses")
+    return responsesListeners(context, llm, isKept(context, translation !== undefined, quirks));
+  return translation ? answerListeners(onAnswer, llm) : noListeners;
+}
+
+function answerListeners(onAnswer: CallContext["onAnswer"], llm: LlmRow): AnswerListeners {
+  return {
+    onComplete({ answer }) {
+      if (answer) onAnswer(answer, llm);
+    },
+  };
+}
+
+/** Later calls may need the answer with its request, which is held until then. */
+function responsesListeners(context: CallContext, llm: LlmRow, keeps: boolean): AnswerListeners {
   const { call, background, onAnswer } = context;
-  if (call.operation !== "responses" && !translation) return noListeners;
-  const keeps = isKept(context, translation !== undefined, quirks);
   return {
     ...(keeps && { onResponseId: (id: string) => keepStreamed(context, llm, id) }),
     onComplete({ answer, usage }) {
