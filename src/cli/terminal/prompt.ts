@@ -9,8 +9,9 @@ const backspace = new Set(["\u007f", "\b"]);
  */
 export async function ask(question: string, hidden: boolean, signal: AbortSignal): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(question);
+  // Before the question shows: whoever answers at once would see their answer echoed.
   if (hidden) stdin.setRawMode(true);
+  stderr.write(question);
   stdin.setEncoding("utf8");
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const interrupted = () => reject(new AppError("interrupted", "interrupted"));
