@@ -1,4 +1,5 @@
 import type { Outbound, OutboundOptions } from "../../net/outbound.ts";
+import { lostSession, saysSessionIsLost } from "../lost-session.ts";
 import { McpFailure } from "../rpc-error.ts";
 import type { WireResponse } from "../upstream/wire.ts";
 
@@ -34,8 +35,9 @@ export class AuthorizationNeeded extends McpFailure {
   }
 }
 
-/** The longest header that is looked at. */
+/** The longest header, and the longest text of a refusal, that are looked at. */
 const maxChallenge = 4096;
+const maxRefusal = 64 * 1024;
 
 /**
  * Returns a function that sends requests with an access token, to the origin of a server and to no other. One that the
@@ -56,12 +58,19 @@ export function authorizedOutbound(
     const token = await source.current();
     const response = await send(token);
     if (response.status !== 401) return checked(response, source);
+    if (await isOfSession(response, options)) throw lostSession();
     const other = await source.refused(token, await refusalIn(response));
     const again = await send(other);
     if (again.status !== 401) return checked(again, source);
     await source.refused(other, await refusalIn(again));
     throw new AuthorizationNeeded("it refuses its new access token", 401);
   };
+}
+
+/** True if a 401 is about the session of a request, as with the SDK for Rust, and not about a token. */
+async function isOfSession(response: WireResponse, { headers }: OutboundOptions): Promise<boolean> {
+  if (headers["mcp-session-id"] === undefined || response.headers.has("www-authenticate")) return false;
+  return saysSessionIsLost(await response.text(maxRefusal).catch(() => ""));
 }
 
 async function checked(response: WireResponse, source: AccessTokenSource): Promise<WireResponse> {

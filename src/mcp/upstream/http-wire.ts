@@ -3,7 +3,7 @@ import type { RequestHeaders } from "../../net/http1/encode-request.ts";
 import type { OutboundOptions } from "../../net/outbound.ts";
 import { retryAfterIn, retryAfterSeconds } from "../../time.ts";
 import { headersOf } from "../http-headers.ts";
-import { isLostSession, saysSessionIsLost } from "../lost-session.ts";
+import { isLostSession, lostSession, refusesSession } from "../lost-session.ts";
 import {
   isObject,
   isRequest,
@@ -248,9 +248,7 @@ export class HttpWire implements UpstreamWire {
     const { status } = response;
     const text = await response.text(64 * 1024).catch(() => "");
     const [body] = parseMessages(text) ?? [];
-    // Servers word this differently. With a session, 404 always means it (revision 2025-11-25, "Session Management").
-    if (this.#sessionId !== undefined && (status === 404 || (status >= 400 && saysSessionIsLost(text))))
-      return lostSession();
+    if (this.#sessionId !== undefined && refusesSession(status, text)) return lostSession();
     // Once it is greeted, a server that refuses a request with an error of MCP has answered it.
     if (body && "error" in body && body.error && this.#revision !== undefined && isAnswer(status))
       return new RpcError(body.error.code, body.error.message, body.error.data);
@@ -310,14 +308,6 @@ export class HttpWire implements UpstreamWire {
     if (isRequest(message)) void answerByOnly(message, this.#underWay, this.#answer);
     else if ("method" in message) this.#events.onNotification(message);
   }
-}
-
-/** @param cause the error with which the server answered, which can also be that of a tool */
-function lostSession(cause?: RpcError): McpFailure {
-  return new McpFailure("session", "the server does not know the session any more", {
-    isUnsent: true,
-    cause,
-  });
 }
 
 /** Returns the seconds that a server wants to be left alone for: by its header, or by the data of its error. */

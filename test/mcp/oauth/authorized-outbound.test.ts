@@ -70,6 +70,22 @@ describe("a request with an access token", () => {
     expect([status, other.seen]).toEqual([401, ["tools/list -"]]);
   });
 
+  it("is about the session, and no token, where a 401 without a challenge says so", async () => {
+    const far = protectedServer();
+    const url = new URL(far.url);
+    const words = "Unauthorized: Session not found";
+    const own = source(["good"]);
+    const send = (headers: Record<string, string>) =>
+      authorizedOutbound(plain, url, own)(url, { ...options, headers, body });
+    far.answer = () => new Response(words, { status: 401 });
+    await expect(send({ "mcp-session-id": "s-1" })).rejects.toMatchObject({ kind: "session", isUnsent: true });
+    expect(own.refusals).toEqual([]);
+    await expect(send({})).rejects.toThrow(AuthorizationNeeded);
+    far.answer = () => new Response(words, { status: 401, headers: { "www-authenticate": "Bearer" } });
+    await expect(send({ "mcp-session-id": "s-1" })).rejects.toThrow(AuthorizationNeeded);
+    expect(own.refusals).toHaveLength(2);
+  });
+
   it("takes nothing but scopes from a refusal, however odd it is", async () => {
     const far = protectedServer();
     const url = new URL(far.url);

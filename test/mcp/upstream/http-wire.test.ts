@@ -178,6 +178,8 @@ describe("a server over HTTP", () => {
   it.each([
     [404, "Session not found"],
     [404, ""],
+    [410, "Gone"],
+    [401, "Unauthorized: Session not found"],
     [400, "Bad Request: No valid session ID provided"],
   ])(
     "that has forgotten the session (%i %j) fails so that the call can be made again",

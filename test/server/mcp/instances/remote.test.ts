@@ -26,6 +26,8 @@ describe("an MCP server elsewhere over HTTP", () => {
 
   const answers: [string, () => Response][] = [
     ["404", () => new Response("not found", { status: 404 })],
+    ["410", () => new Response(null, { status: 410 })],
+    ["401 with words", () => new Response("Unauthorized: Session not found", { status: 401 })],
     ["400 with words", () => new Response("Bad Request: No valid session ID provided", { status: 400 })],
     [
       "an error of JSON-RPC in a 200",
