@@ -28,5 +28,8 @@ export function refusesSession(status: number, text: string): boolean {
 
 /** @param cause the error with which the server answered, which can also be that of a tool */
 export function lostSession(cause?: RpcError): McpFailure {
-  return new McpFailure("session", "the server does not know the session any more", { isUnsent: true, cause });
+  return new McpFailure("session", "the server does not know the session any more", {
+    isUnsent: true,
+    cause,
+  });
 }

@@ -204,6 +204,31 @@ describe("MCP clients of the compiled program", () => {
 });
 
 describe("mcpctl mcp", () => {
+  it("hands on that its client has cancelled a call, in both eras (failure mode 235)", patient, async () => {
+    const { server, token, tokenFile } = await open();
+    const journal = join(server.home, "journal");
+    const scripted = join(import.meta.dirname, "../support/mcp/scripted-stdio.ts");
+    const words = [process.execPath, scripted, journal].flatMap((word) => ["--command", word]);
+    await must(server.run(["create", "server", "waits", ...words, "--sandbox", "none"]));
+    await must(server.run("attach-server waits -p demo"));
+    await must(server.run("test mcp -p demo --expect-tools wait"));
+    const noted = (line: string) =>
+      vi.waitFor(() => expect(readFileSync(journal, "utf8")).toContain(line), { timeout: 30_000 });
+    const args = bridgeArgs(server, tokenFile);
+    for (const era of ["modern", "legacy"] as const) {
+      const client = await connected({ command: binary, args, env: cleanEnv(freshFolder()) }, token, era);
+      const leaving = new AbortController();
+      const call = client.callTool(
+        { name: "wait", arguments: { text: era } },
+        { signal: leaving.signal, timeout: 300_000 },
+      );
+      await noted(`waiting 1 ${era}\n`);
+      leaving.abort();
+      await expect(call).rejects.toThrow();
+      await noted(`cancelled ${era}\n`);
+    }
+  });
+
   it(
     "answers what it was asked and ends with 0 when its input ends (failure mode 152)",
     patient,

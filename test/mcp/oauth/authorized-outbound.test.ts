@@ -78,7 +78,10 @@ describe("a request with an access token", () => {
     const send = (headers: Record<string, string>) =>
       authorizedOutbound(plain, url, own)(url, { ...options, headers, body });
     far.answer = () => new Response(words, { status: 401 });
-    await expect(send({ "mcp-session-id": "s-1" })).rejects.toMatchObject({ kind: "session", isUnsent: true });
+    await expect(send({ "mcp-session-id": "s-1" })).rejects.toMatchObject({
+      kind: "session",
+      isUnsent: true,
+    });
     expect(own.refusals).toEqual([]);
     await expect(send({})).rejects.toThrow(AuthorizationNeeded);
     far.answer = () => new Response(words, { status: 401, headers: { "www-authenticate": "Bearer" } });

@@ -17,6 +17,9 @@ const reopenAfter = 1000;
 /** Codes of a server that is not there: nothing was sent to it. */
 const notThere = new Set<string | undefined>(["ECONNREFUSED", "ConnectionRefused", "ENOENT"]);
 
+/** The server cannot tell either what became of such a request. */
+const cutOff = "the connection ended before the answer; the call may have been carried out";
+
 export interface McpBridgeOptions {
   client: Pick<ApiClient, "probe">;
   /** The path of the project's endpoint. */
@@ -33,10 +36,18 @@ interface Envelope {
   params?: unknown;
 }
 
+/** A request whose answer has not come. */
+interface OpenRequest {
+  message: Envelope;
+  isCancelled: boolean;
+  /** Ends its HTTP request, by which a modern server knows that nobody waits any more. */
+  leaving: AbortController;
+}
+
 /**
- * Passes messages of an MCP client on to a project's endpoint, and its answers back, as they are. It knows two things of
- * the protocol: the headers that HTTP wants, and the session of legacy revisions, which it begins again when the server
- * has forgotten it.
+ * Passes messages of an MCP client on to a project's endpoint, and its answers back, as they are. It knows three things of
+ * the protocol: the headers that HTTP wants, the session of legacy revisions, which it begins again when the server has
+ * forgotten it, and that over HTTP a modern client cancels a request by leaving.
  */
 export class McpBridge {
   readonly #options: McpBridgeOptions;
@@ -46,6 +57,7 @@ export class McpBridge {
   #session: { id: string | undefined; revision: string } | undefined;
   #renewing: Promise<void> | undefined;
   #listening: Promise<void> | undefined;
+  readonly #open = new Map<RpcId, OpenRequest>();
 
   constructor(options: McpBridgeOptions) {
     this.#options = options;
@@ -69,42 +81,64 @@ export class McpBridge {
       // Later messages need the session that the first one begins.
       if (message.method === "initialize") await passed;
     }
+    // Nothing else would end them.
+    for (const { message, leaving } of this.#open.values())
+      if (message.method === "subscriptions/listen") leaving.abort();
     await Promise.all(underWay);
     await this.#endSession();
   }
 
   /** Passes one message on and writes what comes back. Never throws: a request gets an error as its answer. */
   async #pass(line: string, message: Envelope): Promise<void> {
+    const { id, method } = message;
+    if (method === "notifications/cancelled" && this.#cancel(message)) return;
+    const isRequest = id !== undefined && id !== null && method !== undefined;
+    const request: OpenRequest = { message, isCancelled: false, leaving: new AbortController() };
+    if (isRequest) this.#open.set(id, request);
     try {
-      const response = await this.#send(line, message);
-      if (message.method === "initialize") this.#greeting = line;
-      await this.#relay(response, message);
-      if (message.method === "notifications/initialized") this.#listening ??= this.#listen();
+      const signal = AbortSignal.any([this.#signal, request.leaving.signal]);
+      const response = await this.#send(line, message, signal);
+      if (method === "initialize") this.#greeting = line;
+      const last = await this.#relay(response, message);
+      if (method === "notifications/initialized") this.#listening ??= this.#listen();
+      if (isRequest && !request.isCancelled && !isAnswer(last, id))
+        this.#fail(id, -32000, `mcpctl: ${cutOff}`);
     } catch (error) {
-      const reason = error instanceof AppError ? error.message : "the call failed";
-      if (message.id !== undefined && message.method !== undefined)
-        this.#fail(message.id, -32000, `mcpctl: ${reason}`);
+      const reason = error instanceof AppError ? error.message : cutOff;
+      if (isRequest && !request.leaving.signal.aborted) this.#fail(id, -32000, `mcpctl: ${reason}`);
+    } finally {
+      if (isRequest && this.#open.get(id) === request) this.#open.delete(id);
     }
   }
 
+  /** Cancels a request. Returns true if nothing has to be sent for that. */
+  #cancel({ params }: Envelope): boolean {
+    const request = isObject(params) ? this.#open.get(params["requestId"] as RpcId) : undefined;
+    if (!request) return false;
+    request.isCancelled = true;
+    if (!claimsRevision(request.message)) return false;
+    request.leaving.abort();
+    return true;
+  }
+
   /** Sends a message, in a new session if the server does not know the old one. Throws AppError. */
-  async #send(line: string, message: Envelope): Promise<Response> {
+  async #send(line: string, message: Envelope, signal: AbortSignal): Promise<Response> {
     const session = this.#session;
-    const response = await this.#post(line, message);
+    const response = await this.#post(line, message, signal);
     if (response.status !== 404 || !session?.id || message.method === "initialize") return checked(response);
     await response.body?.cancel();
     await this.#renew(session);
-    return checked(await this.#post(line, message));
+    return checked(await this.#post(line, message, signal));
   }
 
-  async #post(line: string, message: Envelope): Promise<Response> {
+  async #post(line: string, message: Envelope, signal = this.#signal): Promise<Response> {
     const { client, path } = this.#options;
     const body = new TextEncoder().encode(line);
     const begin = performance.now();
     for (;;) {
       try {
         const headers = { ...this.#headers(message), "content-type": "application/json" };
-        return await client.probe("POST", path, { headers, body, signal: this.#signal });
+        return await client.probe("POST", path, { headers, body, signal });
       } catch (error) {
         if (!notThere.has(systemCodeOf(error)) || performance.now() - begin > reachTime) throw error;
         await Bun.sleep(500);
@@ -123,10 +157,16 @@ export class McpBridge {
     };
   }
 
-  /** Writes the messages of a response as they come. */
-  async #relay(response: Response, message: Envelope): Promise<void> {
-    if (message.method === "initialize") await this.#begin(response, (text) => this.#options.write(text));
-    else await readMessages(response, (text) => this.#options.write(text));
+  /** Writes the messages of a response as they come. Returns the last one. */
+  async #relay(response: Response, message: Envelope): Promise<string | undefined> {
+    let last: string | undefined;
+    const write = (text: string) => {
+      last = text;
+      this.#options.write(text);
+    };
+    if (message.method === "initialize") await this.#begin(response, write);
+    else await readMessages(response, write);
+    return last;
   }
 
   /** Takes the session and the revision from the answer to the greeting. */
@@ -145,7 +185,6 @@ export class McpBridge {
     if (this.#session !== lost) return this.#renewing;
     const greeting = this.#greeting!;
     this.#renewing ??= (async () => {
-      this.#session = undefined;
       await this.#begin(await checked(await this.#post(greeting, { method: "initialize" })), () => undefined);
       const ready = { jsonrpc: "2.0", method: "notifications/initialized" };
       await (await this.#post(JSON.stringify(ready), ready)).body?.cancel();
@@ -218,6 +257,12 @@ async function readMessages(response: Response, take: (text: string) => void): P
 /** Messages end with a line end, so they have none inside. Within JSON only white space can be one. */
 function oneLine(text: string): string {
   return text.replace(/[\r\n]+/g, " ").trim();
+}
+
+/** True if a text is the answer to a request, or an error that belongs to none. */
+function isAnswer(text: string | undefined, id: RpcId): boolean {
+  const message = text === undefined ? undefined : parsed(text);
+  return message !== undefined && message.method === undefined && (message.id ?? id) === id;
 }
 
 function claimsRevision({ params }: Envelope): boolean {

@@ -44,17 +44,38 @@ function open(answer: (posted: Posted) => Response) {
   return { posted, written, answers, type, end };
 }
 
+/** A stream of events that stays open, and tells when its reader leaves. */
+function openStream(first: object) {
+  const left = Promise.withResolvers<void>();
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) =>
+      controller.enqueue(
+        new TextEncoder().encode(`data: ${JSON.stringify({ jsonrpc: "2.0", ...first })}\n\n`),
+      ),
+    cancel: () => left.resolve(),
+  });
+  return {
+    response: new Response(body, { headers: { "content-type": "text/event-stream" } }),
+    left: left.promise,
+  };
+}
+
+const modern = { "io.modelcontextprotocol/protocolVersion": "2026-07-28" };
+const progress = { method: "notifications/progress", params: { progress: 1 } };
+
 const initialize = { jsonrpc: "2.0", id: 1, method: "initialize", params: { protocolVersion: "2025-11-25" } };
 const ready = { jsonrpc: "2.0", method: "notifications/initialized" };
 const ping = (id: number) => ({ jsonrpc: "2.0", id, method: "ping" });
 
 /** A server of a legacy revision that knows the given sessions. */
 const legacy =
-  (sessions: string[], next: () => string) =>
+  (sessions: string[], next: () => string, refuse?: () => Response | undefined) =>
   ({ method, headers, message }: Posted): Response => {
     if (method === "GET") return new Response(null, { status: 405 });
     if (method === "DELETE") return new Response();
     if (message.method === "initialize") {
+      const refusal = refuse?.();
+      if (refusal) return refusal;
       const id = next();
       sessions.push(id);
       const result = { protocolVersion: "2025-11-25", capabilities: {} };
@@ -104,6 +125,82 @@ describe("mcpctl mcp", () => {
         .map(({ result }) => result),
     ).toEqual([{ in: "s-2" }, { in: "s-2" }]);
     expect(posted.filter(({ message }) => message.method === "initialize")).toHaveLength(2);
+  });
+
+  it("begins the session again with the next message, where that has failed once (failure mode 151)", async () => {
+    const sessions: string[] = [];
+    let made = 0;
+    let isStarting = false;
+    const busy = { error: { message: "the server is starting", type: "unavailable", code: "unavailable" } };
+    const refuse = () => (isStarting ? Response.json(busy, { status: 503 }) : undefined);
+    const { answers, type, end } = open(legacy(sessions, () => `s-${++made}`, refuse));
+    await type(initialize, ready, ping(2));
+    await vi.waitFor(() => expect(answers()).toHaveLength(2));
+    sessions.length = 0;
+    isStarting = true;
+    await type(ping(3));
+    await vi.waitFor(() => expect(answers()).toHaveLength(3));
+    isStarting = false;
+    await type(ping(4));
+    await end();
+    expect(answers().slice(2)).toEqual([
+      { jsonrpc: "2.0", id: 3, error: { code: -32000, message: "mcpctl: the server is starting" } },
+      { jsonrpc: "2.0", id: 4, result: { in: "s-2" } },
+    ]);
+  });
+
+  it("cancels a modern request by leaving, sends nothing else, and answers it no more (failure mode 235)", async () => {
+    const { response, left } = openStream(progress);
+    const { posted, answers, type, end } = open(() => response);
+    await type({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "wait", _meta: modern } });
+    await vi.waitFor(() => expect(answers()).toHaveLength(1));
+    await type({
+      jsonrpc: "2.0",
+      method: "notifications/cancelled",
+      params: { requestId: 1, _meta: modern },
+    });
+    await left;
+    await end();
+    expect(posted).toHaveLength(1);
+    expect(answers()).toHaveLength(1);
+  });
+
+  it("tells a server of a legacy revision that a request is cancelled, and passes on that there is no answer", async () => {
+    const called = Promise.withResolvers<Response>();
+    const known = legacy([], () => "s-1");
+    const { posted, answers, type, end } = open((one) => {
+      if (one.message.method === "notifications/cancelled")
+        called.resolve(new Response(null, { status: 202 }));
+      return one.message.method === "tools/call" ? (called.promise as never) : known(one);
+    });
+    await type(initialize, ready, { jsonrpc: "2.0", id: 2, method: "tools/call", params: { name: "wait" } });
+    await vi.waitFor(() => expect(posted.map(({ message }) => message.method)).toContain("tools/call"));
+    await type({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 2 } });
+    await end();
+    expect(answers().map(({ id }) => id)).toEqual([1]);
+  });
+
+  it("ends with its input, although a modern client still listens for changes (failure mode 152)", async () => {
+    const { response, left } = openStream({ method: "notifications/subscriptions/acknowledged" });
+    const { answers, type, end } = open(() => response);
+    await type({ jsonrpc: "2.0", id: 1, method: "subscriptions/listen", params: { _meta: modern } });
+    await vi.waitFor(() => expect(answers()).toHaveLength(1));
+    await end();
+    await left;
+    expect(answers()).toHaveLength(1);
+  });
+
+  it("answers a request whose stream ends before the answer with an error (failure mode 236)", async () => {
+    const { answers, type, end } = open(
+      () =>
+        new Response(`data: ${JSON.stringify({ jsonrpc: "2.0", ...progress })}\n\n`, {
+          headers: { "content-type": "text/event-stream" },
+        }),
+    );
+    await type(ping(1));
+    await end();
+    const message = "mcpctl: the connection ended before the answer; the call may have been carried out";
+    expect(answers().at(-1)).toEqual({ jsonrpc: "2.0", id: 1, error: { code: -32000, message } });
   });
 
   it("says in headers what modern requests say in themselves, and makes no session", async () => {
