@@ -1,5 +1,5 @@
 import type { Kind } from "../../../kinds/define.ts";
-import type { Pointer } from "../store/snapshot.ts";
+import type { Pointer } from "../store/indexes.ts";
 import type { Row } from "../store/types.ts";
 
 /**

@@ -1,5 +1,6 @@
 import { oncePerObject } from "../once-per-object.ts";
-import type { Snapshot, Table } from "../store/snapshot.ts";
+import type { Snapshot } from "../store/snapshot.ts";
+import type { Table } from "../store/tables.ts";
 import type { RowOf } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
 

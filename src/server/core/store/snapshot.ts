@@ -1,21 +1,10 @@
 import type { Quirks } from "../../../adapters/quirks/types.ts";
 import type { Capabilities } from "../../../kinds/llm-settings.ts";
 import { idsOf } from "./contents.ts";
+import { type Indexes, indexesAfter, indexesOf } from "./indexes.ts";
+import { nameKey, type Table, tableAfter, tableOf } from "./tables.ts";
 import type { RowOf } from "./typed-rows.ts";
-import type { Change, Contents, Ref, Row, Session } from "./types.ts";
-
-/** Rows of one kind. */
-export interface Table<R = Row> {
-  /** Rows outside any scope, by name: most kinds have no scopes. */
-  readonly byName: ReadonlyMap<string, R>;
-  /** Rows of a scope, by `scope/name`. */
-  readonly scoped: ReadonlyMap<string, R>;
-  /** Rows sorted by name, then scope, then id. */
-  readonly sorted: readonly R[];
-}
-
-/** A reference, and the id of the row that has it. */
-export type Pointer = Ref & { fromId: string };
+import type { Change, Contents, Ref } from "./types.ts";
 
 /** The health of a secret backend at the last check. */
 export interface BackendHealth {
@@ -97,52 +86,52 @@ function emptyState(): VolatileState {
   };
 }
 
-const emptyTable: Table = { byName: new Map(), scoped: new Map(), sorted: [] };
-
-/** Returns the key of a row in `Table.byName`. */
-export function nameKey(scope: string, name: string): string {
-  return `${scope}/${name}`;
-}
-
 /**
  * The whole catalogue at one revision, in memory. A snapshot never changes: a commit makes a new one, and holders of the
  * old one keep a consistent view. Values that are computed from a snapshot can be cached in a WeakMap with it as the key.
  */
 export class Snapshot {
   readonly revision: number;
-  readonly byId: ReadonlyMap<string, Row>;
-  /** References to a row, by the id of the row. */
-  readonly pointersTo: ReadonlyMap<string, readonly Pointer[]>;
-  /** Ids of tokens by the SHA-256 of their bearers. */
-  readonly bearers: ReadonlyMap<string, string>;
-  /** Login sessions by the SHA-256 of their bearers. */
-  readonly sessions: ReadonlyMap<string, Session>;
-  readonly sessionIds: ReadonlySet<string>;
-  /** Ids of the users that have a password. */
-  readonly withPassword: ReadonlySet<string>;
   readonly volatile: VolatileState;
-  readonly #refs: readonly Pointer[];
+  readonly #indexes: Indexes;
   readonly #tables = new Map<string, Table>();
 
-  constructor(contents: Contents, volatile: VolatileState = emptyState()) {
+  /** @param indexes those of the contents of all rows, where `contents` are only what has changed */
+  constructor(contents: Contents, volatile = emptyState(), indexes = indexesOf(contents)) {
     const { lastUsed } = volatile;
     for (const { tokenId, at } of contents.lastUsed)
       lastUsed.set(tokenId, Math.max(at, lastUsed.get(tokenId) ?? 0));
     this.volatile = volatile;
     this.revision = contents.revision;
-    this.byId = new Map(contents.rows.map((row) => [row.id, row]));
-    this.bearers = new Map(contents.bearers.map(({ hash, tokenId }) => [hash, tokenId]));
-    this.sessions = new Map(contents.sessions.map((session) => [session.hash, session]));
-    this.sessionIds = new Set(contents.sessions.map(({ id }) => id));
-    this.withPassword = new Set(contents.withPassword);
-    this.#refs = contents.refs;
-    const pointers = new Map<string, Pointer[]>();
-    for (const ref of contents.refs) {
-      const list = pointers.get(ref.toId);
-      if (list) list.push(ref);
-      else pointers.set(ref.toId, [ref]);
-    }
-    this.pointersTo = pointers;
+    this.#indexes = indexes;
+  }
+
+  get byId(): Indexes["byId"] {
+    return this.#indexes.byId;
+  }
+
+  /** References to a row, by the id of the row. */
+  get pointersTo(): Indexes["pointersTo"] {
+    return this.#indexes.pointersTo;
+  }
+
+  /** Ids of tokens by the SHA-256 of their bearers. */
+  get bearers(): Indexes["bearers"] {
+    return this.#indexes.bearers;
+  }
+
+  /** Login sessions by the SHA-256 of their bearers. */
+  get sessions(): Indexes["sessions"] {
+    return this.#indexes.sessions;
+  }
+
+  get sessionIds(): Indexes["sessionIds"] {
+    return this.#indexes.sessionIds;
+  }
+
+  /** Ids of the users that have a password. */
+  get withPassword(): Indexes["withPassword"] {
+    return this.#indexes.withPassword;
   }
 
   /** Returns the rows of a kind, by its singular name, with the types of that kind. They are sorted on first use. */
@@ -153,17 +142,7 @@ export class Snapshot {
   #table(kind: string): Table {
     const known = this.#tables.get(kind);
     if (known) return known;
-    const sorted = [...this.byId.values()]
-      .filter((row) => row.kind === kind)
-      .sort((a, b) => compare(a.name, b.name) || compare(a.scope, b.scope) || compare(a.id, b.id));
-    const table =
-      sorted.length === 0
-        ? emptyTable
-        : {
-            byName: new Map(sorted.filter(({ scope }) => scope === "").map((row) => [row.name, row])),
-            scoped: new Map(sorted.map((row) => [nameKey(row.scope, row.name), row])),
-            sorted,
-          };
+    const table = tableOf([...this.byId.values()].filter((row) => row.kind === kind));
     this.#tables.set(kind, table);
     return table;
   }
@@ -176,9 +155,8 @@ export class Snapshot {
 
   /** Returns the references of a row to others. */
   refsOf(id: string): Ref[] {
-    return this.#refs
-      .filter(({ fromId }) => fromId === id)
-      .map(({ path, toId, onDelete }) => ({ path, toId, onDelete }));
+    const refs = this.#indexes.refsFrom.get(id) ?? [];
+    return refs.map(({ path, toId, onDelete }) => ({ path, toId, onDelete }));
   }
 
   /** Returns the name of the row with an id, or null if it no longer exists. */
@@ -193,44 +171,14 @@ export class Snapshot {
    */
   after(changes: readonly Change[], now: Omit<Contents, "revision">): Snapshot {
     const ids = idsOf(changes);
-    const rows = replaced(this.byId.values(), (row) => row.id, ids.rows, now.rows);
-    // The credentials and sessions of a deleted row go with it, and no change tells of them.
-    const there = new Set(rows.map((row) => row.id));
-    const bearers = Array.from(this.bearers, ([hash, tokenId]) => ({ hash, tokenId }));
-    const contents = {
-      revision: changes.at(-1)?.revision ?? this.revision,
-      rows,
-      refs: replaced(this.#refs, (ref) => ref.fromId, ids.rows, now.refs),
-      bearers: replaced(bearers, (bearer) => bearer.tokenId, ids.credentials, now.bearers).filter((bearer) =>
-        there.has(bearer.tokenId),
-      ),
-      sessions: replaced(this.sessions.values(), (session) => session.id, ids.sessions, now.sessions).filter(
-        (session) => there.has(session.userId),
-      ),
-      withPassword: replaced(this.withPassword, (id) => id, ids.credentials, now.withPassword).filter((id) =>
-        there.has(id),
-      ),
-      lastUsed: now.lastUsed,
-    };
-    const next = new Snapshot(contents, this.volatile);
+    const revision = changes.at(-1)?.revision ?? this.revision;
+    const next = new Snapshot({ ...now, revision }, this.volatile, indexesAfter(this.#indexes, ids, now));
+    const rows = Map.groupBy(now.rows, ({ kind }) => kind);
+    const changed = new Set(ids.rows);
     // Tables of kinds without changes stay as they are.
     const kinds = new Set(changes.map((change) => change.kind));
-    for (const [kind, table] of this.#tables) if (!kinds.has(kind)) next.#tables.set(kind, table);
+    for (const [kind, table] of this.#tables)
+      next.#tables.set(kind, kinds.has(kind) ? tableAfter(table, changed, rows.get(kind) ?? []) : table);
     return next;
   }
-}
-
-/** Returns items, with those of some ids replaced by their present versions. */
-function replaced<T>(
-  items: Iterable<T>,
-  id: (item: T) => string,
-  ids: readonly string[],
-  now: readonly T[],
-): T[] {
-  const gone = new Set(ids);
-  return [...[...items].filter((item) => !gone.has(id(item))), ...now];
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
