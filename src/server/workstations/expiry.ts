@@ -6,7 +6,7 @@ import type { Row, Write } from "../core/store/types.ts";
 import type { Leases } from "./leases.ts";
 import type { LlmStatuses } from "./llm-statuses.ts";
 import type { SessionRegistry, SessionState } from "./session-registry.ts";
-import { asAway, isCallable, removable, rowsOf, virtualRows } from "./virtual-rows.ts";
+import { asAway, isCallable, publishingSessions, removable, rowsOf } from "./virtual-rows.ts";
 
 export interface ExpiryOptions {
   catalogue: Catalogue;
@@ -76,7 +76,9 @@ function canEnd({ catalogue: { snapshot } }: ExpiryOptions, sessionId: string): 
 /** Returns the rows of deleted sessions that can be deleted or must be made inactive. */
 function orphanRows({ catalogue: { snapshot }, registry, leases }: ExpiryOptions): Row[] {
   if (leases.isWaiting) return [];
-  const rows = [...virtualRows(snapshot)].flatMap(([id, list]) => (registry.get(id) ? [] : list));
+  const rows = [...publishingSessions(snapshot)].flatMap((id) =>
+    registry.get(id) ? [] : rowsOf(snapshot, id),
+  );
   const going = new Set(removable(snapshot, rows));
   return rows.filter((row) => going.has(row) || isCallable(row));
 }
@@ -90,9 +92,10 @@ async function remove(
     const { snapshot } = catalogue;
     const all = rows();
     const going = removable(snapshot, all);
+    const goingRows = new Set(going);
     const at = now();
     return [
-      ...all.filter((row) => !going.includes(row) && isCallable(row)).map((row) => asAway(snapshot, row, at)),
+      ...all.filter((row) => !goingRows.has(row) && isCallable(row)).map((row) => asAway(snapshot, row, at)),
       ...going.flatMap((row): Write[] => [
         { op: "delete", id: row.id, version: row.version },
         {

@@ -5,19 +5,30 @@ import { mcpServer } from "../../kinds/mcp-server.ts";
 import { isOffline } from "../core/catalogue/virtual-mcp-server.ts";
 import { oncePerObject } from "../core/once-per-object.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
-import { isOf, isVirtual, type McpServerRow } from "../core/store/typed-rows.ts";
+import { isOf, isVirtual, type McpServerRow, type RowOf } from "../core/store/typed-rows.ts";
 import type { Row, Write } from "../core/store/types.ts";
 import { withState } from "./virtual-servers.ts";
 
-/** Returns the rows that agents publish, by session. */
-export const virtualRows = oncePerObject((snapshot: Snapshot): ReadonlyMap<string, readonly Row[]> => {
-  const rows = [llm, agent, mcpServer].flatMap(({ kind }) => snapshot.table(kind).sorted.filter(isVirtual));
-  return Map.groupBy(rows, ({ status }) => String(status.session));
-});
+type Publishable = RowOf<"llm" | "agent" | "server">;
+
+/** The rows of a kind that agents publish, by session: made once for all snapshots in which the kind is the same. */
+const bySession = oncePerObject(
+  (sorted: readonly Publishable[]): ReadonlyMap<string, readonly Row[]> =>
+    Map.groupBy(sorted.filter(isVirtual), ({ status }) => String(status.session)),
+);
+
+function tablesOfPublished(snapshot: Snapshot): ReadonlyMap<string, readonly Row[]>[] {
+  return [llm, agent, mcpServer].map(({ kind }) => bySession(snapshot.table(kind).sorted));
+}
+
+/** Returns the ids of the sessions that have published something. */
+export function publishingSessions(snapshot: Snapshot): Set<string> {
+  return new Set(tablesOfPublished(snapshot).flatMap((table) => [...table.keys()]));
+}
 
 /** Returns the llms, personas and MCP servers that a session has published. */
 export function rowsOf(snapshot: Snapshot, sessionId: string): readonly Row[] {
-  return virtualRows(snapshot).get(sessionId) ?? [];
+  return tablesOfPublished(snapshot).flatMap((table) => table.get(sessionId) ?? []);
 }
 
 /**

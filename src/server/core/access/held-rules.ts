@@ -2,6 +2,7 @@ import type { RoleBinding } from "../../../kinds/grants.ts";
 import { findKind } from "../../../kinds/index.ts";
 import { rbac } from "../../../kinds/rbac.ts";
 import { token } from "../../../kinds/token.ts";
+import { rowsNamed } from "../store/rows-named.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import { isOf, type RowOf } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
@@ -76,6 +77,7 @@ function rulesOf(snapshot: Snapshot, holder: string, via: string, row: RowOf<"rb
 function isStale(snapshot: Snapshot, grant: Grant, boundTo: Grant["boundTo"]): boolean {
   if (!boundTo || "action" in grant || snapshot.byId.has(boundTo.id)) return false;
   const kind = findKind(grant.resource);
-  const rows: readonly Row[] = kind ? snapshot.table(kind.kind).sorted : [];
-  return !rows.some((row) => row.name === grant.name && row.owner !== null && row.owner === boundTo.owner);
+  const rows =
+    kind && grant.name !== undefined ? rowsNamed(snapshot.table(kind.kind).sorted, grant.name) : [];
+  return !rows.some(({ owner }) => owner !== null && owner === boundTo.owner);
 }

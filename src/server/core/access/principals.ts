@@ -2,6 +2,7 @@ import { clientGrant } from "../../../kinds/client-grant.ts";
 import { kinds } from "../../../kinds/index.ts";
 import { rbac } from "../../../kinds/rbac.ts";
 import { token } from "../../../kinds/token.ts";
+import { user } from "../../../kinds/user.ts";
 import { oncePerObject } from "../once-per-object.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import { type ClientGrantRow, isOf, isVirtual, type RowOf } from "../store/typed-rows.ts";
@@ -24,18 +25,8 @@ import { makersOf } from "./token-makers.ts";
 /** The name of the built-in administrator, the user of requests over the Unix socket. It cannot be deleted. */
 export const adminName = "admin";
 
-/** Principals and rights as of one snapshot, computed once for each snapshot. */
-interface Compiled {
-  readonly byHash: Map<string, Principal>;
-  /** Names of the groups of a user, by the id of the user. */
-  readonly groups: ReadonlyMap<string, readonly string[]>;
-  /** Bindings by their subject: `user/alice`, `group/team`, `token/laptop`. */
-  readonly bindings: ReadonlyMap<string, readonly RowOf<"rbac">[]>;
-  /** Plurals of the kinds that a user publishes through workstation agents, by the id of the user. */
-  readonly publishers: ReadonlyMap<string, ReadonlySet<string>>;
-}
-
-const none: ReadonlySet<string> = new Set();
+/** The principals of a snapshot that have sent a request, by the hash of their bearers. */
+const principalsOf = oncePerObject((_: Snapshot) => new Map<string, Principal>());
 
 /**
  * Returns the principal of a bearer; undefined for one that is unknown, expired, revoked or malformed.
@@ -44,7 +35,7 @@ const none: ReadonlySet<string> = new Set();
  */
 export function principalOf(snapshot: Snapshot, bearer: string, now: number): Principal | undefined {
   const hash = bearerHash(bearer);
-  const { byHash } = compile(snapshot);
+  const byHash = principalsOf(snapshot);
   let principal = byHash.get(hash);
   if (!principal) {
     if (!isBearer(bearer, "ses", "pat")) return undefined;
@@ -166,22 +157,23 @@ export function makerPrincipal(
 /** Returns the rights of a user, from all bindings that name the user or one of its groups. */
 export function userPolicy(snapshot: Snapshot, user: Row): Policy {
   if (user.name === adminName) return everything;
-  const { groups, bindings } = compile(snapshot);
-  const subjects = [`user/${user.name}`, ...(groups.get(user.id) ?? []).map((name) => `group/${name}`)];
+  const groups = groupsOf(snapshot, user.id).map((name) => `group/${name}`);
   return policyFrom(
     user,
-    subjects.flatMap((subject) => bindings.get(subject) ?? []),
+    [`user/${user.name}`, ...groups].flatMap((subject) => bindingsOf(snapshot, subject)),
   );
 }
 
 /** Returns the rights that bindings give to the members of a group. */
 export function groupPolicy(snapshot: Snapshot, name: string): Policy {
-  return compilePolicy((compile(snapshot).bindings.get(`group/${name}`) ?? []).flatMap(grantsOf));
+  return compilePolicy(bindingsOf(snapshot, `group/${name}`).flatMap(grantsOf));
 }
 
 /** Returns the names of a user's groups, sorted. */
 export function groupsOf(snapshot: Snapshot, userId: string): readonly string[] {
-  return compile(snapshot).groups.get(userId) ?? [];
+  const row = snapshot.byId.get(userId);
+  if (row?.kind !== user.kind) return [];
+  return groupsByMember(snapshot.table("group").sorted).get(row.name) ?? [];
 }
 
 function ofUser(snapshot: Snapshot, user: Row): Principal {
@@ -193,7 +185,7 @@ function ofUser(snapshot: Snapshot, user: Row): Principal {
     userName: user.name,
     groups: groupsOf(snapshot, user.id),
     policies: [userPolicy(snapshot, user)],
-    publishes: compile(snapshot).publishers.get(user.id) ?? none,
+    publishes: publishedBy(snapshot, user.id),
   };
 }
 
@@ -259,28 +251,41 @@ function ownPolicy(snapshot: Snapshot, row: RowOf<"token">): Policy {
   return policyFrom(row, [row, ...bound]);
 }
 
-const compile = oncePerObject((snapshot: Snapshot): Compiled => {
-  const groups = new Map<string, string[]>();
-  for (const group of snapshot.table("group").sorted) {
-    for (const member of group.spec.members) {
-      const user = snapshot.named("user", member);
-      if (user) addTo(groups, user.id, group.name);
-    }
-  }
+// What follows is made once for all snapshots in which the rows of the kind are the same: each write makes a snapshot, and
+// thousands of rows would hold up the next request (T328).
+
+/** Names of groups by the name of a member, sorted. */
+const groupsByMember = oncePerObject((groups: readonly RowOf<"group">[]) => {
+  const names = new Map<string, string[]>();
+  for (const group of groups) for (const member of group.spec.members) addTo(names, member, group.name);
+  return names;
+});
+
+/** Bindings by their subject: `user/alice`, `group/team`, `token/laptop`. */
+const bySubject = oncePerObject((rows: readonly RowOf<"rbac">[]) => {
   const bindings = new Map<string, RowOf<"rbac">[]>();
-  for (const binding of snapshot.table("rbac").sorted)
+  for (const binding of rows)
     for (const { kind, name } of binding.spec.subjects)
       addTo(bindings, `${kind.toLowerCase()}/${name}`, binding);
-  const publishers = new Map<string, Set<string>>();
-  for (const { kind, plural } of kinds.filter(({ visible }) => visible)) {
-    for (const row of snapshot.table(kind).sorted) {
-      const { owner } = row;
-      if (owner === null || !isVirtual(row)) continue;
-      publishers.set(owner, (publishers.get(owner) ?? new Set()).add(plural));
-    }
-  }
-  return { byHash: new Map(), groups, bindings, publishers };
+  return bindings;
 });
+
+function bindingsOf(snapshot: Snapshot, subject: string): readonly RowOf<"rbac">[] {
+  return bySubject(snapshot.table("rbac").sorted).get(subject) ?? [];
+}
+
+const publishable = kinds.filter(({ visible }) => visible);
+
+/** Ids of the users that publish rows through workstation agents. */
+const publishers = oncePerObject(
+  (rows: readonly Row[]) => new Set(rows.filter(isVirtual).map(({ owner }) => owner)),
+);
+
+/** Returns the plurals of the kinds that a user publishes. */
+function publishedBy(snapshot: Snapshot, userId: string): ReadonlySet<string> {
+  const published = publishable.filter(({ kind }) => publishers(snapshot.table(kind).sorted).has(userId));
+  return new Set(published.map(({ plural }) => plural));
+}
 
 function addTo<T>(lists: Map<string, T[]>, key: string, item: T): void {
   const list = lists.get(key);

@@ -10,13 +10,14 @@ import type { Draft, Services } from "./hooks.ts";
 /** A row with the version and the id that a write of it needs. */
 export type StoredAuthorization = AuthorizationRow & Row;
 
-const byServer = oncePerObject((snapshot: Snapshot) =>
-  Map.groupBy(snapshot.table("authorization").sorted, ({ status }) => status.serverId),
+const byServer = oncePerObject((rows: readonly AuthorizationRow[]) =>
+  Map.groupBy(rows, ({ status }) => status.serverId),
 );
 
 /** Returns the authorizations of an MCP server, in the order of their names. */
 export function authorizationsOf(snapshot: Snapshot, serverId: string): readonly StoredAuthorization[] {
-  return (byServer(snapshot).get(serverId) ?? []) as readonly StoredAuthorization[];
+  const rows = byServer(snapshot.table("authorization").sorted).get(serverId) ?? [];
+  return rows as readonly StoredAuthorization[];
 }
 
 /** True if everybody's calls of an MCP server have one authorization. Otherwise each user has one of their own. */

@@ -74,9 +74,7 @@ export function indexesAfter(
         ? before.sessionIds
         : new Set(Array.from(sessions.values(), ({ id }) => id)),
     withPassword:
-      credentials.size === 0
-        ? before.withPassword
-        : new Set(passwords().filter((id) => byId.has(id))),
+      credentials.size === 0 ? before.withPassword : new Set(passwords().filter((id) => byId.has(id))),
   };
 }
 

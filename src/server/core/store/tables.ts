@@ -49,7 +49,7 @@ export function tableAfter(before: Table, changed: ReadonlySet<string>, now: rea
   }
   // Several rows have one name where each owner has names of its own: the last of them counts.
   for (const name of new Set([...gone, ...now].map(({ name }) => name)))
-    for (let at = firstOf(sorted, name); sorted[at]?.name === name; at++) {
+    for (let at = indexWhere(sorted, (row) => row.name >= name); sorted[at]?.name === name; at++) {
       const row = sorted[at]!;
       if (row.scope === "") byName.set(name, row);
       scoped.set(nameKey(row.scope, name), row);
@@ -57,26 +57,26 @@ export function tableAfter(before: Table, changed: ReadonlySet<string>, now: rea
   return { byName, scoped, sorted };
 }
 
-/** Merges two sorted lists. */
+/** Merges two sorted lists, of which the second is short. */
 function merged(rows: readonly Row[], others: readonly Row[]): Row[] {
   const all: Row[] = [];
-  let at = 0;
+  let from = 0;
   for (const other of others) {
-    while (at < rows.length && compare(rows[at]!, other) < 0) all.push(rows[at++]!);
+    const to = indexWhere(rows, (row) => compare(row, other) >= 0);
+    while (from < to) all.push(rows[from++]!);
     all.push(other);
   }
-  while (at < rows.length) all.push(rows[at++]!);
-  return all;
+  return all.concat(rows.slice(from));
 }
 
-/** Returns the index of the first row of a name in a sorted list, by halves. */
-function firstOf(sorted: readonly Row[], name: string): number {
+/** Returns the index of the first row of a sorted list that is not before something; its length if there is none. */
+function indexWhere(sorted: readonly Row[], isNotBefore: (row: Row) => boolean): number {
   let from = 0;
   let to = sorted.length;
   while (from < to) {
     const middle = (from + to) >>> 1;
-    if (sorted[middle]!.name < name) from = middle + 1;
-    else to = middle;
+    if (isNotBefore(sorted[middle]!)) to = middle;
+    else from = middle + 1;
   }
   return from;
 }

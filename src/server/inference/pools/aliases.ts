@@ -12,10 +12,10 @@ interface AliasIndex {
   lengths: readonly number[];
 }
 
-const indexOf = oncePerObject((snapshot: Snapshot): AliasIndex => {
+const indexOf = oncePerObject((llms: readonly LlmRow[]): AliasIndex => {
   const exact = new Map<string, LlmRow[]>();
   const patterns = new Map<string, LlmRow[]>();
-  for (const llm of snapshot.table("llm").sorted)
+  for (const llm of llms)
     for (const alias of llm.spec.aliases ?? []) {
       const stem = stemOf(alias);
       const [index, key] = stem === undefined ? [exact, bareName(alias)] : [patterns, stem];
@@ -32,12 +32,12 @@ const form = new RegExp(aliasPattern);
 
 /** Returns the llms that have a name as an alias. All names here are without `anthropic/`. */
 export function withAlias(snapshot: Snapshot, name: string): readonly LlmRow[] {
-  return indexOf(snapshot).exact.get(name) ?? none;
+  return indexOf(snapshot.table("llm").sorted).exact.get(name) ?? none;
 }
 
 /** Returns the llms with a pattern that fits a name, by pattern, the longest pattern first. */
 export function* withPattern(snapshot: Snapshot, name: string): Generator<readonly LlmRow[]> {
-  const { patterns, lengths } = indexOf(snapshot);
+  const { patterns, lengths } = indexOf(snapshot.table("llm").sorted);
   // The name goes into the audit log. Names that no alias can have fit no pattern.
   if (lengths.length === 0 || name.length > maxAliasLength || !form.test(name)) return;
   for (const length of lengths) {

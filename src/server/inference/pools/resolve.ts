@@ -78,13 +78,11 @@ function mayRun(principal: Principal, llm: LlmRow): boolean {
   return decide(principal, "run", "llms", llm.name, llm) === "allow";
 }
 
-/** The llms of a snapshot by `poolName`. */
-const poolsOf = oncePerObject((snapshot: Snapshot) =>
-  Map.groupBy(snapshot.table("llm").sorted, ({ spec }) => spec.poolName),
-);
+/** The llms by `poolName`. */
+const poolsOf = oncePerObject((llms: readonly LlmRow[]) => Map.groupBy(llms, ({ spec }) => spec.poolName));
 
 function membersOf(snapshot: Snapshot, principal: Principal, pool: string): LlmRow[] {
-  return (poolsOf(snapshot).get(pool) ?? []).filter((llm) => mayRun(principal, llm));
+  return (poolsOf(snapshot.table("llm").sorted).get(pool) ?? []).filter((llm) => mayRun(principal, llm));
 }
 
 function callable(llms: LlmRow[]): LlmRow[] {

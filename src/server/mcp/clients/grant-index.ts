@@ -4,9 +4,12 @@ import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ClientGrantRow } from "../../core/store/typed-rows.ts";
 import type { Row } from "../../core/store/types.ts";
 
-/** The grants of a snapshot by the hash of their code, and by that of what their refresh tokens have in common. */
-export const grantIndex = oncePerObject((snapshot: Snapshot) => {
-  const rows = snapshot.table(clientGrant.kind).sorted as readonly (ClientGrantRow & Row)[];
+/** Returns the grants by the hash of their code, and by that of what their refresh tokens have in common. */
+export function grantIndex(snapshot: Snapshot) {
+  return indexOf(snapshot.table(clientGrant.kind).sorted as readonly (ClientGrantRow & Row)[]);
+}
+
+const indexOf = oncePerObject((rows: readonly (ClientGrantRow & Row)[]) => {
   return {
     code: new Map(rows.map((row) => [row.status.codeHash, row])),
     family: new Map(

@@ -106,11 +106,11 @@ function stateOf(states: readonly InstanceRow["status"]["state"][]): string {
   return best === "running" ? "ready" : best;
 }
 
-const byServer = oncePerObject((snapshot: Snapshot) =>
-  Map.groupBy(snapshot.table("instance").sorted, ({ status }) => status.server),
+const byServer = oncePerObject((instances: readonly InstanceRow[]) =>
+  Map.groupBy(instances, ({ status }) => status.server),
 );
 
 /** Returns the instances of an MCP server, in the order of their names. */
 function instancesOf(snapshot: Snapshot, server: string): readonly InstanceRow[] {
-  return byServer(snapshot).get(server) ?? [];
+  return byServer(snapshot.table("instance").sorted).get(server) ?? [];
 }
