@@ -391,6 +391,8 @@ describe("a kind", () => {
 
   it("such as project is named nowhere else in the server but where MCP clients are served: routes, access and storage use its descriptor", () => {
     const hooks = [
+      // An agent passes requests of the MCP clients of its machine on.
+      "src/agent/endpoint/local-request.ts",
       // A token may belong to a project.
       "src/server/core/access/token-projects.ts",
       // The MCP servers of a project are rows of their own.

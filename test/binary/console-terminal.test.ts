@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { binary, freshFolder, mcpctl, must as mustRun, startBinary } from "../support/binary.ts";
+import { binary, freePort, freshFolder, mcpctl, must as mustRun, startBinary } from "../support/binary.ts";
 import { consoleEnv, startConsole, weatherProject } from "../support/console.ts";
 import { said, scriptedMcp, tool } from "../support/mcp/http-server.ts";
 import { testProject } from "../support/mcp/project.ts";
@@ -243,10 +243,3 @@ it("--traffic -o json prints messages for programs, until it is stopped", async 
   ]);
   expect([code, stderr]).toEqual([6, expect.stringContaining("--timeout")]);
 });
-
-async function freePort(): Promise<number> {
-  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = probe;
-  probe.stop(true);
-  return port;
-}

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { must } from "../support/binary.ts";
+import { freePort, must } from "../support/binary.ts";
 import { isAlive } from "../support/processes/processes.ts";
 import { startTestMachines } from "../support/test-machines.ts";
 
@@ -22,7 +22,8 @@ it("mcpctl agent publishes an MCP server under the desk, which any client calls 
       { name: "unpublished", command: "false" },
     ],
   });
-  const options = { env: { MCPCTL_TOKEN: desk }, waitFor: [] };
+  const door = `127.0.0.1:${await freePort()}`;
+  const options = { args: ["--listen", door], env: { MCPCTL_TOKEN: desk }, waitFor: [] };
   const agent = await start(options);
   const status = async () => (await server.admin("GET", "/api/v1/servers/files")).body?.status;
   await vi.waitFor(async () => expect(await status()).toBe("ready"), patient);
@@ -30,14 +31,18 @@ it("mcpctl agent publishes an MCP server under the desk, which any client calls 
   await must(run("create project demo --server files"));
   const token = await made("create token narrow --bind role:run,resource:projects,name:demo");
 
-  const client = new Client({ name: "test", version: "1" });
-  const headers = { authorization: `Bearer ${token}` };
-  await client.connect(
-    new StreamableHTTPClientTransport(new URL(`${server.url}/projects/demo/mcp`), {
-      requestInit: { headers },
-    }),
-  );
-  onTestFinished(() => client.close());
+  const connect = async (origin: string) => {
+    const client = new Client({ name: "test", version: "1" });
+    const requestInit = { headers: { authorization: `Bearer ${token}` } };
+    const url = new URL(`${origin}/projects/demo/mcp`);
+    await client.connect(new StreamableHTTPClientTransport(url, { requestInit }));
+    onTestFinished(() => client.close());
+    return client;
+  };
+  // The agent has a door to the project for the clients of its machine.
+  const nearby = await connect(`http://${door}`);
+  expect(textIn(await nearby.callTool({ name: "echo", arguments: { text: "round" } }))).toBe("round");
+  const client = await connect(server.url);
   const call = async (name: string, values: object = {}) =>
     textIn(await client.callTool({ name, arguments: { ...values } }));
   expect(await call("echo", { text: "hi" })).toBe("hi");

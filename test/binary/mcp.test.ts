@@ -7,6 +7,7 @@ import {
   type BinaryServer,
   binary,
   cleanEnv,
+  freePort,
   freshFolder,
   mcpctl,
   must,
@@ -76,13 +77,6 @@ async function open(): Promise<{
       server = await start();
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = probe;
-  probe.stop(true);
-  return port;
 }
 
 const bridgeArgs = ({ url }: { url: string }, tokenFile: string) => [

@@ -224,3 +224,11 @@ function mustBeFresh(): void {
     .find((name) => statSync(join(root, "src", name)).mtimeMs > built);
   if (source !== undefined) throw new Error(`dist/mcpctl is older than src/${source}: run \`bun run build\``);
 }
+
+/** Returns a port that nobody listens on, for a program that is to have the same one again. */
+export async function freePort(): Promise<number> {
+  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const { port } = probe;
+  probe.stop(true);
+  return port;
+}

@@ -1,5 +1,5 @@
 import { AppError, callerLeft, errorBody } from "../../errors.ts";
-import { HttpFailure, type Outbound } from "../../net/outbound.ts";
+import { HttpFailure, type Outbound, type OutboundOptions } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { systemReason } from "../../system-errors.ts";
 import { dialects } from "../../wire/dialects/index.ts";
@@ -8,7 +8,7 @@ import { checkLength, handleFramed, isForeignPage, secondsUntilClose } from "../
 import type { Providers } from "../core/provider.ts";
 import { answerLocally } from "./answer-locally.ts";
 import { failing, mayUse, standIn } from "./failover.ts";
-import { type LocalRequest, readLocalRequest } from "./local-request.ts";
+import { isProjectEndpoint, type LocalRequest, readLocalRequest } from "./local-request.ts";
 import { responseBody } from "./response-body.ts";
 
 /** Options of `openLocalEndpoint`. */
@@ -38,8 +38,10 @@ const timeouts = { connect: 5_000, firstByte: 310_000, silence: 310_000 };
 
 /** Headers of the server's response that the caller gets. */
 const passedOn = [
+  "allow",
   "cache-control",
   "content-type",
+  "mcp-session-id",
   "request-id",
   "retry-after",
   "www-authenticate",
@@ -50,7 +52,8 @@ const passedOn = [
 const maxErrorBytes = 256 * 1024;
 
 /**
- * Serves the server's `/v1` to the tools of this machine. Each call goes to the server with the caller's own bearer.
+ * Serves the server's `/v1` and the endpoints of its projects for MCP clients to the tools of this machine. Each call goes
+ * to the server with the caller's own bearer.
  * If the server cannot get a response, a provider of this machine responds, if it has `failoverFor` that llm and the
  * server confirms that the caller may use it. The endpoint has no right and no bearer of its own.
  *
@@ -121,7 +124,8 @@ async function respond(
       throw new AppError("misdirected_request", "this endpoint responds only to the host name localhost");
     checkLength(request.headers);
     const origin = request.headers.get("origin");
-    if (origin !== null && request.method !== "GET" && isForeignPage(origin, request.headers.get("host")))
+    const isReading = request.method === "GET" && !isProjectEndpoint(url.pathname);
+    if (origin !== null && !isReading && isForeignPage(origin, request.headers.get("host")))
       throw new AppError("forbidden", "requests of web pages are refused");
     const caller = await readLocalRequest(request);
     onRead();
@@ -139,14 +143,17 @@ async function forward(caller: LocalRequest, options: LocalEndpointOptions): Pro
   let refused: Response;
   try {
     const got = await outbound(new URL(caller.path, server), {
-      method: caller.method as "GET" | "POST",
+      method: caller.method as OutboundOptions["method"],
       headers: caller.headers,
       ...((caller.form ?? caller.text) !== undefined && { body: caller.form ?? caller.text! }),
       timeouts,
       signal: caller.signal,
     });
     if (!failing.has(got.status))
-      return new Response(responseBody(got), { status: got.status, headers: headersOf(got) });
+      return new Response(got.status === 204 ? null : responseBody(got), {
+        status: got.status,
+        headers: headersOf(got),
+      });
     refused = new Response((await got.bytes(maxErrorBytes)) as Uint8Array<ArrayBuffer>, {
       status: got.status,
       headers: headersOf(got),

@@ -37,7 +37,7 @@ export interface ModelCall {
 const maxBodyBytes = 32 * 1024 * 1024;
 const maxDepth = 64;
 
-const forwarded = [
+const forwarded: ReadonlySet<string> = new Set([
   "accept",
   "anthropic-beta",
   "anthropic-version",
@@ -47,22 +47,31 @@ const forwarded = [
   "tracestate",
   "user-agent",
   "x-api-key",
-];
+]);
+
+/** True for a header that MCP clients send. */
+function isOfMcp(name: string): boolean {
+  return name.startsWith("mcp-") || name === "last-event-id";
+}
+
+/** True for the path of a project's endpoint for MCP clients. */
+export function isProjectEndpoint(path: string): boolean {
+  return /^\/projects\/[\w.%~-]+\/mcp$/.test(path);
+}
 
 /**
  * Reads a request to the local endpoint.
  *
- * @throws AppError `not_found` for a path outside `/v1`; `payload_too_large`; `loop_detected`
+ * @throws AppError `not_found` for a path outside `/v1` that is no project's; `payload_too_large`; `loop_detected`
  */
 export async function readLocalRequest(request: Request): Promise<LocalRequest> {
   const { pathname, search } = new URL(request.url);
-  if (!/^\/v1(\/[\w.:~-]+)+$/.test(pathname))
+  const isOfProject = isProjectEndpoint(pathname);
+  if (!isOfProject && !/^\/v1(\/[\w.:~-]+)+$/.test(pathname))
     throw new AppError("not_found", "there is nothing at this path");
   const headers: Record<string, string> = {};
-  for (const name of forwarded) {
-    const value = request.headers.get(name);
-    if (value !== null) headers[name] = value;
-  }
+  for (const [name, value] of request.headers)
+    if (forwarded.has(name) || (isOfProject && isOfMcp(name))) headers[name] = value;
   const passed = hopsIn(request.headers.get(hopsHeader));
   headers[hopsHeader] = String(nextHop(passed));
   const bytes = request.method === "GET" || request.method === "HEAD" ? undefined : await bytesOf(request);
