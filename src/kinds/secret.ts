@@ -51,7 +51,7 @@ export const secret = defineKind({
       field: "data",
       parse: "secret",
       value: "K=V",
-      description: "A key and its value; K=@file reads a file, K=- reads standard input",
+      description: "A key and its value; K=@file reads a file, K=- reads standard input or asks",
     },
   },
   example: { name: "anthropic", data: { "api-key": "sk-ant-..." } },

@@ -3,8 +3,7 @@ import { llmTypes } from "../../kinds/provider-types.ts";
 import { identityAnswer } from "../client/account-answers.ts";
 import { staysOnThisMachine } from "../client/endpoint.ts";
 import { type CommandVerb, defineVerb } from "../core/command.ts";
-import { withoutMark } from "../flags/secret-values.ts";
-import { withoutLineEnd } from "../terminal/line-end.ts";
+import { secretInput } from "../flags/secret-values.ts";
 import type { ModelUse } from "./connect/client.ts";
 import { connectClients } from "./connect/clients/index.ts";
 import { connectModels } from "./connect/connect-models.ts";
@@ -85,10 +84,8 @@ export function initVerb(
         isHere ? await findModels(context.env) : [],
         context,
       );
-      const key = args["key-stdin"]
-        ? withoutLineEnd(withoutMark(await terminal.readStdin(), "the key")).trim()
-        : undefined;
-      if (key === "") throw new AppError("usage", "standard input contains no key");
+      const key = args["key-stdin"] ? (await secretInput("Key: ", "the key", terminal)).trim() : undefined;
+      if (key === "") throw new AppError("usage", "no key was given");
       const llm = await firstLlm({ ...provider, name: args.name, key }, context);
       const name = args.client ?? (await chosenClient(clients, context));
       if (name === "none") return;

@@ -4,11 +4,9 @@ import { loginAnswer } from "../client/account-answers.ts";
 import { writeToken } from "../client/credentials.ts";
 import { selectContext } from "../client/select-context.ts";
 import { defineVerb } from "../core/command.ts";
-import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
 import { warnOnTheWay } from "../core/plain-http.ts";
-import { withoutMark } from "../flags/secret-values.ts";
-import { withoutLineEnd } from "../terminal/line-end.ts";
+import { secretInput } from "../flags/secret-values.ts";
 
 export const login = defineVerb({
   meta: {
@@ -43,8 +41,9 @@ export const login = defineVerb({
     const user = args.user ?? (await terminal.prompt("User: ")).trim();
     if (user === "") throw new AppError("usage", "no user name was given");
     const password = args["password-stdin"]
-      ? await lineFromStdin(context)
+      ? await secretInput("Password: ", "the password", terminal)
       : await terminal.prompt("Password: ", true);
+    if (password === "") throw new AppError("usage", "no password was given");
     const { token } = await client.call("POST", "/api/v1/auth/login", {
       answer: loginAnswer,
       // MCPCTL_TOKEN may be meant for another server.
@@ -59,10 +58,3 @@ export const login = defineVerb({
       warn(terminal, "MCPCTL_TOKEN is set and is used instead of this session");
   },
 });
-
-/** Standard input without the line break that `echo` and editors add. */
-async function lineFromStdin({ terminal }: Context): Promise<string> {
-  const text = withoutLineEnd(withoutMark(await terminal.readStdin(), "the password"));
-  if (text === "") throw new AppError("usage", "standard input contains no password");
-  return text;
-}

@@ -52,8 +52,10 @@ export const passwd = defineVerb({
     const isOwn =
       args.user === undefined ||
       (await client.call("GET", "/api/v1/auth/whoami", identity)).user === args.user;
-    if (!isOwn) return setOther(client, args.user!, args["password-stdin"], context);
-    const body = args["password-stdin"] ? await fromStdin(context) : await fromPrompt(context, local);
+    // On a terminal what is typed would be shown: there it is asked for in any case.
+    const isFromStdin = args["password-stdin"] && !context.terminal.inIsTerminal;
+    if (!isOwn) return setOther(client, args.user!, isFromStdin, context);
+    const body = isFromStdin ? await fromStdin(context) : await fromPrompt(context, local);
     await client.call("POST", "/api/v1/auth/passwd", { body, answer: anything });
     context.terminal.out("password set\n");
   },

@@ -8,7 +8,8 @@ import { pairOf } from "./parse-values.ts";
 type Source = Pick<Context, "cwd" | "terminal">;
 
 /**
- * Reads secret values: `K=v`, `K=@file`, or `K=-` for standard input, so that the value is in no shell history.
+ * Reads secret values: `K=v`, `K=@file`, or `K=-` for standard input, so that the value is in no shell history. On a
+ * terminal `K=-` asks, and shows nothing of the answer.
  *
  * @throws AppError `usage` that never contains a value
  */
@@ -17,7 +18,7 @@ export async function secretValues(
   source: Source,
 ): Promise<Record<string, string>> {
   const pairs = texts.map((one) => pairOf(one, "--data takes KEY=VALUE"));
-  if (pairs.filter(([, value]) => value === "-").length > 1)
+  if (!source.terminal.inIsTerminal && pairs.filter(([, value]) => value === "-").length > 1)
     throw new AppError("usage", "standard input can be read only once: use - for one key");
   const values: Record<string, string> = {};
   for (const [key, text] of pairs) {
@@ -31,7 +32,9 @@ export async function secretValues(
 /** Reads one value. A line break at the end of a file or of standard input is removed, with a note (T15). */
 export async function secretValue(key: string, text: string, source: Source): Promise<string> {
   let value = text;
-  if (text === "-" || text.startsWith("@")) {
+  if (text === "-" && source.terminal.inIsTerminal)
+    value = await source.terminal.prompt(`Value of ${key}: `, true);
+  else if (text === "-" || text.startsWith("@")) {
     const read =
       text === "-"
         ? await source.terminal.readStdin()
@@ -60,11 +63,25 @@ export function withoutMark(text: string, what: string): string {
   });
 }
 
+/**
+ * Reads one secret from standard input, without its last line break; on a terminal it asks, and shows nothing of the
+ * answer.
+ *
+ * @param what of an error, such as "the password"
+ */
+export async function secretInput(
+  question: string,
+  what: string,
+  terminal: Context["terminal"],
+): Promise<string> {
+  if (terminal.inIsTerminal) return terminal.prompt(question, true);
+  return withoutLineEnd(withoutMark(await terminal.readStdin(), what));
+}
+
 /** Reads a new password: asks twice on a terminal, otherwise reads standard input without its last line break. */
 export async function newPassword(name: string, terminal: Context["terminal"]): Promise<string> {
-  if (!terminal.inIsTerminal) return withoutLineEnd(withoutMark(await terminal.readStdin(), "the password"));
-  const password = await terminal.prompt(`Password for ${name}: `, true);
-  if (password !== (await terminal.prompt("Repeat the password: ", true)))
+  const password = await secretInput(`Password for ${name}: `, "the password", terminal);
+  if (terminal.inIsTerminal && password !== (await terminal.prompt("Repeat the password: ", true)))
     throw new AppError("usage", "the two passwords differ; nothing was sent");
   return password;
 }

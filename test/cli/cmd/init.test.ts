@@ -100,7 +100,7 @@ describe("mcpctl init off a terminal", () => {
     ],
     ["a type that there is not", "--type openia --model m", 2, 'did you mean "openai"?'],
     ["no key", "--type anthropic --model m", 2, "give it on standard input, with --key-stdin"],
-    ["an empty key", "--type anthropic --model m --key-stdin", 2, "standard input contains no key"],
+    ["an empty key", "--type anthropic --model m --key-stdin", 2, "no key was given"],
     ["a type without an address", "--type vllm --model m", 2, "--provider-url is missing"],
     [
       "a program that it does not know",

@@ -95,3 +95,10 @@ describe("a password", () => {
     await expect(fields("user", {}, { terminal: typo })).rejects.toThrow("the two passwords differ");
   });
 });
+
+it("on a terminal `-` asks for each value, and shows none of them", async () => {
+  const at = fakeTerminal({ answers: ["one", "two"] });
+  const values = await fields("secret", { data: ["a=-", "b=-"] }, { terminal: at });
+  expect(values).toEqual({ data: { a: "one", b: "two" } });
+  expect(at.prompts).toEqual(["Value of a: (hidden)", "Value of b: (hidden)"]);
+});
