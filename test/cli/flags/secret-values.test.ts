@@ -96,7 +96,7 @@ describe("a password", () => {
   });
 });
 
-it("on a terminal `-` asks for each value, and shows none of them", async () => {
+it("on a terminal `-` asks for each value, and shows none of them (T314)", async () => {
   const at = fakeTerminal({ answers: ["one", "two"] });
   const values = await fields("secret", { data: ["a=-", "b=-"] }, { terminal: at });
   expect(values).toEqual({ data: { a: "one", b: "two" } });

@@ -32,7 +32,7 @@ describe("a question for a secret", () => {
     pty = openPty();
   });
 
-  it("shows when echo is off, so that a paste at once is not shown", async () => {
+  it("shows when echo is off, so that a paste at once is not shown (T314)", async () => {
     const { ended } = pty.start(words, { ...env, TELL: "1" });
     await pty.shows("Key: ");
     pty.type(`sk-quick${keys.enter}`);
