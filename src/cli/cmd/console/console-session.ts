@@ -100,8 +100,22 @@ export class ConsoleSession {
     this.#options.onChange();
   }
 
-  /** Calls a method, as a model's client does. @throws RpcError, McpFailure, AppError */
+  /**
+   * Calls a method, as a model's client does. A session that the server has forgotten is begun again, once.
+   *
+   * @throws RpcError, McpFailure, AppError
+   */
   async request(method: string, params: JsonObject, options: ConsoleCallOptions): Promise<JsonObject> {
+    try {
+      return await this.#request(method, params, options);
+    } catch (error) {
+      if (!(error instanceof McpFailure) || error.kind !== "session") throw error;
+      await this.connect();
+      return this.#request(method, params, options);
+    }
+  }
+
+  async #request(method: string, params: JsonObject, options: ConsoleCallOptions): Promise<JsonObject> {
     const { signal, tool, onProgress } = options;
     if (!this.#upstream) throw new AppError("connection_failed", this.lost ?? "there is no connection");
     try {
