@@ -197,6 +197,51 @@ describe("MCP clients of the compiled program", () => {
   );
 });
 
+it(
+  "limits of users and groups on MCP calls hold in both eras, over HTTP and mcpctl mcp, and after kill -9",
+  patient,
+  async () => {
+    const opened = await open();
+    const { admin, call } = opened.server;
+    const bearerOf = async (name: string) => {
+      const password = `${name}-password`;
+      await admin("POST", "/api/v1/users", { name, password });
+      await admin("POST", "/api/v1/rbac", {
+        name: `of-${name}`,
+        subjects: [{ kind: "User", name }],
+        roleBindings: [{ role: "run", resource: "projects" }],
+      });
+      return (await call("POST", "/api/v1/auth/login", { body: { user: name, password } })).body
+        .token as string;
+    };
+    const bearers = { alice: await bearerOf("alice"), bob: await bearerOf("bob") };
+    await must(opened.server.run("patch user alice limits.mcpCallsPerDay=2"));
+    await must(opened.server.run("create group team --member alice --member bob --limit mcpCallsPerDay=3"));
+    await must(opened.server.run("test mcp -p demo --expect-tools echo"));
+    const clientOf = async (name: keyof typeof bearers, era: Era, isStdio: boolean) => {
+      const { url, home } = opened.server;
+      const tokenFile = join(home, `${name}.token`);
+      await Bun.write(tokenFile, bearers[name]);
+      const env = cleanEnv(freshFolder());
+      const way = isStdio ? { command: binary, args: bridgeArgs({ url }, tokenFile), env } : undefined;
+      return connected(way ?? new URL(`${url}/projects/demo/mcp`), bearers[name], era);
+    };
+    expect(await echo(await clientOf("alice", "modern", false), "1")).toBe("1");
+    const alice = await clientOf("alice", "legacy", true);
+    expect(await echo(alice, "2")).toBe("2");
+    await expect(echo(alice, "3")).rejects.toThrow('user "alice" has used 2 of its 2 MCP calls of today');
+    expect(await echo(await clientOf("bob", "legacy", false), "3")).toBe("3");
+    await opened.restart();
+    for (const [era, isStdio] of [
+      ["modern", true],
+      ["legacy", false],
+    ] as const)
+      await expect(echo(await clientOf("bob", era, isStdio), "4")).rejects.toThrow(
+        'group "team" has used 3 of its 3 MCP calls of today',
+      );
+  },
+);
+
 describe("mcpctl mcp", () => {
   it("hands on that its client has cancelled a call, in both eras (failure mode 235)", patient, async () => {
     const { server, token, tokenFile } = await open();
