@@ -110,11 +110,10 @@ async function writeNotes(
   for (const name of silent) {
     const row = rows.find((one) => one.name === name);
     const conditions = (Array.isArray(row?.["conditions"]) ? row["conditions"] : []).filter(isObject);
-    const why = conditions.map(({ message }) => plain(message)).join("; ");
-    terminal.err(
-      `${escapeLine(
-        `server '${plain(name)}' has listed no tools: ${plain(row?.["status"])}${why === "" ? "" : `: ${why}`}`,
-      )}\n`,
-    );
+    const reasons = conditions.map(({ message }) => plain(message)).join("; ");
+    const status = plain(row?.["status"]);
+    const state = reasons === "" && status === "ready" ? "it is ready, and has none" : status;
+    const why = reasons === "" ? "" : `: ${reasons}`;
+    terminal.err(`${escapeLine(`server '${plain(name)}' has listed no tools: ${state}${why}`)}\n`);
   }
 }

@@ -38,7 +38,7 @@ describe("get tools", () => {
       "",
     ]);
     expect(stderr).toMatch(
-      /^3 of 5 tools are offered, about \d+ tokens\nserver 'quiet' has listed no tools: ready\n$/,
+      /^3 of 5 tools are offered, about \d+ tokens\nserver 'quiet' has listed no tools: it is ready, and has none\n$/,
     );
   });
 

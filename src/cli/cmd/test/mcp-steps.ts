@@ -13,7 +13,7 @@ import { greet, type Upstream } from "../../../mcp/upstream/upstream.ts";
 import { version } from "../../../version.ts";
 import type { ApiClient } from "../../client/client.ts";
 import { outboundOf, targetOf } from "../mcp/outbound.ts";
-import type { TestStep } from "./mcp-text.ts";
+import { countsText, type TestStep, withoutTools } from "./mcp-text.ts";
 
 /** Milliseconds to the greeting and to each page of a list, and to the answer of a call. */
 const listTimeout = 30_000;
@@ -38,6 +38,8 @@ export interface McpTestReport {
 /** A test of one MCP server: a connection of its own, and what was found on it. */
 export class McpTest {
   readonly report: McpTestReport;
+  /** True if there are no tools, or one that was named is missing. */
+  lacksTools = false;
   readonly #wire: HttpWire;
   readonly #signal: AbortSignal;
   readonly #onStep: (step: TestStep) => void;
@@ -65,6 +67,8 @@ export class McpTest {
     const { tools } = listing;
     const listed = new Set(tools.map(({ name }) => name));
     const missing = expected.filter((name) => !listed.has(name));
+    this.lacksTools =
+      tools.length === 0 || missing.length > 0 || (call !== undefined && !listed.has(call.tool));
     if (missing.length > 0) this.#fail("tools", [`missing: ${missing.join(", ")}`]);
     else if (expected.length > 0) this.#pass("tools", `all ${expected.length} that were expected`);
     const faults = await faultsOfTools(tools);
@@ -112,9 +116,13 @@ export class McpTest {
     report.prompts = prompts.length;
     report.resources = resources.length;
     report.resourceTemplates = resourceTemplates.length;
-    const counts = `${tools.length} tools, ${prompts.length} prompts, ${resources.length + resourceTemplates.length} resources`;
-    this.#pass("lists", `${counts}, ${time} ms`);
-    if (tools.length > 0) this.#pass("tools", report.tools.join(", "));
+    const counts = {
+      tools: tools.length,
+      prompts: prompts.length,
+      resources: resources.length + resourceTemplates.length,
+    };
+    this.#pass("lists", `${countsText(counts)}, ${time} ms`);
+    this.#pass("tools", tools.length > 0 ? report.tools.join(", ") : withoutTools(counts));
     return listing;
   }
 

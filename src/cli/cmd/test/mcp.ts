@@ -25,7 +25,8 @@ export const testMcp = defineVerb({
     name: "mcp",
     description: "Connect to an MCP server as a client would, list its tools and call one",
     about: `Greets the server in the newest revision that both know, reads its lists and checks the schemas of its tools.
-      With --tool it also calls one, and checks the result against the tool's output schema. It asks for a project of the
+      With --tool it also calls one, and checks the result against the tool's output schema. A server without tools passes,
+      and is named as one, unless a tool was expected. It asks for a project of the
       server with -p, also over a Unix socket, or for any MCP server by its URL. Servers of the project that start for
       the first time are waited for.
 
@@ -83,7 +84,7 @@ export const testMcp = defineVerb({
     const ok = failure === undefined && report.faults.length === 0;
     if (json) terminal.out(jsonText({ ok, ...report, ...(failure && { error: failure.message }) }));
     if (failure) return noConnection;
-    if (!ok && project !== undefined && !json)
+    if (test.lacksTools && project !== undefined && !json)
       terminal.err(`to see why a tool is not offered: mcpctl get tools -p ${project}\n`);
     return ok ? 0 : brokenContract;
   },

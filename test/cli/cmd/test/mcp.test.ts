@@ -66,7 +66,7 @@ describe("mcpctl test mcp URL", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout.replace(/\d+ ms/g, "N ms")).toBe(
       `ok    greeting   scripted 2, revision 2025-06-18 (legacy), N ms
-ok    lists      1 tools, 0 prompts, 0 resources, N ms
+ok    lists      1 tool, no prompts, no resources, N ms
 ok    tools      echo
 ok    tools      all 1 that were expected
 ok    call       echo, N ms: hello
@@ -158,6 +158,34 @@ ok    call       echo, N ms: hello
     expect(stdout).toContain(line);
     expect({ code, stderr }).toEqual({ code: 2, stderr: "" });
   });
+
+  it.each([
+    [{}, "none, nor prompts or resources: there is nothing that a client could use"],
+    [{ tools: {} }, "none, nor prompts or resources: there is nothing that a client could use"],
+    [{ prompts: {} }, "none: it offers 2 prompts only"],
+    [{ tools: {}, resources: {} }, "none: it offers 1 resource only"],
+    [{ prompts: {}, resources: {} }, "none: it offers 2 prompts and 1 resource only"],
+  ])(
+    "says that a server with the capabilities %j has no tools, and what it has",
+    async (capabilities, words) => {
+      const { url } = scripted({
+        ...legacy,
+        initialize: { ...legacy.initialize, capabilities },
+        "tools/list": { tools: [] },
+        "prompts/list": { prompts: [{ name: "a" }, { name: "b" }] },
+        "resources/list": { resources: [] },
+        "resources/templates/list": { resourceTemplates: [{ uriTemplate: "a://{b}", name: "c" }] },
+      });
+      const { code, stdout, stderr } = await cli(args(url));
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(stdout).toContain(`\nok    tools      ${words}\n`);
+      const expected = await cli(args(url, "--expect-tools", "a"));
+      expect(expected).toMatchObject({
+        code: 2,
+        stdout: expect.stringContaining("fail  tools      missing: a"),
+      });
+    },
+  );
 
   it("exits with 1 if there is no connection, no MCP server or no valid token, and says which", async () => {
     const status = (status: number) => () => new Response("no", { status });
@@ -254,7 +282,13 @@ describe("mcpctl test mcp -p", () => {
       server: { name: "mcpctl" },
       call: { tool: "echo", isError: false, content: [{ type: "text", text: "hi" }] },
     });
-    expect(await run("-p", "demo", "--tool", "broken")).toMatchObject({ code: 2 });
+    const hint = "to see why a tool is not offered: mcpctl get tools -p demo\n";
+    expect(await run("-p", "demo", "--tool", "broken")).toMatchObject({ code: 2, stderr: "" });
+    expect(await run("-p", "demo", "--tool", "gone")).toMatchObject({ code: 2, stderr: hint });
+    await must(server.admin("PUT", "/api/v1/projects/demo", { servers: ["dead"], proxyModel: "none" }));
+    const none = await cli(["test", "mcp", "-p", "demo", ...socket]);
+    expect(none).toMatchObject({ code: 0, stderr: hint });
+    expect(none.stdout).toContain("ok    tools      none, nor prompts or resources");
     const gone = await run("-p", "other");
     expect(gone.code).toBe(1);
     expect(gone.stderr).toContain('error: project "other"');
