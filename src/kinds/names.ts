@@ -14,18 +14,25 @@ export function isId(text: string): boolean {
 
 /** A longer word is no mistyped one, and to compare it takes time in the product of the lengths (T294). */
 const longestWord = 100;
+/** The most pairs of letters that are compared for one word: some milliseconds, however many words there are (T329). */
+const mostPairs = 1_000_000;
 
 /**
  * Returns the word that is most similar to a mistyped one; undefined if more than a third of its letters differ in all
  * words, or more than one of two letters. Two swapped neighbours count as one mistake (optimal string alignment distance).
+ * Of very many words the last ones are not looked at.
  */
 export function nearest(word: string, words: Iterable<string>): string | undefined {
   if (word.length > longestWord) return undefined;
   let best: string | undefined;
   let least = Math.max(Math.floor(word.length / 3), word.length === 2 ? 1 : 0) + 1;
+  const lower = word.toLowerCase();
+  let pairs = 0;
   for (const candidate of words) {
     if (Math.abs(candidate.length - word.length) >= least) continue;
-    const d = distance(word.toLowerCase(), candidate.toLowerCase());
+    pairs += word.length * candidate.length;
+    if (pairs > mostPairs) break;
+    const d = distance(lower, candidate.toLowerCase());
     if (d < least) [best, least] = [candidate, d];
   }
   return best;

@@ -81,5 +81,22 @@ export class TurnPace {
   }
 }
 
+/** Steps between two looks at the clock. */
+const stepsPerLook = 32;
+
+/** Does something with each item, in several turns of the event loop where it takes long. */
+export async function eachInTurns<T>(
+  items: Iterable<T>,
+  step: (item: T) => void,
+  pace = new TurnPace(),
+): Promise<void> {
+  let steps = 0;
+  for (const item of items) {
+    const pause = ++steps % stepsPerLook === 0 ? pace.pause() : undefined;
+    if (pause) await pause;
+    step(item);
+  }
+}
+
 /** A text or body of more characters or bytes is handled in several turns of the event loop. */
 export const largeText = 1024 * 1024;

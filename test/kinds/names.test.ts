@@ -71,6 +71,15 @@ describe("nearest", () => {
     expect(nearest("model", [])).toBeUndefined();
   });
 
+  it("compares a word with some of very many, whatever they are (T329)", () => {
+    let looked = 0;
+    const many = function* () {
+      for (; looked < 30_000; looked++) yield "x".repeat(90);
+    };
+    expect(nearest("y".repeat(90), many())).toBeUndefined();
+    expect(looked).toBeLessThan(200);
+  });
+
   it("returns the first of two equally similar words", () => {
     expect(nearest("tier", ["tied", "tire"])).toBe("tied");
   });

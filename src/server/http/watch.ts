@@ -54,21 +54,19 @@ export function watch(server: Server, kind: Kind, call: Call): Response {
     stream.onEnd(unsubscribe);
     if (since !== undefined) return sendChanges(missed);
     const { revision } = catalogue.snapshot;
-    const rows = server.resources.list(principal, kind);
-    const sendRows = (from: number, to: number) => {
-      for (const row of rows.slice(from, to))
-        stream.send("added", revision, server.resources.present(principal, kind, row));
-    };
-    const finish = () => {
+    const sendAll = async () => {
+      const rows = await server.resources.list(principal, kind);
+      await inTurns(rows, stream, (row) =>
+        stream.send("added", revision, server.resources.present(principal, kind, row)),
+      );
+      if (stream.isEnded) return;
       stream.send("synced", revision, {});
       const changes = waiting ?? [];
       waiting = undefined;
       sendChanges(changes);
     };
-    sendRows(0, rowsInTurn);
-    if (rows.length <= rowsInTurn) return finish();
     waiting = [];
-    void inTurns(rows.length, stream, sendRows).then(() => stream.isEnded || finish());
+    void sendAll();
   });
 }
 
@@ -90,17 +88,12 @@ function changesSeen(
   });
 }
 
-/** Sends further rows, some in each turn of the event loop, so that many rows hold up no other request (T128). */
-async function inTurns(
-  count: number,
-  stream: EventStream,
-  send: (from: number, to: number) => void,
-): Promise<void> {
-  for (let from = rowsInTurn; from < count; from += rowsInTurn) {
-    await nextTurn();
+/** Sends rows, some in each turn of the event loop, so that many rows hold up no other request (T128). */
+async function inTurns(rows: readonly Row[], stream: EventStream, send: (row: Row) => void): Promise<void> {
+  for (let from = 0; from < rows.length && !stream.isEnded; from += rowsInTurn) {
+    if (from > 0) await nextTurn();
     while (stream.isOverrun && !stream.isEnded) await Bun.sleep(slowReader);
-    if (stream.isEnded) return;
-    send(from, from + rowsInTurn);
+    for (const row of rows.slice(from, from + rowsInTurn)) if (!stream.isEnded) send(row);
   }
 }
 

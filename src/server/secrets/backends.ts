@@ -4,6 +4,7 @@ import { AppError, type Fault } from "../../errors.ts";
 import { secretBackend } from "../../kinds/secret-backend.ts";
 import { credentialOf, unknownType } from "../../kinds/secret-backends/config.ts";
 import type { ProxyRule } from "../../proxies.ts";
+import { eachInTurns } from "../../wire/next-turn.ts";
 import type { Catalogue, RowChange } from "../core/catalogue/catalogue.ts";
 import { type SecretBackendRow, specOf } from "../core/store/typed-rows.ts";
 import type { Row } from "../core/store/types.ts";
@@ -70,10 +71,16 @@ export class Backends {
     catalogue.snapshot.volatile.health.set(backend.id, { status, reason, checkedAt });
   }
 
-  /** Checks every backend. */
+  /** Checks every backend. Very many are begun in several turns of the event loop (T329). */
   async checkAll(): Promise<void> {
     const { sorted } = this.#options.catalogue.snapshot.table("secretbackend");
-    await Promise.all(sorted.map((backend) => this.check(backend)));
+    const checks: Promise<void>[] = [];
+    const failures: unknown[] = [];
+    await eachInTurns(sorted, (backend) => {
+      checks.push(this.check(backend).catch((error) => void failures.push(error)));
+    });
+    await Promise.all(checks);
+    if (failures.length > 0) throw failures[0];
   }
 
   close(): void {

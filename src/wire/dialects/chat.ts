@@ -202,5 +202,5 @@ export const chat: DialectWire = {
     owned_by: ownedBy,
     ...openRouterFields(capabilities),
   }),
-  modelList: (data) => ({ object: "list", data }),
+  modelListFields: () => ({ object: "list" }),
 };

@@ -1,5 +1,4 @@
 import { chat } from "./chat.ts";
-import { codexModel } from "./codex-models.ts";
 import { messages } from "./messages.ts";
 import { responses } from "./responses.ts";
 import type { Dialect, DialectWire, ListedModel } from "./types.ts";
@@ -8,16 +7,11 @@ import type { Dialect, DialectWire, ListedModel } from "./types.ts";
 export const dialects: Readonly<Record<Dialect, DialectWire>> = { chat, messages, responses };
 
 /**
- * Returns a list of models in the shapes of all dialects at once: each client reads the fields that it knows.
- *
- * @param forCodex True to add the list that Codex reads, which is long.
+ * Returns the fields around a list of models in the shapes of all dialects at once: each client reads those that it knows.
+ * The list itself is `data`.
  */
-export function modelList(models: readonly ListedModel[], forCodex = false): object {
-  const entries = models.map(modelEntry);
-  return {
-    ...merged((dialect) => dialect.modelList(entries)),
-    ...(forCodex && { models: models.map(codexModel) }),
-  };
+export function modelListFields(models: readonly { id: string }[]): object {
+  return merged((dialect) => dialect.modelListFields?.(models) ?? {});
 }
 
 /** Returns one entry of a list of models, in the shapes of all dialects at once. */

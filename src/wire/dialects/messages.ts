@@ -190,10 +190,9 @@ export const messages: DialectWire = {
     created_at: new Date(createdAt).toISOString(),
     ...anthropicFields(capabilities),
   }),
-  modelList: (data) => ({
-    data,
+  modelListFields: (models) => ({
     has_more: false,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
+    first_id: models[0]?.id ?? null,
+    last_id: models.at(-1)?.id ?? null,
   }),
 };

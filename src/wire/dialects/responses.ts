@@ -147,7 +147,6 @@ export const responses: DialectWire = {
   usage: (body) => responsesUsage(usageOf(body), isObject(body) ? body.output : undefined),
   // Clients of responses read the list of chat.
   modelEntry: () => ({}),
-  modelList: () => ({}),
 };
 
 /** Returns OpenAI's code for a failed answer. Its set has few others. */

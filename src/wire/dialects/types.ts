@@ -32,8 +32,8 @@ export interface DialectWire {
   usage(body: unknown): Usage | undefined;
   /** Fields of one entry in a list of models, besides those that an earlier dialect has. */
   modelEntry(model: ListedModel): object;
-  /** Fields of a list of models around its entries, besides those that an earlier dialect has. */
-  modelList(entries: readonly { id: string }[]): object;
+  /** Fields around the list of models, `data`, besides those that an earlier dialect has. */
+  modelListFields?(models: readonly { id: string }[]): object;
 }
 
 /** A model as a caller may see it in a list. */

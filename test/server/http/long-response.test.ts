@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { listPieces, longResponse, pieceCharacters } from "../../../src/server/http/long-response.ts";
+import {
+  listPieces,
+  longResponse,
+  objectPieces,
+  pieceCharacters,
+} from "../../../src/server/http/long-response.ts";
 import { Metrics } from "../../../src/server/observability/metrics.ts";
 import { must, testServer } from "../../support/server.ts";
+import { spin } from "../../support/turns.ts";
 import { watchKind } from "../../support/watch.ts";
 
 describe("a long response (T128)", () => {
@@ -29,6 +35,21 @@ describe("a long response (T128)", () => {
     await reader.cancel();
     await new Promise((resolve) => setImmediate(resolve));
     expect(made).toBeLessThan(10);
+  });
+
+  it("is made in more pieces if it takes long to show a row (T329)", () => {
+    const rows = Array.from({ length: 200 }, (_, n) => ({ n }));
+    const pieces = [...listPieces(rows, (row) => (spin(0.5), row))];
+    expect(pieces.length).toBeGreaterThan(5);
+    expect(JSON.parse(pieces.join(""))).toEqual(rows);
+  });
+
+  it.each([{}, { a: 1 }])("of an object has its fields and lists: %j", (object) => {
+    const list = [{ text: "x".repeat(pieceCharacters) }, { text: "y".repeat(pieceCharacters) }, { n: 3 }];
+    const lists = { one: listPieces(list, (item) => item), none: listPieces([], () => ({})) };
+    const pieces = [...objectPieces(object, lists)];
+    expect(pieces.length).toBe(3);
+    expect(JSON.parse(pieces.join(""))).toEqual({ ...object, one: list, none: [] });
   });
 
   it("of metrics is what a short one would be", () => {

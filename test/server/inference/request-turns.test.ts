@@ -8,6 +8,7 @@ import {
 } from "../../../src/server/inference/request.ts";
 import { manyItems } from "../../../src/wire/json.ts";
 import { parseCall } from "../../../src/wire/parse-call.ts";
+import { turnsOf } from "../../support/turns.ts";
 
 const target = (provider?: "messages"): ProviderTarget => ({
   path: "/v1/x",
@@ -24,20 +25,6 @@ const requestOf = async (count: number) => {
   }));
   return parseCall(JSON.stringify({ model: "m", input, user: "u" }), "responses");
 };
-
-/** Counts the turns of the event loop until a promise is resolved. */
-async function turnsOf<T>(promise: Promise<T>): Promise<{ value: T; turns: number }> {
-  let turns = 0;
-  let isOver = false;
-  const count = () => {
-    turns++;
-    if (!isOver) setImmediate(count);
-  };
-  setImmediate(count);
-  const value = await promise;
-  isOver = true;
-  return { value, turns };
-}
 
 it.each([undefined, "messages"] as const)(
   "a request of many parts is made for a provider of %s in several turns, and is the same (T293)",

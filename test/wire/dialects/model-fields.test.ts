@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { modelEntry, modelList } from "../../../src/wire/dialects/index.ts";
+import { codexModel } from "../../../src/wire/dialects/codex-models.ts";
+import { modelEntry } from "../../../src/wire/dialects/index.ts";
 import type { ListedModel } from "../../../src/wire/dialects/types.ts";
 
 const model: ListedModel = {
@@ -14,7 +15,7 @@ const model: ListedModel = {
     reasoning: false,
   },
 };
-const listed = modelList([model], true) as { models: object[] };
+const forCodex = codexModel(model, 0);
 
 describe("an entry of a list of models", () => {
   it("says what the model can do in the fields of OpenRouter and of Anthropic", () => {
@@ -42,7 +43,7 @@ describe("an entry of a list of models", () => {
 
 describe("the list for Codex (case 109)", () => {
   it("has the fields that Codex requires, with features of OpenAI's service off", () => {
-    expect(listed.models).toEqual([
+    expect(forCodex).toEqual(
       expect.objectContaining({
         slug: "qwen",
         display_name: "qwen",
@@ -62,23 +63,18 @@ describe("the list for Codex (case 109)", () => {
         support_verbosity: false,
         multi_agent_version: null,
       }),
-    ]);
+    );
   });
 
   it("has instructions: Codex would send an empty prompt without them", () => {
-    expect(listed.models[0]).toMatchObject({ base_instructions: expect.stringContaining("coding agent") });
+    expect(forCodex).toMatchObject({ base_instructions: expect.stringContaining("coding agent") });
   });
 
   it("has no context window where none is known, and efforts where the model reasons", () => {
-    const { models } = modelList([{ ...model, capabilities: { reasoning: true } }], true) as {
-      models: object[];
-    };
-    expect(models).toMatchObject([
-      { context_window: null, default_reasoning_level: "medium", supports_reasoning_summaries: true },
-    ]);
-  });
-
-  it("is not in the list of other clients", () => {
-    expect(modelList([model])).not.toHaveProperty("models");
+    expect(codexModel({ ...model, capabilities: { reasoning: true } }, 0)).toMatchObject({
+      context_window: null,
+      default_reasoning_level: "medium",
+      supports_reasoning_summaries: true,
+    });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { dialects, modelEntry, modelList } from "../../../src/wire/dialects/index.ts";
+import { dialects, modelEntry, modelListFields } from "../../../src/wire/dialects/index.ts";
 import {
   dialectAt,
   isDialect,
@@ -57,16 +57,14 @@ describe("a list of models", () => {
 
   it("has the fields of every dialect's lists around its entries, also when it is empty", () => {
     const last = { ...model, id: "qwen" };
-    expect(modelList([model, last])).toEqual({
+    expect(modelListFields([model, last])).toEqual({
       object: "list",
-      data: [modelEntry(model), modelEntry(last)],
       has_more: false,
       first_id: "claude",
       last_id: "qwen",
     });
-    expect(modelList([])).toEqual({
+    expect(modelListFields([])).toEqual({
       object: "list",
-      data: [],
       has_more: false,
       first_id: null,
       last_id: null,

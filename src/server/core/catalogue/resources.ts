@@ -3,6 +3,7 @@ import { AppError } from "../../../errors.ts";
 import type { Kind, Resource, WriteOperation } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
 import { isId } from "../../../kinds/names.ts";
+import { eachInTurns } from "../../../wire/next-turn.ts";
 import { grantWords, lacksRight } from "../access/forbidden.ts";
 import { ownFirst } from "../access/own-names.ts";
 import { decideCreate, decideOn, decideOnRow, decideToShow, isShown } from "../access/parts.ts";
@@ -45,13 +46,22 @@ export class Resources {
     this.#onError = onError;
   }
 
-  /** Returns the rows of a kind that a principal may see, sorted by name. */
-  list<Name extends string>(principal: Principal, kind: Kind<TObject, Name>): RowOf<Name>[] {
+  /**
+   * Returns the rows of a kind that a principal may see, sorted by name: all, or those of some that are given. Many take
+   * several turns of the event loop.
+   */
+  async list<Name extends string>(
+    principal: Principal,
+    kind: Kind<TObject, Name>,
+    some?: readonly RowOf<Name>[],
+  ): Promise<RowOf<Name>[]> {
     const { snapshot } = this.#catalogue;
-    const { sorted } = snapshot.table(kind.kind);
-    return sorted.filter((row) =>
-      isShown(decideToShow(snapshot, principal, kind, { name: row.name, scope: row.scope, row })),
-    );
+    const shown: RowOf<Name>[] = [];
+    await eachInTurns(some ?? snapshot.table(kind.kind).sorted, (row) => {
+      const { name, scope } = row;
+      if (isShown(decideToShow(snapshot, principal, kind, { name, scope, row }))) shown.push(row);
+    });
+    return shown;
   }
 
   /**

@@ -1,6 +1,7 @@
 import { llm } from "../../../kinds/llm.ts";
 import { isAdministrator } from "../../core/access/policy.ts";
-import { poolOf } from "../../inference/pools/resolve.ts";
+import { poolNamed, poolOf } from "../../inference/pools/resolve.ts";
+import { listPieces, longResponse, objectPieces } from "../long-response.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import type { KindRoutes } from "./define.ts";
@@ -24,14 +25,17 @@ export const llmRoutes: KindRoutes = {
 };
 
 /** Returns the llms in the pool of an llm that the caller may see. */
-function members(server: Server, { principal, params }: Call): Response {
+async function members(server: Server, { principal, params }: Call): Promise<Response> {
   const row = server.resources.find(principal, "view", llm, params["idOrName"]!);
   const poolName = poolOf(row);
-  const members = server.resources
-    .list(principal, llm)
-    .filter((other) => poolOf(other) === poolName)
-    .map((other) => server.resources.present(principal, llm, other));
-  const activeCount = members.filter((member) => member["status"] === "active").length;
+  const { snapshot } = server.catalogue;
+  const members = await server.resources.list(principal, llm, poolNamed(snapshot, poolName));
+  const activeCount = members.filter(({ status }) => status.status === "active").length;
   const explicit = row.spec.poolName !== undefined;
-  return Response.json({ poolName, explicit, size: members.length, activeCount, members });
+  return longResponse(
+    objectPieces(
+      { poolName, explicit, size: members.length, activeCount },
+      { members: listPieces(members, (member) => server.resources.present(principal, llm, member)) },
+    ),
+  );
 }

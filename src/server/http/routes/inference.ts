@@ -1,15 +1,17 @@
 import { AppError } from "../../../errors.ts";
+import { bareName } from "../../../kinds/aliases.ts";
 import { didYouMean } from "../../../kinds/names.ts";
-import { modelEntry, modelList } from "../../../wire/dialects/index.ts";
+import { codexModel } from "../../../wire/dialects/codex-models.ts";
+import { modelEntry, modelListFields } from "../../../wire/dialects/index.ts";
 import { modelsPath, type Operation, operationNames, operations } from "../../../wire/dialects/operations.ts";
-import type { ListedModel } from "../../../wire/dialects/types.ts";
 import { decide, type Principal } from "../../core/access/policy.ts";
-import { listedModels, withMakersName, withMakersNames } from "../../inference/listed-models.ts";
+import { listedModel, listedModels, withMakersName, withMakersNames } from "../../inference/listed-models.ts";
 import { findPersona, personaInModel } from "../../inference/personas/persona.ts";
 import { toPersona } from "../../inference/personas/to-persona.ts";
 import type { ParsedRequest } from "../../inference/request.ts";
 import { readForm } from "../body.ts";
 import { readCall } from "../call-body.ts";
+import { listPieces, longResponse, objectPieces } from "../long-response.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import { CallWithTools } from "./call-with-tools.ts";
@@ -64,7 +66,7 @@ export function inferenceRoutes(server: Server): Route[] {
       path: modelsPath,
       access: accessByModel,
       summary: "List the llms, pools, aliases and agents that the caller may run",
-      handle: (call) => Response.json(modelList(models(server, call), isCodex(call))),
+      handle: (call) => models(server, call),
     },
     model(server, `${modelsPath}/:id`),
     // Aliases may have slashes.
@@ -78,9 +80,9 @@ function model(server: Server, path: string): Route {
     path,
     access: accessByModel,
     summary: "Read one llm, pool, alias or agent that the caller may run",
-    handle: (call) => {
+    handle: async (call) => {
       const { id = "", "*": rest } = call.params;
-      return Response.json(one(server, call, rest === undefined ? id : `${id}/${rest}`));
+      return Response.json(await one(server, call, rest === undefined ? id : `${id}/${rest}`));
     },
   };
 }
@@ -133,16 +135,24 @@ function nameOf(server: Server, principal: Principal, idOrName: string): string 
 }
 
 /** Returns the models that the caller may run, as a list of models shows them to this client. */
-function models({ catalogue: { snapshot } }: Server, { principal, request }: Call): ListedModel[] {
-  const listed = listedModels(snapshot, principal);
-  return request.headers.has("anthropic-version") ? withMakersNames(listed) : listed;
+async function models({ catalogue: { snapshot } }: Server, call: Call): Promise<Response> {
+  const { principal, request } = call;
+  const listed = await listedModels(snapshot, principal);
+  const shown = request.headers.has("anthropic-version") ? withMakersNames(listed) : listed;
+  const lists = {
+    data: listPieces(shown, modelEntry),
+    ...(isCodex(call) && { models: listPieces(shown, codexModel) }),
+  };
+  return longResponse(objectPieces(modelListFields(shown), lists));
 }
 
-function one(server: Server, call: Call, id: string): object {
-  const listed = listedModels(server.catalogue.snapshot, call.principal);
-  const found =
-    listed.find((one) => one.id === id) ?? listed.map(withMakersName).find((one) => one.id === id);
+async function one({ catalogue: { snapshot } }: Server, { principal }: Call, id: string): Promise<object> {
+  const bare = bareName(id);
+  const found = listedModel(snapshot, principal, id);
   if (found) return modelEntry(found);
+  const named = bare === id ? undefined : listedModel(snapshot, principal, bare);
+  if (named) return modelEntry(withMakersName(named));
+  const listed = await listedModels(snapshot, principal);
   const agent = personaInModel(id);
   const hint = didYouMean(
     id,

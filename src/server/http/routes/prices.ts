@@ -1,10 +1,12 @@
 import { AppError } from "../../../errors.ts";
 import type { Price } from "../../../kinds/llm-settings.ts";
+import { eachInTurns } from "../../../wire/next-turn.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
 import { priceLists, pricesAsOf } from "../../core/price-lists/index.ts";
 import { type Pricing, pricingOf } from "../../core/prices.ts";
 import type { TokenRates } from "../../core/rates.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
+import { listPieces, longResponse, objectPieces } from "../long-response.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
@@ -42,27 +44,28 @@ export function priceRoutes(server: Server): Route[] {
         model: "Only these models, with commas; the beginning of a name is enough",
         llm: "Only this llm",
       },
-      handle: (call) => Response.json(prices(server, call)),
+      handle: (call) => prices(server, call),
     },
   ];
 }
 
-function prices(server: Server, { principal, query }: Call) {
+async function prices(server: Server, { principal, query }: Call): Promise<Response> {
   const words = (query.get("model") ?? "").split(",").filter((word) => word !== "");
   const name = query.get("llm");
   const isWanted = (model: string) => words.length === 0 || words.some((word) => model.startsWith(word));
-  const llms = server.catalogue.snapshot
-    .table("llm")
-    .sorted.filter(
-      (row) => maySee(principal, row) && (name === null ? isWanted(row.spec.model) : row.name === name),
-    );
+  const llms: LlmRow[] = [];
+  await eachInTurns(server.catalogue.snapshot.table("llm").sorted, (row) => {
+    const isAsked = name === null ? isWanted(row.spec.model) : row.name === name;
+    if (isAsked && maySee(principal, row)) llms.push(row);
+  });
   if (name !== null && llms.length === 0) throw new AppError("not_found", `llm "${name}" does not exist`);
   const models: ModelPrice[] = priceLists.flatMap(({ type, source, models }) =>
     Object.entries(models)
       .filter(([model]) => name === null && isWanted(model))
       .map(([model, price]) => ({ provider: type, model, price, source })),
   );
-  return { asOf: pricesAsOf, llms: llms.map(llmPrice), models };
+  const lists = { llms: listPieces(llms, llmPrice), models: listPieces(models, (model) => model) };
+  return longResponse(objectPieces({ asOf: pricesAsOf }, lists));
 }
 
 function maySee(principal: Principal, row: LlmRow): boolean {

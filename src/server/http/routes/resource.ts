@@ -6,6 +6,7 @@ import { scopeIn } from "../../../kinds/scopes.ts";
 import { allowsWrite, writeRefusal } from "../../../kinds/writes.ts";
 import { rightFor } from "../../core/access/parts.ts";
 import { oncePerObject } from "../../core/once-per-object.ts";
+import { rowsNamed } from "../../core/store/rows-named.ts";
 import type { Row } from "../../core/store/types.ts";
 import { readObject } from "../body.ts";
 import { kindRoutes } from "../kinds/index.ts";
@@ -144,16 +145,18 @@ function routesOf(server: Server, kind: Kind): Route[] {
   ];
 }
 
-function list(server: Server, kind: Kind, call: Call): Response {
+async function list(server: Server, kind: Kind, call: Call): Promise<Response> {
   const { query, principal } = call;
   const name = query.get("name");
-  const rows = server.resources.list(principal, kind).filter((row) => name === null || row.name === name);
+  const { snapshot } = server.catalogue;
+  const all: readonly Row[] = snapshot.table(kind.kind).sorted;
+  const rows = await server.resources.list(principal, kind, name === null ? all : rowsNamed(all, name));
   const limit = wholeNumberIn(query, "limit");
   const from = startOf(rows, query.get("cursor"));
   const page = from < 0 ? [] : rows.slice(from, limit === undefined ? undefined : from + limit);
   const headers: Record<string, string> = {
     "content-type": "application/json;charset=utf-8",
-    "x-mcpctl-revision": String(server.catalogue.snapshot.revision),
+    "x-mcpctl-revision": String(snapshot.revision),
   };
   const last = page.at(-1);
   if (last && from + page.length < rows.length)

@@ -8,8 +8,10 @@ import { decideCreate, decideOn, mayHold, rightFor } from "../../core/access/par
 import { decide, isVisible, mayRun, type Principal, type Verb } from "../../core/access/policy.ts";
 import { userPrincipal } from "../../core/access/principals.ts";
 import { resourceNamed } from "../../core/catalogue/hooks/grants.ts";
+import { rowsNamed } from "../../core/store/rows-named.ts";
 import type { Row } from "../../core/store/types.ts";
 import { readBody } from "../body.ts";
+import { listPieces, longResponse } from "../long-response.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
@@ -65,7 +67,8 @@ export function rightsRoutes(server: Server): Route[] {
       response: Type.Array(Rule),
       handle: (call) => {
         const user = call.query.get("user") ?? undefined;
-        return Response.json(heldRules(server.catalogue.snapshot, asked(server, call, user)));
+        const rules = heldRules(server.catalogue.snapshot, asked(server, call, user));
+        return longResponse(listPieces(rules, (rule) => rule));
       },
     },
   ];
@@ -135,6 +138,6 @@ function canI(server: Server, call: Call, question: Record<string, string | unde
   if (!kind) return decide(principal, verb, plural, name) === "allow";
   // A row that is hidden from the caller is not there, also for a question about another user.
   const isKnown = (row: Row) => principal === call.principal || isVisible(call.principal, plural, row);
-  const row = snapshot.table(kind.kind).sorted.find((one) => one.name === name && isKnown(one));
+  const row = rowsNamed(snapshot.table(kind.kind).sorted, name).find(isKnown);
   return decideOn(snapshot, principal, verb, kind, { name, scope: undefined, row }) === "allow";
 }

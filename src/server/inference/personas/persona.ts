@@ -38,10 +38,9 @@ export function findPersona(snapshot: Snapshot, principal: Principal, idOrName: 
   return persona;
 }
 
-/** The personas that a principal may run, sorted by name. */
-export function runnablePersonas(snapshot: Snapshot, principal: Principal): PersonaRow[] {
-  const { sorted } = snapshot.table("agent");
-  return sorted.filter((persona) => decide(principal, "run", "agents", persona.name, persona) === "allow");
+/** True if a principal may run a persona. */
+export function mayRunPersona(principal: Principal, persona: PersonaRow): boolean {
+  return decide(principal, "run", "agents", persona.name, persona) === "allow";
 }
 
 /**

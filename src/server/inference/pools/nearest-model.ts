@@ -4,10 +4,12 @@ import { didYouMean } from "../../../kinds/names.ts";
 import { isVisible, type Principal } from "../../core/access/policy.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
-import { poolOf, resolve, runnable } from "./resolve.ts";
+import { mayRun, poolOf, resolve } from "./resolve.ts";
 
 /** The most llms whose names a mistyped one is compared with: a caller may mistype in every call. */
 const mostCompared = 1000;
+/** The most llms of which is asked if the caller may run them. */
+const mostAsked = 10_000;
 
 /**
  * Returns the llms that answer calls of a model, as `resolve` does. The error for a mistyped name has the nearest one that
@@ -30,7 +32,11 @@ export function nearestModel(snapshot: Snapshot, principal: Principal, name: str
   const bare = bareName(name);
   const named = snapshot.named("llm", bare);
   if (named && isVisible(principal, "llms", named)) return undefined;
-  const llms = runnable(snapshot, principal).slice(0, mostCompared);
+  const llms = snapshot
+    .table("llm")
+    .sorted.slice(0, mostAsked)
+    .filter((llm) => mayRun(principal, llm))
+    .slice(0, mostCompared);
   const names = llms.flatMap((llm) => [llm.name, poolOf(llm), ...(llm.spec.aliases ?? [])]);
   return didYouMean(
     bare,

@@ -12,11 +12,6 @@ export function poolOf(llm: LlmRow): string {
   return llm.spec.poolName ?? llm.name;
 }
 
-/** The llms that a principal may run, sorted by name. */
-export function runnable(snapshot: Snapshot, principal: Principal): LlmRow[] {
-  return snapshot.table("llm").sorted.filter((llm) => mayRun(principal, llm));
-}
-
 /**
  * Returns the llms that can answer a call, sorted by name: the members of the pool or of the llm's pool that the
  * principal may run and that are active or hibernating.
@@ -74,8 +69,17 @@ export function isHibernating({ status }: LlmRow): boolean {
   return status.status === "hibernating";
 }
 
-function mayRun(principal: Principal, llm: LlmRow): boolean {
+/** True if a principal may run an llm. */
+export function mayRun(principal: Principal, llm: LlmRow): boolean {
   return decide(principal, "run", "llms", llm.name, llm) === "allow";
+}
+
+/** The llms by the name of their pool. */
+const byPool = oncePerObject((llms: readonly LlmRow[]) => Map.groupBy(llms, poolOf));
+
+/** Returns the llms of a pool, also the one that is a pool of its own by its name, sorted by name. */
+export function poolNamed(snapshot: Snapshot, pool: string): readonly LlmRow[] {
+  return byPool(snapshot.table("llm").sorted).get(pool) ?? [];
 }
 
 /** The llms by `poolName`. */

@@ -1,8 +1,12 @@
 import { createHash } from "node:crypto";
+import type { Principal } from "../../core/access/policy.ts";
+import { oncePerObject } from "../../core/once-per-object.ts";
+import type { Snapshot } from "../../core/store/snapshot.ts";
 import { storeFailure } from "../../core/store/store-failure.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import { type ProviderObject, type Store, StoreError } from "../../core/store/types.ts";
 import { dayMilliseconds } from "../../core/store/usage.ts";
+import { mayRun } from "../pools/resolve.ts";
 
 /** OpenAI deletes answers after 30 days: https://developers.openai.com/api/docs/guides/your-data */
 const lifetimes = { response: 30 * dayMilliseconds, conversation: 365 * dayMilliseconds };
@@ -91,6 +95,13 @@ export class ProviderObjects {
 /** True if an llm says that its provider keeps state for its callers. */
 export function keepsState({ spec }: LlmRow): boolean {
   return spec.responses === "stateful";
+}
+
+const allWithState = oncePerObject((llms: readonly LlmRow[]) => llms.filter(keepsState));
+
+/** Returns the llms that a principal may run and whose providers keep state. */
+export function llmsWithState(snapshot: Snapshot, principal: Principal): LlmRow[] {
+  return allWithState(snapshot.table("llm").sorted).filter((llm) => mayRun(principal, llm));
 }
 
 /** Returns a text that changes with the url and the key of an llm: another account does not have its objects. */

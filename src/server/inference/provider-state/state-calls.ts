@@ -16,7 +16,6 @@ import type { InferenceDeps } from "../call.ts";
 import { transportFailure } from "../failure.ts";
 import type { LearnedQuirks } from "../learned-quirks.ts";
 import { resolveNamed } from "../pools/nearest-model.ts";
-import { runnable } from "../pools/resolve.ts";
 import { keyOf, providerOf } from "../provider.ts";
 import { isEventStream, isSuccess, refusalOf } from "../provider-response.ts";
 import { type ParsedRequest, requestedModel } from "../request.ts";
@@ -31,7 +30,7 @@ import {
 } from "./background-usage.ts";
 import { answerOfEarlierRun } from "./pending-call.ts";
 import { unknownObject } from "./placed-request.ts";
-import { keepsState, type ProviderObjects } from "./provider-objects.ts";
+import { keepsState, llmsWithState, type ProviderObjects } from "./provider-objects.ts";
 import { StateRecord } from "./state-record.ts";
 import type { StateCall, StateRoute } from "./state-routes.ts";
 
@@ -174,14 +173,18 @@ export class StateCalls {
   async #llmOf({ principal, id, route }: StateCall, body: ParsedRequest | undefined): Promise<LlmRow> {
     const { snapshot } = this.#deps.catalogue;
     if (id !== undefined) {
-      const holder = await this.#objects.holder(personalIds(principal).id, id, runnable(snapshot, principal));
+      const holder = await this.#objects.holder(
+        personalIds(principal).id,
+        id,
+        llmsWithState(snapshot, principal),
+      );
       if (holder) return holder;
       throw unknownObject(route.path.startsWith("/v1/responses") ? "Response" : "Conversation", id);
     }
     const named = body?.body["model"] !== undefined;
     const llms = named
       ? resolveNamed(snapshot, principal, requestedModel(body.body))
-      : runnable(snapshot, principal);
+      : llmsWithState(snapshot, principal);
     const [first, ...others] = llms.filter(keepsState);
     if (first && (named || others.length === 0)) return first;
     throw new AppError(
