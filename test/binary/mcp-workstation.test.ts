@@ -1,7 +1,8 @@
-import { join } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { freePort, must } from "../support/binary.ts";
+import { freePort, mcpctl, must } from "../support/binary.ts";
 import { isAlive } from "../support/processes/processes.ts";
 import { startTestMachines } from "../support/test-machines.ts";
 
@@ -67,4 +68,43 @@ it("mcpctl agent publishes an MCP server under the desk, which any client calls 
   await vi.waitFor(async () => expect(await status()).toBe("ready"), patient);
   expect(isAlive(pid)).toBe(false);
   await vi.waitFor(async () => expect(await call("echo", { text: "again" })).toBe("again"), patient);
+});
+
+it("MCP servers of Claude Desktop and VS Code are found, published, and run in a sandbox, for their owner alone until they are shared", async () => {
+  const { server, workstation, proxy } = await startTestMachines();
+  const { home, start } = workstation({});
+  const written = (file: string, text: object) => {
+    mkdirSync(dirname(join(home, file)), { recursive: true });
+    writeFileSync(join(home, file), JSON.stringify(text));
+  };
+  written(".config/Claude/claude_desktop_config.json", {
+    mcpServers: { "My Tools": { command: process.execPath, args: [program] } },
+  });
+  written(".config/Code/User/mcp.json", {
+    servers: { code: { type: "stdio", command: process.execPath, args: [program] }, other: { command: "x" } },
+  });
+  const bearerOf = async (name: string) => {
+    const password = `${name}-password`;
+    const user = { name, password };
+    const roleBindings = ["view", "expose"].flatMap((role) =>
+      ["servers", "llms"].map((resource) => ({ role, resource })),
+    );
+    await server.admin("POST", "/api/v1/users", user);
+    await server.admin("POST", "/api/v1/rbac", { name, subjects: [{ kind: "User", name }], roleBindings });
+    return (await server.call("POST", "/api/v1/auth/login", { body: { user: name, password } })).body.token;
+  };
+  const [owner, other] = [await bearerOf("owner"), await bearerOf("other")];
+  const run = (line: string) => must(mcpctl(line, { home, env: { MCPCTL_SERVER: proxy.url } }));
+  expect(await run("agent discover")).toMatch(/my-tools[\s\S]+code/);
+  await run("agent publish my-tools");
+  await start({ env: { MCPCTL_TOKEN: owner }, waitFor: [] });
+  const seenBy = async (bearer: string) => (await server.call("GET", "/api/v1/servers", { bearer })).body;
+  await vi.waitFor(async () => expect(await seenBy(owner)).toMatchObject([{ status: "ready" }]), patient);
+  expect(await seenBy(owner)).toMatchObject([{ name: "my-tools", visibility: "private", toolCount: 4 }]);
+  expect(await seenBy(other)).toEqual([]);
+  await must(server.run("create project demo --server my-tools --proxy-model none"));
+  const called = await must(server.run('test mcp -p demo --tool echo --args {"text":"hi"}'));
+  expect(called).toContain("hi");
+  await must(server.run("patch server my-tools visibility=public"));
+  expect(await seenBy(other)).toMatchObject([{ name: "my-tools" }]);
 });

@@ -56,7 +56,7 @@ export function serversOfClients(
       const fields = fieldsOf(given);
       const entry = { name: freeName(plainName(key), taken), ...fields };
       const source = oneWord(fields["url"] ?? fields["command"]);
-      const refusal = refusalOf(entry);
+      const refusal = withoutCounterpart(given) ?? refusalOf(entry);
       const found = { source, from: path, refusal };
       if (refusal !== null) return { ...found, name: entry.name, entry: undefined, configured: false };
       const config = mcpServerOf(entry, (one) => one);
@@ -104,6 +104,12 @@ function fieldsOf(given: unknown): Record<string, unknown> {
     value !== undefined && !(isObject(value) && Object.keys(value).length === 0);
   const fields = url === undefined ? { command, args, env } : { url, headers };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => isUsed(value)));
+}
+
+/** Returns the reason why an entry would start another program here than at its client; undefined if there is none. */
+function withoutCounterpart(given: unknown): string | undefined {
+  const field = ["cwd", "envFile"].find((name) => isObject(given) && given[name] !== undefined);
+  return field && `it has ${field}, which there is not here: write the paths and variables out`;
 }
 
 function refusalOf(entry: Record<string, unknown>): string | null {

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { findProgram } from "../find-program.ts";
 import { launcherLists } from "../launchers/launchers.ts";
@@ -51,13 +51,25 @@ export function hostProgram(source: ProgramSource, searchPath: string, home: str
         ? "check the path, and that the user of mcpctl may run it"
         : `install it, or write its absolute path; it is looked for in ${searchPath}`,
     });
-  // Later words are what the script works with, and are given to it only where the definition says so.
-  const [script] = words.filter((word) => !word.startsWith("-"));
+  const script = scriptIn(isInterpreter(path) ? [...words, ...args] : words);
   return {
     argv: [path, ...words, ...args],
     readable: programFiles(path, { searchPath, home }),
     script: script?.startsWith("/") && isFile(script) ? scriptFiles(script, home) : undefined,
   };
+}
+
+/** True for a program that runs scripts. Those that are set up for clients have the script among their arguments. */
+function isInterpreter(path: string): boolean {
+  return /^(?:node|nodejs|bun|deno|tsx|python[\d.]*|uv|ruby|perl|php|(?:ba|da|z)?sh)(?:\.exe)?$/.test(
+    basename(path),
+  );
+}
+
+/** Returns the script: later words are what it works with, and are given to it only where the definition says so. */
+function scriptIn(words: readonly string[]): string | undefined {
+  const [first, second] = words.filter((word) => !word.startsWith("-"));
+  return first === "run" ? second : first;
 }
 
 function withLauncher(

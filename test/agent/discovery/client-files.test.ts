@@ -57,12 +57,15 @@ describe("the MCP servers of clients", () => {
         local: { url: "file:///etc/passwd" },
         text: "x",
         args: { command: "x", args: [1] },
+        elsewhere: { command: "x", cwd: "/srv" },
+        variables: { command: "x", envFile: ".env" },
       },
     });
     const found = serversOfClients("/", [path], []);
     expect(found.map(({ refusal, entry }) => [refusal !== null, entry])).toEqual(
-      Array.from({ length: 5 }, () => [true, undefined]),
+      Array.from({ length: 7 }, () => [true, undefined]),
     );
+    expect(found[5]!.refusal).toMatch(/^it has cwd/);
     expect(found[0]!.refusal).toMatch(/variables of its client/);
   });
 

@@ -158,6 +158,21 @@ describe("the files that a program needs", () => {
     expect(hostProgram({ command: ["/bin/sh", alone] }, "", folder).script).toBe(alone);
   });
 
+  it("are the project of a script that stands in args, where the program is an interpreter", () => {
+    const folder = temporaryFolder();
+    const data = program(join(folder, "data/notes.txt"));
+    const script = program(join(folder, "project/server.js"));
+    const scriptOf = (name: string, command: string[], args: string[]) =>
+      hostProgram({ command: [program(join(folder, "bin", name)), ...command], args }, "", home).script;
+    const project = join(folder, "project");
+    for (const name of ["node", "bun", "python3.12", "uv"]) {
+      expect(scriptOf(name, [], ["--quiet", script, data])).toBe(project);
+      expect(scriptOf(name, ["run"], [script, data])).toBe(project);
+    }
+    // The folder of what another program works with is not given to it.
+    expect(scriptOf("server", [], [data])).toBeUndefined();
+  });
+
   it("are not the paths that the script works with, nor those of args", () => {
     const path = program(join(temporaryFolder(), "file"));
     const source = { command: ["/bin/sh", "script.sh", path], args: [path] };
