@@ -79,7 +79,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
   const passwords = new Passwords(options.passwordCost);
   const resources = new Resources(
     catalogue,
-    { ...secretServices, quotas, passwords, isSelf, now, random },
+    { ...secretServices, quotas, passwords, snapshot: () => catalogue.snapshot, isSelf, now, random },
     onError,
   );
   const secretUpkeep = await lifecycle.start(

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "../../src/errors.ts";
 import { type Store, StoreError, type Write } from "../../src/server/core/store/types.ts";
 import { changesContract } from "./store-changes.ts";
+import { conditionsContract } from "./store-conditions.ts";
 import { credentialsContract } from "./store-credentials.ts";
 import { backend, event, insert, refusalOf, remove, row, session, update } from "./store-fixtures.ts";
 import { linksContract } from "./store-links.ts";
@@ -210,6 +211,7 @@ export function storeContract(name: string, fresh: () => Promise<Open>): void {
     });
 
     changesContract(() => store);
+    conditionsContract(() => store);
     credentialsContract(() => store);
     recordsContract(() => store);
     linksContract(() => store);

@@ -6,7 +6,7 @@ import { nobody, type Principal } from "../core/access/policy.ts";
 import { userPrincipal } from "../core/access/principals.ts";
 import { newId } from "../core/ids.ts";
 import { isOf } from "../core/store/typed-rows.ts";
-import type { AuditEvent, Row, Session, Write } from "../core/store/types.ts";
+import { type AuditEvent, type Row, type Session, StoreError, type Write } from "../core/store/types.ts";
 import type { Call } from "./route.ts";
 import type { Server } from "./server.ts";
 
@@ -27,6 +27,8 @@ interface NewSession {
   milliseconds: number;
   /** The audit event of its begin. */
   event: AuditEvent;
+  /** The hash of the password that was checked: the session does not begin if the user has another one by then. */
+  passwordHash?: string | null;
 }
 
 /** A session that has begun. Its bearer is shown to nobody else, and is not stored. */
@@ -55,10 +57,10 @@ export async function passwordLogin(
   const hash = user ? await server.catalogue.store.passwordHash(user.id) : null;
   if (!(await server.passwords.verify(password, hash)) || !user) {
     await server.audit.record(loginEvent(server, call, "login_failed", user?.id ?? null, 401));
-    throw new AppError("unauthenticated", "wrong user or password");
+    throw wrongPassword();
   }
   server.throttle.forgive(...keys);
-  return ownSession(server, call, user);
+  return { ...ownSession(server, call, user), passwordHash: hash };
 }
 
 /** The keys under which failed logins of a caller count; none on the Unix socket. */
@@ -77,10 +79,15 @@ export function ownSession(server: Server, call: Call, user: Row): NewSession {
   };
 }
 
-/** Begins a session. Throws AppError `too_many_requests` if the holder has too many. */
+/**
+ * Begins a session.
+ *
+ * @throws AppError `too_many_requests` if the holder has too many; `unauthenticated` if the password that was checked is no
+ *   longer that of the user: a change of it ends all sessions, also those that are about to begin (T340)
+ */
 export async function openSession(
   server: Server,
-  { user, holder, by, milliseconds, event }: NewSession,
+  { user, holder, by, milliseconds, event, passwordHash }: NewSession,
 ): Promise<BegunSession> {
   const { catalogue, quotas, random } = server;
   const now = server.now();
@@ -102,11 +109,26 @@ export async function openSession(
     ...by,
   };
   const writes: Write[] = [
+    ...(passwordHash === undefined
+      ? []
+      : [{ op: "ifPassword" as const, userId: user.id, hash: passwordHash }]),
     { op: "insertSession", session },
     { op: "audit", event },
   ];
-  await catalogue.commit(writes).finally(release);
+  try {
+    await catalogue.commit(writes);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.refusal !== "stale") throw error;
+    await server.audit.record({ ...event, action: "login_failed", status: 401 });
+    throw wrongPassword();
+  } finally {
+    release();
+  }
   return { bytes, expiresAt };
+}
+
+function wrongPassword(): AppError {
+  return new AppError("unauthenticated", "wrong user or password");
 }
 
 /** Throws AppError `too_many_requests` if there are seconds to wait. */

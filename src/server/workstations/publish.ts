@@ -6,7 +6,7 @@ import { validateFields } from "../../kinds/validate.ts";
 import { decide, isVisible, type Principal } from "../core/access/policy.ts";
 import { ownedBy, type Quotas, reserveSize } from "../core/access/quotas.ts";
 import { type Caller, changeEvent } from "../core/caller.ts";
-import { checkNames } from "../core/catalogue/pool-names.ts";
+import { checkNames, namesStand } from "../core/catalogue/pool-names.ts";
 import { newId, type Random } from "../core/ids.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
 import { isOf } from "../core/store/typed-rows.ts";
@@ -54,7 +54,7 @@ export function planPublication(publishing: PublishOptions): Write[] {
   for (const publication of llms) {
     const before = snapshot.named("llm", publication.name);
     const { poolName } = publication.given;
-    checkNames({
+    const newcomer = {
       principal: caller.principal,
       snapshot,
       before,
@@ -62,7 +62,9 @@ export function planPublication(publishing: PublishOptions): Write[] {
       owner: caller.principal.userId,
       poolName: typeof poolName === "string" ? poolName : undefined,
       aliases: [],
-    });
+    };
+    checkNames(newcomer);
+    puts.push(...namesStand(newcomer));
     const capabilities = publication.capabilities ?? before?.status.capabilities;
     const status = {
       origin: "virtual",

@@ -41,6 +41,8 @@ export interface Services {
   backends: BackendChecks;
   quotas: Quotas;
   passwords: Passwords;
+  /** Returns the newest snapshot: that of a draft is older after an await. */
+  snapshot(): Snapshot;
   /** True for a URL that leads to this server. */
   isSelf(url: URL): boolean;
   now(): number;

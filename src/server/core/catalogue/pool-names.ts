@@ -4,6 +4,7 @@ import type { Kind } from "../../../kinds/define.ts";
 import { kinds } from "../../../kinds/index.ts";
 import { decide, type Principal } from "../access/policy.ts";
 import { oncePerObject } from "../once-per-object.ts";
+import type { Condition } from "../store/conditions.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import type { LlmRow } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
@@ -18,6 +19,29 @@ export interface Newcomer {
   owner: string | null;
   poolName: string | undefined;
   aliases: readonly string[];
+}
+
+/**
+ * Returns the condition under which a check of names still holds when the llm is written: two llms of different owners must
+ * not take one name at the same time, also at two servers (T343). None if the llm takes no new name.
+ */
+export function namesStand({ before, name, poolName, aliases, snapshot }: Newcomer): Condition[] {
+  const known = new Set(before?.spec.aliases);
+  const joins = poolName !== undefined && poolName !== before?.spec.poolName;
+  const wanted = [
+    ...(before ? [] : [name]),
+    ...(joins ? [poolName] : []),
+    ...aliases.filter((alias) => !known.has(alias)),
+  ];
+  if (wanted.length === 0) return [];
+  const isPattern = wanted.some((alias) => stemOf(alias) !== undefined);
+  return [
+    {
+      op: "ifNamesFree",
+      names: isPattern ? undefined : wanted.map(bareName),
+      since: snapshot.revision,
+    },
+  ];
 }
 
 /**

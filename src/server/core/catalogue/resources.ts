@@ -31,6 +31,8 @@ export interface WriteOptions {
   dryRun?: boolean;
   /** The user to whom a new row belongs, if not to the caller, who has been found to have all rights of that user. */
   owner?: Principal | undefined;
+  /** Returns further writes of the same transaction. It is called again where another write came first. */
+  also?: () => readonly Write[];
 }
 
 /** Reads and writes of resources of every kind, with the rights of a principal. */
@@ -128,7 +130,7 @@ export class Resources {
     { principal, requestId }: Caller,
     kind: Kind,
     body: Record<string, unknown>,
-    { dryRun = false, owner = principal }: WriteOptions = {},
+    { dryRun = false, owner = principal, also }: WriteOptions = {},
   ): Promise<Resource> {
     const { snapshot } = this.#catalogue;
     const decision = decideCreate(snapshot, principal, kind, kind.scopedBy && body[kind.scopedBy]);
@@ -152,6 +154,7 @@ export class Resources {
       };
       const { snapshot } = this.#catalogue;
       const draft = draftCreate({ kind, principal, snapshot, before: undefined, row }, body);
+      draft.writeAfter.push(...(also?.() ?? []));
       await this.#write(draft, requestId, dryRun);
       return { ...this.present(principal, kind, row), ...(!dryRun && draft.response) };
     }).finally(release);
@@ -167,7 +170,7 @@ export class Resources {
     idOrName: string,
     body: Record<string, unknown>,
     scope?: string,
-    { dryRun = false }: WriteOptions = {},
+    { dryRun = false, also }: WriteOptions = {},
   ): Promise<Resource> {
     const { version, ...given } = body;
     if (version !== undefined && !Number.isSafeInteger(version)) {
@@ -180,6 +183,7 @@ export class Resources {
       const row = { ...before, version: before.version + 1, updatedAt: now };
       const { snapshot } = this.#catalogue;
       const draft = draftUpdate({ kind, principal: caller.principal, snapshot, before, row }, given, now);
+      draft.writeAfter.push(...(also?.() ?? []));
       const written = await this.#write(draft, caller.requestId, dryRun);
       return { ...this.present(caller.principal, kind, written), ...(!dryRun && draft.response) };
     });

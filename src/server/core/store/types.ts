@@ -1,7 +1,7 @@
 /** The interface of the database. SQLite and PostgreSQL implement it, and both pass one contract (`test/contract/store.ts`). */
-
 import type { CallCount } from "./call-count.ts";
 import type { ClusterStore } from "./cluster-store.ts";
+import type { Condition } from "./conditions.ts";
 import type { CopyQueries } from "./copy/copy.ts";
 import type { FormerNameQueries } from "./former-names.ts";
 import type { TaskStore } from "./task-store.ts";
@@ -109,6 +109,7 @@ export interface ProviderObject {
 
 /** One write of a transaction, of which all writes happen or none. */
 export type Write =
+  | Condition
   | { op: "insert"; row: Row; refs: Ref[] }
   /** `row.version` is the new version. Refused as stale unless the stored version is one less. */
   | { op: "update"; row: Row; refs: Ref[] }

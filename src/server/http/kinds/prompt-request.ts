@@ -7,8 +7,9 @@ import { scopeIn } from "../../../kinds/scopes.ts";
 import { decide } from "../../core/access/policy.ts";
 import { changeEvent } from "../../core/caller.ts";
 import { forbidden } from "../../core/catalogue/resources.ts";
+import { retryingStale } from "../../core/catalogue/retrying-stale.ts";
 import type { PromptRequestRow } from "../../core/store/typed-rows.ts";
-import { type Row, StoreError, type Write } from "../../core/store/types.ts";
+import type { Row, Write } from "../../core/store/types.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 import type { KindRoutes } from "./define.ts";
@@ -24,9 +25,6 @@ const Decision = Type.Object({
 
 /** Decided requests of one user that are kept; older ones are deleted. */
 const keptDecided = 20;
-
-/** Attempts of a decision while the request is written by others. */
-const attempts = 5;
 
 /** Adds the decisions about proposed prompts. */
 export const promptRequestRoutes: KindRoutes = {
@@ -59,21 +57,24 @@ export const promptRequestRoutes: KindRoutes = {
  */
 async function settle(server: Server, call: Call, status: "approved" | "rejected"): Promise<Response> {
   const { catalogue, resources } = server;
-  for (let attempt = 1; ; attempt++) {
+  const pending = () => {
     const scope = scopeIn(promptRequest, call.query);
     const row = resources.find(call.principal, "view", promptRequest, call.params["idOrName"]!, scope);
     if (!mayDecide(server, call, row)) throw forbidden("update", prompt, row.name);
     if (row.status.status !== "pending")
       throw new AppError("conflict", `promptrequest "${row.name}" is ${row.status.status} already`);
-    if (status === "approved") await writePrompt(server, call, row);
-    try {
-      await catalogue.commit(decisionWrites(server, call, row, status));
-      return Response.json({ name: row.name, project: row.scope, status });
-    } catch (error) {
-      if (!(error instanceof StoreError) || error.refusal !== "stale" || attempt === attempts) throw error;
-      await catalogue.refresh();
-    }
-  }
+    return row;
+  };
+  const row = pending();
+  const decision = () => {
+    const present = pending();
+    if (present.id === row.id) return decisionWrites(server, call, present, status);
+    throw new AppError("conflict", `promptrequest "${row.name}" is another one by now`);
+  };
+  // In one transaction: somebody else may reject it meanwhile (T342).
+  if (status === "approved") await writePrompt(server, call, row, decision);
+  else await retryingStale(catalogue, decision);
+  return Response.json({ name: row.name, project: row.scope, status });
 }
 
 /** True with the right to change the prompt that a request would change, or to change prompts if there is none. */
@@ -89,12 +90,13 @@ async function writePrompt(
   { catalogue, resources }: Server,
   call: Call,
   { name, scope, spec }: PromptRequestRow,
+  also: () => Write[],
 ): Promise<void> {
   const { content, description } = spec;
   const fields = { content, ...(description !== "" && { description }) };
   const existing = catalogue.snapshot.named("prompt", name, scope);
-  if (existing) await resources.update(call, prompt, existing.id, fields);
-  else await resources.create(call, prompt, { name, project: scope, ...fields });
+  if (existing) await resources.update(call, prompt, existing.id, fields, undefined, { also });
+  else await resources.create(call, prompt, { name, project: scope, ...fields }, { also });
 }
 
 function decisionWrites(

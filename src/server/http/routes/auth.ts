@@ -1,11 +1,13 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
+import { clientGrant } from "../../../kinds/client-grant.ts";
 import { bearerOf } from "../../core/access/bearer.ts";
 import { isAdministrator } from "../../core/access/policy.ts";
 import { impersonating } from "../../core/access/principals.ts";
 import { eventBy } from "../../core/caller.ts";
 import { endGrants } from "../../core/catalogue/hooks/client-grant.ts";
 import { retryingStale } from "../../core/catalogue/retrying-stale.ts";
+import { StoreError, type Write } from "../../core/store/types.ts";
 import { readBody } from "../body.ts";
 import {
   addressKeys,
@@ -166,12 +168,28 @@ async function passwd(server: Server, call: Call): Promise<Response> {
   }
   const { userId, sessionId } = principal;
   const newHash = await server.passwords.hash(password);
-  // A client that renews its tokens at the same moment makes the end of its grant stale.
-  await retryingStale(server.catalogue, () => [
-    { op: "setPassword", userId, hash: newHash },
-    { op: "deleteSessionsOf", userId, ...(sessionId !== undefined && { exceptId: sessionId }) },
-    ...endGrants(server.catalogue.snapshot, { userId }),
-    { op: "audit", event: loginEvent(server, call, "passwd", userId, 204) },
-  ]);
+  const writes = (): Write[] => {
+    const { snapshot } = server.catalogue;
+    return [
+      // Whoever knows an old password, or has a login that has ended, sets none (T340).
+      ...(call.peer === "tcp" ? [{ op: "ifPassword" as const, userId, hash }] : []),
+      ...(sessionId === undefined ? [] : [{ op: "ifSession" as const, id: sessionId }]),
+      { op: "ifUnchanged", kind: clientGrant.kind, since: snapshot.revision },
+      { op: "setPassword", userId, hash: newHash },
+      { op: "deleteSessionsOf", userId, ...(sessionId !== undefined && { exceptId: sessionId }) },
+      ...endGrants(snapshot, { userId }),
+      { op: "audit", event: loginEvent(server, call, "passwd", userId, 204) },
+    ];
+  };
+  try {
+    // A client that renews its tokens at the same moment makes the end of its grant stale.
+    await retryingStale(server.catalogue, writes);
+  } catch (cause) {
+    if (!(cause instanceof StoreError) || cause.refusal !== "stale") throw cause;
+    throw new AppError("conflict", "the password was changed in the meantime", {
+      hint: "log in with the new one",
+      cause,
+    });
+  }
   return new Response(null, { status: 204 });
 }

@@ -1,3 +1,4 @@
+import { AppError } from "../../../errors.ts";
 import { clientGrant } from "../../../kinds/client-grant.ts";
 import { bearerHash, mintBearer } from "../../core/access/bearer.ts";
 import type { Principal } from "../../core/access/policy.ts";
@@ -44,7 +45,7 @@ export class ClientGrants {
     { client, redirectUri, challenge }: AuthorizationRequest,
     project: ProjectRow,
   ): Promise<string> {
-    const { catalogue, quotas, now, random } = this.#options;
+    const { quotas, now, random } = this.#options;
     const { principal } = caller;
     const at = now();
     const code = mintBearer("cod", random);
@@ -73,13 +74,15 @@ export class ClientGrants {
     const release = quotas.reserve(this.snapshot, principal, clientGrant.plural, has);
     const noted = { project: project.name, client: client.name, redirectUri };
     const event = changeEvent(caller, "create", row, at, [], noted);
-    await catalogue
-      .commit([
-        { op: "insert", row, refs: [] },
-        { op: "audit", event },
-      ])
-      .finally(release);
-    return code;
+    const { sessionId } = principal;
+    const writes: Write[] = [
+      // A login that a new password has ended gives nothing any more (T341).
+      ...(sessionId === undefined ? [] : [{ op: "ifSession" as const, id: sessionId }]),
+      { op: "insert", row, refs: [] },
+      { op: "audit", event },
+    ];
+    if (await this.#commit(writes).finally(release)) return code;
+    throw new AppError("unauthenticated", "the login session has ended", { hint: "log in again" });
   }
 
   /** Returns the grant that has a hash; also one that another server on the database has just written. */

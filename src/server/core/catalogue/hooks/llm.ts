@@ -8,14 +8,16 @@ import type { LlmRow } from "../../store/typed-rows.ts";
 import { keepOwnCapabilities } from "../capabilities.ts";
 import type { Draft, Hooks } from "../hooks.ts";
 import { checkSettings } from "../llm-settings.ts";
-import { checkNames } from "../pool-names.ts";
+import { checkNames, namesStand } from "../pool-names.ts";
 import { checkPricing } from "../pricing.ts";
 
 export const llmHooks: Hooks<LlmRow> = {
   prepare(draft, services) {
     const { spec, status, visibility } = draft.row;
     const { name, owner } = draft.row;
-    checkNames({ ...draft, name, owner, poolName: spec.poolName, aliases: spec.aliases ?? [] });
+    const newcomer = { ...draft, name, owner, poolName: spec.poolName, aliases: spec.aliases ?? [] };
+    checkNames(newcomer);
+    draft.writeFirst.push(...namesStand(newcomer));
     if (status.origin === "virtual") {
       checkVirtual(draft);
       return;

@@ -1,4 +1,5 @@
 import { AppError } from "../../../../errors.ts";
+import { clientGrant } from "../../../../kinds/client-grant.ts";
 import { kindOf } from "../../../../kinds/index.ts";
 import { quotas } from "../../../../kinds/quotas.ts";
 import { unknownField } from "../../../../kinds/validate.ts";
@@ -38,13 +39,19 @@ export const userHooks: Hooks<RowOf<"user">> = {
     const hash = password === null ? null : await services.passwords.hash(password as string);
     draft.writeAfter.push({ op: "setPassword", userId: draft.row.id, hash });
     draft.writeAfter.push({ op: "deleteSessionsOf", userId: draft.row.id });
-    // What somebody who knew the old password gave ends with it, as the sessions do (T281).
-    draft.writeAfter.push(...endGrants(draft.snapshot, { userId: draft.row.id }));
     if (!draft.before) return;
+    // What somebody who knew the old password gave ends with it, as the sessions do (T281), also what was given while the
+    // hash was made (T341).
+    const snapshot = services.snapshot();
+    const { revision: since } = snapshot;
+    draft.writeFirst.push({ op: "ifUnchanged", kind: clientGrant.kind, since });
+    draft.writeFirst.push({ op: "ifUnchanged", kind: "authorization", since });
+    draft.writeAfter.push(...endGrants(snapshot, { userId: draft.row.id }));
     // The new password is known to others than the user, who alone may read and use these (T115).
     draft.writeAfter.push({ op: "deleteThreadsOf", userId: draft.row.id });
     draft.writeAfter.push({ op: "deleteTasksOf", userId: draft.row.id });
-    draft.writeAfter.push(...dropAuthorizations(draft, services, authorizationsBy(draft)));
+    const authorizations = authorizationsBy({ snapshot, row: draft.row });
+    draft.writeAfter.push(...dropAuthorizations({ snapshot }, services, authorizations));
     draft.noted = {
       deleted: ["sessions", "grants", "authorizations", "threads", "files", "batches", "tasks"],
     };
@@ -70,7 +77,7 @@ export const userHooks: Hooks<RowOf<"user">> = {
 };
 
 /** Returns the access to MCP servers that is for the calls of the user alone. */
-function authorizationsBy({ snapshot, row }: Draft): StoredAuthorization[] {
+function authorizationsBy({ snapshot, row }: Pick<Draft, "snapshot" | "row">): StoredAuthorization[] {
   const own = snapshot.table("authorization").sorted.filter(({ status }) => status.userId === row.id);
   return own as StoredAuthorization[];
 }

@@ -3,6 +3,7 @@ import type { PgColumn } from "drizzle-orm/pg-core";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { auditColumns, auditValues } from "../audit.ts";
 import { ended, type Note } from "../changes.ts";
+import { isCondition, violationOf } from "../conditions.ts";
 import { isNamedInRecords } from "../former-names.ts";
 import { type AuditEvent, type Ref, StoreError, type UsageRow, type Write } from "../types.ts";
 import { keepName } from "./former-names.ts";
@@ -81,6 +82,10 @@ const named = {
  * @param at the time, in milliseconds since 1970
  */
 export async function apply(db: Queries, write: Write, at: number): Promise<Note[]> {
+  if (isCondition(write)) {
+    if ((await db.execute(violationOf(write))).length > 0) throw new StoreError("stale");
+    return [];
+  }
   switch (write.op) {
     case "insert": {
       const { id, kind } = write.row;

@@ -3,6 +3,7 @@ import { and, eq, isNull, ne } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { auditColumns, auditValues } from "../audit.ts";
 import { ended, type Note } from "../changes.ts";
+import { isCondition, violationOf } from "../conditions.ts";
 import { isNamedInRecords } from "../former-names.ts";
 import { type AuditEvent, type Ref, StoreError, type UsageRow, type Write } from "../types.ts";
 import { keepName } from "./former-names.ts";
@@ -91,6 +92,10 @@ const named = {
  * @param at the time, in milliseconds since 1970
  */
 export function apply(db: BunSQLiteDatabase, write: Exclude<Write, { op: "audit" }>, at: number): Note[] {
+  if (isCondition(write)) {
+    if (db.all(violationOf(write)).length > 0) throw new StoreError("stale");
+    return [];
+  }
   switch (write.op) {
     case "insert": {
       const { id, kind } = write.row;

@@ -1,0 +1,56 @@
+import { type SQL, sql } from "drizzle-orm";
+
+/**
+ * A condition of a transaction, which is refused as stale unless it holds in the database at that moment. What a server has
+ * read before may have changed since, also by another server.
+ */
+export type Condition =
+  /** The user has this hash of a password; null for none. */
+  | { op: "ifPassword"; userId: string; hash: string | null }
+  /** The login session has not ended. */
+  | { op: "ifSession"; id: string }
+  /** No row of a kind was added, changed or deleted after a revision. */
+  | { op: "ifUnchanged"; kind: string; since: number }
+  /**
+   * After a revision no llm was added or changed that has one of these names, as its own or that of its pool, or that has
+   * aliases. Without names: no llm at all.
+   */
+  | { op: "ifNamesFree"; names: readonly string[] | undefined; since: number };
+
+const operations: ReadonlySet<string> = new Set<Condition["op"]>([
+  "ifPassword",
+  "ifSession",
+  "ifUnchanged",
+  "ifNamesFree",
+]);
+
+export function isCondition<W extends { op: string }>(write: W | Condition): write is Condition {
+  return operations.has(write.op);
+}
+
+/** Returns a query that finds a row if a condition does not hold. It is the same in both dialects. */
+export function violationOf(condition: Condition): SQL {
+  switch (condition.op) {
+    case "ifPassword": {
+      const { userId, hash } = condition;
+      const held = sql`select 1 from credentials where resource_id = ${userId} and type = 'password'`;
+      return hash === null ? held : sql`select 1 where not exists (${held} and hash = ${hash})`;
+    }
+    case "ifSession":
+      return sql`select 1 where not exists (select 1 from sessions where id = ${condition.id})`;
+    case "ifUnchanged":
+      return sql`select 1 from changes where revision > ${condition.since} and kind = ${condition.kind} limit 1`;
+    case "ifNamesFree": {
+      const { names, since } = condition;
+      const changed = sql`select 1 from changes join resources on resources.id = changes.id
+        where revision > ${since} and changes.kind = 'llm'`;
+      if (!names) return sql`${changed} limit 1`;
+      const list = sql.join(
+        names.map((name) => sql`${name}`),
+        sql`, `,
+      );
+      return sql`${changed} and (name in (${list}) or spec->>'poolName' in (${list})
+        or coalesce(spec->>'aliases', '[]') <> '[]') limit 1`;
+    }
+  }
+}
