@@ -53,7 +53,7 @@ export async function rotateToken(
   try {
     const warning = await replace(backend, login, caller, options);
     const rotatedAt = at();
-    await remember(backendId, { rotatedAt, failedAt: null, reason: null }, caller, options);
+    await remember(backendId, () => ({ rotatedAt, failedAt: null, reason: null }), caller, options);
     await backends.check(catalogue.snapshot.byId.get(backendId) ?? backend);
     return { rotatedAt, ...(warning !== undefined && { warning }) };
   } catch (error) {
@@ -61,7 +61,10 @@ export async function rotateToken(
     const message = error instanceof AppError ? error.message : "something went wrong in the server";
     const reason = withoutName(backend.name, message);
     const rotatedAt = statusOf(secretBackend, backend).rotation?.rotatedAt ?? null;
-    await remember(backendId, { rotatedAt, failedAt: at(), reason }, caller, options);
+    const failure = { rotatedAt, failedAt: at(), reason };
+    // Another server that has replaced it meanwhile has not failed.
+    const isOvertaken = (present?: Rotation) => (present?.rotatedAt ?? null) !== rotatedAt;
+    await remember(backendId, (present) => (isOvertaken(present) ? undefined : failure), caller, options);
     throw error;
   }
 }
@@ -77,16 +80,21 @@ async function replace(
   backend: Row,
   login: DriverLogin,
   caller: Caller,
-  { resources, secrets }: RotateOptions,
+  { catalogue, resources, secrets }: RotateOptions,
 ): Promise<string | undefined> {
   const { name, key } = credentialOf(backend.spec)!;
+  // A token that somebody stores meanwhile must not be replaced by one that was made with the old one (failure mode 259).
+  const version = catalogue.snapshot.named("secret", name)?.version;
   const old = await secrets.value(name, key);
   const token = await login.mint();
   try {
     await login.prove(token);
     // A caller who may replace the token need not be allowed to edit the secret that holds it.
     const principal = { ...caller.principal, policies: [everything] };
-    await resources.update({ ...caller, principal }, kindOf("secret"), name, { data: { [key]: token } });
+    await resources.update({ ...caller, principal }, kindOf("secret"), name, {
+      data: { [key]: token },
+      version,
+    });
   } catch (error) {
     await login.revoke(token).catch(() => {});
     throw error;
@@ -101,16 +109,21 @@ async function replace(
   }
 }
 
-/** Writes the result of a rotation into a backend's row, with an audit event. */
+/**
+ * Writes the result of a rotation into a backend's row, with an audit event.
+ *
+ * @param result returns it, or undefined for nothing; it gets the result that the row has now
+ */
 export async function remember(
   backendId: string,
-  rotation: Rotation,
+  result: (present: Rotation | undefined) => Rotation | undefined,
   caller: Caller,
   { catalogue, now }: RotateOptions,
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const backend = catalogue.snapshot.byId.get(backendId);
-    if (!backend) return;
+    const rotation = backend && result(statusOf(secretBackend, backend).rotation);
+    if (!rotation) return;
     const { kind, name, id, version, status } = backend;
     const row = { ...backend, status: { ...status, rotation }, version: version + 1, updatedAt: now() };
     const event = eventBy(caller, {

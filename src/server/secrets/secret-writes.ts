@@ -94,16 +94,28 @@ export class SecretWrites {
       try {
         if (backend) await this.discard(backend, ref);
         // Its backend is gone. Values of it in our own database must not stay for ever.
-        else
-          await this.#catalogue.commit([
-            { op: "deleteSecretData", ref },
-            { op: "dropOrphan", ref },
-          ]);
+        else await this.#drop(ref);
       } catch (error) {
         failed.set(backendId, { backend: backend?.name ?? backendId, ref, error });
       }
     }
     return [...failed.values()];
+  }
+
+  /**
+   * Deletes the values in our own database that have no backend, unless a row has adopted them: this server may not know a
+   * backend yet that another one has made (failure mode 260).
+   */
+  async #drop(ref: string): Promise<void> {
+    try {
+      await this.#catalogue.commit([
+        { op: "doomOrphan", ref },
+        { op: "deleteSecretData", ref },
+        { op: "dropOrphan", ref },
+      ]);
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.refusal !== "stale") throw error;
+    }
   }
 
   #orphan(ref: string, backendId: string, doomed: boolean): Write {

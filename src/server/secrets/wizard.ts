@@ -80,7 +80,7 @@ export async function setUpBackend(
     const { id } = await resources.create(caller, secretBackends, { name, ...fields });
     await remember(
       id,
-      { rotatedAt: new Date(options.now()).toISOString(), failedAt: null, reason: null },
+      () => ({ rotatedAt: new Date(options.now()).toISOString(), failedAt: null, reason: null }),
       caller,
       options,
     );

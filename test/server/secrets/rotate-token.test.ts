@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ServerOptions } from "../../../src/server/options.ts";
+import { openHeldStore } from "../../support/held-store.ts";
 import { fakeBao, openBao } from "../../support/openbao/open.ts";
 import type { FakeBao, TestBao } from "../../support/openbao/types.ts";
 import { must, testServer } from "../../support/server.ts";
@@ -291,3 +292,24 @@ describe("rotating a backend's token", () => {
 async function tokenCount(bao: FakeBao): Promise<number> {
   return (await bao.call("GET", "auth/token/accessors/?list=true")).body.data.keys.length;
 }
+
+it("a token that somebody stores while another one is made stays, and the rotation fails (failure mode 259)", async () => {
+  const bao = await fakeBao();
+  const { store, hold } = await openHeldStore();
+  const { server, name, rotate, token, shown } = await startWithWizard(bao, { store });
+  const old = await token();
+  const { body: made } = await bao.call("POST", "auth/token/create", { policies: ["root"] });
+  const given = made.auth.client_token as string;
+  const writing = hold("commit", "before", (writes) =>
+    (writes as { op: string }[]).some(({ op }) => op === "addOrphan"),
+  );
+  const late = rotate();
+  await writing.reached;
+  await must(server.admin("PUT", `/api/v1/secrets/${name}-token`, { data: { token: given } }));
+  writing.release();
+  const { status, body } = await late;
+  expect([status, body.code]).toEqual([409, "stale_version"]);
+  expect(await token()).toBe(given);
+  expect([await works(bao, given), await works(bao, old)]).toEqual([true, true]);
+  expect(await shown()).toMatchObject({ rotation: { failedAt: expect.any(String) } });
+});
