@@ -217,7 +217,8 @@ export class ProviderSessions {
 
   /** Returns the workstations that a principal may know of. Throws StoreError. */
   async workstations(principal: Principal): Promise<Workstation[]> {
-    await this.#registry.catchUp();
+    // Between a claim and its end the registry would take the session for one that another server has (failure mode 261).
+    await this.#writes.inTurn(() => this.#registry.catchUp());
     return workstationsFor(principal, {
       snapshot: this.#options.catalogue.snapshot,
       sessions: this.#registry.all(),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { AppError } from "../../../src/errors.ts";
 import type { AgentState } from "../../../src/wire/link/registration.ts";
+import { heldStore } from "../../support/held-store.ts";
 import { provider, startTestSessions, user } from "./test-sessions.ts";
 
 const code = async (work: Promise<unknown>): Promise<string> =>
@@ -270,5 +271,25 @@ describe("ProviderSessions.report", () => {
     const odd = { a: { status: "active", resident: "no", inFlight: -1 } } as unknown as AgentState["llms"];
     await sessions.report(id, { llms: odd! });
     expect(sessions.llmState(llmOf(id, "a")!)).toEqual({ status: "active" });
+  });
+});
+
+describe("ProviderSessions.workstations", () => {
+  it("takes no session for one of another server while this one claims it (failure mode 261)", async () => {
+    const { attachAgent, register, sessions, status, closings, store } = await startTestSessions();
+    const about = { bootId: "process-1", machineId: "machine-1", providers: [provider("a")] };
+    const { id } = await attachAgent(about);
+    const before = [...closings];
+    const claiming = heldStore(store).hold("raiseEpoch", "after");
+    const registering = register({ ...about, providerSessionId: id });
+    await claiming.reached;
+    const listing = sessions.workstations(user("alice"));
+    // What does not wait for the claim has read the sessions by then.
+    await new Promise((resolve) => setImmediate(resolve));
+    claiming.release();
+    const { epoch } = await registering;
+    expect(await listing).toHaveLength(1);
+    expect([sessions.isAttached(id), status("a"), closings]).toEqual([true, "active", before]);
+    expect(sessions.check(user("alice"), id).epoch).toBe(epoch);
   });
 });
