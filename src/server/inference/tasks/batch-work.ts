@@ -1,3 +1,4 @@
+import { AppError } from "../../../errors.ts";
 import type { Operation } from "../../../wire/dialects/operations.ts";
 import { TurnPace } from "../../../wire/next-turn.ts";
 import { makerPrincipal } from "../../core/access/principals.ts";
@@ -76,7 +77,11 @@ export class BatchWork {
   async #begin(batch: InferenceBatch, runner: string): Promise<boolean> {
     const { now } = this.#options;
     const faults: BatchFault[] = [];
-    const { total, model } = await this.#makeTasks(batch, faults);
+    const { total, model } = await this.#makeTasks(batch, faults).catch((error) => {
+      if (!(error instanceof AppError) || error.code !== "not_found") throw error;
+      faults.push({ code: "file_deleted", message: "the input file was deleted", param: null, line: null });
+      return { total: 0, model: "" };
+    });
     if (total === 0 && faults.length === 0)
       faults.push({ code: "empty_file", message: "the input file has no requests", param: null, line: null });
     if (model !== "" && !this.#mayRun(batch, model)) faults.push(unknownModel(model));

@@ -1,3 +1,4 @@
+import { AppError } from "../../../errors.ts";
 import { TurnPace } from "../../../wire/next-turn.ts";
 import type { StoredFile, TaskStore } from "../../core/store/task-store.ts";
 
@@ -58,13 +59,23 @@ function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit <= 0xdbff;
 }
 
-/** Yields the parts of a file, in order. Throws StoreError. */
-export async function* partsOf(store: Pick<TaskStore, "filePart">, id: string): AsyncGenerator<string, void> {
+/**
+ * Yields the parts of a file, in order.
+ *
+ * @throws StoreError; AppError `not_found` in the end if the file was deleted meanwhile: its parts go away in steps, and what
+ *   came may not be the whole (failure mode 262)
+ */
+export async function* partsOf(
+  store: Pick<TaskStore, "file" | "filePart">,
+  id: string,
+): AsyncGenerator<string, void> {
   for (let seq = 0; ; seq++) {
     const part = await store.filePart(id, seq);
-    if (part === null) return;
+    if (part === null) break;
     yield part;
   }
+  if ((await store.file(id))?.state !== "processed")
+    throw new AppError("not_found", `file "${id}" was deleted while it was read`);
 }
 
 /** One line of a file, counted from 1; without a text if it is longer than allowed. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { type HeldStore, openHeldStore } from "../../../support/held-store.ts";
 import { must } from "../../../support/server.ts";
 import { withProvider } from "../setup.ts";
 import { echo, line, sdkAt } from "./batch-setup.ts";
@@ -106,5 +107,63 @@ describe("POST /v1/files", () => {
     const { id } = await sdkAt(server.url, bearer).upload([line("a")]);
     const batch = { input_file_id: id, endpoint: "/v1/chat/completions", completion_window: "24h" };
     expect((await server.as(body.token)("POST", "/v1/batches", batch)).status).toBe(403);
+  });
+});
+
+/** A server whose store can be held, with a file of three parts. */
+async function withLargeFile() {
+  const held = await openHeldStore();
+  const { server } = await withProvider(echo, {}, { tick: 50, store: held.store });
+  const { bearer, call } = await server.user("bob", run);
+  const sdk = sdkAt(server.url, bearer);
+  const lines = ["a", "b", "c"].map((id) =>
+    line(id, { messages: [{ role: "user", content: "x".repeat(250_000) }] }),
+  );
+  const { id } = await sdk.upload(lines);
+  return { ...held, server, bearer, call, sdk, id };
+}
+
+/** Deletes a file while its second part is being read, with all its parts. */
+async function deletedWhileRead(
+  { hold, store }: HeldStore,
+  call: Awaited<ReturnType<typeof withFiles>>["call"],
+  id: string,
+  begin: () => void,
+): Promise<void> {
+  const reading = hold("filePart", "before", (_, seq) => seq === 1);
+  begin();
+  await reading.reached;
+  await must(call("DELETE", `/v1/files/${id}`));
+  while (await store.pruneTasks(Date.now(), 0, 0));
+  reading.release();
+}
+
+describe("a file that is deleted while it is read (failure mode 262)", () => {
+  it("breaks its download off: a part of it is no whole file", async () => {
+    const { server, bearer, call, id, ...held } = await withLargeFile();
+    let download: Promise<string> | undefined;
+    await deletedWhileRead(held, call, id, () => {
+      const headers = { authorization: `Bearer ${bearer}` };
+      download = fetch(`${server.url}/v1/files/${id}/content`, { headers }).then((answer) => answer.text());
+      download.catch(() => {});
+    });
+    await expect(download).rejects.toThrow();
+  });
+
+  it("fails the batch of which it has the requests, and none of them is sent", async () => {
+    const { server, call, id, sdk, ...held } = await withLargeFile();
+    let made: ReturnType<typeof sdk.openai.batches.create> | undefined;
+    await deletedWhileRead(held, call, id, () => {
+      made = sdk.openai.batches.create({
+        input_file_id: id,
+        endpoint: "/v1/chat/completions",
+        completion_window: "24h",
+      });
+    });
+    const batch = await sdk.ended((await made!).id);
+    expect(batch).toMatchObject({ status: "failed", errors: { data: [{ code: "file_deleted" }] } });
+    expect(batch.request_counts?.total ?? 0).toBe(0);
+    const { body } = await must(server.admin("GET", "/api/v1/audit?action=llm_inference_call"));
+    expect(body).toEqual([]);
   });
 });
