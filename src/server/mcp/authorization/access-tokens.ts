@@ -35,23 +35,25 @@ export class AccessTokens {
   }
 
   /**
-   * Returns the source of tokens for the calls of a user; of `""`, for those of everybody.
+   * Returns the source of tokens for the calls of a user; of `""`, for those of everybody. A connection to a url that the
+   * server no longer has gets none (T344).
    *
+   * @param server the row with which the connection was made
    * @param onToken gets each token before it is sent, so that no log repeats it
    */
-  sourceFor(serverId: string, userId: string, onToken: (token: string) => void): AccessTokenSource {
+  sourceFor(server: McpServerRow, userId: string, onToken: (token: string) => void): AccessTokenSource {
     const told = (token: string) => {
       onToken(token);
       return token;
     };
     return {
       current: async () => {
-        const token = await this.#current(this.#server(serverId), userId);
+        const token = await this.#current(this.#present(server), userId);
         return token === undefined ? undefined : told(token);
       },
       refused: async (token, refusal) =>
-        told(await this.#refused(this.#server(serverId), userId, token, refusal)),
-      lacksScope: (refusal) => this.#lacksScope(this.#server(serverId), userId, refusal),
+        told(await this.#refused(this.#present(server), userId, token, refusal)),
+      lacksScope: (refusal) => this.#lacksScope(this.#present(server), userId, refusal),
     };
   }
 
@@ -138,9 +140,10 @@ export class AccessTokens {
     }
   }
 
-  #server(id: string): McpServerRow {
+  #present({ id, spec }: McpServerRow): McpServerRow {
     const row = this.#options.catalogue.snapshot.byId.get(id) as McpServerRow | undefined;
     if (!row) throw new McpFailure("closed", "the server was deleted");
+    if (row.spec.url !== spec.url) throw new McpFailure("closed", "the url of the server was changed");
     return row;
   }
 

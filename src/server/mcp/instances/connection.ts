@@ -50,6 +50,8 @@ export interface ConnectOptions {
 
 /** A server that was started or reached, and greeted. */
 export interface McpConnection {
+  /** The server as it was when this was opened. */
+  server: McpServerRow;
   upstream: Upstream;
   sandbox?: string;
   pid?: number;
@@ -83,9 +85,10 @@ export async function connect(options: ConnectOptions): Promise<McpConnection> {
     headers: options.values.headers,
     outbound: source ? authorizedOutbound(outbound, url, source) : outbound,
   };
+  const { server } = options;
   const upstream = await connectUrl(target, greetingOf(options), eventsOf(options));
   options.log.line(`connected, revision ${upstream.facts.revision}`);
-  return { upstream, conditions: [], retire: () => upstream.retire(), close: () => upstream.close() };
+  return { server, upstream, conditions: [], retire: () => upstream.retire(), close: () => upstream.close() };
 }
 
 function greetingOf({ server, signal, revision }: ConnectOptions): GreetingOptions & { signal: AbortSignal } {
@@ -127,6 +130,7 @@ async function startProgram(options: ConnectOptions): Promise<McpConnection> {
   const sandbox = launch.level;
   const message = launch.notes.join("; ");
   return {
+    server,
     upstream,
     sandbox,
     pid,

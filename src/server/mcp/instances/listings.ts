@@ -2,6 +2,7 @@ import { isObject } from "../../../mcp/messages.ts";
 import type { ReadListing } from "../../../mcp/upstream/listing.ts";
 import type { McpServerFacts } from "../../../mcp/upstream/upstream.ts";
 import { withLists } from "../../core/catalogue/mcp-pins.ts";
+import { isAnotherServer } from "../../core/catalogue/mcp-rights.ts";
 import type { McpCondition, McpDefinition, McpServerStatus } from "../../core/store/mcp-status.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { RowStatuses } from "./row-statuses.ts";
@@ -49,9 +50,19 @@ export function listedStatus({ spec, status }: McpServerRow, listed: ListedServe
   };
 }
 
-/** Keeps what a server listed with its row, so that projects can offer it while the server is stopped. */
-export async function keepListing(rows: RowStatuses, serverId: string, listed: ListedServer): Promise<void> {
-  await rows.change(serverId, (row) => {
+/**
+ * Keeps what a server listed with its row, so that projects can offer it while the server is stopped. An instance of the
+ * server that the row described before, which may finish its calls, lists nothing of this one (T345).
+ *
+ * @param server the row with which the instance was started
+ */
+export async function keepListing(
+  rows: RowStatuses,
+  server: McpServerRow,
+  listed: ListedServer,
+): Promise<void> {
+  await rows.change(server.id, (row) => {
+    if (isAnotherServer(server, row)) return row.status;
     const status = listedStatus(row, listed);
     // Lists that are as they were are no write.
     const isSame = Bun.deepEquals({ ...status, listedAt: row.status.listedAt }, row.status);

@@ -247,7 +247,7 @@ export class ManagedServer implements InstanceOwner {
       });
       opened = connection;
       const { facts } = connection.upstream;
-      await keepListing(rows, server.id, {
+      await keepListing(rows, server, {
         listing,
         facts,
         conditions: connection.conditions,
@@ -386,12 +386,12 @@ export class ManagedServer implements InstanceOwner {
 
   async #list(connection: McpConnection): Promise<void> {
     const { rows, now } = this.#options;
-    const { upstream, conditions } = connection;
+    const { server, upstream, conditions } = connection;
     const at = new Date(now()).toISOString();
     const isShared = this.#row.spec.sharing === "shared";
     try {
       const listing = await readListing(upstream, listTime);
-      await keepListing(rows, this.#row.id, { listing, facts: upstream.facts, conditions, at, isShared });
+      await keepListing(rows, server, { listing, facts: upstream.facts, conditions, at, isShared });
     } catch {
       // The lists stay as they were; a server that does not answer fails its health check.
     }

@@ -59,7 +59,7 @@ export async function openInstance(
   const hasLogin = server.spec.url !== undefined && values.headers["authorization"] === undefined;
   const { tokens } = services;
   const source = hasLogin
-    ? tokens.sourceFor(server.id, options.userId, (token) => log.hide([...values.secret, token]))
+    ? tokens.sourceFor(server, options.userId, (token) => log.hide([...values.secret, token]))
     : undefined;
   const isProgram = server.spec.url === undefined;
   const leave = isProgram ? await spawnTurn(services.spawns, server.id, options.signal) : () => {};

@@ -368,4 +368,33 @@ describe("a server of which each user has their own access", () => {
     const { call } = await mcp.token("client", [{ role: "run", resource: "projects" }]);
     expect((await call("POST", loginPath, { redirectUri })).status).toBe(403);
   });
+
+  it("goes to no url that the server had before, although a call there is under way (T344)", async () => {
+    const [far, near] = [protectedServer(), protectedServer()];
+    const mcp = await mcpTestServer();
+    await mcp.attach("far", { url: far.url });
+    await until(() => mcp.row("far"), isNeeded);
+    await logIn(far, mcp.admin);
+    await until(() => mcp.row("far"), isReady);
+    const held = Promise.withResolvers<Response>();
+    const asked = Promise.withResolvers<void>();
+    const bearers: (string | null)[] = [];
+    far.answer = async (request) => {
+      bearers.push(request.headers.get("authorization"));
+      if (!(await request.clone().text()).includes("tools/call")) return undefined as never;
+      asked.resolve();
+      return (await held.promise).clone();
+    };
+    const late = mcp.call("look");
+    await asked.promise;
+    await must(mcp.admin("PUT", "/api/v1/servers/far", { url: near.url }));
+    await until(() => mcp.row("far"), isNeeded);
+    await logIn(near, mcp.admin);
+    // The server that was left refuses the token now, and gets no other one.
+    held.resolve(new Response(null, { status: 401 }));
+    expect((await late).error?.message).toContain("ended during the call");
+    const [present] = [...near.issuer.good.keys()];
+    expect(present).toBeDefined();
+    expect(bearers.join()).not.toContain(present);
+  });
 });

@@ -93,4 +93,27 @@ describe("a tool that an MCP server changes by itself", () => {
     );
     expect(await mcp.tools()).toContain("pay");
   });
+
+  it("is not that of the program which the server had before, and which finishes a call (T345)", async () => {
+    const clock = new FakeClock();
+    const mcp = await mcpTestServer({ time: clock });
+    const files = await mcp.define("files");
+    const waiting = mcp.call("wait", { text: "long" });
+    await files.until("waiting");
+    await mcp.call("notify", changed);
+    const { body } = await must(mcp.admin("GET", "/api/v1/servers/files"));
+    const fields = { ...body, tools: undefined, env: [{ name: "A", value: "b" }] };
+    await must(mcp.admin("PUT", "/api/v1/servers/files", fields));
+    // The new program lists what it has.
+    expect(await mcp.call("env", { name: "A" })).toEqual({ text: "b" });
+    const { toolCount } = await mcp.row("files");
+    const lists = files.count("list");
+    files.mark("tools", JSON.stringify([poisoned]));
+    await clock.until(() => files.count("list") > lists, 100);
+    files.mark("go");
+    expect(await waiting).toEqual({ text: "long" });
+    await clock.until(() => files.alive().length === 1, 100);
+    expect((await mcp.row("files")).toolCount).toBe(toolCount);
+    expect(await mcp.tools()).not.toContain("pay");
+  });
 });
