@@ -4,7 +4,7 @@ import type { Kind } from "../../../kinds/define.ts";
 import { kinds } from "../../../kinds/index.ts";
 import { decide, type Principal } from "../access/policy.ts";
 import { oncePerObject } from "../once-per-object.ts";
-import type { Condition } from "../store/conditions.ts";
+import type { WriteCondition } from "../store/conditions.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import type { LlmRow } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
@@ -25,7 +25,7 @@ export interface Newcomer {
  * Returns the condition under which a check of names still holds when the llm is written: two llms of different owners must
  * not take one name at the same time, also at two servers (T343). None if the llm takes no new name.
  */
-export function namesStand({ before, name, poolName, aliases, snapshot }: Newcomer): Condition[] {
+export function namesStand({ before, name, poolName, aliases, snapshot }: Newcomer): WriteCondition[] {
   const known = new Set(before?.spec.aliases);
   const joins = poolName !== undefined && poolName !== before?.spec.poolName;
   const wanted = [

@@ -4,7 +4,7 @@ import { type SQL, sql } from "drizzle-orm";
  * A condition of a transaction, which is refused as stale unless it holds in the database at that moment. What a server has
  * read before may have changed since, also by another server.
  */
-export type Condition =
+export type WriteCondition =
   /** The user has this hash of a password; null for none. */
   | { op: "ifPassword"; userId: string; hash: string | null }
   /** The login session has not ended. */
@@ -17,19 +17,19 @@ export type Condition =
    */
   | { op: "ifNamesFree"; names: readonly string[] | undefined; since: number };
 
-const operations: ReadonlySet<string> = new Set<Condition["op"]>([
+const operations: ReadonlySet<string> = new Set<WriteCondition["op"]>([
   "ifPassword",
   "ifSession",
   "ifUnchanged",
   "ifNamesFree",
 ]);
 
-export function isCondition<W extends { op: string }>(write: W | Condition): write is Condition {
+export function isCondition<W extends { op: string }>(write: W | WriteCondition): write is WriteCondition {
   return operations.has(write.op);
 }
 
 /** Returns a query that finds a row if a condition does not hold. It is the same in both dialects. */
-export function violationOf(condition: Condition): SQL {
+export function violationOf(condition: WriteCondition): SQL {
   switch (condition.op) {
     case "ifPassword": {
       const { userId, hash } = condition;

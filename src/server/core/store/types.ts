@@ -1,7 +1,7 @@
 /** The interface of the database. SQLite and PostgreSQL implement it, and both pass one contract (`test/contract/store.ts`). */
 import type { CallCount } from "./call-count.ts";
 import type { ClusterStore } from "./cluster-store.ts";
-import type { Condition } from "./conditions.ts";
+import type { WriteCondition } from "./conditions.ts";
 import type { CopyQueries } from "./copy/copy.ts";
 import type { FormerNameQueries } from "./former-names.ts";
 import type { TaskStore } from "./task-store.ts";
@@ -47,9 +47,8 @@ export interface Session {
 }
 
 /**
- * A ref on a secret backend that no row points at: a new one that is about to be written, until a row adopts it, or a
- * doomed one that is about to be deleted. Backends take no part in the transactions of the database. With the orphans on
- * record, nothing is left on a backend after an interruption.
+ * A ref on a secret backend that no row points at: a new one until a row adopts it, or a doomed one that is about to be
+ * deleted. Backends take no part in the transactions of the database: with this record an interruption leaves nothing there.
  */
 export interface Orphan {
   ref: string;
@@ -109,7 +108,7 @@ export interface ProviderObject {
 
 /** One write of a transaction, of which all writes happen or none. */
 export type Write =
-  | Condition
+  | WriteCondition
   | { op: "insert"; row: Row; refs: Ref[] }
   /** `row.version` is the new version. Refused as stale unless the stored version is one less. */
   | { op: "update"; row: Row; refs: Ref[] }
