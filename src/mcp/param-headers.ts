@@ -83,7 +83,7 @@ export function paramHeaders(declared: readonly ParamHeader[], args: unknown): R
 export function paramHeaderFault(
   declared: readonly ParamHeader[],
   args: unknown,
-  headers: Headers,
+  headers: Pick<Headers, "get">,
 ): string | undefined {
   for (const { header, path, isNumber } of declared) {
     const value = valueAt(args, path);

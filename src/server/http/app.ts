@@ -102,6 +102,10 @@ export interface AppOptions {
 
 const none: Readonly<Record<string, string>> = {};
 
+/** The paths with parameters that are remembered with their routes, and their longest. */
+const mostPaths = 1000;
+const longestPath = 200;
+
 /** Handles a request that reached one route. */
 type Handler = (request: Request, params?: Readonly<Record<string, string>>) => Promise<Response>;
 
@@ -118,6 +122,8 @@ export function createApp(
   const router = new Elysia({ normalize: false, handler: { standardHostname: false } });
   /** Routes without parameters, by path. The router need not look for them, and their paths need no check. */
   const literal = new Map<string, Map<string, Handler>>();
+  /** Requests that the router has led to a route with parameters, by method and path. It need not look for them again. */
+  const routed = new Map<string, (request: Request) => Promise<Response>>();
   for (const route of routes) {
     const count = countedBy(server, route);
     const options: RespondOptions = {
@@ -153,8 +159,13 @@ export function createApp(
       route.method,
       route.path,
       // Elysia parses only what is destructured here.
-      ({ request, params }: { request: Request; params?: Record<string, string> }) =>
-        handler(request, params),
+      ({ request, params }: { request: Request; params?: Record<string, string> }) => {
+        const path = pathOf(request.url);
+        if (routed.size >= mostPaths) routed.clear();
+        if (path.length <= longestPath)
+          routed.set(`${route.method} ${path}`, (again) => handler(again, params));
+        return handler(request, params);
+      },
       { parse: "none" },
     );
   }
@@ -196,6 +207,8 @@ export function createApp(
       const known = literal.get(path);
       const handler = known?.get(method);
       if (handler) return handler(request);
+      const again = routed.get(`${method} ${path}`);
+      if (again) return again(request);
       if (!known) checkPath(path);
     } catch (error) {
       return refuse(error, request, path);

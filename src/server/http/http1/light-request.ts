@@ -12,12 +12,15 @@ const callPaths: ReadonlySet<string> = new Set(
   ]),
 );
 
-/** True for a call of a model, whose handlers need no `Request`. */
-export function isCall({ method, target }: RequestHead): boolean {
-  return method === "POST" && callPaths.has(target);
+/** The path of a project's endpoint for MCP. */
+const mcpPath = /^\/projects\/[^/?]+\/mcp$/;
+
+/** True for a call of a model or a message of MCP, whose handlers need no `Request`. */
+export function isLight({ method, target }: RequestHead): boolean {
+  return method === "POST" && (callPaths.has(target) || mcpPath.test(target));
 }
 
-/** The request of a call of a model. It has what its handlers use, and makes nothing before it is asked for. */
+/** The request of a call. It has what its handlers use, and makes nothing before it is asked for. */
 export class LightRequest implements CallRequest {
   readonly method: string;
   readonly headers: ReadHeaders;

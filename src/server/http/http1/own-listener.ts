@@ -4,7 +4,7 @@ import type { SocketHandler } from "../../core/socket-handler.ts";
 import { listeningSocket, PassedListener } from "../connections/hand-over.ts";
 import type { BusyPorts } from "../connections/victims.ts";
 import type { TcpListener, TcpOptions, TlsMaterial } from "../listener.ts";
-import { isCall, LightRequest } from "./light-request.ts";
+import { isLight, LightRequest } from "./light-request.ts";
 import { type ConnectionHost, ServerConnection } from "./server-connection.ts";
 import type { ServerExchange } from "./server-exchange.ts";
 import { Tunnel, tunnelHandlers } from "./tunnel.ts";
@@ -118,7 +118,7 @@ export class OwnListener implements TcpListener, ConnectionHost {
   }
 
   handle(exchange: ServerExchange): void {
-    const request = isCall(exchange.head)
+    const request = isLight(exchange.head)
       ? // Its handlers use nothing else of a `Request`, as their types say.
         (new LightRequest(exchange, this.#scheme) as CallRequest as Request)
       : webRequest(exchange, this.#scheme);

@@ -11,6 +11,8 @@ import {
 } from "../../../mcp/messages.ts";
 import { legacyRevisions, metaKeys, modernRevisions } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import type { ReadHeaders } from "../../../wire/incoming-request.ts";
+import type { McpHttpRequest } from "./endpoint-types.ts";
 import { type EnvelopeFault, envelopeFault } from "./envelope.ts";
 
 /** A request of a client, by its era; or the reason why it is refused. */
@@ -25,7 +27,7 @@ export type Inbound =
  * three times. A test compares the two.
  */
 export function classify(
-  { headers, method: httpMethod }: Pick<Request, "headers" | "method">,
+  { headers, method: httpMethod }: Pick<McpHttpRequest, "headers" | "method">,
   body: unknown,
 ): Inbound {
   const version = headers.get("mcp-protocol-version")?.trim();
@@ -117,7 +119,7 @@ function isNewEra(revision: string): boolean {
 }
 
 /** Returns the reason why the headers of a modern request do not agree with its body. The body is what counts. */
-function headerFault({ method, params = {} }: RpcRequest, headers: Headers): string | undefined {
+function headerFault({ method, params = {} }: RpcRequest, headers: ReadHeaders): string | undefined {
   for (const name of ["mcp-protocol-version", "mcp-method"])
     if (!headers.has(name)) return `the header ${name} is missing`;
   const name = nameIn(method, params);

@@ -1,3 +1,4 @@
+import type { CallRequest } from "../../../wire/incoming-request.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
@@ -27,9 +28,12 @@ export interface EndpointServices {
   gateCalls: GateCallServices<ClientExchange>;
 }
 
+/** The parts of an HTTP request that the endpoint uses. */
+export type McpHttpRequest = Pick<CallRequest, "method" | "url" | "headers" | "signal">;
+
 /** One HTTP request to the endpoint of a project. */
 export interface EndpointRequest {
-  request: Request;
+  request: McpHttpRequest;
   requestId: string;
   principal: Principal;
   project: ProjectRow;

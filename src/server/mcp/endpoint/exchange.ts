@@ -1,5 +1,6 @@
 import type { JsonObject, RpcNotification, RpcRequest } from "../../../mcp/messages.ts";
 import type { Era } from "../../../mcp/revisions.ts";
+import type { ReadHeaders } from "../../../wire/incoming-request.ts";
 import type { AskChain } from "../../core/ask-chain.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import type { GateSession } from "../gate/gate-use.ts";
@@ -16,7 +17,7 @@ export interface ClientExchange {
   /** Without the envelope of the modern era. */
   params: JsonObject;
   /** The headers of the HTTP request. */
-  headers: Headers;
+  headers: ReadHeaders;
   /** The bytes of the HTTP request's body. */
   bytesIn: number;
   /** The least important log messages that the client wants; undefined if all, or in the modern era none. */

@@ -4,8 +4,10 @@ import type { Deadline, Deadlines } from "../../core/deadlines.ts";
 import { GrowingMemory } from "../../core/growing-memory.ts";
 import { inParts } from "../../core/in-parts.ts";
 import type { OpenStreams } from "../../core/open-streams.ts";
+import { WholeResponse } from "../../core/whole-response.ts";
 import type { ClientAnswer } from "./client-answer.ts";
 import { ClientStream } from "./client-stream.ts";
+import type { McpHttpRequest } from "./endpoint-types.ts";
 import type { MessageTap } from "./message-tap.ts";
 
 /** Milliseconds without an answer after which a response becomes a stream, so that nothing between takes it for dead. */
@@ -25,7 +27,7 @@ export interface ReplyServices {
 }
 
 export interface ReplyOptions {
-  request: Request;
+  request: McpHttpRequest;
   principal: Principal;
   /** The number of answers that the client waits for. */
   expects: number;
@@ -132,12 +134,13 @@ export class HttpReply {
     if (this.#answers.length === 0) return new Response(null, { status: 202, ...(headers && { headers }) });
     const text = isBatch ? `[${this.#answers.join(",")}]` : this.#answers[0]!;
     const isLarge = this.#memory.isLarge(text.length);
-    if (!headers && !isLarge && (isBatch || this.#status === 200)) return new Response(text, jsonHeaders);
+    if (!headers && !isLarge && (isBatch || this.#status === 200))
+      return new WholeResponse(text, jsonHeaders);
     const rest = {
       status: isBatch ? 200 : this.#status,
       headers: { "content-type": "application/json", ...headers },
     };
-    return isLarge ? this.#large(text, rest) : new Response(text, rest);
+    return isLarge ? this.#large(text, rest) : new WholeResponse(text, rest);
   }
 
   /** Returns a response that holds memory until the client has read it, or an error where there is none (T227). */
@@ -190,7 +193,7 @@ export class HttpReply {
 }
 
 /** True if a client accepts event streams. One that says nothing accepts all. */
-export function acceptsStreams({ headers }: Request): boolean {
+export function acceptsStreams({ headers }: Pick<McpHttpRequest, "headers">): boolean {
   const accept = headers.get("accept");
   return accept === null || /text\/(event-stream|\*)|\*\/\*/i.test(accept);
 }
