@@ -23,6 +23,18 @@ export interface CallRequest extends Pick<Request, "method" | "url" | "signal" |
   readonly headers: ReadHeaders;
   /** True if the listener takes the bytes of a response as they are made, without a `ReadableStream`. */
   readonly takesLive?: boolean;
+  /** Returns the body if it has come whole, in one piece; undefined otherwise, and where the listener does not know. */
+  arrived?(): Uint8Array<ArrayBuffer> | undefined;
+  /** Calls back once when the caller has gone, without a signal, which is costly. */
+  whenGone?(callback: () => void): void;
+}
+
+/** Calls back once when the caller of a request has gone; at once if it has. */
+export function whenGone(request: Pick<CallRequest, "signal" | "whenGone">, callback: () => void): void {
+  if (request.whenGone) return request.whenGone(callback);
+  const { signal } = request;
+  if (signal.aborted) callback();
+  else signal.addEventListener("abort", callback, { once: true });
 }
 
 /** Answers a request. */

@@ -24,10 +24,10 @@ export function list(entry: Usable): Usable {
 /** Returns an object with its fields as clients can use them. It is the same object if all are. */
 export function withUsable(value: JsonObject, fields: Readonly<Record<string, Usable>>): JsonObject {
   let changed: JsonObject | undefined;
-  for (const [field, rule] of Object.entries(fields)) {
+  for (const field in fields) {
     const given = value[field];
     if (given === undefined) continue;
-    const usable = rule(given);
+    const usable = fields[field]!(given);
     if (usable === given) continue;
     changed ??= { ...value };
     if (usable === undefined) delete changed[field];

@@ -4,6 +4,9 @@ import { isObject, type JsonObject } from "../messages.ts";
 import { contentEntry, textEntry, writtenText } from "./content.ts";
 import { object, string, withUsable } from "./fields.ts";
 
+/** The field that every result may have. */
+const ofEach = { _meta: object() };
+
 /**
  * Returns the result of a server as clients can use it: strict ones throw a whole result away for one `null`, or for
  * an entry of a type that they do not know. Only what no client can read is changed; other fields are passed on.
@@ -13,7 +16,7 @@ import { object, string, withUsable } from "./fields.ts";
 export function usableResult(method: string, result: JsonObject, subject: string): JsonObject {
   const { resultType } = result;
   if (resultType !== undefined && resultType !== "complete") return result;
-  const rest = result["_meta"] === undefined ? result : withUsable(result, { _meta: object() });
+  const rest = result["_meta"] === undefined ? result : withUsable(result, ofEach);
   if (method === "tools/call") return toolResult(rest);
   if (method === "prompts/get") return promptResult(rest);
   return method === "resources/read" ? resourceResult(rest, subject) : rest;

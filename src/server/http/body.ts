@@ -28,7 +28,7 @@ const bodySeconds = 60;
 
 /** A request with a body. */
 export interface BodyOf {
-  request: Pick<CallRequest, "headers" | "body" | "bytes">;
+  request: Pick<CallRequest, "headers" | "body" | "bytes" | "arrived">;
   /** The most bytes of the body. */
   maxBodyBytes: number;
   /** The memory of a large body. */
@@ -118,7 +118,10 @@ function bytesOf(call: BodyOf, inflate: boolean, deadlines: Deadlines): Promise<
   const isPlain = !isCompressed(headers);
   if (isPlain && declared !== null) {
     const read = () => inTime(request.bytes(), deadlines);
-    return body.hold(Number(declared))?.then(read) ?? read();
+    const held = body.hold(Number(declared));
+    if (held) return held.then(read);
+    const arrived = request.arrived?.();
+    return arrived ? Promise.resolve(arrived) : read();
   }
   if (!isPlain && !inflate)
     throw new AppError(

@@ -53,7 +53,7 @@ export interface InferenceCall {
   operation: Operation;
   principal: Principal;
   requestId: string;
-  httpRequest: Pick<CallRequest, "headers" | "signal" | "takesLive">;
+  httpRequest: Pick<CallRequest, "headers" | "signal" | "takesLive" | "whenGone">;
   /** Called before the last bytes of a streamed response are sent. */
   onLastBytes(): void;
   /** The name of an llm, if the path has it. Otherwise the `model` of the body names an llm, a pool or a persona. */

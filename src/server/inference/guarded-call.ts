@@ -1,4 +1,5 @@
 import type { AppError } from "../../errors.ts";
+import { whenGone } from "../../wire/incoming-request.ts";
 import type { InferenceCall, InferenceDeps } from "./call.ts";
 import { endReason } from "./end-reason.ts";
 import { transportFailure } from "./failure.ts";
@@ -16,11 +17,9 @@ export function guarded(
   deps: Pick<InferenceDeps, "catalogue" | "now" | "streams">,
   call: InferenceCall,
 ): GuardedCall {
-  const { headers, signal, takesLive = false } = call.httpRequest;
+  const { headers, takesLive = false } = call.httpRequest;
   const ended = new AbortController();
-  const leave = () => ended.abort();
-  if (signal.aborted) leave();
-  else signal.addEventListener("abort", leave, { once: true });
+  whenGone(call.httpRequest, () => ended.abort());
   return {
     call: { ...call, httpRequest: { headers, takesLive, signal: ended.signal } },
     async response(work) {

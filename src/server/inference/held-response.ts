@@ -2,14 +2,14 @@ import { maxParsedBytes } from "../../adapters/shapes/parse-answer.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { BodyBudget, HeldBytes } from "../core/body-budget.ts";
 import { inParts } from "../core/in-parts.ts";
-import { WholeResponse } from "../core/whole-response.ts";
+import { type WholeInit, wholeResponse } from "../core/whole-response.ts";
 import type { CallContext } from "./call.ts";
 
 /** The most bytes of an answer that passes through unread: embeddings. */
 const maxResponseBytes = 64 * 1024 * 1024;
 
 /** The body of a response, and the rest of it. */
-export type MadeResponse = readonly [body: string | Uint8Array<ArrayBuffer>, rest: ResponseInit];
+export type MadeResponse = readonly [body: string | Uint8Array<ArrayBuffer>, rest: WholeInit];
 
 /**
  * Reads a whole answer and makes a response of it. A large one holds memory until its caller has it, however slowly it is
@@ -43,7 +43,7 @@ export async function heldResponse(
     });
     memory?.shrink(bytes.length);
     const [body, rest] = await make(bytes);
-    return memory ? new Response(inParts(body, release), rest) : new WholeResponse(body, rest);
+    return memory ? new Response(inParts(body, release), rest) : wholeResponse(body, rest, httpRequest);
   } catch (error) {
     release();
     throw error;

@@ -49,6 +49,14 @@ export class LightRequest implements CallRequest {
     return body ? (bodyStream(body) as ReadableStream<Uint8Array<ArrayBuffer>>) : null;
   }
 
+  whenGone(callback: () => void): void {
+    this.#exchange.whenGone(callback);
+  }
+
+  arrived(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#exchange.body?.takeOnePart() as Buffer<ArrayBuffer> | undefined;
+  }
+
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
     const { body } = this.#exchange;
     if (!body) return Promise.resolve(new Uint8Array(0));

@@ -34,6 +34,7 @@ export class ServerExchange {
   /** Called when the caller has gone before the end of its response. */
   onGone: (() => void) | undefined;
   #ended: AbortController | undefined;
+  #callbacks: (() => void)[] | undefined;
   #isGone = false;
 
   /** @param body undefined where the request has none */
@@ -52,6 +53,13 @@ export class ServerExchange {
     return this.#ended.signal;
   }
 
+  /** Calls back once when the caller has gone; at once if it has. */
+  whenGone(callback: () => void): void {
+    if (this.#isGone) return callback();
+    this.#callbacks ??= [];
+    this.#callbacks.push(callback);
+  }
+
   get isGone(): boolean {
     return this.#isGone;
   }
@@ -62,6 +70,7 @@ export class ServerExchange {
     this.#isGone = true;
     this.body?.fail(callerLeft());
     this.#ended?.abort();
+    for (const callback of this.#callbacks ?? []) callback();
     this.onGone?.();
   }
 }

@@ -17,8 +17,7 @@ export async function sendWebResponse(exchange: ServerExchange, response: Respon
   const { status, headers } = response;
   const isHead = exchange.head.method === "HEAD";
   const first = statusLine(status) + headerLines(headers);
-  if (response instanceof WholeResponse && !isHead && !isBodiless(status))
-    return sendText(exchange, first, response.whole);
+  if (response instanceof WholeResponse) return sendText(exchange, first, response.whole);
   if (response instanceof LiveResponse) return sendLive(exchange, first, response.live);
   const { body } = response;
   if (exchange.isGone || body === null || isHead || isBodiless(status)) {
@@ -124,7 +123,7 @@ function inTurn(read: Promise<Read>): Promise<Read | undefined> {
   return Promise.race([read, new Promise<undefined>((resolve) => setImmediate(resolve))]);
 }
 
-function headerLines(headers: Headers): string {
+function headerLines(headers: Iterable<[string, string]>): string {
   let lines = "";
   for (const [name, value] of headers) if (!ownNames.test(name)) lines += `${name}: ${value}\r\n`;
   return lines;

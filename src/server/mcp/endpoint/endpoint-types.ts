@@ -29,7 +29,10 @@ export interface EndpointServices {
 }
 
 /** The parts of an HTTP request that the endpoint uses. */
-export type McpHttpRequest = Pick<CallRequest, "method" | "url" | "headers" | "signal">;
+export type McpHttpRequest = Pick<
+  CallRequest,
+  "method" | "url" | "headers" | "signal" | "takesLive" | "whenGone"
+>;
 
 /** One HTTP request to the endpoint of a project. */
 export interface EndpointRequest {

@@ -1,10 +1,11 @@
+import { whenGone } from "../../../wire/incoming-request.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import type { BodyBudget } from "../../core/body-budget.ts";
 import type { Deadline, Deadlines } from "../../core/deadlines.ts";
 import { GrowingMemory } from "../../core/growing-memory.ts";
 import { inParts } from "../../core/in-parts.ts";
 import type { OpenStreams } from "../../core/open-streams.ts";
-import { WholeResponse } from "../../core/whole-response.ts";
+import { type WholeInit, wholeResponse } from "../../core/whole-response.ts";
 import type { ClientAnswer } from "./client-answer.ts";
 import { ClientStream } from "./client-stream.ts";
 import type { McpHttpRequest } from "./endpoint-types.ts";
@@ -15,8 +16,7 @@ const quietLimit = 10_000;
 
 const noMemory = "too many large answers are not read yet: call again later";
 
-/** A response copies these faster than those of a plain object. */
-const jsonHeaders = { headers: new Headers({ "content-type": "application/json" }) };
+const jsonType = { "content-type": "application/json" };
 
 /** The parts that all replies use. */
 export interface ReplyServices {
@@ -76,7 +76,7 @@ export class HttpReply {
     this.canStream = acceptsStreams(options.request);
     this.#removeStream = streams.add(options.principal, () => this.#revoke());
     if (this.canStream) this.#deadline = deadlines.after(quietLimit, () => this.#open().comment());
-    options.request.signal.addEventListener("abort", this.#onAbort);
+    whenGone(options.request, () => this.#gone());
   }
 
   /** Sends a notification. It is left out if the client reads too slowly or takes no stream. */
@@ -133,23 +133,21 @@ export class HttpReply {
         : { ...this.#options.headers, "retry-after": `${Math.ceil(wait)}` };
     if (this.#answers.length === 0) return new Response(null, { status: 202, ...(headers && { headers }) });
     const text = isBatch ? `[${this.#answers.join(",")}]` : this.#answers[0]!;
-    const isLarge = this.#memory.isLarge(text.length);
-    if (!headers && !isLarge && (isBatch || this.#status === 200))
-      return new WholeResponse(text, jsonHeaders);
     const rest = {
       status: isBatch ? 200 : this.#status,
-      headers: { "content-type": "application/json", ...headers },
+      headers: headers ? { ...jsonType, ...headers } : jsonType,
     };
-    return isLarge ? this.#large(text, rest) : new WholeResponse(text, rest);
+    if (this.#memory.isLarge(text.length)) return this.#large(text, rest);
+    return wholeResponse(text, rest, this.#options.request);
   }
 
   /** Returns a response that holds memory until the client has read it, or an error where there is none (T227). */
-  #large(text: string, rest: ResponseInit): Response {
+  #large(text: string, rest: WholeInit): Response {
     const { principal, request } = this.#options;
     const held = this.#memory.tryHold(principal.userId, text.length);
     if (!held) return failed(-32_000, noMemory, 503);
     const release = () => held.release();
-    request.signal.addEventListener("abort", release);
+    whenGone(request, release);
     return new Response(inParts(text, release), rest);
   }
 
@@ -158,7 +156,7 @@ export class HttpReply {
     if (this.#stream) return this.#stream;
     this.#deadline?.cancel();
     const stream = new ClientStream();
-    stream.onGone = this.#onAbort;
+    stream.onGone = () => this.#gone();
     stream.onRead = () => this.#growing.release();
     this.#stream = stream;
     for (const answer of this.#answers.splice(0)) stream.send(this.#affordable(stream, answer));
@@ -176,19 +174,18 @@ export class HttpReply {
     this.#options.onGone();
   }
 
-  readonly #onAbort = (): void => {
+  #gone(): void {
     if (this.#isOver) return;
     this.#end();
     // Nobody reads it, but the handler of the request waits for it.
     this.#settle(new Response(null, { status: 499 }));
     this.#options.onGone();
-  };
+  }
 
   #end(): void {
     this.#isOver = true;
     this.#deadline?.cancel();
     this.#removeStream();
-    this.#options.request.signal.removeEventListener("abort", this.#onAbort);
   }
 }
 
