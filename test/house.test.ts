@@ -404,6 +404,8 @@ describe("a kind", () => {
       // Prompts are written with a right on their project, and have links to servers of projects.
       "src/server/core/catalogue/hooks/prompt.ts",
       "src/server/core/catalogue/prompt-links.ts",
+      // Messages of MCP clients to a project are read without a `Request`.
+      "src/server/http/http1/light-request.ts",
       "src/server/http/kinds/index.ts",
       "src/server/http/kinds/project.ts",
     ];

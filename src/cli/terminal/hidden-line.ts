@@ -11,7 +11,6 @@ const suspend = "\u001a";
 const quit = "\u001c";
 
 /** Arrows and other keys that send several characters, and the marks around a paste. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: keys send control characters.
 const keySequence = /\u001b(?:\[[0-?]*[ -/]*[@-~]|O.|.)/g;
 
 /** What a key asks for, other than text. */

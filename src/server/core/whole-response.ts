@@ -21,6 +21,11 @@ export function wholeResponse(
   return takesLive ? (new WholeResponse(body, init) as object as Response) : new Response(body, init);
 }
 
+/** Returns a response as a `Response`, for those who know no other. */
+export function plainResponse(response: Response): Response {
+  return response instanceof WholeResponse ? response.clone() : response;
+}
+
 /** A response whose whole body is in memory. */
 export class WholeResponse
   implements Pick<Response, "status" | "ok" | "body" | "bytes" | "text" | "json" | "clone">

@@ -2,6 +2,7 @@ import { Elysia } from "elysia";
 import { AppError } from "../../errors.ts";
 import { checkLength } from "../../wire/incoming-request.ts";
 import { adminPrincipal, clientPrincipalOf, principalOf } from "../core/access/principals.ts";
+import { plainResponse } from "../core/whole-response.ts";
 import type { AccessLog } from "../observability/access-log.ts";
 import type { Series } from "../observability/metrics.ts";
 import { recordDenied } from "./denied.ts";
@@ -164,7 +165,7 @@ export function createApp(
         if (routed.size >= mostPaths) routed.clear();
         if (path.length <= longestPath)
           routed.set(`${route.method} ${path}`, (again) => handler(again, params));
-        return handler(request, params);
+        return handler(request, params).then(plainResponse);
       },
       { parse: "none" },
     );

@@ -118,7 +118,7 @@ describe("a question for a secret", () => {
     pty.type(`half${keys.ctrl("z")}`);
     await pty.shows("Stopped");
     pty.type(`clear; stty -a | grep -o ' echo '; fg${keys.enter}`);
-    await pty.shows(/ echo ?\n[^]*\nKey:/);
+    await pty.shows(/ echo ?\n[\s\S]*\nKey:/);
     pty.type(`sk-whole${keys.enter}`);
     await pty.shows('"sk-whole"');
     await pty.shows("Name: ");

@@ -1,5 +1,6 @@
 import { operationNames, operations } from "../../../wire/dialects/operations.ts";
 import type { CallRequest, ReadHeaders } from "../../../wire/incoming-request.ts";
+import { projectMcpPath } from "../../mcp/clients/project-url.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { ServerExchange } from "./server-exchange.ts";
 import { bodyStream } from "./web-request.ts";
@@ -12,8 +13,8 @@ const callPaths: ReadonlySet<string> = new Set(
   ]),
 );
 
-/** The path of a project's endpoint for MCP. */
-const mcpPath = /^\/projects\/[^/?]+\/mcp$/;
+/** The paths of messages of MCP. */
+const mcpPath = new RegExp(`^${projectMcpPath.replace(":name", "[^/?]+")}$`);
 
 /** True for a call of a model or a message of MCP, whose handlers need no `Request`. */
 export function isLight({ method, target }: RequestHead): boolean {

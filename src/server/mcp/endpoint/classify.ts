@@ -12,8 +12,8 @@ import {
 import { legacyRevisions, metaKeys, modernRevisions } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import type { ReadHeaders } from "../../../wire/incoming-request.ts";
-import type { McpHttpRequest } from "./endpoint-types.ts";
 import { type EnvelopeFault, envelopeFault } from "./envelope.ts";
+import type { McpHttpRequest } from "./http-request.ts";
 
 /** A request of a client, by its era; or the reason why it is refused. */
 export type Inbound =

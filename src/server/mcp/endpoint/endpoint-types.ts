@@ -1,4 +1,3 @@
-import type { CallRequest } from "../../../wire/incoming-request.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
@@ -11,6 +10,7 @@ import type { AgentCalls } from "./agent-calls.ts";
 import type { McpCalls } from "./calls.ts";
 import type { ClientExchange } from "./exchange.ts";
 import type { ReplyServices } from "./http-reply.ts";
+import type { McpHttpRequest } from "./http-request.ts";
 import type { MessageTap } from "./message-tap.ts";
 import type { OfferChanges } from "./offer-changes.ts";
 import type { ResourceWatches } from "./resource-watches.ts";
@@ -27,12 +27,6 @@ export interface EndpointServices {
   gate: Gate<ClientExchange>;
   gateCalls: GateCallServices<ClientExchange>;
 }
-
-/** The parts of an HTTP request that the endpoint uses. */
-export type McpHttpRequest = Pick<
-  CallRequest,
-  "method" | "url" | "headers" | "signal" | "takesLive" | "whenGone"
->;
 
 /** One HTTP request to the endpoint of a project. */
 export interface EndpointRequest {

@@ -8,7 +8,7 @@ import type { OpenStreams } from "../../core/open-streams.ts";
 import { type WholeInit, wholeResponse } from "../../core/whole-response.ts";
 import type { ClientAnswer } from "./client-answer.ts";
 import { ClientStream } from "./client-stream.ts";
-import type { McpHttpRequest } from "./endpoint-types.ts";
+import type { McpHttpRequest } from "./http-request.ts";
 import type { MessageTap } from "./message-tap.ts";
 
 /** Milliseconds without an answer after which a response becomes a stream, so that nothing between takes it for dead. */

@@ -197,10 +197,10 @@ describe("an MCP server that hangs", () => {
 
   it("may take longer than callSeconds while it reports progress", async () => {
     const mcp = await mcpTestServer();
-    await mcp.define("files", { callSeconds: 1 });
+    await mcp.define("files", { callSeconds: 3 });
     const meta = { progressToken: "mine" };
-    expect(await mcp.call("progress", { steps: 4, ms: 400 }, { meta })).toEqual({ text: "done" });
-    expect((await mcp.call("progress", { steps: 4, ms: 400 })).error?.message).toContain("callSeconds");
+    expect(await mcp.call("progress", { steps: 4, ms: 1000 }, { meta })).toEqual({ text: "done" });
+    expect((await mcp.call("progress", { steps: 4, ms: 1000 })).error?.message).toContain("callSeconds");
   });
 });
 
