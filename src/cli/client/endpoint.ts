@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { certificatesIn } from "../../certificates.ts";
 import { AppError } from "../../errors.ts";
+import { didYouMean } from "../../kinds/names.ts";
 import { reasonText } from "../../system-errors.ts";
 import { acceptsConnections, systemDataFolder } from "../../unix-socket.ts";
 import type { Endpoint } from "./client.ts";
@@ -133,8 +134,9 @@ function sockets(env: Surroundings["env"], home: string): string[] {
 function fromContext(config: Config, name: string, home: string): Server {
   const entry = config.contexts[name];
   if (!entry)
-    throw new AppError("invalid_request", `no context "${name}" in ${join(home, "config.json")}`, {
-      hint: "to see all contexts: mcpctl config get-contexts",
+    throw new AppError("not_found", `no context "${name}" in ${join(home, "config.json")}`, {
+      hint:
+        didYouMean(name, Object.keys(config.contexts)) ?? "to see all contexts: mcpctl config get-contexts",
     });
   return { url: serverUrl(entry.server, `context "${name}"`), origin: `context "${name}"`, context: entry };
 }

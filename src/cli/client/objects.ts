@@ -31,6 +31,13 @@ export async function getObject(kind: KindInfo, name: string, scope: Scope): Pro
   }
 }
 
+/** Throws AppError `not_found`, with the nearest name, if there is no such object. Passes where the caller may not view it. */
+export async function assertExists(kind: KindInfo, name: string, scope: Scope): Promise<void> {
+  await getObject(kind, name, scope).catch((error: unknown) => {
+    if (!(error instanceof AppError) || error.code !== "forbidden") throw error;
+  });
+}
+
 /**
  * The path of one object in the API.
  *

@@ -1,12 +1,15 @@
 import { AppError } from "../../errors.ts";
+import type { Resource } from "../../kinds/define.ts";
 import { grantable, roles } from "../../kinds/grants.ts";
-import { findKind } from "../../kinds/index.ts";
+import { findKind, kindOf } from "../../kinds/index.ts";
 import { didYouMean } from "../../kinds/names.ts";
 import { actions } from "../../kinds/operations.ts";
 import { jsonText } from "../../wire/text.ts";
 import { permissionAnswer, rightsAnswer } from "../client/account-answers.ts";
+import { listObjects, withNearestName } from "../client/objects.ts";
 import { defineGroup, defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { warn } from "../core/failure.ts";
 import { rulesTable } from "../kinds/held-rules.ts";
 import { parseKindName } from "../kinds/kind-name.ts";
 import { resolveKind } from "../kinds/resolve-kind.ts";
@@ -48,16 +51,38 @@ const canI = defineVerb({
       });
     const body = { ...(await question(verb, resource, context)), ...(as !== undefined && { user: as }) };
     const client = await context.client();
-    const { allowed } = await client.call("POST", "/api/v1/auth/can-i", { answer: permissionAnswer, body });
+    const { allowed } = await client
+      .call("POST", "/api/v1/auth/can-i", { answer: permissionAnswer, body })
+      .catch(async (error: unknown) => {
+        throw as === undefined ? error : await withNearestName(error, kindOf("user"), as, client);
+      });
     context.terminal.out(json ? jsonText({ allowed }) : `${allowed ? "yes" : "no"}\n`);
+    if (!allowed) await warnOfUnknownObject(body, context);
     return allowed ? 0 : 1;
   },
 });
 
+/** Warns of a name that is probably mistyped: the answer is "no" for what does not exist. */
+async function warnOfUnknownObject(
+  { resource, name }: Record<string, string>,
+  context: Context,
+): Promise<void> {
+  const kind = resource === undefined ? undefined : findKind(resource);
+  if (kind === undefined || name === undefined) return;
+  const objects = await listObjects(kind, context).catch((): Resource[] => []);
+  const names = objects.map((object) => object.name);
+  const near = names.includes(name) ? undefined : didYouMean(name, names);
+  if (near !== undefined) warn(context.terminal, `there is no ${kind.kind} "${name}"; ${near}`);
+}
+
 async function listRights(user: string | undefined, json: boolean, context: Context): Promise<number> {
   const { terminal } = context;
   const client = await context.client();
-  const rules = await client.call("GET", "/api/v1/auth/rights", { query: { user }, answer: rightsAnswer });
+  const rules = await client
+    .call("GET", "/api/v1/auth/rights", { query: { user }, answer: rightsAnswer })
+    .catch(async (error: unknown) => {
+      throw user === undefined ? error : await withNearestName(error, kindOf("user"), user, client);
+    });
   if (json) terminal.out(jsonText(rules));
   else if (rules.length === 0)
     terminal.err(

@@ -3,7 +3,7 @@ import { user } from "../../kinds/user.ts";
 import { identityAnswer } from "../client/account-answers.ts";
 import { anything } from "../client/answers.ts";
 import type { ApiClient } from "../client/client.ts";
-import { objectPath } from "../client/objects.ts";
+import { assertExists, objectPath } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
@@ -69,6 +69,8 @@ async function setOther(
   context: Context,
 ): Promise<void> {
   const path = objectPath(user, name);
+  // Before the questions and the warning.
+  await assertExists(user, name, context);
   if (!isFromStdin)
     warn(
       context.terminal,

@@ -1,7 +1,10 @@
 import { AppError } from "../../errors.ts";
+import type { RoleBinding } from "../../kinds/grants.ts";
+import { findKind } from "../../kinds/index.ts";
 import { jsonText } from "../../wire/text.ts";
 import { rightsAnswer } from "../client/account-answers.ts";
 import { isUnexpectedAnswer } from "../client/answer-text.ts";
+import { assertExists } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
@@ -41,6 +44,8 @@ export const revoke = defineVerb({
     const { removed, kept } = await removeGrant(await context.client(), subject, taken);
     const phrase = grantPhrase(taken);
     const who = subjectPhrase(subject);
+    // What is deleted may still have rules, so names are looked up only now.
+    if (removed.length === 0 && kept.length === 0) await assertNames(subject, taken, context);
     if (removed.length === 0)
       throw new AppError("not_found", `no rbac object gives just ${phrase} to ${who}`, {
         hint:
@@ -56,6 +61,17 @@ export const revoke = defineVerb({
     await warnOfOthers(subject, role, taken, context);
   },
 });
+
+/** Throws AppError `not_found`, with the nearest name, if there is no such subject or object. */
+async function assertNames(subject: Subject, taken: RoleBinding, context: Context): Promise<void> {
+  const named = [{ word: subject.kind.toLowerCase(), name: subject.name }];
+  if ("resource" in taken && taken.name !== undefined) named.push({ word: taken.resource, name: taken.name });
+  for (const { word, name } of named) {
+    const kind = findKind(word);
+    if (kind === undefined) continue;
+    await assertExists(kind, name, context);
+  }
+}
 
 /** Warns of rules that still give the same right to a user. */
 async function warnOfOthers(

@@ -1,10 +1,11 @@
 import { basename, isAbsolute, resolve } from "node:path";
 import { AppError } from "../../errors.ts";
 import type { RoleBinding } from "../../kinds/grants.ts";
-import { isName } from "../../kinds/names.ts";
+import { kindOf } from "../../kinds/index.ts";
 import { findProgram } from "../../processes/find-program.ts";
 import { ForegroundProgram } from "../../processes/foreground-program.ts";
 import { anything } from "../client/answers.ts";
+import { assertExists } from "../client/objects.ts";
 import { detachedClient } from "../core/api-client.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
@@ -66,8 +67,7 @@ export const run = defineVerb({
         hint: "give its name, if it is in PATH, or its path",
       });
     const { project } = flags;
-    if (project !== undefined && !isName(project))
-      throw new AppError("usage", `"${project}" cannot be the name of a project`);
+    if (project !== undefined) await assertExists(kindOf("project"), project, context);
     const time = ttl === undefined ? usualTtl : duration("--ttl", ttl);
     const address = await clientAddress(context, url);
     warnOnTheWay(address, "the token", terminal);

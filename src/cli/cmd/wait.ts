@@ -6,6 +6,7 @@ import { taskKind } from "../client/task-answers.ts";
 import { changesOf } from "../client/watch.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { warn } from "../core/failure.ts";
 import { assertField, assertValue } from "../kinds/field-name.ts";
 import { resolveTargets } from "../kinds/resolve-kind.ts";
 import { plain } from "../output/cells.ts";
@@ -116,8 +117,21 @@ async function reach(
     progress.erase();
     context.terminal.out(`${kind.kind} '${name}' ${condition.met}\n`);
   };
+  const warnOfUnknown = (objects: readonly Resource[]) => {
+    const known = objects.flatMap(({ id, name }) => [id, name]);
+    for (const name of waiting) {
+      if (known.includes(name)) continue;
+      const near = didYouMean(name, known);
+      progress.erase();
+      warn(
+        context.terminal,
+        `there is no ${kind.kind} "${name}" yet${near === undefined ? "" : `; ${near}`}`,
+      );
+    }
+  };
   let isFirst = true;
   for await (const changes of changesOf(client, kind, signal, backoffPause)) {
+    if (isFirst && condition.wanted) warnOfUnknown(changes.map(({ object }) => object));
     for (const name of [...waiting]) {
       const change = changes.findLast(({ object }) => object.name === name || object.id === name);
       if (change) look(name, change.type === "deleted" ? undefined : change.object);

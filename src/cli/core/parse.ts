@@ -129,7 +129,8 @@ function unknownFlag(rawName: string, known: Iterable<string>): AppError {
   const typed = rawName.slice(2);
   const names = [...known].filter((name) => name.length > 1);
   const near = rawName.startsWith("--")
-    ? (nearest(typed, names) ?? names.find((name) => name.startsWith(typed)))
+    ? (nearest(typed, names) ??
+      names.find((name) => name.startsWith(typed) || (name.length > 2 && typed.startsWith(name))))
     : undefined;
   return new AppError("usage", `unknown flag ${rawName}`, {
     ...(near && { hint: `did you mean --${near}?` }),

@@ -64,7 +64,7 @@ describe("the address of the server", () => {
     [{ server: "127.0.0.1:7777" }, {}, "usage"],
     [{ server: "file:///etc/passwd" }, {}, "usage"],
     [{}, { MCPCTL_SERVER: "javascript:1" }, "usage"],
-    [{ context: "none" }, {}, "invalid_request"],
+    [{ context: "none" }, {}, "not_found"],
   ])("is refused: %j %j", async (given, env, code) => {
     await expect(resolved(homeWith(contexts), given, env as Record<string, string>)).rejects.toMatchObject({
       code,

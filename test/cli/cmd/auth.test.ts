@@ -13,7 +13,7 @@ describe("auth can-i", () => {
       const server = fakeApi({ "POST /api/v1/auth/can-i": { allowed } });
       const { code, stdout } = await cli(["auth", "can-i", ...words], { server });
       expect({ code, stdout }).toEqual(allowed ? { code: 0, stdout: "yes\n" } : { code: 1, stdout: "no\n" });
-      expect(server.bodies).toEqual([body]);
+      expect(server.bodies[0]).toEqual(body);
     }
   });
 

@@ -2,9 +2,8 @@ import { realpathSync, rmSync, statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { AppError } from "../../../errors.ts";
 import { kindOf } from "../../../kinds/index.ts";
-import { anything } from "../../client/answers.ts";
 import { serverUrl } from "../../client/endpoint.ts";
-import { withNearestName } from "../../client/objects.ts";
+import { assertExists } from "../../client/objects.ts";
 import type { Context } from "../../core/context.ts";
 import { warnOnTheWay } from "../../core/plain-http.ts";
 import { clientAt } from "./address.ts";
@@ -67,7 +66,7 @@ export async function connectProject(
   if (variable !== undefined) token = { variable };
   else if (flags.tokenFile !== undefined) token = { file: resolve(context.cwd, flags.tokenFile) };
   else {
-    await checkProject(context, project);
+    await assertExists(kindOf("project"), project, context);
     const path = await tokenFileOf(client, file.path, project, context);
     request = {
       file: path,
@@ -193,19 +192,6 @@ function ownProgram({ env }: Context): string {
   // Run from source there is no program of that name.
   if (!/mcpctl[^/]*$/.test(own)) return found ?? "mcpctl";
   return found !== null && isAbsolute(found) && realpathSync(found) === realpathSync(own) ? found : own;
-}
-
-/** Checks that a project is there, as far as the user may see it. Throws AppError `not_found`. */
-async function checkProject(context: Context, name: string): Promise<void> {
-  const client = await context.client();
-  try {
-    await client.call("GET", `/api/v1/${kindOf("project").plural}/${encodeURIComponent(name)}`, {
-      answer: anything,
-    });
-  } catch (error) {
-    if (error instanceof AppError && error.code === "forbidden") return;
-    throw await withNearestName(error, kindOf("project"), name, client);
-  }
 }
 
 function fileOf({ title, mcp }: McpClient, { isForUser }: ProjectOptions, context: Context): ClientFile {

@@ -1,9 +1,12 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
-import { oneOf } from "../../../kinds/define.ts";
+import { type KindInfo, oneOf } from "../../../kinds/define.ts";
+import { kindOf } from "../../../kinds/index.ts";
 import { escapeLine, jsonText } from "../../../wire/text.ts";
 import { Name, Words } from "../../client/answers.ts";
+import type { ApiClient } from "../../client/client.ts";
 import { ndjson } from "../../client/ndjson.ts";
+import { withNearestName } from "../../client/objects.ts";
 import { answerShape } from "../../client/shape.ts";
 import type { Context } from "../../core/context.ts";
 import { reportFailure, warn } from "../../core/failure.ts";
@@ -36,6 +39,21 @@ const lineShape = answerShape(
   Type.Union([Type.Object({ total: Type.Integer() }), Result, Type.Object({ summary: Summary })]),
 );
 
+/** An error about one of the names of a migration, with the nearest one that there is. */
+async function withNearestNames(
+  error: unknown,
+  migration: MigrationArguments,
+  client: ApiClient,
+): Promise<unknown> {
+  const { from, to, names = [] } = migration;
+  const [backend, secret] = [kindOf("secretbackend"), kindOf("secret")];
+  const named = [[backend, from], [backend, to], ...names.map((name) => [secret, name] as const)] as const;
+  const isAbout = ({ kind }: KindInfo, name: string) =>
+    error instanceof AppError && error.message.includes(`${kind} "${name}"`);
+  const about = named.find(([kind, name]) => isAbout(kind, name));
+  return about ? withNearestName(error, ...about, client) : error;
+}
+
 /**
  * Has the server migrate secrets, and prints the result of each as it arrives.
  *
@@ -56,10 +74,11 @@ export async function migrateSecrets(
   let total: number | undefined;
   const progress = progressOn(context, after);
   try {
-    const answer = await client.stream("POST", "/api/v1/secrets/migrate", {
-      body: migration,
-      accept: "application/x-ndjson",
-    });
+    const answer = await client
+      .stream("POST", "/api/v1/secrets/migrate", { body: migration, accept: "application/x-ndjson" })
+      .catch(async (error: unknown) => {
+        throw await withNearestNames(error, migration, client);
+      });
     for await (const line of ndjson(answer, lineShape, signal)) {
       if ("summary" in line) summary = line.summary;
       if ("total" in line) total = line.total;

@@ -23,7 +23,8 @@ export const testLlm = defineVerb({
     about: `NAME is an llm, a pool, an alias or agent:NAME. The test is a real call as any program makes it, so it needs the
       role run, takes a few tokens, and counts on limits. It prints the time to the first token and the tokens a second.
 
-      Exits with 0 if the llm answers, with 1 otherwise. "mcpctl audit ID" with the id of the request tells an
+      Exits with 0 if the llm answers, with 1 if it does not, and with the code of every command if it was not called: 3
+      where there is none of that name, 4 where you may not call it. "mcpctl audit ID" with the id of the request tells an
       administrator more about a failure.`,
     usage: "NAME [-o json]",
     examples: [
@@ -52,16 +53,28 @@ export const testLlm = defineVerb({
       for (const step of await stepsOfFailure(args.name, failure, context)) report(step);
       reportFailure(failure, terminal, context.flags.verbose);
     }
-    const ok = failure === undefined;
-    if (json) terminal.out(jsonText({ ok, steps, ...figures, ...(failure && { error: failure.message }) }));
-    return ok ? 0 : 1;
+    if (json)
+      terminal.out(
+        jsonText({
+          ok: failure === undefined,
+          steps,
+          ...figures,
+          ...(failure && { error: failure.message }),
+        }),
+      );
+    if (failure === undefined) return 0;
+    return failedStep(failure) === undefined ? failure.exitCode : 1;
   },
 });
 
 /** Returns the error for a name that is unknown with the nearest one there is, and every other error as it is. */
 async function withNearest(error: AppError, name: string, context: Context): Promise<AppError> {
-  if (error.code !== "not_found" || !error.message.startsWith('llm "')) return error;
-  const nearest = await withNearestName(error, kindOf("llm"), name, await context.client());
+  const isPersona = error.message.startsWith('agent "');
+  if (error.code !== "not_found" || !(isPersona || error.message.startsWith('llm "'))) return error;
+  const [kind, short] = isPersona
+    ? (["agent", name.replace(/^agent:/, "")] as const)
+    : (["llm", name] as const);
+  const nearest = await withNearestName(error, kindOf(kind), short, await context.client());
   return nearest instanceof AppError ? nearest : error;
 }
 

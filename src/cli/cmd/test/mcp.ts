@@ -1,8 +1,10 @@
 import { AppError } from "../../../errors.ts";
+import { kindOf } from "../../../kinds/index.ts";
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { jsonText } from "../../../wire/text.ts";
 import type { ApiClient } from "../../client/client.ts";
 import { resolveEndpoint } from "../../client/endpoint.ts";
+import { withNearestName } from "../../client/objects.ts";
 import { clientFor } from "../../core/api-client.ts";
 import { defineVerb } from "../../core/command.ts";
 import type { Context } from "../../core/context.ts";
@@ -31,7 +33,7 @@ export const testMcp = defineVerb({
       the first time are waited for.
 
       A URL gets no token but that of --token-file. Exits with 0 if all is well; with 1 if there is no connection or the
-      token is refused; with 2 if a tool is missing, fails, or breaks its schema, and for a wrong command line.`,
+      token is refused; with 3 if there is no such project; with 2 if a tool is missing, fails, or breaks its schema, and for a wrong command line.`,
     usage: "URL|-p PROJECT [--tool TOOL [--args JSON]] [--expect-tools A,B] [-o json]",
     examples: [
       ["mcpctl test mcp -p website", "Test the MCP endpoint of a project"],
@@ -73,7 +75,7 @@ export const testMcp = defineVerb({
       await test.run({ expected, ...(call && { call }) });
     } catch (error) {
       waiting.end();
-      failure = explained(error, context.flags.project, signal);
+      failure = await withNearest(explained(error, project, signal), context);
       if (failure.code === "interrupted") throw failure;
       reportFailure(failure, terminal, context.flags.verbose);
     } finally {
@@ -83,12 +85,21 @@ export const testMcp = defineVerb({
     const { report } = test;
     const ok = failure === undefined && report.faults.length === 0;
     if (json) terminal.out(jsonText({ ok, ...report, ...(failure && { error: failure.message }) }));
-    if (failure) return noConnection;
+    if (failure)
+      return failure.code === "not_found" && project !== undefined ? failure.exitCode : noConnection;
     if (test.lacksTools && project !== undefined && !json)
       terminal.err(`to see why a tool is not offered: mcpctl get tools -p ${project}\n`);
     return ok ? 0 : brokenContract;
   },
 });
+
+/** Returns the error for a project that is unknown with the nearest one there is, and every other error as it is. */
+async function withNearest(error: AppError, context: Context): Promise<AppError> {
+  const { project } = context.flags;
+  if (project === undefined) return error;
+  const nearest = await withNearestName(error, kindOf("project"), project, await context.client());
+  return nearest instanceof AppError ? nearest : error;
+}
 
 interface Target {
   client: ApiClient;

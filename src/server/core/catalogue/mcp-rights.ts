@@ -3,6 +3,7 @@ import type { NamedValue } from "../../../kinds/mcp-settings.ts";
 import { decide, mayRun } from "../access/policy.ts";
 import type { McpServerRow } from "../store/typed-rows.ts";
 import type { Draft } from "./hooks.ts";
+import { missingKey } from "./missing-key.ts";
 
 type ServerDraft = Draft<McpServerRow>;
 type Spec = McpServerRow["spec"];
@@ -121,8 +122,8 @@ function checkReference(
   const secret = snapshot.named("secret", name);
   if (decide(principal, "expose", "secrets", name, secret) === "forbidden")
     throw new AppError("forbidden", `using secret "${name}" in a server needs expose on it`);
-  if (secret && !secret.status.keys.includes(key))
-    faults.push({ path: `${path}/key`, message: `secret "${name}" has no key "${key}"` });
+  const message = secret && missingKey(secret, key);
+  if (message !== undefined) faults.push({ path: `${path}/key`, message });
 }
 
 /** The fields of which a change makes another server of it, whose tools are accepted as they are. */

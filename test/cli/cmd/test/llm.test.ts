@@ -67,7 +67,7 @@ describe("mcpctl test llm", () => {
   it("names no step for an llm that is not there, and prints no url to who may not see it", async () => {
     const { server, bearer } = await withProvider(goodProvider, { url: `http://127.0.0.1:${closedPort()}` });
     const { code, stdout, stderr } = await run(server, "test llm gtp");
-    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
     expect(stderr).toContain('llm "gtp" not found');
     expect(stderr).toContain("Run: mcpctl get llms");
     const caller = await cli("test llm gpt", { server, env: { MCPCTL_TOKEN: bearer } });

@@ -259,7 +259,7 @@ describe("an llm's key (T12)", () => {
     });
     expect((await put({ name: "key", key: "nope" })).body).toMatchObject({
       code: "invalid_request",
-      details: [{ path: "/apiKeyRef/key", message: 'secret "key" has no key "nope"' }],
+      details: [{ path: "/apiKeyRef/key", message: 'secret "key" has no key "nope"; it has "k"' }],
     });
   });
 

@@ -193,7 +193,7 @@ describe("variables and headers", () => {
     ]);
     const missing = [{ name: "A", valueFrom: { secretRef: { name: "gh", key: "no" } } }];
     expect(await faultsOf(server.admin, { command, env: missing })).toEqual({
-      "/env/0/valueFrom/secretRef/key": 'secret "gh" has no key "no"',
+      "/env/0/valueFrom/secretRef/key": 'secret "gh" has no key "no"; it has "token"',
     });
   });
 

@@ -8,6 +8,7 @@ import type { LlmRow } from "../../store/typed-rows.ts";
 import { keepOwnCapabilities } from "../capabilities.ts";
 import type { Draft, Hooks } from "../hooks.ts";
 import { checkSettings } from "../llm-settings.ts";
+import { missingKey } from "../missing-key.ts";
 import { checkNames, namesStand } from "../pool-names.ts";
 import { checkPricing } from "../pricing.ts";
 
@@ -110,9 +111,8 @@ function checkKey(draft: Draft<LlmRow>, defaultUrls: Readonly<Record<string, str
     if (exposing === "forbidden") {
       throw new AppError("forbidden", `pointing apiKeyRef at secret "${ref.name}" needs expose on it`);
     }
-    if (secret && !secret.status.keys.includes(ref.key)) {
-      draft.faults.push({ path: "/apiKeyRef/key", message: `secret "${ref.name}" has no key "${ref.key}"` });
-    }
+    const message = secret && missingKey(secret, ref.key);
+    if (message !== undefined) draft.faults.push({ path: "/apiKeyRef/key", message });
     return;
   }
   const ownUrl = defaultUrls[row.spec.type];

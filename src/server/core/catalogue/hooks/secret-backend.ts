@@ -12,6 +12,7 @@ import type { BackendHealth } from "../../store/snapshot.ts";
 import type { SecretBackendRow } from "../../store/typed-rows.ts";
 import type { Row, Write } from "../../store/types.ts";
 import type { Draft, Hooks, View } from "../hooks.ts";
+import { missingKey } from "../missing-key.ts";
 
 /** Age of a token after which its backend is stale, in milliseconds. Tokens are replaced daily. */
 const staleAfter = 2 * 24 * 60 * 60 * 1000;
@@ -123,8 +124,8 @@ function checkCredential({ before, row, snapshot, principal, faults }: Draft<Sec
   if (exposing === "forbidden")
     throw new AppError("forbidden", `logging in with secret "${name}" needs expose on it`);
   if (!secret) return;
-  if (!secret.status.keys.includes(key))
-    faults.push({ path: `${path}/key`, message: `secret "${name}" has no key "${key}"` });
+  const message = missingKey(secret, key);
+  if (message !== undefined) faults.push({ path: `${path}/key`, message });
   const home = snapshot.named("secretbackend", secret.spec.backend ?? "");
   if (home && !canHoldCredentials(home.spec.type)) {
     const where = findBackendType(home.spec.type)?.display ?? `a backend of type ${home.spec.type}`;
