@@ -4,9 +4,9 @@ import { StoreError, type Write } from "../types.ts";
 /**
  * SQLSTATEs of temporary errors (postgresql.org/docs/current/errcodes-appendix.html): lost connections, actions of an
  * operator, conflicts between transactions, too few resources, a server that became a read-only standby, a refused login,
- * and damaged data.
+ * a right or a table that somebody has taken away, and damaged data.
  */
-const passing = /^(08|28|40|53|57|58|3D000|25006|55P03|XX00[12])/;
+const passing = /^(08|28|40|53|57|58|3D000|3F000|25006|42501|42P01|55P03|XX00[12])/;
 /** Codes of the driver and of the operating system: CONNECTION_CLOSED, CONNECT_TIMEOUT, ECONNREFUSED. */
 const unreachable = /^(CONNECT|E[A-Z]{4,})/;
 
@@ -32,6 +32,9 @@ function reasonOf(code: string): string | undefined {
   if (code === "53300") return "the database has no free connection";
   if (/^57P0[1-3]/.test(code)) return "the database is starting or stopping";
   if (code.startsWith("28") || code === "3D000") return "the database refuses the login of the server";
+  if (code === "42501") return "the database refuses the server a right to its tables";
+  if (code === "42P01" || code === "3F000")
+    return "the tables of the server are missing: they are gone, or another schema is searched";
   if (/^XX00[12]/.test(code)) return "the database is damaged";
   if (code === "55P03" || code === "57014") return "the database was busy for too long";
   return undefined;
