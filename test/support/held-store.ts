@@ -11,7 +11,16 @@ export interface HeldCall {
   release(): void;
 }
 
-type Method = "commit" | "passwordHash" | "filePart" | "orphans" | "raiseEpoch";
+type Method =
+  | "commit"
+  | "passwordHash"
+  | "filePart"
+  | "orphans"
+  | "raiseEpoch"
+  | "threads"
+  | "taskUse"
+  | "fileUse"
+  | "openBatches";
 
 /** A store of which a test holds single calls, as a database that answers late does. */
 export interface HeldStore {

@@ -15,6 +15,8 @@ export class Quotas {
   readonly #most: ReadonlyMap<string, number>;
   /** Objects that are being made and do not count yet, by user and name of the quota. */
   readonly #pending = new Map<string, number>();
+  /** The number of reservations that have ended, by user. */
+  readonly #ended = new Map<string, number>();
 
   /** @param given bounds that the server sets instead of the defaults, by name */
   constructor(given: Readonly<Record<string, number>> = {}) {
@@ -36,10 +38,35 @@ export class Quotas {
     if (has + pending + adding > most) throw exceeded(principal.userName, name, most);
     this.#pending.set(key, pending + adding);
     return () => {
+      this.#ended.set(principal.userId, this.#endedOf(principal) + 1);
       const left = this.#pending.get(key)! - adding;
       if (left === 0) this.#pending.delete(key);
       else this.#pending.set(key, left);
     };
+  }
+
+  /**
+   * Reserves room for something that the database counts. Where a reservation of the user ends while it counts, it counts
+   * again: what that one was for may be missing (T346).
+   *
+   * @param reserve is called with the count; it reserves at once
+   * @returns a function that ends the reservation
+   * @throws AppError as `reserve` does; what `count` throws
+   */
+  async reserveCounted<T>(
+    principal: Principal,
+    count: () => Promise<T>,
+    reserve: (has: T) => () => void,
+  ): Promise<() => void> {
+    for (;;) {
+      const ended = this.#endedOf(principal);
+      const has = await count();
+      if (this.#endedOf(principal) === ended) return reserve(has);
+    }
+  }
+
+  #endedOf({ userId }: Principal): number {
+    return this.#ended.get(userId) ?? 0;
   }
 
   /** Returns the bound for a user: its own, or that of the server; undefined if nothing is bounded by that name. */

@@ -150,9 +150,14 @@ export class Batches {
       expiresAt: at + window,
       ...given,
     };
-    const open = await stored(this.#store.openBatches());
-    const has = open.filter(({ ownerId }) => ownerId === principal.userId).length;
-    const release = quotas.reserve(catalogue.snapshot, principal, "batches", has);
+    const release = await quotas.reserveCounted(
+      principal,
+      () => stored(this.#store.openBatches()),
+      (open) => {
+        const has = open.filter(({ ownerId }) => ownerId === principal.userId).length;
+        return quotas.reserve(catalogue.snapshot, principal, "batches", has);
+      },
+    );
     try {
       await stored(this.#store.addBatch(batch));
       if (requests.length > 0) await this.#start(batch, requests);

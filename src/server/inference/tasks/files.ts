@@ -87,9 +87,13 @@ export class Files {
     return this.#options.catalogue.store;
   }
 
-  async #reserve(principal: Principal, bytes: number): Promise<() => void> {
-    const { files: count, bytes: has } = await stored(this.#store.fileUse(principal.userId));
-    return reserveStored(this.#options, principal, ["files", "fileMegabytes"], { count, bytes: has }, bytes);
+  #reserve(principal: Principal, size: number): Promise<() => void> {
+    return this.#options.quotas.reserveCounted(
+      principal,
+      () => stored(this.#store.fileUse(principal.userId)),
+      ({ files: count, bytes }) =>
+        reserveStored(this.#options, principal, ["files", "fileMegabytes"], { count, bytes }, size),
+    );
   }
 
   async #receive(principal: Principal, events: AsyncIterable<FormEvent>): Promise<StoredFile> {

@@ -79,10 +79,13 @@ export class Tasks {
       throw invalid("deadline", "deadline must be behind notBefore, and within 7 days");
     const known = await this.#ofKey(principal, idempotencyKey);
     if (known) return known;
-    const use = await stored(this.#store.taskUse(principal.userId));
-    const has = { count: use.open, bytes: use.bytes };
     const size = Buffer.byteLength(request);
-    const release = reserveStored(this.#options, principal, ["tasks", "taskMegabytes"], has, size);
+    const release = await this.#options.quotas.reserveCounted(
+      principal,
+      () => stored(this.#store.taskUse(principal.userId)),
+      ({ open: count, bytes }) =>
+        reserveStored(this.#options, principal, ["tasks", "taskMegabytes"], { count, bytes }, size),
+    );
     const task = newTask({
       id: newId("tsk", at, random),
       ...makerOf(principal),

@@ -62,8 +62,12 @@ export class Threads {
     refuseActing(principal);
     const { store, snapshot, now, random } = this.#options;
     const ownerId = principal.userId;
-    const own = await stored(store.threads(ownerId));
-    const release = this.#options.quotas.reserve(snapshot(), principal, "threads", own.length);
+    const { quotas } = this.#options;
+    const release = await quotas.reserveCounted(
+      principal,
+      () => stored(store.threads(ownerId)),
+      (own) => quotas.reserve(snapshot(), principal, "threads", own.length),
+    );
     const at = now();
     const id = newId("thr", at, random);
     const thread = { id, agentId: persona.id, ownerId, title, createdAt: at, updatedAt: at };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { must, type TestServer, testServer } from "../../../support/server.ts";
+import { type HeldStore, openHeldStore } from "../../../support/held-store.ts";
+import { type Client, must, type TestServer, testServer } from "../../../support/server.ts";
 
 const edit = (resource: string) => ({ role: "edit", resource });
 const rights = [
@@ -180,4 +181,72 @@ it("free-form data of an object has a bound (T116)", async () => {
     400,
     [{ path: "/extraConfig", message: "must have at most 16384 characters as JSON" }],
   ]);
+});
+
+const message = { model: "gpt", max_tokens: 9, messages: [{ role: "user", content: "hello" }] };
+
+/** A file of a user, as a form. */
+function upload({ url }: TestServer, bearer: string): Promise<Response> {
+  const form = new FormData();
+  form.append("purpose", "batch");
+  form.append("file", new Blob(["{}"]), "in.jsonl");
+  return fetch(`${url}/v1/files`, {
+    method: "POST",
+    body: form,
+    headers: { authorization: `Bearer ${bearer}` },
+  });
+}
+
+/** The quotas of what only the database counts: the count that is held, and what makes one more. */
+const counted: [
+  string,
+  Parameters<HeldStore["hold"]>[0],
+  number,
+  (
+    call: Client,
+    server: TestServer,
+    bearer: string,
+  ) => Promise<{ status: number; text: string | (() => Promise<string>) }>,
+][] = [
+  ["threads", "threads", 409, (call) => call("POST", "/api/v1/agents/p/threads", {})],
+  [
+    "tasks",
+    "taskUse",
+    429,
+    (call) =>
+      call("POST", "/api/v1/inference-tasks", {
+        llm: "gpt",
+        request: message,
+        notBefore: new Date(Date.now() + 3_600_000).toISOString(),
+      }),
+  ],
+  ["files", "fileUse", 409, (_, server, bearer) => upload(server, bearer)],
+  [
+    "batches",
+    "openBatches",
+    429,
+    (call) => call("POST", "/v1/messages/batches", { requests: [{ custom_id: "a", params: message }] }),
+  ],
+];
+
+describe("a quota of what the database counts (T346)", () => {
+  it.each(counted)(
+    "of %s is not passed by two requests of which one counts late, and says its number",
+    async (name, method, status, make) => {
+      const { store, hold } = await openHeldStore();
+      const server = await testServer({ store, quotas: { [name]: 1 }, tick: 60_000 });
+      const alice = await server.user("alice", [...rights, { role: "run", resource: "llms" }]);
+      await must(server.admin("POST", "/api/v1/llms?probe=false", llm("gpt")));
+      await must(server.admin("POST", "/api/v1/agents", { name: "p", llm: "gpt" }));
+      const one = () => make(alice.call, server, alice.bearer);
+      const counting = hold(method, "after");
+      const late = one();
+      await counting.reached;
+      expect((await one()).status).toBeLessThan(300);
+      counting.release();
+      const refused = await late;
+      const text = typeof refused.text === "string" ? refused.text : await refused.text();
+      expect([refused.status, text]).toEqual([status, expect.stringContaining(`may have at most 1 ${name}`)]);
+    },
+  );
 });
