@@ -39,7 +39,11 @@ describe("a long response (T128)", () => {
 
   it("is made in more pieces if it takes long to show a row (T329)", () => {
     const rows = Array.from({ length: 200 }, (_, n) => ({ n }));
-    const pieces = [...listPieces(rows, (row) => (spin(0.5), row))];
+    const show = (row: { n: number }) => {
+      spin(0.5);
+      return row;
+    };
+    const pieces = [...listPieces(rows, show)];
     expect(pieces.length).toBeGreaterThan(5);
     expect(JSON.parse(pieces.join(""))).toEqual(rows);
   });
