@@ -107,9 +107,9 @@ function mayTake(newcomer: Newcomer, wanted: string): boolean {
   if (!carriers.every(yields) || !claiming.every(({ llm }) => yields(llm))) return false;
   if (carriers.length > 0) return true;
   return kinds.every((kind) =>
-    awaitedNames(kind, snapshot)
-      .filter(({ name }) => isMeant(name, wanted))
-      .every(({ row }) => isOwn(row) || decide(principal, "update", kind.plural, row.name, row) === "allow"),
+    awaiting(kind, snapshot, wanted).every(
+      (row) => isOwn(row) || decide(principal, "update", kind.plural, row.name, row) === "allow",
+    ),
   );
 }
 
@@ -119,12 +119,9 @@ const takenNames = oncePerObject((llms: readonly LlmRow[]) => {
   const patterns: { alias: string; llm: LlmRow }[] = [];
   for (const llm of llms) {
     const { poolName, aliases = [] } = llm.spec;
-    const names = new Set([
-      llm.name,
-      ...aliases.map(bareName),
-      ...(poolName === undefined ? [] : [poolName]),
-    ]);
-    for (const name of names) {
+    const others = poolName === undefined ? aliases.map(bareName) : [...aliases.map(bareName), poolName];
+    // Most have no other name, and there may be tens of thousands of them.
+    for (const name of others.length === 0 ? [llm.name] : new Set([llm.name, ...others])) {
       const same = byName.get(name);
       if (same) same.push(llm);
       else byName.set(name, [llm]);
@@ -134,25 +131,28 @@ const takenNames = oncePerObject((llms: readonly LlmRow[]) => {
   return { byName, patterns };
 });
 
+/** The rows that wait for llms, by the names of these. */
 const awaitedIn = new Map(
   kinds.map(({ kind, awaits }) => [
     kind,
-    oncePerObject((rows: readonly Row[]) =>
-      rows.flatMap((row) =>
-        awaits(row.spec as never)
-          .filter((one) => one.kind === "llm")
-          .map(({ name }) => ({ name, row })),
-      ),
-    ),
+    oncePerObject((rows: readonly Row[]) => {
+      const awaited = new Map<string, Row[]>();
+      for (const row of rows)
+        for (const one of awaits(row.spec as never)) {
+          if (one.kind !== "llm") continue;
+          const same = awaited.get(one.name);
+          if (same) same.push(row);
+          else awaited.set(one.name, [row]);
+        }
+      return awaited;
+    }),
   ]),
 );
 
-/** Returns the names of llms that rows of a kind wait for, with the rows. */
-function awaitedNames({ kind }: Kind, snapshot: Snapshot): readonly { name: string; row: Row }[] {
-  return awaitedIn.get(kind)!(snapshot.table(kind).sorted);
-}
-
-/** True if a name or alias gets the calls of a name that a row waits for. */
-function isMeant(awaited: string, wanted: string): boolean {
-  return awaited === bareName(wanted) || claims(wanted, awaited);
+/** Returns the rows of a kind that wait for an llm whose calls a name or alias gets. */
+function awaiting({ kind }: Kind, snapshot: Snapshot, wanted: string): readonly Row[] {
+  const awaited = awaitedIn.get(kind)!(snapshot.table(kind).sorted);
+  // A name is looked up: an agent brings hundreds of them.
+  if (stemOf(wanted) === undefined) return awaited.get(bareName(wanted)) ?? [];
+  return [...awaited].flatMap(([name, rows]) => (claims(wanted, name) ? rows : []));
 }

@@ -69,8 +69,8 @@ function merged(rows: readonly Row[], others: readonly Row[]): Row[] {
   return all.concat(rows.slice(from));
 }
 
-/** Returns the index of the first row of a sorted list that is not before something; its length if there is none. */
-function indexWhere(sorted: readonly Row[], isNotBefore: (row: Row) => boolean): number {
+/** Returns the index of the first row of a sorted list that is not before something, by halves; its length if there is none. */
+export function indexWhere<R>(sorted: readonly R[], isNotBefore: (row: R) => boolean): number {
   let from = 0;
   let to = sorted.length;
   while (from < to) {

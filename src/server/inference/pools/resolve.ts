@@ -74,12 +74,14 @@ export function mayRun(principal: Principal, llm: LlmRow): boolean {
   return decide(principal, "run", "llms", llm.name, llm) === "allow";
 }
 
-/** The llms by the name of their pool. */
-const byPool = oncePerObject((llms: readonly LlmRow[]) => Map.groupBy(llms, poolOf));
-
 /** Returns the llms of a pool, also the one that is a pool of its own by its name, sorted by name. */
 export function poolNamed(snapshot: Snapshot, pool: string): readonly LlmRow[] {
-  return byPool(snapshot.table("llm").sorted).get(pool) ?? [];
+  const { byName, sorted } = snapshot.table("llm");
+  const members = poolsOf(sorted).get(pool) ?? [];
+  const alone = byName.get(pool);
+  return alone?.spec.poolName === undefined && alone
+    ? [...members, alone].toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    : members;
 }
 
 /** The llms by `poolName`. */

@@ -50,6 +50,34 @@ describe.each([
   });
 });
 
+it("reads a long log in several turns of the event loop (T330)", async () => {
+  const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
+  const server = await testServer({ store });
+  const { bearer } = await server.token("t", viewAudit);
+  const event = { at: Date.now(), action: "login", requestId: "r", userId: null, tokenId: null, status: 200 };
+  await store.appendAudit(Array.from({ length: 5000 }, () => event));
+  const { auditTail } = store;
+  let turn = 0;
+  const turns: number[] = [];
+  let isOver = false;
+  const count = () => {
+    turn++;
+    if (!isOver) setImmediate(count);
+  };
+  count();
+  store.auditTail = (...given) => {
+    turns.push(turn);
+    return auditTail(...given);
+  };
+  const watch = await follow(server, bearer, "&after=0&limit=0");
+  for (let events = 0; events < 5000; ) if ((await watch.next())!.type === "audit") events++;
+  isOver = true;
+  expect(turns.length).toBeGreaterThan(3);
+  // The first one comes with the request, and the second one after a moment.
+  expect(new Set(turns.slice(1)).size).toBe(turns.length - 1);
+  await watch.leave();
+});
+
 it("sends no event of a row that is hidden from the follower (T52)", async () => {
   const server = await testServer();
   const bob = await server.user("bob", viewAudit);
