@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
@@ -34,6 +34,27 @@ it("a server with a relative --data-dir tells the command that reaches it, and r
   const reached = await run('test mcp -p demo --tool echo --args {"text":"hi"}');
   expect(reached).toContain("hi");
 });
+
+it(
+  "a server whose file an upgrade has replaced goes on to start MCP servers, in every sandbox (failure mode 237)",
+  patient,
+  async () => {
+    const home = freshFolder();
+    const [file, next] = [join(home, "mcpctl"), join(home, "next")];
+    copyFileSync(binary, file);
+    copyFileSync(binary, next);
+    const server = await startBinary({ home, before: ["sh", "-c", `shift; exec ${file} "$@"`, "sh"] });
+    renameSync(next, file);
+    await must(server.run("create project demo --proxy-model none"));
+    for (const sandbox of ["none", "auto"]) {
+      const source = `--command ${process.execPath} --command ${program} --sandbox ${sandbox}`;
+      await must(server.run(`create server in-${sandbox} ${source}`));
+      await must(server.run(`attach-server in-${sandbox} -p demo`));
+    }
+    const expected = "echo,in-auto_echo";
+    expect(await must(server.run(`test mcp -p demo --expect-tools ${expected}`))).toContain("all 2");
+  },
+);
 
 /** A server with a project whose only MCP server runs over standard input and output, and a token for that project. */
 async function open(): Promise<{

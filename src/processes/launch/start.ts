@@ -75,7 +75,9 @@ export function startLaunch(launch: Launch, options: StartLaunchOptions): Runnin
     record.write({ ...entry, leader: recorded(started.group.pid, table) });
   } catch (cause) {
     record.remove();
-    throw new AppError("unavailable", `${launch.name} cannot be started`, { cause, retryAfter: 5 });
+    const { code } = cause as { code?: string };
+    const message = `${launch.name} cannot be started${code === undefined ? "" : ` (${code})`}`;
+    throw new AppError("unavailable", message, { cause, retryAfter: 5 });
   }
   let endReason: string | undefined;
   const { pid } = started.group;

@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 import { tryCommand } from "../try-command.ts";
-import { execCommand } from "./exec/exec-command.ts";
+import { execCommand, ownProgram } from "./exec/exec-command.ts";
 import type { LandlockPolicy } from "./exec/exec-policy.ts";
 import { remembered } from "./probe.ts";
 import type { Availability, SandboxLevel, SandboxRequest } from "./sandbox-level.ts";
@@ -31,9 +31,9 @@ export function landlockLevel(): SandboxLevel {
     ],
     probe: remembered(async () => {
       // This program, because an image of a container may have no other one (T226).
-      const readable = [process.execPath];
+      const readable = [ownProgram];
       const policy = landlockPolicy({ folder: "/tmp", readable, writable: [], network: true });
-      const tried = [process.execPath, "--version"];
+      const tried = [ownProgram, "--version"];
       const argv = execCommand({ parent: process.pid, limits: {}, landlock: policy }, tried);
       const { code, stderr } = await tryCommand(argv, {});
       return code === 0 ? { available: true } : explained(stderr);

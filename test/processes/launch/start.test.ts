@@ -124,7 +124,7 @@ describe("a start", () => {
       ...{ name: "files", level: "none", isIsolated: false, notes: [], limits: {} },
     };
     const start = () => startLaunch(launch, { records: folder, id: "a", onStderr() {} });
-    expect(start).toThrow("files cannot be started");
+    expect(start).toThrow("files cannot be started (ENOENT)");
     expect(readdirSync(folder)).toEqual([]);
   });
 });
