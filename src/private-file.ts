@@ -6,11 +6,11 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
+import { discardDraft, draftOf, removeAbandonedDrafts } from "./drafts.ts";
 import { AppError } from "./errors.ts";
 import { reasonText } from "./system-errors.ts";
 
@@ -57,12 +57,13 @@ export function readPrivateFile(path: string, { secret }: { secret: boolean }): 
 export function writePrivateFile(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   checkFolder(path);
-  const draft = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}`);
+  removeAbandonedDrafts(path);
+  const draft = draftOf(path);
   try {
     writeFileSync(draft, text, { mode: 0o600, flag: "wx", flush: true });
     renameSync(draft, path);
   } catch (error) {
-    rmSync(draft, { force: true });
+    discardDraft(draft);
     throw error;
   }
 }

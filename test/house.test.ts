@@ -44,9 +44,10 @@ const mayImport: Record<string, readonly string[]> = {
   hosts: [],
   proxies: ["errors", "hosts"],
   bag: [],
+  drafts: [],
   version: [],
   log: ["wire"],
-  "private-file": ["errors", "system-errors"],
+  "private-file": ["drafts", "errors", "system-errors"],
   systemd: ["wire"],
   "system-errors": [],
   time: [],
@@ -63,6 +64,7 @@ const mayImport: Record<string, readonly string[]> = {
   server: [
     "bag",
     "certificates",
+    "drafts",
     "errors",
     "version",
     "log",
@@ -103,6 +105,7 @@ const mayImport: Record<string, readonly string[]> = {
   cli: [
     "backup",
     "certificates",
+    "drafts",
     "errors",
     "hosts",
     "version",
@@ -161,6 +164,7 @@ const mayUse: Record<string, RegExp> = {
   log: /^consola$/,
   certificates: /^node:crypto$/,
   hosts: /^node:net$/,
+  drafts: /^node:.+$/,
   "private-file": /^node:.+$/,
   proxies: /^node:net$/,
   // The way to a socket that Bun cannot speak to.

@@ -3,6 +3,7 @@ import { accessSync, constants, mkdirSync, readdirSync, rmSync, statfsSync, stat
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { piecesOf } from "../../backup/file-pieces.ts";
+import { discardDraft } from "../../drafts.ts";
 import { AppError } from "../../errors.ts";
 import { reasonText, systemCodeOf } from "../../system-errors.ts";
 import { backupName } from "./make-backup.ts";
@@ -97,7 +98,7 @@ export class BackupFolder {
       return { name, bytes: size };
     } catch (error) {
       await file?.close().catch(() => {});
-      rmSync(draft, { force: true });
+      discardDraft(draft);
       throw this.#explained(error);
     }
   }

@@ -7,11 +7,11 @@ import {
   readFileSync,
   realpathSync,
   renameSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
+import { discardDraft, draftOf, removeAbandonedDrafts } from "../../../drafts.ts";
 import { AppError } from "../../../errors.ts";
 import { reasonText, systemReason } from "../../../system-errors.ts";
 import { withoutByteOrderMark } from "../../../wire/text.ts";
@@ -72,10 +72,11 @@ export function writeClientFile(
   text: string,
   isPrivate = false,
 ): string | undefined {
-  const draft = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}`);
+  const draft = draftOf(path);
   const backup = before === undefined ? undefined : backupOf({ path });
   try {
     mkdirSync(dirname(path), { recursive: true });
+    removeAbandonedDrafts(path);
     const usual = before === undefined ? 0o666 & ~process.umask() : statSync(path).mode & 0o777;
     const mode = isPrivate ? usual & 0o600 : usual;
     const file = openSync(draft, "wx", mode);
@@ -91,7 +92,7 @@ export function writeClientFile(
     renameSync(draft, path);
     return backup;
   } catch (cause) {
-    rmSync(draft, { force: true });
+    discardDraft(draft);
     if (cause instanceof AppError) throw cause;
     const { text: reason = "it cannot be written", hint } = systemReason(cause) ?? {};
     throw new AppError("invalid_request", `cannot write ${path}: ${reason}`, {

@@ -79,9 +79,20 @@ export async function connectModels(
     const changes = files.flatMap((one) => one.changes);
     // First, so that it can be undone also where the next steps fail.
     writeConnection(home, { client: name, server, model: model.name, rights, tokenFile: file, changes });
+    let written = 0;
     for (const one of files) {
       const holdsToken = one.text.includes(token.bearer);
-      const { line, backup } = writePlanned(one, holdsToken);
+      let outcome: ReturnType<typeof writePlanned>;
+      try {
+        outcome = writePlanned(one, holdsToken);
+        written++;
+      } catch (error) {
+        if (earlier !== undefined || written > 0) throw undoable(error, name);
+        await removeToken(context, file);
+        removeConnection(home, name);
+        throw error;
+      }
+      const { line, backup } = outcome;
       terminal.out(`${line}\n`);
       if (backup !== undefined) terminal.err(`the old file is ${backup}\n`);
       if (holdsToken) terminal.err(`the token is in it, so only you can read it\n`);
@@ -102,6 +113,13 @@ export async function connectModels(
     );
   terminal.err(`next: ${models.next(access(token.bearer))}\n`);
   if (!options.isPrinted) terminal.err(`to undo it: mcpctl connect ${name} --remove\n`);
+}
+
+/** An error after which some files are written, and others are not. */
+function undoable(error: unknown, client: string): unknown {
+  if (!(error instanceof AppError)) return error;
+  const hint = `mend that, and run it again; or undo it: mcpctl connect ${client} --remove`;
+  return new AppError(error.code, error.message, { cause: error, hint });
 }
 
 async function test(
@@ -130,6 +148,10 @@ export async function disconnectModels({ name, title }: ConnectClient, context: 
   const connection = readConnection(home, name);
   if (!connection) {
     terminal.out(`${title} is not connected to a model\n`);
+    // A connect that was killed after it had made the token has written nothing else.
+    const { url } = (await context.client()).endpoint;
+    const left = await removeToken(context, tokenFile(home, url, `${name}-models`, ""));
+    if (left !== undefined) terminal.out(`token '${left}' deleted\n`);
     return;
   }
   for (const one of planSettings([], connection.changes, placesOf(context, title), home)) {

@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { removeAbandonedDrafts } from "../../../drafts.ts";
 import { AppError } from "../../../errors.ts";
 import type { RoleBinding } from "../../../kinds/grants.ts";
 import { writePrivateFile } from "../../../private-file.ts";
@@ -50,7 +51,9 @@ export function writeConnection(home: string, connection: ClientConnection): voi
 }
 
 export function removeConnection(home: string, client: string): void {
-  rmSync(fileOf(home, client), { force: true });
+  const file = fileOf(home, client);
+  removeAbandonedDrafts(file);
+  rmSync(file, { force: true });
 }
 
 function fileOf(home: string, client: string): string {

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { abandonedDrafts } from "../../../drafts.ts";
 import { AppError } from "../../../errors.ts";
 import { grantText, type RoleBinding } from "../../../kinds/grants.ts";
 import { readPrivateFile, writePrivateFile } from "../../../private-file.ts";
@@ -54,6 +55,7 @@ export async function openToken(
   request: ClientTokenRequest,
   mayReuse: boolean,
 ): Promise<OpenToken> {
+  await removeAbandonedTokens(context, request.file);
   const known = readPrivateFile(request.file, { secret: true })?.trim();
   const old = known === undefined ? undefined : await identityOf(context, known);
   const nothing = async () => {};
@@ -108,6 +110,18 @@ export async function revoke(context: Context, name: string): Promise<void> {
  * @returns its name; undefined if there was none, or if the server did not accept it any more
  */
 export async function removeToken(context: Context, file: string): Promise<string | undefined> {
+  const abandoned = await removeAbandonedTokens(context, file);
+  return (await removeTokenIn(context, file)) ?? abandoned;
+}
+
+/** Revokes tokens that a connect has made that was killed before it gave them their file. Returns the last one's name. */
+async function removeAbandonedTokens(context: Context, file: string): Promise<string | undefined> {
+  let name: string | undefined;
+  for (const draft of abandonedDrafts(file)) name = (await removeTokenIn(context, draft)) ?? name;
+  return name;
+}
+
+async function removeTokenIn(context: Context, file: string): Promise<string | undefined> {
   const bearer = readPrivateFile(file, { secret: true })?.trim();
   if (bearer === undefined) return undefined;
   try {

@@ -117,6 +117,18 @@ describe("mcpctl connect claude", () => {
     });
   });
 
+  it("keeps no token where it cannot write the file, and says why (failure mode 285)", async () => {
+    const { home, run, write, read, files, tokens } = await openWithModels();
+    write(".claude/settings.json", userSettings);
+    const before = files();
+    // A folder in the place of the backup keeps root out, too.
+    mkdirSync(join(home, ".claude/settings.json.mcpctl-backup"));
+    const { code, stdout, stderr } = await run("claude --llm gpt");
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain(`error: cannot write ${join(home, ".claude/settings.json")}: it is a folder`);
+    expect([read(".claude/settings.json"), files(), await tokens()]).toEqual([userSettings, before, []]);
+  });
+
   it("changes nothing and keeps no token where the test call fails (failure mode 209)", async () => {
     const { server, run, files, tokens } = await openWithModels();
     const broken = upstream((_, connection) =>

@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { discardDraft } from "../../../../drafts.ts";
 
 /** The newest snapshots that are kept. */
 const kept = 2;
@@ -49,7 +50,7 @@ export function snapshotFile(database: Database, path: string, version: string):
     sync(draft);
     renameSync(draft, target);
   } catch (error) {
-    rmSync(draft, { force: true });
+    discardDraft(draft);
     throw error;
   }
   sync(dirname(path));
