@@ -59,6 +59,45 @@ export class TurnShare {
   }
 }
 
+/** Pieces of waiting work that may be begun in one turn of the event loop, if there is time. */
+const takersInTurn = 16;
+
+/**
+ * Short pieces of work that may come in large numbers in one turn, such as requests of hundreds of connections. Those for
+ * which the share of a turn has no time wait for the next one, in the order in which they came.
+ */
+export class TurnQueue {
+  readonly #share: TurnShare;
+  readonly #waiting: (() => void)[] = [];
+  #takers = 0;
+
+  constructor(share: TurnShare) {
+    this.#share = share;
+  }
+
+  /** True if a piece of work can be done at once. */
+  get isFree(): boolean {
+    return this.#waiting.length === 0 && !this.#share.isOver;
+  }
+
+  /** Does a piece of work in a later turn, or later in this one. */
+  add(work: () => void): void {
+    this.#waiting.push(work);
+    this.#schedule();
+  }
+
+  /** What a piece of work has begun goes on before the next piece: each has an immediate of its own. */
+  #schedule(): void {
+    for (; this.#takers < Math.min(takersInTurn, this.#waiting.length); this.#takers++)
+      setImmediate(() => {
+        this.#takers--;
+        const work = this.#share.isOver ? undefined : this.#waiting.shift();
+        this.#schedule();
+        work?.();
+      });
+  }
+}
+
 /**
  * The pace of long work in many small steps, of which none waits for anything outside the program: what an `await` of a
  * database in a file returns to is still the same turn of the event loop.

@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { AppError } from "../../errors.ts";
 import { reasonText } from "../../system-errors.ts";
 import { handleFramed, type RequestHandler, secondsUntilClose } from "../../wire/incoming-request.ts";
-import { TurnShare } from "../../wire/next-turn.ts";
+import { TurnQueue, TurnShare } from "../../wire/next-turn.ts";
 import type { SocketHandler } from "../core/socket-handler.ts";
 import { listeningSocket, PassedListener } from "./connections/hand-over.ts";
 import { RequestsUnderWay } from "./connections/requests-under-way.ts";
@@ -26,14 +26,14 @@ const maxFrameBytes = 8 * 1024 * 1024;
 const maxWaitingBytes = 64 * 1024 * 1024;
 
 /** Milliseconds in one turn of the event loop in which requests are handled as they are read (T260). */
-const turnShare = new TurnShare(8);
+const requests = new TurnQueue(new TurnShare(8));
 
 /**
- * Handles a request in the next turn: Bun reads thousands of pipelined requests in one. It reads no further on the
+ * Handles a request in a later turn: Bun reads thousands of pipelined requests in one. It reads no further on the
  * connection of one that has no response yet.
  */
 async function later(request: Request, handle: RequestHandler): Promise<Response> {
-  await new Promise(setImmediate);
+  await new Promise<void>((resolve) => requests.add(resolve));
   return handleFramed(request, handle);
 }
 
@@ -107,7 +107,7 @@ function servePlainly(options: TcpOptions, handle: RequestHandler): TcpListener 
         // Streams have a heartbeat and bodies a deadline. The idle limit is for the time between two requests.
         bun.timeout(request, 0);
         underWay.begin(request);
-        const response = turnShare.isOver ? later(request, handle) : handleFramed(request, handle);
+        const response = requests.isFree ? handleFramed(request, handle) : later(request, handle);
         if (!(response instanceof Promise)) return ended(bun, request, response);
         return response.then((response) => ended(bun, request, response));
       },

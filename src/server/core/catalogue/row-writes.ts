@@ -1,3 +1,4 @@
+import { nextTurn, TurnShare } from "../../../wire/next-turn.ts";
 import { StoreError, type Write } from "../store/types.ts";
 import type { Catalogue } from "./catalogue.ts";
 
@@ -13,15 +14,19 @@ const retryable: ReadonlySet<string> = new Set(["taken", "stale", "referenced", 
  */
 export class RowWrites {
   readonly #catalogue: Catalogue;
+  readonly #share = new TurnShare(8);
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(catalogue: Catalogue) {
     this.#catalogue = catalogue;
   }
 
-  /** Runs some work when all earlier work is done. */
+  /**
+   * Runs some work when all earlier work is done. SQLite answers in the same turn of the event loop, so that much of it
+   * goes on in another one (T331).
+   */
   inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work);
+    const turn = this.#last.then(() => this.#pause()).then(work);
     this.#last = turn.catch(() => {});
     return turn;
   }
@@ -44,6 +49,11 @@ export class RowWrites {
         await this.#catalogue.refresh();
       }
     }
+  }
+
+  #pause(): Promise<void> | undefined {
+    if (!this.#share.isOver) return undefined;
+    return nextTurn().then(() => this.#share.renew());
   }
 
   /** Returns when all work is done. */

@@ -2,7 +2,7 @@ import type { Socket } from "bun";
 import { AppError } from "../../../errors.ts";
 import { BodyParser } from "../../../net/http1/body-parser.ts";
 import { headEnd, mayBeName } from "../../../net/http1/fields.ts";
-import { nextTurn, TurnShare } from "../../../wire/next-turn.ts";
+import { nextTurn, TurnQueue, TurnShare } from "../../../wire/next-turn.ts";
 import { IncomingBody } from "./incoming-body.ts";
 import { BadRequest, type RequestHead, readRequestHead, requestHeadLimit } from "./request-head.ts";
 import { closingResponse } from "./response-head.ts";
@@ -39,6 +39,8 @@ const heldLimit = 64 * 1024;
 const chunkedBytes = 16 * 1024;
 /** Milliseconds in one turn of the event loop for bodies in chunks and pipelined requests of all connections (T260). */
 const turnShare = new TurnShare(8);
+/** First requests of connections for which there is no time in a turn: hundreds may come at once (T331). */
+const requests = new TurnQueue(turnShare);
 
 /** One connection of a caller: one request after another, each with its response. */
 export class ServerConnection implements CallerConnection {
@@ -109,6 +111,7 @@ export class ServerConnection implements CallerConnection {
     const held = this.#held;
     this.#held = held ? Buffer.concat([held, bytes]) : bytes;
     if (this.#isDeferred) return;
+    if (this.isIdle && !requests.isFree) return this.#defer(this.#held, (goOn) => requests.add(goOn));
     this.#read(this.#takeHeld()!, held ? held.length : 0, this.#readsChunks);
   }
 
@@ -127,7 +130,7 @@ export class ServerConnection implements CallerConnection {
     this.#isReading = true;
     while (at < bytes.length && !this.#isEnding && !this.#tunnel) {
       if ((at > 0 || mayDefer) && turnShare.isOver) {
-        this.#defer(bytes.subarray(at));
+        this.#defer(bytes.subarray(at), (goOn) => void nextTurn().then(goOn));
         break;
       }
       if (this.#readsBody) at = this.#readBody(bytes, at);
@@ -143,12 +146,12 @@ export class ServerConnection implements CallerConnection {
     this.#isReading = false;
   }
 
-  /** Reads bytes in a later turn: thousands of chunks or requests in one would hold up all other callers. */
-  #defer(bytes: Buffer): void {
+  /** Reads bytes later: thousands of chunks or requests in one turn would hold up all other callers. */
+  #defer(bytes: Buffer, later: (goOn: () => void) => void): void {
     this.#held = bytes;
     this.#isDeferred = true;
     this.#pauseSocket();
-    nextTurn().then(() => {
+    later(() => {
       this.#isDeferred = false;
       if (this.#isGone || this.#isEnding) return;
       this.#pauseSocket();

@@ -1,8 +1,27 @@
 import type { Socket } from "bun";
+import { nextTurn } from "../../../wire/next-turn.ts";
 import { UnsentBytes } from "./unsent-bytes.ts";
 
 /** The sender of bytes is held back once so many wait for their reader. */
 const waitingLimit = 256 * 1024;
+
+/**
+ * Bytes that all tunnels together pass on in one turn of the event loop. The other listener puts frames of megabytes
+ * together: if those of many callers were whole at once, it would take long to read them (T331).
+ */
+const turnBytes = 1024 * 1024;
+let leftInTurn = turnBytes;
+
+/** True if so many bytes may be passed on in this turn. */
+function isWithinTurn(bytes: number): boolean {
+  if (leftInTurn === turnBytes)
+    setImmediate(() => {
+      leftInTurn = turnBytes;
+    });
+  const isWithin = leftInTurn > 0;
+  leftInTurn -= bytes;
+  return isWithin;
+}
 
 /** The part of a connection that its tunnel uses. */
 interface TunnelledConnection {
@@ -25,6 +44,8 @@ export class Tunnel {
   /** Bytes that came before the tunnel was open. */
   #early: Buffer[];
   #earlyLength: number;
+  /** Bytes for a later turn of the event loop. */
+  #later: Buffer[] = [];
   #isPaused = false;
   #isClosed = false;
 
@@ -60,7 +81,8 @@ export class Tunnel {
 
   /** Passes bytes of the caller on. */
   send(bytes: Buffer): void {
-    if (this.#unsent) this.#unsent.write(bytes);
+    if (this.#unsent && (this.#later.length > 0 || !isWithinTurn(bytes.length))) this.#sendLater(bytes);
+    else if (this.#unsent) this.#unsent.write(bytes);
     else {
       this.#early.push(bytes);
       this.#earlyLength += bytes.length;
@@ -68,8 +90,20 @@ export class Tunnel {
     this.#holdCaller();
   }
 
+  #sendLater(bytes: Buffer): void {
+    this.#later.push(bytes);
+    if (this.#later.length > 1) return;
+    void nextTurn().then(() => {
+      for (const one of this.#later) this.#unsent?.write(one);
+      this.#later = [];
+      if (this.#isClosed) this.#inner?.end();
+      else this.#holdCaller();
+    });
+  }
+
   #holdCaller(): void {
-    if ((this.#unsent?.length ?? this.#earlyLength) > waitingLimit) this.#connection.pauseReading();
+    const isHeld = this.#later.length > 0 || (this.#unsent?.length ?? this.#earlyLength) > waitingLimit;
+    if (isHeld) this.#connection.pauseReading();
     else this.#connection.resumeReading();
   }
 
@@ -105,7 +139,8 @@ export class Tunnel {
   close(): void {
     if (this.#isClosed) return;
     this.#over();
-    this.#inner?.end();
+    // What the caller has sent before goes first.
+    if (this.#later.length === 0) this.#inner?.end();
   }
 
   #over(): void {
