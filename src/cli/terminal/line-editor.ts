@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
+import { onDeadlySignal } from "./deadly-signals.ts";
 import type { LineEditor, Typed } from "./terminal.ts";
 
 /** The stream of the keys, and the stream that shows them. */
@@ -57,6 +58,7 @@ export function terminalLines(history: readonly string[], { stdin, stderr }: Key
     onInterrupt: undefined,
     close: () => keyboard.close(),
   };
+  const endWatch = onDeadlySignal(() => keyboard.close());
   keyboard.on("line", (line) => {
     if (settle) answer({ line });
     else ahead.push(line);
@@ -71,6 +73,7 @@ export function terminalLines(history: readonly string[], { stdin, stderr }: Key
     answer("interrupted");
   });
   keyboard.on("close", () => {
+    endWatch();
     hasEnded = true;
     answer("ended");
   });

@@ -1,8 +1,6 @@
 import { AppError } from "../../errors.ts";
+import { onDeadlySignal } from "./deadly-signals.ts";
 import { HiddenLine } from "./hidden-line.ts";
-
-/** Signals that end the process. The shell would go on with a terminal that shows nothing. */
-const deadly = ["SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 
 /**
  * Asks on the terminal and returns the line that was typed. If `hidden`, keys are read in raw mode, so that nothing
@@ -83,19 +81,11 @@ function askHidden(question: string, resolve: Resolve, reject: Reject): () => vo
     stdin.setRawMode(true);
     stderr.write(question);
   };
-  const onDeadly = (signal: NodeJS.Signals) => {
-    try {
-      stop();
-    } catch {
-      // The terminal has gone.
-    }
-    process.kill(process.pid, signal);
-  };
   const stop = () => {
     typed.clear();
     stdin.off("data", typed.type).off("end", typed.end);
     process.off("SIGCONT", onContinue);
-    for (const one of deadly) process.off(one, onDeadly);
+    endWatch();
     stdin.setRawMode(false);
     stderr.write("\n");
   };
@@ -104,6 +94,6 @@ function askHidden(question: string, resolve: Resolve, reject: Reject): () => vo
   stderr.write(question);
   stdin.setEncoding("utf8").on("data", typed.type).on("end", typed.end);
   process.on("SIGCONT", onContinue);
-  for (const one of deadly) process.on(one, onDeadly);
+  const endWatch = onDeadlySignal(() => stop());
   return stop;
 }

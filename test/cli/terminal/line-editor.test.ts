@@ -1,6 +1,7 @@
 import { PassThrough } from "node:stream";
 import { expect, it, onTestFinished } from "vitest";
 import { terminalLines } from "../../../src/cli/terminal/line-editor.ts";
+import { openPty } from "../../support/pty.ts";
 
 const ctrlC = "\u0003";
 const ctrlD = "\u0004";
@@ -59,4 +60,18 @@ it("a line editor reports Ctrl-C between questions, echoes nothing then, and kee
   await interrupted.promise;
   expect(shown()).toBe(before);
   expect(await editor.read("> ")).toEqual({ line: "ahead" });
+});
+
+it.each(["SIGTERM", "SIGHUP"])("gives the terminal back as it was on %s", async (signal) => {
+  const module = new URL("../../../src/cli/terminal/line-editor.ts", import.meta.url).pathname;
+  const program = `
+    const { terminalLines } = await import(${JSON.stringify(module)});
+    void terminalLines([]).read("> ");
+    setImmediate(() => process.kill(process.pid, "${signal}"));`;
+  const pty = openPty();
+  // A shell that, unlike those for people, sets no modes itself.
+  const words = ["sh", "-c", '"$@"; stty -a | grep -o " -*echo "', "sh", process.execPath, "-e", program];
+  const shell = pty.start(words, { TERM: "xterm", PATH: process.env["PATH"] ?? "" });
+  expect(await shell.ended).toBe(0);
+  await pty.shows(/ echo ?\n/);
 });
