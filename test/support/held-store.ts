@@ -20,7 +20,8 @@ type Method =
   | "threads"
   | "taskUse"
   | "fileUse"
-  | "openBatches";
+  | "openBatches"
+  | "addTasks";
 
 /** A store of which a test holds single calls, as a database that answers late does. */
 export interface HeldStore {

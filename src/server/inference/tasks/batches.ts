@@ -180,8 +180,9 @@ export class Batches {
     );
     await stored(this.#store.addTasks(tasks));
     const change = { state: "in_progress" as const, startedAt: createdAt };
-    await stored(this.#store.changeBatch(batch.id, ["validating"], change));
-    Object.assign(batch, change);
+    const isBegun = await stored(this.#store.changeBatch(batch.id, ["validating"], change));
+    // It can be seen, and cancelled, before all of its requests are stored.
+    Object.assign(batch, isBegun ? change : await stored(this.#store.batch(batch.id)));
   }
 
   async #counted(principal: Principal, batch: InferenceBatch): Promise<CountedBatch> {

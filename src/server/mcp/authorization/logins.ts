@@ -184,13 +184,15 @@ export class Logins {
       ...(resource !== undefined && { resource }),
       ...(scope !== undefined && { scope }),
     };
-    await store.change(row.id, ({ status }, present) => {
+    const begun = await store.change(row.id, ({ status }, present) => {
       const { problem: _, ...rest } = status;
       return {
         status: { ...rest, flow: { startedBy, until: new Date(until).toISOString() } },
         record: { ...present, flow },
       };
     });
+    // Its url was changed, or somebody took the access back: nobody could end this login.
+    if (!begun) throw new LoginFailure("the server was changed meanwhile; begin again");
     return {
       url: page.href,
       state,

@@ -31,6 +31,8 @@ export interface ClientDocumentsOptions {
   outbound: Outbound;
   /** A monotonic clock, in milliseconds. */
   elapsed(): number;
+  /** Milliseconds that one request may take; 6 seconds if not given. */
+  longest?: number;
 }
 
 /**
@@ -85,7 +87,7 @@ export class ClientDocuments {
   }
 
   async #get(url: URL): Promise<{ text: string; keep: number }> {
-    const signal = AbortSignal.timeout(longestRequest);
+    const signal = AbortSignal.timeout(this.#options.longest ?? longestRequest);
     try {
       const headers = { accept: "application/json" };
       const response = await this.#options.outbound(url, { method: "GET", headers, timeouts, signal });

@@ -1,5 +1,6 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { expect, it } from "vitest";
+import { openHeldStore } from "../../../support/held-store.ts";
 import { withProvider } from "../setup.ts";
 import { echo } from "./batch-setup.ts";
 
@@ -75,4 +76,24 @@ it("Anthropic's SDK makes batches of messages at a provider of OpenAI's, and rea
     expect(body.error.message).toContain(words);
   }
   expect(provider.seen).toHaveLength(refused);
+});
+
+it("a batch that is cancelled while its requests are stored is shown as what it is, and none of them is sent", async () => {
+  const { store, hold } = await openHeldStore();
+  const { server, provider, bearer } = await withProvider(echo, {}, { tick: 50, store });
+  const { batches } = new Anthropic({ apiKey: bearer, baseURL: server.url, maxRetries: 0 }).messages;
+  const storing = hold("addTasks", "before");
+  const messages = [{ role: "user" as const, content: "hello" }];
+  const params = { model: "gpt", max_tokens: 10, messages };
+  const late = batches.create({ requests: [{ custom_id: "a", params }] });
+  // Promises of the SDK begin with their first reader.
+  const made = late.then((batch) => batch);
+  await storing.reached;
+  const { data } = await batches.list();
+  expect((await batches.cancel(data[0]!.id)).id).toBe(data[0]!.id);
+  storing.release();
+  expect((await made).processing_status).not.toBe("in_progress");
+  const status = async () => (await batches.retrieve(data[0]!.id)).processing_status;
+  await expect.poll(status, { timeout: 20_000 }).toBe("ended");
+  expect(provider.seen).toEqual([]);
 });

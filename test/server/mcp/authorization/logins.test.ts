@@ -397,4 +397,24 @@ describe("a server of which each user has their own access", () => {
     expect(present).toBeDefined();
     expect(bearers.join()).not.toContain(present);
   });
+
+  it("is not begun at a url that the server has no more: nobody could end it", async () => {
+    const far = protectedServer();
+    const mcp = await mcpTestServer();
+    await mcp.attach("far", { url: far.url });
+    await until(() => mcp.row("far"), isNeeded);
+    const asked = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    far.issuer.answer = async () => {
+      asked.resolve();
+      await held.promise;
+      return undefined as never;
+    };
+    const late = mcp.admin("POST", loginPath, { redirectUri });
+    await asked.promise;
+    await must(mcp.admin("PUT", "/api/v1/servers/far", { url: protectedServer().url }));
+    held.resolve();
+    const { status, body } = await late;
+    expect([status, body.error]).toEqual([502, expect.stringContaining("changed meanwhile; begin again")]);
+  });
 });

@@ -90,6 +90,15 @@ describe("the document of a client", () => {
     expect(asked).toHaveLength(2);
   });
 
+  it("of a host that takes the connection and says nothing is given up in time (T275)", async () => {
+    const silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    onTestFinished(() => silent.stop(true));
+    const outbound = createOutbound();
+    onTestFinished(() => outbound.close());
+    const reader = new ClientDocuments({ outbound, elapsed: () => 0, longest: 100 });
+    await expect(reader.read(`https://localhost:${silent.port}/mcp.json`)).rejects.toThrow(DocumentUnreached);
+  });
+
   it.each([
     "http://client.example/mcp.json",
     "https://client.example/",
