@@ -2,6 +2,7 @@ import type { PassedOperation } from "../../wire/dialects/operations.ts";
 import { presentCounts, type Usage } from "../../wire/dialects/usage.ts";
 import type { ScannedForm } from "../../wire/form.ts";
 import { isObject } from "../../wire/json.ts";
+import { soundLength } from "./sound-length.ts";
 
 /** Units besides tokens that a provider bills. */
 export type BilledUnits = Pick<
@@ -93,21 +94,10 @@ function searchesIn(documents: unknown): number {
   return Math.max(1, Math.ceil(count / documentsOfSearch));
 }
 
-/** Bytes of a second of sound: mp3 of 128 kbit/s, and others, which are mostly speech in m4a, ogg or webm. */
-const mp3Bytes = 16_000;
-const otherBytes = 6_000;
-
-/** Returns the length of the file of a form: that in the head of a WAV file, else an estimate from its size. */
+/** Returns the length of the file of a form in seconds. */
 function secondsIn({ bytes, fields }: ScannedForm): number {
   const file = fields.find(({ name, isFile }) => name === "file" && isFile);
-  if (!file) return 0;
-  const sound = Buffer.from(bytes.buffer, bytes.byteOffset + file.start, file.end - file.start);
-  if (sound.length > 44 && sound.toString("latin1", 0, 4) === "RIFF") {
-    const perSecond = sound.readUInt32LE(28);
-    // A head that tells an odd rate would make any file short.
-    if (perSecond >= 4_000 && perSecond <= 2_000_000) return sound.length / perSecond;
-  }
-  const isMp3 =
-    sound.toString("latin1", 0, 3) === "ID3" || (sound[0] === 0xff && (sound[1]! & 0xe0) === 0xe0);
-  return sound.length / (isMp3 ? mp3Bytes : otherBytes);
+  return file
+    ? soundLength(Buffer.from(bytes.buffer, bytes.byteOffset + file.start, file.end - file.start))
+    : 0;
 }

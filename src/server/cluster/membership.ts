@@ -249,15 +249,18 @@ export class Membership {
     const { nodes, leases } = await store.clusterState();
     const at = clock();
     const alive = new Map<string, ClusterNode>();
+    const removed: ClusterNode[] = [];
     for (const node of nodes) {
       const seen = this.#seen.get(node.id);
       if (seen?.beat !== node.beat) this.#seen.set(node.id, { beat: node.beat, at });
       const isLate = seen?.beat === node.beat && at - seen.at > this.#times.lease;
-      if (isLate && node.id !== this.#id && (await store.evict(node.id, node.beat))) this.onRemoved(node);
+      if (isLate && node.id !== this.#id && (await store.evict(node.id, node.beat))) removed.push(node);
       else alive.set(node.id, node);
     }
     for (const id of this.#seen.keys()) if (!alive.has(id)) this.#seen.delete(id);
     this.#nodes = alive;
+    // Only now: it may be back under its name already, and what it has is not to be taken for that of an earlier run.
+    for (const node of removed) this.onRemoved(node);
     this.#others = new Map(
       leases
         .filter(({ nodeId }) => nodeId !== this.#id && alive.has(nodeId))

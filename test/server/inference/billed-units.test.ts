@@ -8,7 +8,12 @@ import { events, lastEvent, withProvider } from "./setup.ts";
 function wav(): Buffer<ArrayBuffer> {
   const bytes = Buffer.alloc(44 + 63_956);
   bytes.write("RIFF\0\0\0\0WAVEfmt ", "latin1");
-  bytes.writeUInt32LE(32_000, 28);
+  // PCM of one channel, 16 kHz, 16 bits.
+  bytes.writeUInt32LE(16, 16);
+  bytes.writeUInt16LE(1, 20);
+  bytes.writeUInt16LE(1, 22);
+  bytes.writeUInt32LE(16_000, 24);
+  bytes.writeUInt16LE(16, 34);
   return bytes;
 }
 

@@ -191,6 +191,16 @@ describe("a new key in the file", () => {
     expect(readdirSync(dirname(path))).toEqual(["master-key"]);
   });
 
+  it("writes through no link that somebody has put under the name of its temporary file (T87)", () => {
+    const path = keyFile();
+    const victim = join(freshFolder(), "victim");
+    writeFileSync(victim, "of somebody else");
+    symlinkSync(victim, `${path}.new`);
+    save(path);
+    expect(readFileSync(victim, "utf8")).toBe("of somebody else");
+    expect(ids(read(path))).toEqual([next.id, key.id]);
+  });
+
   it("leaves no partial file if the disk is full", () => {
     const path = keyFile();
     const source = join(import.meta.dirname, "../../../src");

@@ -141,4 +141,14 @@ describe("the audit log", () => {
     for (const method of ["POST", "PUT", "DELETE"])
       expect((await server.admin(method, path)).status).toBe(404);
   });
+
+  it("compares filters as they are: a wildcard is a letter like others (T69)", async () => {
+    const server = await testServer();
+    await must(server.admin("POST", "/api/v1/projects", { name: "p" }));
+    const found = async (query: string) => (await must(server.admin("GET", `${path}?${query}`))).body.length;
+    expect(await found("action=create")).toBeGreaterThan(0);
+    for (const wildcard of ["%25", "c%25", "create%25", "_reate", "*", "cre*"])
+      expect(await found(`action=${wildcard}`), wildcard).toBe(0);
+    for (const filter of ["llm", "request"]) expect(await found(`${filter}=%25`)).toBe(0);
+  });
 });
