@@ -11,11 +11,16 @@ interface SafeLog {
   redacted: (text: string) => string;
 }
 
-/** Returns the error of a call that got no answer: one, for people, that says if the call may have been carried out. */
+/**
+ * Returns the error of a call that got no answer: one, for people, that says if the call may have been carried out.
+ *
+ * @param ending the way in which the program of the server ended, such as by a limit
+ */
 export function callFailure(
   failure: McpFailure,
   { name, spec }: McpServerRow,
   { lastLines, redacted }: SafeLog,
+  ending?: Error,
 ): AppError {
   const { kind, status } = failure;
   // A server can repeat what it was sent.
@@ -35,9 +40,10 @@ export function callFailure(
   if (kind === "closed") {
     const last = lastLines.at(-1);
     const said = last === undefined ? "" : `; its last line: ${shown(last)}`;
+    const how = ending ? `; ${shown(ending.message)}` : "";
     return new AppError(
       "provider_error",
-      `${server} ended during the call, which may have been carried out and is not repeated${said}`,
+      `${server} ended during the call, which may have been carried out and is not repeated${how}${said}`,
     );
   }
   if (status === 401 || status === 403)

@@ -65,10 +65,8 @@ export async function callInstance(
       // The last lines of a program are read when it has ended.
       if (kind === "closed") await Promise.race([instance.settled(), Bun.sleep(settleTime)]);
       const { log } = instance;
-      throw callFailure(error, row(), {
-        lastLines: log.lastLines,
-        redacted: (text) => log.redacted(text),
-      });
+      const safe = { lastLines: log.lastLines, redacted: (text: string) => log.redacted(text) };
+      throw callFailure(error, row(), safe, connection.ending?.());
     }
   }
 }

@@ -37,6 +37,27 @@ describe("the endpoint of a project", () => {
     expect((await p.as()("POST", "/api/v1/projects", {})).headers.get("www-authenticate")).toBe("Bearer");
   });
 
+  it("takes nobody for somebody else where the bearer is refused: not by another header, the url or the socket (T324)", async () => {
+    const p = await testProject();
+    const body = JSON.stringify(list);
+    const headers = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+    const at = async (query: string, more: Record<string, string>, unix?: string) => {
+      const init = { method: "POST", body, headers: { ...headers, ...more }, ...(unix && { unix }) };
+      return (await fetch(`${unix ? "http://localhost" : p.url}${path}${query}`, init)).status;
+    };
+    // Over the socket its user needs no bearer; one that is given and refused counts all the same.
+    expect(await at("", {}, p.socketPath)).toBe(200);
+    for (const authorization of ["Bearer mcpctl_pat_wrong", "Bearer", "Bearer ", "Basic eDp5", "x"]) {
+      expect([authorization, await at("", { authorization }, p.socketPath)]).toEqual([authorization, 401]);
+      expect([authorization, await at("", { authorization, "x-api-key": p.bearer })]).toEqual([
+        authorization,
+        401,
+      ]);
+    }
+    expect(await at(`?access_token=${p.bearer}`, {})).toBe(401);
+    expect(await at("", { authorization: `Bearer ${p.bearer}` })).toBe(200);
+  });
+
   it("uses the public url in its metadata", async () => {
     const p = await testProject({ publicUrls: ["https://mcp.example.com/"] });
     const { headers } = await p.as()("GET", path);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { said, scriptedMcp, tool } from "../../../support/mcp/http-server.ts";
-import { testProject } from "../../../support/mcp/project.ts";
+import { messagesOf, testProject } from "../../../support/mcp/project.ts";
+import { mcpTestServer } from "../../../support/mcp/runtime.ts";
 
 const strange: unknown[] = [{ toString: 1, valueOf: 1 }, [], null, 5, true, JSON.parse('{"__proto__":1}')];
 
@@ -113,6 +114,39 @@ describe("a hostile client", () => {
         )
       ).status,
     ).toBe(400);
+  });
+
+  it("gets no answer of others by using their ids and tokens for progress, in either era (T323)", async () => {
+    const mcp = await mcpTestServer();
+    await mcp.define("files");
+    const users = await Promise.all(
+      ["alice", "bob"].map((name) => mcp.user(name, [{ role: "run", resource: "projects" }])),
+    );
+    const accept = "application/json, text/event-stream";
+    const params = {
+      protocolVersion: "2025-11-25",
+      capabilities: {},
+      clientInfo: { name: "t", version: "1" },
+    };
+    const calls = users.flatMap(({ call: as }, user) =>
+      [0, 1, 2, 3].map(async (n) => {
+        const own = { text: `user ${user} call ${n}`, ms: 300 - 60 * n };
+        const meta = { progressToken: "p" };
+        if (n % 2 === 0) return [own.text, (await mcp.call("wait", own, { as, meta })).text];
+        const begun = await as("POST", "/projects/p/mcp", {
+          jsonrpc: "2.0",
+          id: 1,
+          method: "initialize",
+          params,
+        });
+        const headers = { accept, "mcp-session-id": begun.headers.get("mcp-session-id")! };
+        const request = { name: "wait", arguments: own, _meta: meta };
+        const sent = { jsonrpc: "2.0", id: 1, method: "tools/call", params: request };
+        const answer = messagesOf(await as("POST", "/projects/p/mcp", sent, headers)).at(-1);
+        return [own.text, answer.id === 1 && answer.result.content[0].text];
+      }),
+    );
+    for (const [own, got] of await Promise.all(calls)) expect(got).toBe(own);
   });
 
   it("that leaves in the middle of its body or before its answer leaves nothing behind", async () => {
