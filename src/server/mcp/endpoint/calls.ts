@@ -175,11 +175,14 @@ function failureOf(error: unknown, server: string, signal: AbortSignal): CallOut
   const { status, message, hint, retryAfter, code } = error;
   const data = { code, ...(hint !== undefined && { hint }), ...(retryAfter !== undefined && { retryAfter }) };
   const isLimit = status === 429;
+  const isNamed = [`MCP server ${server} `, `MCP server ${server}:`, `MCP server "${server}"`].some((words) =>
+    message.includes(words),
+  );
   return {
     status,
     error: new RpcError(
       isLimit ? limited : rpcCodes.internalError,
-      isLimit ? message : `${server}: ${message}`,
+      isLimit || isNamed ? message : `${server}: ${message}`,
       data,
     ),
   };

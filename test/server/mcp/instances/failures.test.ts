@@ -8,7 +8,7 @@ describe("a call whose MCP server dies", () => {
     const files = await mcp.define("files");
     const { error } = await mcp.call("crash");
     expect(error?.message).toMatch(
-      /files ended during the call.*may have been carried out.*; the program ended with code 9; .*so to speak/,
+      /^MCP server files ended during the call.*may have been carried out.*; the program ended with code 9; .*so to speak/,
     );
     expect(files.count("crashing")).toBe(1);
     expect(await mcp.call("count")).toEqual({ text: "1" });

@@ -133,7 +133,7 @@ describe("an MCP server elsewhere over HTTP", () => {
     for (let i = 0; i < 12; i++) expect((await mcp.call("where")).error?.message).toMatch(/far/);
     const before = asked;
     const { error } = await mcp.call("where");
-    expect(error?.message).toMatch(/MCP server far is not available: the server answered with status 503/);
+    expect(error?.message).toMatch(/^MCP server far is not available: the server answered with status 503/);
     expect(asked).toBe(before);
     far.answer = undefined;
     await clock.until(() => far.seen.filter((method) => method === "initialize").length === 2, 1000);
