@@ -17,6 +17,7 @@ export const connect = defineGroup(
     description: "Let a program use the server: its models, and the MCP servers of a project",
     about: `Makes a token that may run what you name and nothing else, makes one call with it, and writes the program's own
       settings, with a copy of the old ones beside them. It says what it did; --remove undoes exactly that.`,
+    usage: "PROGRAM [--llm NAME] [-p PROJECT] [flags]",
     examples: [
       ["mcpctl connect claude --llm gpt", "Let Claude Code use the llm gpt"],
       ["mcpctl connect codex --llm gpt -p website", "Codex, with the MCP servers of a project too"],

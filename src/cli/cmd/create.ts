@@ -40,7 +40,8 @@ export const create = defineVerb({
     name: "create",
     description: "Create an object",
     about: `Each field of the kind is a flag: "mcpctl create llm --help" lists those of an llm. Secret values and
-      passwords are read from a file or from standard input, so that they are in no shell history. An object that
+      passwords are read from a file or from standard input, so that they are in no shell history; on a terminal you
+      are asked for them, and nothing of the answer shows. An object that
       exists already is an error, unless --force updates it. Creating an llm also asks the provider if it accepts the
       key; a refusal is a warning. With --dry-run the server checks everything that it checks for a create, and nothing
       is created: no secret, no token, no audit event. -o yaml then shows the object as it would be.

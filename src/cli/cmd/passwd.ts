@@ -16,7 +16,8 @@ export const passwd = defineVerb({
     name: "passwd",
     description: "Set your password, or that of another user",
     about: `Asks for the current password and twice for the new one. With --password-stdin both are read from standard
-      input, one on each line; if you have no password yet, only the new one. A password has at least 8 characters.
+      input, one on each line; if you have no password yet, only the new one. On a terminal you are asked in any case. A
+      password has at least 8 characters.
 
       With USER it sets the password of that user, whose sessions end and whose threads are deleted: only the user may
       read them. It needs every right that the user has, as administrators have.

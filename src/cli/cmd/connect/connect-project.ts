@@ -107,6 +107,8 @@ export async function connectProject(
       `the client needs a token in ${variable}: mcpctl create token NAME --bind role:run,resource:projects,name:${project}\n`,
     );
   terminal.err(`next: ${mcp.next}\n`);
+  const more = `${options.isForUser ? " --user" : ""}${name === project ? "" : ` --name ${name}`}`;
+  terminal.err(`to undo it: mcpctl connect ${client.name} -p ${project}${more} --remove\n`);
 }
 
 function write(file: ClientFile, text: string, name: string, { terminal }: Context): void {

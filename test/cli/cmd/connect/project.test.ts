@@ -91,7 +91,9 @@ describe.each(mcpClients)(
       expect(second).toMatchObject({ code: 0, stdout: `${join(home, file)} unchanged\n` });
       expect({ text: read(file), tokens: tokens() }).toEqual({ text, tokens: [tokenFile] });
 
-      const removed = await run(`${name} -p demo --remove`);
+      // As the first one says how to undo it.
+      const [, undo = ""] = /^to undo it: mcpctl connect (.+)$/m.exec(first.stderr) ?? [];
+      const removed = await run(undo);
       expect(removed.stdout).toBe(
         `${join(home, file)} changed: MCP server 'demo' is gone\ntoken '${tokenName}' deleted\n`,
       );
@@ -217,6 +219,14 @@ describe("mcpctl config CLIENT -p PROJECT", () => {
     expect(stderr).toContain(`cannot write ${join(home, ".cursor/mcp.json")}: `);
     expect(read(".cursor/mcp.json")).toBe("{}\n");
     expect(readdirSync(join(home, ".cursor"))).toEqual(before);
+  });
+
+  it("says how to undo what it did for all folders, under another name", async () => {
+    const { run, tokens } = await open();
+    const { stderr } = await run("cursor -p demo --user --name mine");
+    expect(stderr).toContain("to undo it: mcpctl connect cursor -p demo --user --name mine --remove\n");
+    await run("cursor -p demo --user --name mine --remove");
+    expect(tokens()).toEqual([]);
   });
 
   it("starts mcpctl mcp where the server is reached through a Unix socket", async () => {
