@@ -44,7 +44,8 @@ export function normaliseMcpUrl(text: string): string {
 function allowedUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url) throw refused("is not a URL");
-  if (url.protocol !== "http:" && url.protocol !== "https:") throw refused("must be http or https");
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw refused("must begin with http:// or https://");
   if (url.username || url.password) throw refused("must not contain credentials");
   if (isForbiddenHost(url.hostname)) throw refused("points at a link-local or metadata address");
   return url;

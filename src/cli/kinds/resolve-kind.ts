@@ -2,7 +2,7 @@ import { type TObject, type TSchema, Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import type { Kind, KindInfo } from "../../kinds/define.ts";
 import { findKind, kindOf, kinds, kindWords } from "../../kinds/index.ts";
-import { didYouMean } from "../../kinds/names.ts";
+import { didYouMean, isName } from "../../kinds/names.ts";
 import { isUnexpectedAnswer } from "../client/answer-text.ts";
 import { getObject } from "../client/objects.ts";
 import type { Context } from "../core/context.ts";
@@ -118,7 +118,10 @@ export function unknownKind(word: string, others: readonly string[] = []): AppEr
       hint: `write: mcpctl get ${word}`,
     });
   return new AppError("usage", `unknown kind "${word}"`, {
-    hint: didYouMean(word, [...kindWords(), ...others]) ?? "to see all kinds: mcpctl explain",
+    hint:
+      didYouMean(word, [...kindWords(), ...others]) ??
+      // Often it is the name of an object.
+      `${isName(word) ? `an object is named with its kind: KIND/${word}; ` : ""}to see all kinds: mcpctl explain`,
   });
 }
 

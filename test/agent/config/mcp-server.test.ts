@@ -71,7 +71,7 @@ describe("an entry of mcpServers", () => {
     [{ name: "a", command: "x", comand: 1 }, "mcpServers[0].comand: unknown field"],
     [{ name: "a", command: "x", sandbox: "jail" }, "mcpServers[0].sandbox: must be one of auto,"],
     [{ name: "a", package: "left-pad" }, 'mcpServers[0].package: "left-pad" is not a package'],
-    [{ name: "a", url: "file:///etc/passwd" }, "mcpServers[0].url: must be http or https"],
+    [{ name: "a", url: "file:///etc/passwd" }, "mcpServers[0].url: must begin with http:// or https://"],
     [{ name: "a", url: "http://169.254.169.254/" }, "mcpServers[0].url: points at a link-local"],
     [{ name: "a", url: "http://x", args: ["y"] }, "mcpServers[0].args: is not for a url"],
     [{ name: "a", command: "x", headers: { a: "b" } }, "mcpServers[0].headers: is only for a url"],

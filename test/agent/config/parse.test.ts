@@ -114,7 +114,7 @@ describe("the config of an agent", () => {
     [{ type: "gemini-cli" }, `type: must be one of ${httpTypes.join(", ")}, vllm-managed`],
     [{ name: "Big One" }, "name: must be a name: lower-case letters, digits and dashes, 100 at most"],
     [{ model: "" }, "model: must not be empty"],
-    [{ url: "ftp://x" }, "url: must be http or https"],
+    [{ url: "ftp://x" }, "url: must begin with http:// or https://"],
     [{ url: "http://169.254.169.254" }, "url: points at a link-local or metadata address"],
     [{ tier: "slow" }, 'tier: must be "fast" or "heavy"'],
     [{ port: 8000 }, "port: not for this type: only vllm-managed has it"],

@@ -175,6 +175,11 @@ describe("create", () => {
   });
 
   it.each([
+    [
+      ["edit", "claude"],
+      'unknown kind "claude"',
+      "an object is named with its kind: KIND/claude; to see all kinds: mcpctl explain",
+    ],
     [["create", "lmm", "x"], 'unknown kind "lmm"', 'did you mean "llm"?'],
     [["create", "secrt", "x", "--data", "k=v"], 'unknown kind "secrt"', 'did you mean "secret"?'],
     [["create", "llm"], "the name of the llm is missing", "mcpctl create llm --help"],

@@ -316,7 +316,7 @@ describe("the faults of a body", () => {
     ],
     [{ type: "openai", model: "m" }, "/name", "is required"],
     [{ ...llm, type: "vllm" }, "/url", "is required for type vllm"],
-    [{ ...llm, url: "ftp://x" }, "/url", "must be http or https"],
+    [{ ...llm, url: "ftp://x" }, "/url", "must begin with http:// or https://"],
     [{ ...llm, url: "http://user:pw@x" }, "/url", "must not contain credentials"],
     [{ ...llm, url: "http://169.254.169.254" }, "/url", "points at a link-local or metadata address"],
     [

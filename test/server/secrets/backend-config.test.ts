@@ -31,7 +31,7 @@ describe("the config of a backend in OpenBao", () => {
   it.each([
     [{}, "/config/url", "is required"],
     [{ url: "" }, "/config/url", "must not be empty"],
-    [{ url: "file:///etc/passwd" }, "/config/url", "must be http or https"],
+    [{ url: "file:///etc/passwd" }, "/config/url", "must begin with http:// or https://"],
     [{ url: "http://169.254.169.254" }, "/config/url", "points at a link-local or metadata address"],
     [{ url: "https://u:p@bao.example.org" }, "/config/url", "must not contain credentials"],
     [{ url: "http://bao.example.org:8200" }, "/config/url", "must be https, except on this machine"],

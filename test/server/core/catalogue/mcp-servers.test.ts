@@ -86,7 +86,7 @@ describe("the source of a server", () => {
   it("refuses urls as for an llm, and credentials in one (T135)", async () => {
     const server = await testServer();
     const told = async (text: string) => (await faultsOf(server.admin, { url: text }))["/url"];
-    expect(await told("ftp://example.com")).toBe("must be http or https");
+    expect(await told("ftp://example.com")).toBe("must begin with http:// or https://");
     expect(await told("http://169.254.169.254/mcp")).toContain("metadata");
     expect(await told("https://user:pw@example.com/mcp")).toBe("must not contain credentials");
     for (const name of ["apiKey", "api_key", "access_token", "token", "key", "X-Auth"])
