@@ -4,6 +4,7 @@ import type { SocketHandler } from "../../core/socket-handler.ts";
 import { listeningSocket, PassedListener } from "../connections/hand-over.ts";
 import type { BusyPorts } from "../connections/victims.ts";
 import type { TcpListener, TcpOptions, TlsMaterial } from "../listener.ts";
+import { FrameMemory } from "./frame-memory.ts";
 import { isLight, LightRequest } from "./light-request.ts";
 import { type ConnectionHost, ServerConnection } from "./server-connection.ts";
 import type { ServerExchange } from "./server-exchange.ts";
@@ -40,6 +41,7 @@ export class OwnListener implements TcpListener, ConnectionHost {
   readonly #exchanges = new WeakMap<Request, ServerExchange>();
   /** The connections whose requests are passed on, by the port from which they come there. */
   readonly #tunnels = new Map<number, ServerConnection>();
+  readonly #frames = new FrameMemory();
   #inner: TcpListener | undefined;
   #timer: Timer | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
@@ -140,6 +142,7 @@ export class OwnListener implements TcpListener, ConnectionHost {
     const tunnel = new Tunnel(
       connection,
       bytes,
+      this.#frames,
       (own) => {
         port = own;
         this.#tunnels.set(own, connection);

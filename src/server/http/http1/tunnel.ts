@@ -1,5 +1,6 @@
 import type { Socket } from "bun";
 import { nextTurn } from "../../../wire/next-turn.ts";
+import { type FrameMemory, FrameMeter } from "./frame-memory.ts";
 import { UnsentBytes } from "./unsent-bytes.ts";
 
 /** The sender of bytes is held back once so many wait for their reader. */
@@ -37,6 +38,8 @@ interface TunnelledConnection {
 /** Passes the bytes of a connection on to another listener of this process, and its bytes back. */
 export class Tunnel {
   readonly #connection: TunnelledConnection;
+  readonly #frames: FrameMemory;
+  readonly #meter = new FrameMeter();
   readonly #onOpen: (port: number) => void;
   readonly #onClosed: () => void;
   #inner: Socket<Tunnel> | undefined;
@@ -50,16 +53,20 @@ export class Tunnel {
   #isClosed = false;
 
   /**
+   * @param frames the memory of frames that are not whole
    * @param onOpen called with the port of this end, by which the other listener knows whose request it gets
    * @param onClosed called once
    */
   constructor(
     connection: TunnelledConnection,
     bytes: Buffer,
+    frames: FrameMemory,
     onOpen: (port: number) => void,
     onClosed: () => void,
   ) {
     this.#connection = connection;
+    this.#frames = frames;
+    this.#meter.push(bytes);
     this.#onOpen = onOpen;
     this.#onClosed = onClosed;
     this.#early = [bytes];
@@ -81,6 +88,9 @@ export class Tunnel {
 
   /** Passes bytes of the caller on. */
   send(bytes: Buffer): void {
+    this.#meter.push(bytes);
+    this.#frames.note(this, this.#meter.unfinished);
+    if (this.#isClosed) return;
     if (this.#unsent && (this.#later.length > 0 || !isWithinTurn(bytes.length))) this.#sendLater(bytes);
     else if (this.#unsent) this.#unsent.write(bytes);
     else {
@@ -128,6 +138,12 @@ export class Tunnel {
     this.#inner?.resume();
   }
 
+  /** Closes both ends: the frame that has come in part takes memory that others need. */
+  drop(): void {
+    this.#inner?.terminate();
+    this.lost();
+  }
+
   /** The other listener has closed its end, or the tunnel did not open. */
   lost(): void {
     if (this.#isClosed) return;
@@ -146,6 +162,7 @@ export class Tunnel {
   #over(): void {
     this.#isClosed = true;
     this.#early = [];
+    this.#frames.note(this, 0);
     this.#onClosed();
   }
 }
