@@ -88,6 +88,8 @@ export class Tunnel {
 
   /** Passes bytes of the caller on. */
   send(bytes: Buffer): void {
+    // What comes after the end counts for nobody any more.
+    if (this.#isClosed) return;
     this.#meter.push(bytes);
     this.#frames.note(this, this.#meter.unfinished);
     if (this.#isClosed) return;

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { FrameMemory, FrameMeter } from "../../../../src/server/http/http1/frame-memory.ts";
+import { Tunnel } from "../../../../src/server/http/http1/tunnel.ts";
 import { testServer } from "../../../support/server.ts";
 
 const request = Buffer.from("GET /x HTTP/1.1\r\nhost: a\r\n\r\n");
@@ -51,6 +52,37 @@ it("the connection whose message has been unfinished for the longest is closed b
   memory.note(second!, 0);
   memory.note(third!, 900_000);
   expect(dropped).toEqual(["first"]);
+});
+
+it("a connection that was closed holds no memory, whatever still comes from it (T332)", () => {
+  const memory = new FrameMemory(1_000_000);
+  const connection = {
+    unsent: 0,
+    write() {},
+    pauseReading() {},
+    resumeReading() {},
+    tunnelClosed() {},
+  };
+  const tunnel = new Tunnel(
+    connection,
+    request,
+    memory,
+    () => {},
+    () => {},
+  );
+  const bytes = frame(text, true, 900_000);
+  tunnel.send(bytes.subarray(0, 700_000));
+  tunnel.drop();
+  let isDropped = false;
+  const next = {
+    drop() {
+      isDropped = true;
+    },
+  };
+  memory.note(next, 100_000);
+  tunnel.send(bytes.subarray(700_000, 800_000));
+  memory.note(next, 900_000);
+  expect(isDropped).toBe(false);
 });
 
 it("agents that send parts of frames of 8 MB and then nothing do not fill the memory (T332)", async () => {
