@@ -110,3 +110,17 @@ it("nothing names a file that is outside of the repository", () => {
   );
   for (const path of paths) expect(outside.exec(read(path))?.[0], path).toBeUndefined();
 });
+
+it("SECURITY.md promises nothing without a threat that has a test", () => {
+  const [, promised = ""] = read("SECURITY.md")
+    .split(/^## .*$/m)
+    .slice(1);
+  const promises = promised.split(/^- /m).slice(1);
+  expect(promises.length).toBeGreaterThan(10);
+  const tested = new Map(rowsOf("docs/reference/threats.md").map(({ number, tests }) => [number, tests]));
+  for (const promise of promises) {
+    const cited = citedIn(promise, /\bT/);
+    expect(cited.length, promise).toBeGreaterThan(0);
+    for (const number of cited) expect(tested.get(Number(number)), `T${number}`).toMatch(/\]\(/);
+  }
+});

@@ -126,7 +126,7 @@ async function ask(url: string, bearer: string, signal?: AbortSignal) {
 }
 
 describe.each(transports)("an agent with a real server, by %s", (transport) => {
-  it("publishes a model that can be called, whole and streamed, and never shows the server its address", async () => {
+  it("publishes a model that can be called, whole and streamed, and never shows the server its address (T349)", async () => {
     const { server, alice, provider } = await published({ transport });
     const row = (await alice.call("GET", "/api/v1/llms/local-alice")).body;
     expect(row).toMatchObject({ name: "local-alice", type: "openai", model: "up", visibility: "private" });

@@ -3,7 +3,7 @@ import { soakAudit } from "../../bench/soak-audit.ts";
 // Refuses a file that is older than the sources.
 import "../support/binary.ts";
 
-it("has the audit row of each answer that a client has received whole, also when it is killed with -9", async () => {
+it("has the audit row of each answer that a client has received whole, also when it is killed with -9 (T348)", async () => {
   const said: string[] = [];
   const { whole, rows, kills, lost } = await soakAudit(
     { rounds: 1, calls: 300, clients: 8, seed: 7 },

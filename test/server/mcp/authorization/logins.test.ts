@@ -246,6 +246,34 @@ describe("the login of a person", () => {
     });
   });
 
+  it("believes no reason of a refusal that another authorization server gives (T197)", async () => {
+    const { far, mcp, answer } = await waiting();
+    far.issuer.onRedirect = (params) => {
+      params.delete("code");
+      params.set("error", "words-of-another-server");
+      params.set("iss", "https://evil.example.com");
+    };
+    const { status, body } = await answer(mcp.admin, await agreed(far, mcp.admin));
+    expect([status, body.error]).toEqual([502, expect.stringContaining("another authorization server")]);
+    expect(JSON.stringify([body, await mcp.row("far")])).not.toContain("words-of-another-server");
+  });
+
+  it("with a secret of the client is begun at no other authorization server than before (T198)", async () => {
+    const far = protectedServer();
+    const mcp = await mcpTestServer();
+    await must(mcp.admin("POST", "/api/v1/secrets", { name: "client", data: { secret: "client-secret-1" } }));
+    const oauth = { clientId: "machine", clientSecretRef: { name: "client", key: "secret" } };
+    await mcp.attach("far", { url: far.url, oauth });
+    await until(() => mcp.row("far"), isNeeded);
+    await logIn(far, mcp.admin);
+    await until(() => mcp.row("far"), isReady);
+    const evil = scriptedIssuer();
+    far.metadata = { authorization_servers: [evil.issuer] };
+    const { status, body } = await mcp.admin("POST", loginPath, { redirectUri });
+    expect([status, body.error]).toEqual([502, expect.stringContaining("oauth.issuer")]);
+    expect(evil.seen.map(({ path }) => path)).toEqual(["/.well-known/oauth-authorization-server"]);
+  });
+
   it("shows the reason of a refusal, and nothing that moves a cursor", async () => {
     const { far, mcp, answer } = await waiting();
     far.issuer.onRedirect = (params) => {
