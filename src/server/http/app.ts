@@ -1,7 +1,14 @@
 import { Elysia } from "elysia";
 import { AppError } from "../../errors.ts";
 import { checkLength } from "../../wire/incoming-request.ts";
-import { adminPrincipal, clientPrincipalOf, principalOf } from "../core/access/principals.ts";
+import type { Principal } from "../core/access/policy.ts";
+import {
+  adminPrincipal,
+  clientPrincipalOf,
+  hasSameRights,
+  isStillValid,
+  principalOf,
+} from "../core/access/principals.ts";
 import { plainResponse } from "../core/whole-response.ts";
 import type { AccessLog } from "../observability/access-log.ts";
 import type { Series } from "../observability/metrics.ts";
@@ -132,6 +139,7 @@ export function createApp(
       logUnexpected,
       onDenied: (denied, incoming, principal) => recordDenied(server, denied, incoming, principal),
       bodies: server.bodies,
+      recheckOf: (principal) => recheckOf(server, principal),
       onResponse(response, { facts, requestId }) {
         count(response.status);
         if (!facts) return;
@@ -259,6 +267,20 @@ function authenticator(server: Server, peer: Peer): Authenticate {
     if (principal?.kind === "Token") snapshot.volatile.lastUsed.set(principal.id, now);
     if (principal && peer === "tcp") server.know(request);
     return principal;
+  };
+}
+
+function recheckOf({ catalogue, now }: Server, principal: Principal): () => void {
+  const { snapshot: before } = catalogue;
+  return () => {
+    const { snapshot } = catalogue;
+    if (snapshot === before) return;
+    if (!isStillValid(snapshot, principal, now()))
+      throw new AppError("unauthenticated", "the bearer is no longer valid", { hint: "mcpctl login" });
+    if (!hasSameRights(snapshot, principal))
+      throw new AppError("conflict", "your rights were changed while the request was sent", {
+        hint: "send it again",
+      });
   };
 }
 

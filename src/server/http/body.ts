@@ -33,6 +33,8 @@ export interface BodyOf {
   maxBodyBytes: number;
   /** The memory of a large body. */
   body: Pick<BodyMemory, "hold" | "isWhole">;
+  /** Throws AppError if the caller has other rights by now than when the request began. */
+  recheck?(): void;
 }
 
 /**
@@ -116,8 +118,13 @@ function bytesOf(call: BodyOf, inflate: boolean, deadlines: Deadlines): Promise<
   const declared = headers.get("content-length");
   if (declared !== null && Number(declared) > most) throw tooLarge(most);
   const isPlain = !isCompressed(headers);
+  // A body may take a minute to arrive. Who was refused meanwhile writes nothing any more (T56).
+  const recheck = (bytes: Uint8Array) => {
+    call.recheck?.();
+    return bytes;
+  };
   if (isPlain && declared !== null) {
-    const read = () => inTime(request.bytes(), deadlines);
+    const read = () => inTime(request.bytes(), deadlines).then(recheck);
     const held = body.hold(Number(declared));
     if (held) return held.then(read);
     const arrived = request.arrived?.();
@@ -136,7 +143,7 @@ function bytesOf(call: BodyOf, inflate: boolean, deadlines: Deadlines): Promise<
     : inflatedBody(request, most, () => tooLarge(most), onLarge);
   return inTime(read, deadlines).then((bytes) => {
     body.isWhole(bytes.length);
-    return bytes;
+    return recheck(bytes);
   });
 }
 
@@ -167,6 +174,15 @@ export async function readBody<T extends TObject>(
   if (!first) return body as Static<T>;
   const field = first.path.slice(1).replaceAll("/", ".");
   throw new AppError("invalid_request", `${field}: ${first.message}`, { details: faults });
+}
+
+/** Yields a body in pieces, for whose end nobody waits in memory. Behind the last one the rights of its caller are checked again (T56). */
+export async function* rechecked<T>(
+  pieces: AsyncIterable<T>,
+  call: { recheck(): void },
+): AsyncGenerator<T, void> {
+  yield* pieces;
+  call.recheck();
 }
 
 /** Waits for a body. Throws AppError if it takes too long, or if the caller goes away. */

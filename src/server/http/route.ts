@@ -39,13 +39,17 @@ export class Call {
   readonly principal: Principal;
   /** The memory of a large body. */
   readonly body: BodyMemory;
+  /** Throws AppError if the caller has other rights by now than when the request began. */
+  readonly recheck: () => void;
 
   constructor(
     { request, requestId, peer, params }: IncomingRequest,
     principal: Principal,
     maxBodyBytes: number,
     bodies: BodyBudget,
+    recheck: () => void,
   ) {
+    this.recheck = recheck;
     this.body = new BodyMemory(bodies, principal.userId, request);
     this.request = request;
     this.requestId = requestId;
@@ -129,13 +133,15 @@ export interface RespondOptions {
   onDenied(route: Route, incoming: IncomingRequest, principal: Principal): void;
   /** The memory for large bodies. */
   bodies: BodyBudget;
+  /** Returns a function that throws AppError if a principal has other rights by then than now. */
+  recheckOf(principal: Principal): () => void;
 }
 
 /** Handles one request: checks the bearer, then the right to the route, then calls its handler. Never throws. */
 export async function respond(
   route: Route,
   incoming: IncomingRequest,
-  { authenticate, logUnexpected, onResponse, onDenied, bodies }: RespondOptions,
+  { authenticate, logUnexpected, onResponse, onDenied, bodies, recheckOf }: RespondOptions,
 ): Promise<Response> {
   let response: Response;
   let call: Call | undefined;
@@ -144,7 +150,10 @@ export async function respond(
     principal = route.access === "public" ? nobody : authenticated(authenticate(incoming.request, route));
     if (incoming.facts && principal !== nobody) incoming.facts.user = principal.userName;
     admit(route.access, principal);
-    call = new Call(incoming, principal, bodyLimit(route), bodies);
+    // Calls of models check it themselves before each attempt, and record it.
+    const isChecked = principal !== nobody && !route.recordsCalls;
+    const recheck = isChecked ? recheckOf(principal) : unchecked;
+    call = new Call(incoming, principal, bodyLimit(route), bodies, recheck);
     response = await route.handle(call);
     nameRequest(response, incoming.requestId, route.path);
   } catch (error) {
@@ -160,6 +169,8 @@ export async function respond(
   onResponse(response, incoming);
   return response;
 }
+
+const unchecked = () => {};
 
 function bodyLimit({ access, recordsCalls, maxBodyBytes: own }: Route): number {
   if (access === "public") return maxPublicBodyBytes;

@@ -2,6 +2,7 @@ import { AppError } from "../../../errors.ts";
 import { backupName } from "../../backups/make-backup.ts";
 import type { Restored } from "../../backups/restore.ts";
 import type { Merge } from "../../backups/restore-plan.ts";
+import { rechecked } from "../body.ts";
 import { pulledStream } from "../pulled-stream.ts";
 import { type Call, publicError, type Route } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -73,7 +74,7 @@ async function restore(server: Server, call: Call): Promise<Response> {
     });
   const body = request.body ?? new Blob([]).stream();
   const run = (onLine?: (line: object) => void) =>
-    server.backups.restore(call, body, { merge, dryRun }, onLine && progress(onLine));
+    server.backups.restore(call, rechecked(body, call), { merge, dryRun }, onLine && progress(onLine));
   if (!request.headers.get("accept")?.includes("application/x-ndjson")) return Response.json(await run());
   return streamedRestore(run);
 }

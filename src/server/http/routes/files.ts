@@ -3,6 +3,7 @@ import { formBoundary } from "../../../wire/form.ts";
 import { formEvents } from "../../../wire/form-stream.ts";
 import { joinedChunks } from "../../../wire/joined-chunks.ts";
 import type { StoredFile } from "../../core/store/task-store.ts";
+import { rechecked } from "../body.ts";
 import { listPage, pageIn, secondsOf } from "../list-page.ts";
 import { pulledStream } from "../pulled-stream.ts";
 import type { Call, Route } from "../route.ts";
@@ -74,7 +75,8 @@ export function fileRoutes(server: Server): Route[] {
   ];
 }
 
-function upload({ tasks: { files } }: Server, { request, principal }: Call): Promise<StoredFile> {
+function upload({ tasks: { files } }: Server, call: Call): Promise<StoredFile> {
+  const { request, principal } = call;
   const { headers } = request;
   const boundary = formBoundary(headers.get("content-type"));
   if (headers.has("content-encoding"))
@@ -85,7 +87,7 @@ function upload({ tasks: { files } }: Server, { request, principal }: Call): Pro
   const chunks = inTime(request.body ?? new Blob([]).stream());
   return files.upload(
     principal,
-    formEvents(joinedChunks(chunks), boundary),
+    rechecked(formEvents(joinedChunks(chunks), boundary), call),
     length === null ? undefined : Number(length),
   );
 }
