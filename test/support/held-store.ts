@@ -21,7 +21,8 @@ type Method =
   | "taskUse"
   | "fileUse"
   | "openBatches"
-  | "addTasks";
+  | "addTasks"
+  | "deleteProviderSession";
 
 /** A store of which a test holds single calls, as a database that answers late does. */
 export interface HeldStore {

@@ -40,6 +40,8 @@ export async function endExpired(options: ExpiryOptions): Promise<void> {
   for (const state of registry.all()) if (state.isAttached && isLate(state)) detach(options, state);
   await statuses.write(registry.all());
   for (const state of registry.all().filter(isToEnd)) {
+    // Its agent may have come back while those before it were ended.
+    if (!isToEnd(state)) continue;
     if (state.isAttached) detach(options, state);
     const { id } = state.session;
     await remove(options, () => rowsOf(catalogue.snapshot, id));

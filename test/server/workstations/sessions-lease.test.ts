@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { StoreError } from "../../../src/server/core/store/types.ts";
+import { heldStore } from "../../support/held-store.ts";
 import { row } from "../../support/row.ts";
 import { hour, minute, provider, startTestSessions, user } from "./test-sessions.ts";
 
@@ -76,6 +77,21 @@ describe("a lease", () => {
 });
 
 describe("an abandoned session", () => {
+  it("is not ended if its agent is back by the time at which others have been ended (failure mode 265)", async () => {
+    const { attachAgent, advance, sessions, status, store } = await startTestSessions();
+    await attachAgent({ providers: [provider("a")] });
+    const { id } = await attachAgent({ providers: [provider("b")] });
+    const ending = heldStore(store).hold("deleteProviderSession", "before");
+    const late = advance(4 * hour + minute);
+    await ending.reached;
+    sessions.renew(id);
+    ending.release();
+    await late;
+    expect(status("a")).toBeUndefined();
+    expect(status("b")).toBe("inactive");
+    expect(sessions.check(user("alice"), id).id).toBe(id);
+  });
+
   it("is deleted with its llms after four hours", async () => {
     const { attachAgent, advance, sessions, status, store } = await startTestSessions();
     const { id, epoch } = await attachAgent({ providers: [provider("a"), provider("b")] });
