@@ -95,8 +95,11 @@ export function scriptedSse({ endpoint = "/messages?session=1" }: { endpoint?: s
   posts: string[];
   /** Ends the stream. */
   drop(): void;
+  /** Forgets the session, whose stream stays open: messages are refused with a status. */
+  forget(status: number): void;
 } {
   const posts: string[] = [];
+  let refusal: number | undefined;
   let stream: ReadableStreamDefaultController<Uint8Array> | undefined;
   const send = (event: string, data: string) =>
     stream!.enqueue(new TextEncoder().encode(`event: ${event}\ndata: ${data}\n\n`));
@@ -110,12 +113,14 @@ export function scriptedSse({ endpoint = "/messages?session=1" }: { endpoint?: s
         const body = new ReadableStream<Uint8Array>({
           start(controller) {
             stream = controller;
+            refusal = undefined;
             send("endpoint", endpoint);
           },
         });
         return new Response(body, { headers: { "content-type": "text/event-stream" } });
       }
       if (request.method !== "POST" || pathname !== "/messages") return new Response(null, { status: 405 });
+      if (refusal !== undefined) return new Response("Session not found", { status: refusal });
       const { id, method, params } = (await request.json()) as { id?: number; method: string; params?: Json };
       posts.push(method);
       const facts = {
@@ -134,5 +139,10 @@ export function scriptedSse({ endpoint = "/messages?session=1" }: { endpoint?: s
     },
   });
   onTestFinished(() => server.stop(true));
-  return { url: `http://127.0.0.1:${server.port}/sse`, posts, drop: () => stream!.close() };
+  return {
+    url: `http://127.0.0.1:${server.port}/sse`,
+    posts,
+    drop: () => stream!.close(),
+    forget: (status) => (refusal = status),
+  };
 }

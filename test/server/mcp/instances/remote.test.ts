@@ -237,6 +237,18 @@ describe("an MCP server over HTTP with events", () => {
     expect(await mcp.call("old", { a: 2 })).toEqual({ text: '{"a":2}' });
   });
 
+  it.each([404, 410])(
+    "is called again on a new stream when it has forgotten the session: %i",
+    async (status) => {
+      const far = scriptedSse();
+      const mcp = await mcpTestServer();
+      await attached(mcp, far.url, { transport: "sse" });
+      far.forget(status);
+      expect(await mcp.call("old", { a: 1 })).toEqual({ text: '{"a":1}' });
+      expect(far.posts.filter((method) => method === "initialize")).toHaveLength(2);
+    },
+  );
+
   it("is refused when it names an address for messages on another host, which would get the key (T152)", async () => {
     const other = scriptedHttp();
     const far = scriptedSse({ endpoint: other.url });
