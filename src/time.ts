@@ -1,3 +1,4 @@
+import type { EndSignal } from "./end-signal.ts";
 /** A clock and a source of chance, which a test can replace. */
 export interface Time {
   /** Returns the milliseconds of a monotonic clock: it never goes back when the wall clock is set. */
@@ -37,7 +38,7 @@ export function pause(time: Time, milliseconds: number, signal: AbortSignal): Pr
  *
  * @param error makes the error that is thrown on abort
  */
-export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal, error: () => Error): Promise<T> {
+export async function orAborted<T>(promise: Promise<T>, signal: EndSignal, error: () => Error): Promise<T> {
   if (signal.aborted) throw error();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(error());

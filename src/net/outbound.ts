@@ -1,4 +1,5 @@
 import { certificatesIn } from "../certificates.ts";
+import type { EndSignal } from "../end-signal.ts";
 import { AppError } from "../errors.ts";
 import type { HttpProxy, ProxyRule } from "../proxies.ts";
 import { createHttpClient, type HttpClientOptions } from "./http1/client.ts";
@@ -18,7 +19,7 @@ export interface OutboundOptions {
   /** Bytes in several parts are sent one after the other, without a copy. */
   body?: string | readonly Uint8Array[];
   timeouts: OutboundTimeouts;
-  signal?: AbortSignal;
+  signal?: EndSignal;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../end-signal.ts";
 import { AppError } from "../errors.ts";
 import { eventStreamHeaders } from "./sse.ts";
 
@@ -30,7 +31,10 @@ export interface CallRequest extends Pick<Request, "method" | "url" | "signal" |
 }
 
 /** Calls back once when the caller of a request has gone; at once if it has. */
-export function whenGone(request: Pick<CallRequest, "signal" | "whenGone">, callback: () => void): void {
+export function whenGone(
+  request: Pick<CallRequest, "whenGone"> & { readonly signal: EndSignal },
+  callback: () => void,
+): void {
   if (request.whenGone) return request.whenGone(callback);
   const { signal } = request;
   if (signal.aborted) callback();

@@ -1,5 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
+import type { EndSignal } from "../../end-signal.ts";
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
@@ -38,7 +39,7 @@ export interface GeminiCall {
   model: string;
   apiKey: string | undefined;
   timeouts: RunTimeouts;
-  signal?: AbortSignal | undefined;
+  signal?: EndSignal | undefined;
 }
 
 export interface GeminiCli {

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { PushedResponse } from "../../net/pushed-response.ts";
@@ -19,7 +20,7 @@ export interface ReadOptions {
   /** The caller's limit, in tokens. */
   maxTokens: number | undefined;
   timeouts: RunTimeouts;
-  signal: AbortSignal | undefined;
+  signal: EndSignal | undefined;
   /** Returns the error for a run without a whole response. `exit` is undefined while the process runs. */
   explain(exit: Exit | undefined, message: string | undefined): AppError;
 }

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 
@@ -9,7 +10,7 @@ export interface Slots {
    * @throws AppError `too_many_requests` after the longest wait, `unavailable` once they are closed;
    *   HttpFailure "cancelled" when the signal aborts
    */
-  enter(signal?: AbortSignal): Promise<() => void>;
+  enter(signal?: EndSignal): Promise<() => void>;
   /** Refuses the calls that wait, and every later one. */
   close(): void;
 }
@@ -49,7 +50,7 @@ export function createSlots({ slots, longestWait }: SlotsOptions): Slots {
     };
   };
 
-  const wait = (signal: AbortSignal | undefined) =>
+  const wait = (signal: EndSignal | undefined) =>
     new Promise<() => void>((resolve, reject) => {
       const settle = () => {
         queue.delete(waiting);

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { TLSOptions } from "bun";
+import type { EndSignal } from "../../end-signal.ts";
 import { Connection, type ConnectionPool, plainHandlers, secureHandlers } from "./connection.ts";
 import { bare, isParts, type RequestBody, type RequestHeaders, requestEncoder } from "./encode-request.ts";
 import { Exchange, type HttpTarget, type Timeouts } from "./exchange.ts";
@@ -12,7 +13,7 @@ export interface RequestOptions {
   /** Without `host`, `connection` and the framing headers: the client sets these. */
   headers: RequestHeaders;
   body?: RequestBody;
-  signal?: AbortSignal;
+  signal?: EndSignal;
   timeouts: Timeouts;
 }
 
@@ -60,13 +61,29 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   let closed = false;
 
   let now = 0;
+  /** The number of connections in `idle`. */
+  let resting = 0;
+  /** The connections whose requests are sent at the end of this turn of the event loop. */
+  let due: Connection[] = [];
+
+  function sendDue(): void {
+    const connections = due;
+    due = [];
+    for (const connection of connections) connection.flush();
+  }
 
   const pool: ConnectionPool = {
     after: (milliseconds) => now + milliseconds + tick,
+    send(connection) {
+      // To wake a peer that sleeps takes longer than all else. Of several requests in one turn the first one wakes it.
+      if (all.size - resting <= 1) connection.flush();
+      else if (due.push(connection) === 1) setImmediate(sendDue);
+    },
     onIdle(connection) {
       const kept = idle.get(connection.origin);
       if (closed || (kept !== undefined && kept.length >= idleLimit)) return connection.destroy();
       connection.deadline = now + idleTime;
+      resting++;
       if (kept === undefined) idle.set(connection.origin, [connection]);
       else kept.push(connection);
     },
@@ -74,7 +91,10 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
       all.delete(connection);
       const kept = idle.get(connection.origin);
       const index = kept?.lastIndexOf(connection) ?? -1;
-      if (index !== -1) kept!.splice(index, 1);
+      if (index !== -1) {
+        kept!.splice(index, 1);
+        resting--;
+      }
       if (kept?.length === 0) idle.delete(connection.origin);
       if (all.size > 0) return;
       clearInterval(timer);
@@ -191,6 +211,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
         if (signal?.aborted) return exchange.cancel();
         const kept = idle.get(originOf(target))?.pop();
         if (kept === undefined) return sendFresh(exchange);
+        resting--;
         kept.send(exchange);
       }),
     close() {

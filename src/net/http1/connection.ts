@@ -9,6 +9,8 @@ import { ResponseParser, type ResponseReceiver } from "./parser.ts";
 export interface ConnectionPool {
   /** Returns the time some milliseconds from now, on the clock of the deadlines. */
   after(milliseconds: number): number;
+  /** Calls `flush` for a connection that has a request to send: now or in this turn of the event loop. */
+  send(connection: Connection): void;
   /** Called when the connection can take a request. */
   onIdle(connection: Connection): void;
   /** Called once, when the connection is closed. */
@@ -58,11 +60,12 @@ export class Connection {
     this.deadline = this.pool.after(exchange.timeouts.firstByte);
     this.#unsent = exchange.message;
     this.#later = exchange.parts;
-    this.flush();
+    this.pool.send(this);
   }
 
   /** Writes as many bytes as the socket takes. */
   flush(): void {
+    if (this.#gone) return;
     while (this.#unsent !== undefined) {
       const written = this.#socket!.write(this.#unsent);
       if (written < 0) return this.lost(undefined);

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import type { HttpProxy } from "../../proxies.ts";
 import type { ResponseHead } from "./head.ts";
 import { MessageBody } from "./message-body.ts";
@@ -51,7 +52,7 @@ export class Exchange extends MessageBody implements ResponseReceiver {
   /** @internal The connection on which the request was sent; the client sets it. */
   connection: ExchangeConnection | undefined;
   #head: ResponseHead | undefined;
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: EndSignal | undefined;
   readonly #onAbort: (() => void) | undefined;
 
   constructor(
@@ -60,7 +61,7 @@ export class Exchange extends MessageBody implements ResponseReceiver {
     /** @internal The request as it is sent; nothing once there is a response, because it is not sent again then. */
     public message: Buffer,
     readonly timeouts: Timeouts,
-    signal: AbortSignal | undefined,
+    signal: EndSignal | undefined,
     private readonly resolve: (response: Exchange) => void,
     private readonly reject: (error: Error) => void,
   ) {

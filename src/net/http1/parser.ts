@@ -26,6 +26,8 @@ export class ResponseParser {
   #headLength = 0;
   #held: Buffer | undefined;
   #heldLength = 0;
+  /** The last head that came in one piece. */
+  #last: { bytes: Buffer; head: ResponseHead } | undefined;
   readonly #body: BodyParser;
   #receiver: ResponseReceiver;
   #method: string;
@@ -78,7 +80,7 @@ export class ResponseParser {
       const end = bytes.indexOf(headEnd, from);
       if (end !== -1) {
         this.#countHead(end + 4 - from);
-        this.#takeHead(readHead(bytes, from, end + 4));
+        this.#takeHead(this.#headIn(bytes, from, end + 4));
         return end + 4;
       }
       this.#held = Buffer.allocUnsafe(1024);
@@ -96,6 +98,16 @@ export class ResponseParser {
     this.#countHead(end + 4);
     this.#takeHead(readHead(held, 0, end + 4));
     return from + end + 4 - before;
+  }
+
+  /** Many servers send the same head within a second. */
+  #headIn(bytes: Buffer, start: number, end: number): ResponseHead {
+    const last = this.#last;
+    if (last?.bytes.length === end - start && last.bytes.compare(bytes, start, end) === 0) return last.head;
+    const own = Buffer.from(bytes.subarray(start, end));
+    const head = readHead(own, 0, own.length);
+    this.#last = { bytes: own, head };
+    return head;
   }
 
   #hold(bytes: Buffer, from: number): void {

@@ -1,3 +1,4 @@
+import { nativeSignal } from "../../end-signal.ts";
 import type { JsonObject, RpcRequest } from "../../mcp/messages.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { type ProviderResponse, PushedResponse } from "../../net/pushed-response.ts";
@@ -36,7 +37,7 @@ export function inferOver(link: NodeLink, call: LinkCall, onOver: () => void): P
     length: text.length,
   };
   const exchange: NodeExchange = {
-    signal: AbortSignal.any([call.signal, left.signal]),
+    signal: nativeSignal(call.signal, left.signal),
     onEvent(event) {
       if ("head" in event) {
         const { status, headers } = event.head;

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import { AppError, callerLeft } from "../../errors.ts";
 import { largeText } from "../../wire/next-turn.ts";
 import type { Deadlines } from "./deadlines.ts";
@@ -67,7 +68,7 @@ export class BodyBudget {
    * @throws AppError `server_busy` or, where the user's own bodies fill the user's half, `too_many_requests`, both with
    *   `retryAfter`; `client_closed_request`
    */
-  hold(user: string, bytes: number, signal: AbortSignal): HeldBytes | Promise<HeldBytes> {
+  hold(user: string, bytes: number, signal: EndSignal): HeldBytes | Promise<HeldBytes> {
     const wanted = Math.min(bytes, this.#share);
     let isHeld = false;
     let proceed = () => {};
@@ -93,7 +94,7 @@ export class BodyBudget {
         this.#remove(user, entry);
         reject(error);
       };
-      const onAbort = () => giveUp(callerLeft(signal.reason));
+      const onAbort = () => giveUp(callerLeft());
       const deadline = this.#deadlines.after(this.#wait, () => giveUp(this.#refusal(user, wanted)));
       proceed = () => {
         stop();

@@ -2,6 +2,7 @@ import { refuseManyParts } from "../../adapters/many-parts.ts";
 import { inAskedFormat } from "../../adapters/passthrough/embedding-format.ts";
 import { passedUsage } from "../../adapters/passthrough/passed.ts";
 import { responsesAnswer } from "../../adapters/passthrough/responses.ts";
+import type { EndSignal } from "../../end-signal.ts";
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { uncompressed } from "../../net/inflated-response.ts";
@@ -234,7 +235,7 @@ function runCommand(
   { provider, llm }: PreparedCall,
   text: string,
   apiKey: string | undefined,
-  signal: AbortSignal,
+  signal: EndSignal,
 ): Promise<ProviderResponse> {
   if (!gemini) throw new AppError("not_supported", "this server runs no commands");
   const body = JSON.parse(text);

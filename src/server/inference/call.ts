@@ -1,5 +1,6 @@
 import type { GeminiCli } from "../../adapters/gemini-cli/index.ts";
 import type { ResponsesAnswer } from "../../adapters/types.ts";
+import type { EndSignal } from "../../end-signal.ts";
 import type { AppError } from "../../errors.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
@@ -48,12 +49,18 @@ export interface InferenceDeps {
   pace?: Pace;
 }
 
+/** The parts of the HTTP request of a call that it uses. */
+export interface CallerRequest extends Pick<CallRequest, "headers" | "takesLive" | "whenGone"> {
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal: EndSignal;
+}
+
 /** One call of a model. */
 export interface InferenceCall {
   operation: Operation;
   principal: Principal;
   requestId: string;
-  httpRequest: Pick<CallRequest, "headers" | "signal" | "takesLive" | "whenGone">;
+  httpRequest: CallerRequest;
   /** Called before the last bytes of a streamed response are sent. */
   onLastBytes(): void;
   /** The name of an llm, if the path has it. Otherwise the `model` of the body names an llm, a pool or a persona. */

@@ -1,3 +1,4 @@
+import { WorkEnd } from "../../end-signal.ts";
 import type { AppError } from "../../errors.ts";
 import { whenGone } from "../../wire/incoming-request.ts";
 import type { InferenceCall, InferenceDeps } from "./call.ts";
@@ -18,10 +19,10 @@ export function guarded(
   call: InferenceCall,
 ): GuardedCall {
   const { headers, takesLive = false } = call.httpRequest;
-  const ended = new AbortController();
+  const ended = new WorkEnd();
   whenGone(call.httpRequest, () => ended.abort());
   return {
-    call: { ...call, httpRequest: { headers, takesLive, signal: ended.signal } },
+    call: { ...call, httpRequest: { headers, takesLive, signal: ended } },
     async response(work) {
       let reason: AppError | undefined;
       const stop = deps.streams.add(call.principal, () => {

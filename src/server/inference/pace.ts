@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import { callerLeft } from "../../errors.ts";
 
 /** The clock and the randomness of retries. */
@@ -7,7 +8,7 @@ export interface Pace {
   /** From 0 to just below 1. */
   random(): number;
   /** Waits. Throws AppError `client_closed_request` if the signal aborts. */
-  wait(milliseconds: number, signal: AbortSignal): Promise<void>;
+  wait(milliseconds: number, signal: EndSignal): Promise<void>;
 }
 
 /** The clock and randomness of the machine. */

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import type { OutboundTimeouts } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
@@ -12,7 +13,7 @@ export interface LinkCall {
   text: string;
   streaming: boolean;
   timeouts: OutboundTimeouts;
-  signal: AbortSignal;
+  signal: EndSignal;
   /** The number of mcpctl programs that the call has passed. */
   hops: number;
 }
@@ -31,7 +32,7 @@ export interface VirtualLlms {
    * @throws AppError `unavailable` with the reason and `retryAfter`; `too_many_requests` if too many callers wait;
    *   `client_closed_request` if this caller has gone
    */
-  wake(llm: LlmRow, signal: AbortSignal): Promise<void>;
+  wake(llm: LlmRow, signal: EndSignal): Promise<void>;
   /**
    * Sends a call to the agent of its llm.
    *

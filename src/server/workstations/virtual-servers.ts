@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import type { OutboundTimeouts } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { QuestionAnswer } from "../../wire/link/mcp-calls.ts";
@@ -15,7 +16,7 @@ export interface VirtualServerCall {
   /** A `McpCallRequest` as JSON. */
   text: string;
   timeouts: OutboundTimeouts;
-  signal: AbortSignal;
+  signal: EndSignal;
   /** True if it lasts until it is cancelled: a stop does not wait for it. */
   isEndless: boolean;
 }

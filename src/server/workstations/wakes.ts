@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import { AppError, callerLeft } from "../../errors.ts";
 import { orAborted } from "../../time.ts";
 import type { TaskError } from "../../wire/link/tasks.ts";
@@ -72,7 +73,7 @@ export class Wakes {
    *
    * @throws AppError as `VirtualLlms.wake`
    */
-  async wake(llm: LlmRow, signal: AbortSignal): Promise<void> {
+  async wake(llm: LlmRow, signal: EndSignal): Promise<void> {
     if (signal.aborted) throw callerLeft();
     this.#refuseCooling(llm.id);
     const wake = this.#waking.get(llm.id) ?? this.#begin(llm);

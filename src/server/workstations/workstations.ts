@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/outbound.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
@@ -112,7 +113,7 @@ export class Workstations implements ConnectedLlms, VirtualServers {
     return this.#wakes.since(llm.id);
   }
 
-  wake(llm: LlmRow, signal: AbortSignal): Promise<void> {
+  wake(llm: LlmRow, signal: EndSignal): Promise<void> {
     return this.#wakes.wake(llm, signal);
   }
 

@@ -1,3 +1,4 @@
+import { nativeSignal } from "../../../end-signal.ts";
 import { FetchedResponse } from "../../../mcp/upstream/fetched-response.ts";
 import type { HttpServerOptions } from "../../../mcp/upstream/http-wire.ts";
 import type { ApiClient } from "../../client/client.ts";
@@ -15,7 +16,7 @@ export function outboundOf(client: Pick<ApiClient, "probe">, path: string): Http
     const response = await client.probe(method, path, {
       headers,
       ...(bytes && { body: bytes }),
-      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+      signal: signal ? nativeSignal(signal, limit) : limit,
     });
     return new FetchedResponse(response);
   };

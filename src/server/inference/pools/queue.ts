@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../../end-signal.ts";
 import { AppError, callerLeft } from "../../../errors.ts";
 import type { Deadlines } from "../../core/deadlines.ts";
 import { oncePerObject } from "../../core/once-per-object.ts";
@@ -63,7 +64,7 @@ export class CallQueue {
    * @param limits the current limits of the llm; they apply to waiting calls too
    * @throws AppError `too_many_requests` with `retryAfter`; `client_closed_request`
    */
-  enter(limits: QueueLimits, user: string, signal: AbortSignal): Promise<void> | undefined {
+  enter(limits: QueueLimits, user: string, signal: EndSignal): Promise<void> | undefined {
     this.#maxConcurrent = limits.maxConcurrent;
     this.#serve();
     if (this.inFlight < this.#maxConcurrent) {
@@ -105,7 +106,7 @@ export class CallQueue {
     }
   }
 
-  #wait(seconds: number, user: string, signal: AbortSignal): Promise<void> {
+  #wait(seconds: number, user: string, signal: EndSignal): Promise<void> {
     if (signal.aborted) throw callerLeft();
     const calls = this.#waiting.get(user) ?? new Set();
     this.#waiting.set(user, calls);
