@@ -20,7 +20,7 @@ export const systemTime: Time = {
 };
 
 /** Returns after so many milliseconds, or as soon as the signal aborts. Never fails. */
-export function pause(time: Time, milliseconds: number, signal: AbortSignal): Promise<void> {
+export function pause(time: Time, milliseconds: number, signal: EndSignal): Promise<void> {
   return new Promise((over) => {
     if (signal.aborted) return over();
     const finish = () => {

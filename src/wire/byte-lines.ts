@@ -41,6 +41,11 @@ export class ByteLines {
   *push(bytes: Uint8Array): Generator<string> {
     const first = bytes.indexOf(lineFeed);
     const last = bytes.lastIndexOf(lineFeed);
+    if (last >= 0 && last === bytes.length - 1 && this.#line.length === 0) {
+      this.#meter = undefined;
+      yield* this.#between(bytes.subarray(0, last));
+      return;
+    }
     if (first !== -1) {
       this.#add(bytes.subarray(0, first));
       this.#meter = undefined;

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import type { SandboxWord } from "../../kinds/mcp-settings.ts";
 import type { JsonObject, RpcNotification, RpcRequest } from "../../mcp/messages.ts";
 import type { McpCallRequest } from "../../wire/link/mcp-calls.ts";
@@ -38,7 +39,7 @@ export interface McpCallEvents {
   signal: AbortSignal;
   onNotification(notification: RpcNotification): void;
   /** Asks the client. Throws RpcError if it refuses. */
-  ask(request: RpcRequest, signal: AbortSignal): Promise<JsonObject>;
+  ask(request: RpcRequest, signal: EndSignal): Promise<JsonObject>;
 }
 
 /** An MCP server of the config, which can be called. */

@@ -1,3 +1,4 @@
+import { type EndSignal, nativeSignal } from "../../end-signal.ts";
 import type { Log } from "../../log.ts";
 import { isObject, type JsonObject, type RpcRequest } from "../../mcp/messages.ts";
 import { McpFailure, RpcError, rpcCodes } from "../../mcp/rpc-error.ts";
@@ -26,7 +27,7 @@ export class Questions {
   #last = 0;
 
   /** Waits for an answer. `send` gets the id under which it comes. */
-  async ask(send: (id: string) => void, signal: AbortSignal): Promise<JsonObject> {
+  async ask(send: (id: string) => void, signal: EndSignal): Promise<JsonObject> {
     if (this.#waiting.size >= mostQuestions)
       throw new RpcError(rpcCodes.internalError, "too many requests wait for the client");
     const id = `q${++this.#last}`;
@@ -96,7 +97,7 @@ async function answerTo(
       ask: ({ method, params }: RpcRequest, over) => {
         const send = (id: string) =>
           line.write(lineOf({ jsonrpc: "2.0", id, method, ...(params && { params }) }));
-        return questions.ask(send, AbortSignal.any([signal, over]));
+        return questions.ask(send, nativeSignal(signal, over));
       },
     });
     return { result };

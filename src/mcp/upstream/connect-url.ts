@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import { legacyRevisions } from "../revisions.ts";
 import { McpFailure } from "../rpc-error.ts";
 import { greeted } from "./greeted.ts";
@@ -18,7 +19,7 @@ export interface UrlServer extends HttpServerOptions {
  */
 export async function connectUrl(
   server: UrlServer,
-  options: GreetingOptions & { signal: AbortSignal },
+  options: GreetingOptions & { signal: EndSignal },
   events: WireEvents,
 ): Promise<Upstream> {
   const overSse = async () => {

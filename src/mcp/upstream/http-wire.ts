@@ -1,4 +1,5 @@
 import { Bag } from "../../bag.ts";
+import type { EndSignal } from "../../end-signal.ts";
 import type { RequestHeaders } from "../../net/http1/encode-request.ts";
 import type { OutboundOptions } from "../../net/outbound.ts";
 import { retryAfterIn, retryAfterSeconds } from "../../time.ts";
@@ -137,7 +138,7 @@ export class HttpWire implements UpstreamWire {
     request: RpcRequest,
     pending: PendingRequest,
     options: ExchangeOptions,
-    signal: AbortSignal,
+    signal: EndSignal,
   ): Promise<void> {
     const longest = options.longest ?? 10 * options.timeout;
     const response = await this.#post(request, signal, longest, options.headers);
@@ -158,7 +159,7 @@ export class HttpWire implements UpstreamWire {
    * Reads the stream of a request up to its answer. Where a legacy server ends the stream before, it is opened again after
    * the last event, if the server numbers them (revision 2025-11-25, "Resumability and Redelivery").
    */
-  async #readAnswer(first: WireResponse, pending: PendingRequest, signal: AbortSignal): Promise<void> {
+  async #readAnswer(first: WireResponse, pending: PendingRequest, signal: EndSignal): Promise<void> {
     let response: WireResponse | undefined = first;
     let end: StreamEnd | undefined;
     while (response) {
@@ -178,7 +179,7 @@ export class HttpWire implements UpstreamWire {
   }
 
   /** Opens a stream again that has ended. Returns undefined if the server does not offer it. */
-  async #resume(end: StreamEnd, signal: AbortSignal): Promise<WireResponse | undefined> {
+  async #resume(end: StreamEnd, signal: EndSignal): Promise<WireResponse | undefined> {
     const { lastEventId, failure } = end;
     const isLegacy = this.#revision !== undefined && eraOf(this.#revision) === "legacy";
     const isCut = failure instanceof McpFailure && failure.kind === "closed";
@@ -193,7 +194,7 @@ export class HttpWire implements UpstreamWire {
   }
 
   /** Asks for a stream of the server's own messages, or for the one that an event was on. */
-  #openStream(signal: AbortSignal, lastEventId: string | undefined): Promise<WireResponse> {
+  #openStream(signal: EndSignal, lastEventId: string | undefined): Promise<WireResponse> {
     const timeouts = { connect: connectTimeout, firstByte: listenSilence, silence: listenSilence };
     const headers = {
       ...this.#headers(),
@@ -220,7 +221,7 @@ export class HttpWire implements UpstreamWire {
 
   async #post(
     message: RpcMessage,
-    signal: AbortSignal,
+    signal: EndSignal,
     longest: number,
     own: Readonly<Record<string, string>> | undefined,
   ): Promise<WireResponse> {

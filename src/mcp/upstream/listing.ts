@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import { isObject, type JsonObject } from "../messages.ts";
 import { RpcError, rpcCodes } from "../rpc-error.ts";
 import type { Upstream } from "./upstream.ts";
@@ -44,7 +45,7 @@ const lists = {
 export async function readListing(
   upstream: Upstream,
   timeout: number,
-  signal?: AbortSignal,
+  signal?: EndSignal,
 ): Promise<ReadListing> {
   const listing: ReadListing = { tools: [], prompts: [], resources: [], resourceTemplates: [], leftOut: 0 };
   const room = { bytes: limits.totalBytes };
@@ -82,7 +83,7 @@ async function* entriesOf(
   method: string,
   field: string,
   timeout: number,
-  signal: AbortSignal | undefined,
+  signal: EndSignal | undefined,
 ): AsyncGenerator<unknown> {
   let cursor: string | undefined;
   for (let page = 0; page < limits.pages; page++) {

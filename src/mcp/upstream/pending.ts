@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import { parseExact } from "../../wire/exact-json.ts";
 import { parsedObject } from "../../wire/json.ts";
 import { largeText } from "../../wire/next-turn.ts";
@@ -53,7 +54,7 @@ export class PendingRequest {
   }
 
   /** Aborts when the request is over: a request of the server that belongs to it needs no answer any more. */
-  get over(): AbortSignal {
+  get over(): EndSignal {
     this.#controller ??= new AbortController();
     if (this.#isOver) this.#controller.abort();
     return this.#controller.signal;

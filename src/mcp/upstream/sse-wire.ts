@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import { HttpFailure } from "../../net/outbound.ts";
 import { SseParser } from "../../wire/sse.ts";
 import type { RpcMessage } from "../messages.ts";
@@ -21,7 +22,7 @@ const timeouts = { connect: 10_000, firstEvent: 10_000, silence: 24 * 3_600_000,
 export async function openSseWire(
   { url, headers, outbound }: HttpServerOptions,
   events: WireEvents,
-  signal: AbortSignal,
+  signal: EndSignal,
 ): Promise<StreamWire> {
   const closing = new AbortController();
   const open = (): Promise<WireResponse> =>

@@ -58,9 +58,11 @@ async function readLines(
   });
   let spent = 0;
   let taken = 0;
+  // An iterator of the stream makes more promises for each piece.
+  const reader = output.getReader();
   try {
-    for await (const bytes of output)
-      for (const line of lines.push(bytes)) {
+    for (let part = await reader.read(); !part.done; part = await reader.read())
+      for (const line of lines.push(part.value)) {
         const isHarmless = meter?.isHarmless === true;
         meter = undefined;
         const began = performance.now();
@@ -74,6 +76,7 @@ async function readLines(
         taken = 0;
       }
   } catch (error) {
+    void reader.cancel().catch(() => undefined);
     if (!(error instanceof LineTooLong)) throw error;
     throw new Error(`the server sent a message of more than ${maxMessageBytes / 1024 / 1024} MB`);
   }

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import { isObject, type JsonObject } from "../messages.ts";
 import { McpFailure, RpcError } from "../rpc-error.ts";
 import type { ExchangeOptions } from "./wire.ts";
@@ -60,7 +61,7 @@ export class UpstreamListener {
     void this.#listen(this.#stream.signal);
   }
 
-  async #listen(signal: AbortSignal): Promise<void> {
+  async #listen(signal: EndSignal): Promise<void> {
     let pause = firstPause;
     while (!signal.aborted) {
       const resources = [...this.#resources];
@@ -83,7 +84,7 @@ export class UpstreamListener {
   }
 }
 
-function pauseFor(milliseconds: number, signal: AbortSignal): Promise<void> {
+function pauseFor(milliseconds: number, signal: EndSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, milliseconds);
     timer.unref();

@@ -1,3 +1,4 @@
+import { type EndSignal, nativeSignal } from "../../end-signal.ts";
 import { isObject, type JsonObject } from "../messages.ts";
 import { type Era, eraOf, legacyRevisions, metaKeys, modernRevisions } from "../revisions.ts";
 import { McpFailure, RpcError, rpcCodes } from "../rpc-error.ts";
@@ -111,7 +112,7 @@ export interface GreetingOptions {
   revision?: string | undefined;
   /** Milliseconds to the answer. */
   timeout: number;
-  signal?: AbortSignal;
+  signal?: EndSignal;
 }
 
 /** Milliseconds after which a server that does not answer `server/discover` is also greeted as a legacy one. */
@@ -136,7 +137,7 @@ export async function greet(wire: UpstreamWire, options: GreetingOptions): Promi
 /** Greets a server whose era is not known. After silence the first greeting that it accepts counts: it may start slowly. */
 async function probed(wire: UpstreamWire, options: GreetingOptions): Promise<McpServerFacts> {
   const over = new AbortController();
-  const signal = AbortSignal.any([over.signal, ...(options.signal ? [options.signal] : [])]);
+  const signal = nativeSignal(over.signal, ...(options.signal ? [options.signal] : []));
   const discovery = discover(wire, { ...options, signal });
   const silence = Promise.withResolvers<"silence">();
   const timer = setTimeout(silence.resolve, Math.min(options.timeout, probeTimeout), "silence");

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import type { Exchange } from "../../net/http1/exchange.ts";
 import type { JsonObject, RpcNotification, RpcRequest } from "../messages.ts";
 
@@ -7,7 +8,7 @@ export type WireResponse = Pick<Exchange, "status" | "headers" | "text" | "pipe"
 /** One request to a server, and what belongs to it. Times are in milliseconds. */
 export interface ExchangeOptions {
   /** Ends the request: the server is told, and `McpFailure` of kind `cancelled` is thrown. */
-  signal?: AbortSignal | undefined;
+  signal?: EndSignal | undefined;
   /** Time to the answer. Each progress starts it again. */
   timeout: number;
   /** Time to the answer, whatever progress there is; ten times `timeout` if not given. */
@@ -21,7 +22,7 @@ export interface ExchangeOptions {
   /** Takes other notifications that belong to this request. */
   onNotification?: ((notification: RpcNotification) => void) | undefined;
   /** Answers requests of the server that belong to this request. Throws RpcError to refuse. */
-  onRequest?: ((request: RpcRequest, signal: AbortSignal) => Promise<JsonObject>) | undefined;
+  onRequest?: ((request: RpcRequest, signal: EndSignal) => Promise<JsonObject>) | undefined;
 }
 
 /** Takes what a server sends by itself. */

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { EndSignal } from "../../end-signal.ts";
 import type { JsonObject, RpcRequest } from "../../mcp/messages.ts";
 import { parseExact } from "../../wire/exact-json.ts";
 import type { SocketHandler } from "../core/socket-handler.ts";
@@ -21,7 +22,7 @@ export interface HostedExchange {
   /** The link that it came by. */
   link: HostedLink;
   send(event: NodeEvent): void;
-  ask(request: RpcRequest, signal: AbortSignal): Promise<JsonObject>;
+  ask(request: RpcRequest, signal: EndSignal): Promise<JsonObject>;
 }
 
 export interface HostedLinkOptions {
@@ -144,7 +145,7 @@ export class HostedLink implements SocketHandler {
     }
   }
 
-  async #ask(id: number, hosted: Hosted, request: RpcRequest, signal: AbortSignal): Promise<JsonObject> {
+  async #ask(id: number, hosted: Hosted, request: RpcRequest, signal: EndSignal): Promise<JsonObject> {
     if (signal.aborted || this.#isOver) throw unanswered();
     const question = ++this.#lastQuestion;
     const answer = Promise.withResolvers<JsonObject>();

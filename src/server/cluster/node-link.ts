@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { EndSignal } from "../../end-signal.ts";
 import type { JsonObject, RpcRequest } from "../../mcp/messages.ts";
 import { parseExact } from "../../wire/exact-json.ts";
 import type { ClusterNode } from "../core/store/cluster-store.ts";
@@ -28,10 +29,10 @@ const BunWebSocket = WebSocket as unknown as new (url: string, options: object) 
 
 /** The parts of one request besides its answer. */
 export interface NodeExchange {
-  signal?: AbortSignal | undefined;
+  signal?: EndSignal | undefined;
   onEvent?(event: NodeEvent): void;
   /** Answers a question of the instance. */
-  onAsk?(request: RpcRequest, signal: AbortSignal): Promise<JsonObject>;
+  onAsk?(request: RpcRequest, signal: EndSignal): Promise<JsonObject>;
 }
 
 interface Waiting {

@@ -1,3 +1,4 @@
+import { type EndSignal, nativeSignal } from "../../end-signal.ts";
 import { AppError } from "../../errors.ts";
 import { isObject, type JsonObject } from "../../mcp/messages.ts";
 import { scanJson } from "../../wire/json.ts";
@@ -24,7 +25,7 @@ export interface ProjectQuestion extends LlmUse {
   maxTokens: number;
   /** Milliseconds after which the question is given up. */
   timeout: number;
-  signal?: AbortSignal;
+  signal?: EndSignal;
 }
 
 /**
@@ -57,12 +58,7 @@ export function projectLlmOf(infer: Infer): AskProjectLlm {
       max_tokens: maxTokens,
     };
     try {
-      const { content } = await chatOfProject(
-        infer,
-        use,
-        request,
-        AbortSignal.any([over, ...signals(signal)]),
-      );
+      const { content } = await chatOfProject(infer, use, request, nativeSignal(over, ...signals(signal)));
       const answer = withoutThoughts(content ?? "").slice(0, maxTokens * charactersPerToken);
       if (answer !== "") return answer;
     } catch (cause) {
@@ -94,7 +90,7 @@ export async function chatOfProject(
   infer: Infer,
   { project, principal, requestId }: LlmUse,
   request: JsonObject,
-  signal: AbortSignal,
+  signal: EndSignal,
 ): Promise<LlmAnswer> {
   const name = llmOf(project);
   if (name === undefined) throw new AppError("not_found", `project "${project.name}" has no llm`);
@@ -104,7 +100,7 @@ export async function chatOfProject(
     operation: "chat",
     principal,
     requestId,
-    httpRequest: new Request("http://localhost/v1/chat/completions", { method: "POST", signal }),
+    httpRequest: { headers: new Headers(), signal },
     onLastBytes() {},
     name,
     read: async () => ({ text, body, scan: scanJson(text, { maxDepth }) }),
@@ -123,6 +119,6 @@ function withoutThoughts(text: string): string {
   return (end < 0 ? text : text.slice(end + "</think>".length)).trim();
 }
 
-function signals(signal: AbortSignal | undefined): AbortSignal[] {
+function signals(signal: EndSignal | undefined): EndSignal[] {
   return signal ? [signal] : [];
 }

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../end-signal.ts";
 import type { JsonObject, RpcNotification, RpcRequest } from "../../mcp/messages.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { McpServerRow } from "../core/store/typed-rows.ts";
@@ -23,14 +24,14 @@ export interface ServerCall {
   params: JsonObject;
   /** Headers that repeat arguments, for servers over HTTP. */
   headers?: Readonly<Record<string, string>>;
-  signal?: AbortSignal;
+  signal?: EndSignal;
   /** True if the call may be sent again when an instance dies under it: it only reads, or changes nothing when repeated. */
   mayRepeat: boolean;
   onProgress?(params: JsonObject): void;
   /** Takes log messages and the like that belong to the call. */
   onNotification?(notification: RpcNotification): void;
   /** Answers a request of the server with the client's answer. Throws RpcError if the client cannot. */
-  onRequest(request: RpcRequest, signal: AbortSignal): Promise<JsonObject>;
+  onRequest(request: RpcRequest, signal: EndSignal): Promise<JsonObject>;
 }
 
 /** Calls the MCP servers that workstations publish. */

@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import type { EndSignal } from "../../../src/end-signal.ts";
 import type { JsonObject, RpcMessage, RpcRequest } from "../../../src/mcp/messages.ts";
 import { RpcError } from "../../../src/mcp/rpc-error.ts";
 import { StreamWire } from "../../../src/mcp/upstream/stream-wire.ts";
@@ -205,7 +206,7 @@ describe("requests of the server", () => {
   it("are told when their call is over", async () => {
     const { wire, sent, answer } = open();
     const over = vi.fn();
-    const onRequest = (_: RpcRequest, signal: AbortSignal) =>
+    const onRequest = (_: RpcRequest, signal: EndSignal) =>
       new Promise<JsonObject>(() => signal.addEventListener("abort", over));
     wire.exchange("a", {}, { ...patient, onRequest }).catch(() => undefined);
     await vi.waitFor(() => expect(sent).toHaveLength(1));

@@ -179,7 +179,7 @@ export class ServerConnection implements CallerConnection {
         this.#held = from === 0 ? bytes : Buffer.from(bytes.subarray(from));
         return undefined;
       }
-      const head = this.#headIn(bytes.subarray(start, end + 4));
+      const head = this.#headIn(bytes, start, end + 4);
       return this.#begin(head, bytes, start, end + 4);
     } catch (error) {
       this.refuse(error instanceof BadRequest ? error.status : 400);
@@ -188,10 +188,10 @@ export class ServerConnection implements CallerConnection {
   }
 
   /** Most requests of a client have the same head as the one before. */
-  #headIn(bytes: Buffer): RequestHead {
+  #headIn(bytes: Buffer, start: number, end: number): RequestHead {
     const last = this.#lastHead;
-    if (last?.bytes.equals(bytes)) return last.head;
-    const own = Buffer.from(bytes);
+    if (last?.bytes.length === end - start && last.bytes.compare(bytes, start, end) === 0) return last.head;
+    const own = Buffer.from(bytes.subarray(start, end));
     const head = readRequestHead(own, 0, own.length);
     this.#lastHead = { bytes: own, head };
     return head;

@@ -1,3 +1,4 @@
+import { nativeSignal } from "../../../end-signal.ts";
 import { AppError } from "../../../errors.ts";
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { hopsHeader } from "../../../wire/hops.ts";
@@ -80,7 +81,7 @@ export class AgentCalls {
         message,
         requestId,
         hops: exchange.headers.get(hopsHeader),
-        signal,
+        signal: nativeSignal(signal),
         chain,
         onTools,
       });

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../../end-signal.ts";
 import { AppError } from "../../../errors.ts";
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
@@ -166,7 +167,7 @@ const statuses: Readonly<Record<number, number>> = {
 const limited = -32_000;
 
 /** Returns the outcome of a call that failed, with the error for the client. */
-function failureOf(error: unknown, server: string, signal: AbortSignal): CallOutcome {
+function failureOf(error: unknown, server: string, signal: EndSignal): CallOutcome {
   if (signal.aborted)
     return { status: 499, error: new RpcError(rpcCodes.internalError, "the call was cancelled") };
   if (error instanceof RpcError) return { status: statuses[error.code] ?? 502, error };

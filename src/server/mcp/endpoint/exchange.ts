@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../../end-signal.ts";
 import type { JsonObject, RpcNotification, RpcRequest } from "../../../mcp/messages.ts";
 import type { Era } from "../../../mcp/revisions.ts";
 import type { ReadHeaders } from "../../../wire/incoming-request.ts";
@@ -23,7 +24,7 @@ export interface ClientExchange {
   /** The least important log messages that the client wants; undefined if all, or in the modern era none. */
   logLevel: string | undefined;
   /** Aborts when the client has gone or has cancelled the request. */
-  signal: AbortSignal;
+  signal: EndSignal;
   /** The session of a legacy client. */
   session?: ExchangeSession;
   /** True for callers that the gate does not brief. */
@@ -35,7 +36,7 @@ export interface ClientExchange {
    *
    * @throws RpcError if it refuses or cannot be asked
    */
-  ask(request: RpcRequest, signal: AbortSignal): Promise<JsonObject>;
+  ask(request: RpcRequest, signal: EndSignal): Promise<JsonObject>;
   /** The personas that have asked each other, for a call that a persona makes. */
   chain?: AskChain;
 }

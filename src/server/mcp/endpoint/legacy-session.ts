@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../../end-signal.ts";
 import type { JsonObject, RpcId, RpcRequest, RpcResponse } from "../../../mcp/messages.ts";
 import { McpFailure, RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import type { Principal } from "../../core/access/policy.ts";
@@ -123,7 +124,7 @@ export class LegacySession implements ExchangeSession, OfferListener {
    *
    * @throws RpcError if it refuses, has no stream or does not answer; McpFailure if it is over
    */
-  async ask(request: RpcRequest, reply: HttpReply, signal: AbortSignal): Promise<JsonObject> {
+  async ask(request: RpcRequest, reply: HttpReply, signal: EndSignal): Promise<JsonObject> {
     if (!reply.canStream && !this.#stream)
       throw new RpcError(rpcCodes.invalidRequest, "the client has no stream, so it cannot be asked");
     const id = `mcpctl-${this.#nextId++}`;

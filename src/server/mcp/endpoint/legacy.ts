@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../../end-signal.ts";
 import {
   asMessage,
   isObject,
@@ -151,7 +152,7 @@ export class LegacyEndpoint {
     session: LegacySession,
     message: RpcRequest,
     reply: HttpReply,
-    signal: AbortSignal,
+    signal: EndSignal,
   ): Promise<void> {
     const { services, onDefect } = this.#options;
     const exchange = {
@@ -167,8 +168,7 @@ export class LegacyEndpoint {
       signal,
       session,
       send: (notification: RpcMessage) => reply.notify(JSON.stringify(notification)),
-      ask: (question: RpcRequest, over: AbortSignal): Promise<JsonObject> =>
-        session.ask(question, reply, over),
+      ask: (question: RpcRequest, over: EndSignal): Promise<JsonObject> => session.ask(question, reply, over),
     };
     const answer = await dispatch(message, exchange, services, onDefect);
     session.finish(message.id);

@@ -1,3 +1,4 @@
+import { WorkEnd } from "../../../end-signal.ts";
 import { isObject, type JsonObject, type RpcMessage } from "../../../mcp/messages.ts";
 import { metaKeys } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
@@ -14,7 +15,7 @@ export function serveModern(
 ): Promise<Response> | Response {
   // Nothing that a client tells without asking has an effect: it cancels a request by leaving.
   if (!("method" in message) || !("id" in message)) return new Response(null, { status: 202 });
-  const gone = new AbortController();
+  const gone = new WorkEnd();
   const reply = new HttpReply(
     { request, principal, expects: 1, tap, onLastBytes, onGone: () => gone.abort() },
     options,
@@ -30,7 +31,7 @@ export function serveModern(
     headers: request.headers,
     bytesIn: Buffer.byteLength(text),
     logLevel: logLevelIn(params),
-    signal: gone.signal,
+    signal: gone,
     send: (notification: RpcMessage) => reply.notify(JSON.stringify(notification)),
     async ask(): Promise<JsonObject> {
       throw new RpcError(rpcCodes.methodNotFound, "a client of this revision cannot be asked while it waits");

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../../end-signal.ts";
 import { isObject, type JsonObject, type RpcRequest } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import type { ClientExchange } from "./exchange.ts";
@@ -6,7 +7,7 @@ import type { ClientExchange } from "./exchange.ts";
 export type ClientSampler = (
   exchange: Pick<ClientExchange, "caller" | "project" | "requestId">,
   params: JsonObject,
-  signal: AbortSignal,
+  signal: EndSignal,
 ) => Promise<JsonObject>;
 
 /** The requests that a server may send to a client, with the capability that each needs. */

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../../end-signal.ts";
 import { AppError } from "../../../errors.ts";
 import { isObject, type JsonObject, type RpcNotification, type RpcRequest } from "../../../mcp/messages.ts";
 import { eraOf } from "../../../mcp/revisions.ts";
@@ -142,7 +143,7 @@ export class RelayedCalls {
   /** Begins a call that can outlive the client's request, because its server may ask something. */
   #start(exchange: ClientExchange, server: McpServerRow, request: ServerRequest): RunningCall {
     return new RunningCall(exchange, (call) => {
-      const ask = (question: RpcRequest, signal: AbortSignal) => {
+      const ask = (question: RpcRequest, signal: EndSignal) => {
         if (isForLlm(question, call.exchange)) return this.#sample(call.exchange, question, signal);
         checkQuestion(question, call.exchange);
         return call.ask(question, signal);
@@ -209,13 +210,13 @@ export class RelayedCalls {
     return answered;
   }
 
-  async #ask(exchange: ClientExchange, question: RpcRequest, signal: AbortSignal): Promise<JsonObject> {
+  async #ask(exchange: ClientExchange, question: RpcRequest, signal: EndSignal): Promise<JsonObject> {
     if (isForLlm(question, exchange)) return this.#sample(exchange, question, signal);
     checkQuestion(question, exchange);
     return exchange.ask(question, signal);
   }
 
-  #sample(exchange: ClientExchange, { params }: Question, signal: AbortSignal): Promise<JsonObject> {
+  #sample(exchange: ClientExchange, { params }: Question, signal: EndSignal): Promise<JsonObject> {
     return this.#services.sample(exchange, params ?? {}, signal);
   }
 
@@ -276,8 +277,8 @@ function nextHops({ headers }: ClientExchange): Record<string, string> {
 type Question = Pick<RpcRequest, "method"> & { params?: JsonObject };
 
 interface ServerCallEvents {
-  signal: AbortSignal;
-  ask(question: RpcRequest, signal: AbortSignal): Promise<JsonObject>;
+  signal: EndSignal;
+  ask(question: RpcRequest, signal: EndSignal): Promise<JsonObject>;
   notify(notification: RpcNotification): void;
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { EndSignal } from "../../../end-signal.ts";
 import { isObject, type JsonObject, type RpcNotification, type RpcRequest } from "../../../mcp/messages.ts";
 import { McpFailure } from "../../../mcp/rpc-error.ts";
 import type { Principal } from "../../core/access/policy.ts";
@@ -40,7 +41,7 @@ export class RunningCall {
   }
 
   /** Aborts when nobody waits for the call any more. */
-  get signal(): AbortSignal {
+  get signal(): EndSignal {
     return this.#controller.signal;
   }
 
@@ -50,7 +51,7 @@ export class RunningCall {
   }
 
   /** Takes a request of the server. Resolves with the client's answer. */
-  async ask({ method, params }: RpcRequest, signal: AbortSignal): Promise<JsonObject> {
+  async ask({ method, params }: RpcRequest, signal: EndSignal): Promise<JsonObject> {
     const key = `${method.split("/")[0]}-${this.#nextKey++}`;
     const answer = Promise.withResolvers<JsonObject>();
     const onAbort = () => answer.reject(new McpFailure("cancelled", "the call is over"));

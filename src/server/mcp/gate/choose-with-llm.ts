@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../../end-signal.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
@@ -22,7 +23,7 @@ interface LlmChooser {
   project: ProjectRow;
   requestId: string;
   caller: { principal: Principal };
-  signal: AbortSignal;
+  signal: EndSignal;
 }
 
 const system =

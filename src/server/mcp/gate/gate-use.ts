@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../../end-signal.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
 
@@ -8,7 +9,7 @@ export interface GateUse {
   caller: { principal: Principal; session: string };
   /** The session of a client of a legacy revision. */
   session?: GateSession;
-  signal: AbortSignal;
+  signal: EndSignal;
   /** True for callers that are not models who begin: personas, whose own prompts say what they need. */
   isExempt?: boolean;
 }

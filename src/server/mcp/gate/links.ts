@@ -1,3 +1,4 @@
+import { type EndSignal, nativeSignal } from "../../../end-signal.ts";
 import { plainText } from "../../core/catalogue/prompt-digest.ts";
 import { decideLink, parseLink } from "../../core/catalogue/prompt-links.ts";
 import type { LinkState, Snapshot } from "../../core/store/snapshot.ts";
@@ -28,7 +29,7 @@ export interface LinkTarget {
 export type ReadResource<Use> = (
   use: Use,
   target: LinkTarget,
-  signal: AbortSignal,
+  signal: EndSignal,
 ) => Promise<string | undefined>;
 
 const missing = "[It continues in a resource that is not there now.]";
@@ -54,7 +55,7 @@ export class LinkReader<Use extends GateUse> {
     const over = AbortSignal.timeout(timeLimit);
     try {
       const target = { ...link, project: decided.project };
-      const text = await this.#read(use, target, AbortSignal.any([use.signal, over]));
+      const text = await this.#read(use, target, nativeSignal(use.signal, over));
       if (text === undefined) return this.#note(row, "missing", missing);
       return this.#note(row, "ready", plainText(text.slice(0, maxLinked)).trim());
     } catch {

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../../end-signal.ts";
 import type { RpcNotification } from "../../../mcp/messages.ts";
 import { type AccessTokenSource, authorizedOutbound } from "../../../mcp/oauth/authorized-outbound.ts";
 import { McpFailure } from "../../../mcp/rpc-error.ts";
@@ -42,7 +43,7 @@ export interface ConnectOptions {
   /** The revision that this server spoke before, so that nothing has to be tried. */
   revision: string | undefined;
   /** Ends the attempt. */
-  signal: AbortSignal;
+  signal: EndSignal;
   onNotification(notification: RpcNotification): void;
   /** Called once when the connection ends, whoever ended it. */
   onClose(reason: Error): void;
@@ -91,7 +92,7 @@ export async function connect(options: ConnectOptions): Promise<McpConnection> {
   return { server, upstream, conditions: [], retire: () => upstream.retire(), close: () => upstream.close() };
 }
 
-function greetingOf({ server, signal, revision }: ConnectOptions): GreetingOptions & { signal: AbortSignal } {
+function greetingOf({ server, signal, revision }: ConnectOptions): GreetingOptions & { signal: EndSignal } {
   return { client, timeout: server.spec.startSeconds * 1000, revision, signal };
 }
 

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../../end-signal.ts";
 import { AppError } from "../../../errors.ts";
 
 interface Waiter {
@@ -44,7 +45,7 @@ export class FairQueue {
    * @param caller those with the same name wait in one line
    * @throws the error for a full queue; AppError `client_closed_request` if the signal aborts first
    */
-  enter(caller: string, signal?: AbortSignal): Promise<void> {
+  enter(caller: string, signal?: EndSignal): Promise<void> {
     if (this.tryEnter()) return Promise.resolve();
     const { maxWaiting, maxPerCaller, onFull } = this.#options;
     const line = this.#waiting.get(caller) ?? [];

@@ -1,4 +1,5 @@
 import { Bag } from "../../../bag.ts";
+import { type EndSignal, nativeSignal } from "../../../end-signal.ts";
 import { AppError } from "../../../errors.ts";
 import type { RpcNotification } from "../../../mcp/messages.ts";
 import { AuthorizationNeeded } from "../../../mcp/oauth/authorized-outbound.ts";
@@ -20,7 +21,7 @@ export interface InstanceOwner {
   readonly serverName: string;
   readonly time: Time;
   /** Starts a process or connects to a url, and lists what is there. */
-  open(instance: Instance, signal: AbortSignal, onClose: (reason: Error) => void): Promise<McpConnection>;
+  open(instance: Instance, signal: EndSignal, onClose: (reason: Error) => void): Promise<McpConnection>;
   /** True while an instance that has ended is started again without a call. */
   isWanted(instance: Instance): boolean;
   /** Called after each change of state. */
@@ -118,13 +119,13 @@ export class Instance {
    * @param until the end of the wait, in milliseconds of the monotonic clock
    * @throws AppError `unavailable` with the reason, if it cannot be started by then
    */
-  async ready(until: number, signal?: AbortSignal): Promise<McpConnection> {
+  async ready(until: number, signal?: EndSignal): Promise<McpConnection> {
     if (this.#connection) return this.#connection;
     const { time } = this.#owner;
     this.usedAt = time.elapsed();
     const deadline = new AbortController();
     const stopTimer = time.after(Math.max(0, until - time.elapsed()), () => deadline.abort());
-    const either = signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal;
+    const either = signal ? nativeSignal(signal, deadline.signal) : deadline.signal;
     const onAbort = () =>
       signal?.aborted
         ? new AppError("client_closed_request", "the caller has gone")

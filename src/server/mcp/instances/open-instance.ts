@@ -1,3 +1,4 @@
+import { type EndSignal, nativeSignal } from "../../../end-signal.ts";
 import type { RpcNotification } from "../../../mcp/messages.ts";
 import { McpFailure } from "../../../mcp/rpc-error.ts";
 import { type ReadListing, readListing } from "../../../mcp/upstream/listing.ts";
@@ -36,7 +37,7 @@ export interface InstanceStart {
   folder: string;
   /** The revision that it is taken to speak, so that nothing has to be tried. */
   revision: string | undefined;
-  signal: AbortSignal;
+  signal: EndSignal;
   onNotification(notification: RpcNotification): void;
   onClose(reason: Error): void;
 }
@@ -65,7 +66,7 @@ export async function openInstance(
   const leave = isProgram ? await spawnTurn(services.spawns, server.id, options.signal) : () => {};
   const longest = server.spec.startSeconds * 1000;
   const late = AbortSignal.timeout(longest);
-  const signal = AbortSignal.any([options.signal, late]);
+  const signal = nativeSignal(options.signal, late);
   try {
     const target = { ...services, ...options, instanceId: instance.id, log, values, signal, source };
     const connection = await connect(target);
@@ -98,7 +99,7 @@ function tooLate({ spec }: McpServerRow, cause: unknown): McpFailure {
 }
 
 /** Waits until a program may be started. Returns a function that lets the next one start. */
-async function spawnTurn(spawns: FairQueue, serverId: string, signal: AbortSignal): Promise<() => void> {
+async function spawnTurn(spawns: FairQueue, serverId: string, signal: EndSignal): Promise<() => void> {
   // The queue knows callers alone; here it is the start that is given up, and those who wait for it have not left.
   await spawns.enter(serverId, signal).catch((cause) => {
     throw signal.aborted ? new McpFailure("cancelled", "the start was cancelled", { cause }) : cause;

@@ -1,3 +1,4 @@
+import { nativeSignal } from "../../../end-signal.ts";
 import { AppError } from "../../../errors.ts";
 import type { Time } from "../../../time.ts";
 import type { ServerCall } from "../types.ts";
@@ -18,7 +19,7 @@ export async function waitForTurn(
   const late = new AbortController();
   const stopTimer = time.after(callTime, () => late.abort());
   try {
-    const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
+    const either = signal ? nativeSignal(signal, late.signal) : late.signal;
     await queue.enter(caller.principal.id, either);
   } catch (error) {
     if (!late.signal.aborted || signal?.aborted) throw error;

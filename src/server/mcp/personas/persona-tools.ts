@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../../end-signal.ts";
 import { AppError } from "../../../errors.ts";
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
@@ -79,7 +80,7 @@ export class PersonaTools implements ProjectTools {
     projectId: string,
     name: string,
     args: JsonObject,
-    signal: AbortSignal,
+    signal: EndSignal,
   ): Promise<ToolResult> {
     try {
       const snapshot = this.#services.snapshot();
@@ -158,7 +159,7 @@ function exchangeOf(
   project: ProjectRow,
   name: string,
   args: JsonObject,
-  signal: AbortSignal,
+  signal: EndSignal,
 ): ClientExchange {
   const params = { name, arguments: args };
   return {

@@ -1,3 +1,4 @@
+import type { EndSignal } from "../../../end-signal.ts";
 import { AppError } from "../../../errors.ts";
 import type { JsonObject } from "../../../mcp/messages.ts";
 import { backoffDelay, pause, type Time } from "../../../time.ts";
@@ -66,7 +67,7 @@ export class FollowedServers implements Pick<McpServers, "call" | "subscribe"> {
   /** Follows a resource until the signal aborts, again and again once it has succeeded. */
   async #keep(
     { server: { id }, caller, params }: ServerCall,
-    signal: AbortSignal,
+    signal: EndSignal,
     begun: PromiseWithResolvers<void>,
   ): Promise<void> {
     const { calls, snapshot, time } = this.#options;

@@ -1,3 +1,4 @@
+import { type EndSignal, nativeSignal } from "../../../end-signal.ts";
 import { AppError } from "../../../errors.ts";
 import { asMessage, isObject, isRequest, isResponse, type JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
@@ -57,7 +58,7 @@ export class WorkstationServers implements WorkstationCalls {
         server,
         text: JSON.stringify(request),
         timeouts: { connect: silence, firstByte: silence, silence },
-        signal: AbortSignal.any(signals),
+        signal: nativeSignal(...signals),
         isEndless,
       });
       return await this.#result(sent, call);
@@ -93,7 +94,7 @@ function take(
   line: JsonObject,
   sent: SentServerCall,
   { onProgress, onNotification, onRequest }: ServerCall,
-  signal: AbortSignal,
+  signal: EndSignal,
 ): void {
   const message = asMessage(line);
   if (!message || isResponse(message)) throw new BadLines("a line is neither a message nor an answer");

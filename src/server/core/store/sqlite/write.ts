@@ -21,7 +21,7 @@ import {
 } from "./schema.ts";
 
 /** The most audit events that one statement inserts. */
-export const eventsOfStatement = 16;
+export const eventsOfStatement = 32;
 
 /**
  * Prepares the inserts that every call waits for; without drizzle, which takes several times as long. One statement
