@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { kinds } from "../src/kinds/index.ts";
 import { alone } from "./alone.ts";
 import { circlesIn, twoWayFolders } from "./support/import-graph.ts";
+import { cliFolders, composition, mayImport, mayUse, serverMayImport } from "./support/room-rules.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 
@@ -37,117 +38,6 @@ function inRoom(room: string): File[] {
   return files.filter(({ path }) => roomOf(path) === room);
 }
 
-/** Rooms that each room may import, besides itself. `version` and the root's package.json are plain data. */
-const mayImport: Record<string, readonly string[]> = {
-  errors: [],
-  certificates: ["errors"],
-  hosts: [],
-  proxies: ["errors", "hosts"],
-  bag: [],
-  drafts: [],
-  version: [],
-  log: ["wire"],
-  "private-file": ["drafts", "errors", "system-errors"],
-  systemd: ["wire"],
-  "system-errors": [],
-  time: [],
-  "unix-socket": [],
-  "yaml-offset": [],
-  kinds: ["errors"],
-  wire: ["errors"],
-  backup: ["errors", "kinds", "wire"],
-  net: ["certificates", "errors", "hosts", "proxies", "system-errors", "wire"],
-  processes: ["errors", "kinds", "private-file", "time"],
-  adapters: ["errors", "kinds", "wire", "net", "processes"],
-  mcp: ["bag", "errors", "hosts", "system-errors", "time", "wire", "net", "processes"],
-  backends: ["errors", "hosts", "proxies", "system-errors", "time", "kinds", "wire", "net"],
-  server: [
-    "bag",
-    "certificates",
-    "drafts",
-    "errors",
-    "version",
-    "log",
-    "hosts",
-    "proxies",
-    "system-errors",
-    "systemd",
-    "time",
-    "unix-socket",
-    "kinds",
-    "wire",
-    "net",
-    "processes",
-    "adapters",
-    "backends",
-    "backup",
-    "mcp",
-  ],
-  agent: [
-    "errors",
-    "version",
-    "log",
-    "private-file",
-    "proxies",
-    "system-errors",
-    "systemd",
-    "time",
-    "unix-socket",
-    "yaml-offset",
-    "kinds",
-    "wire",
-    "net",
-    "processes",
-    "adapters",
-    "backends",
-    "mcp",
-  ],
-  cli: [
-    "backup",
-    "certificates",
-    "drafts",
-    "errors",
-    "hosts",
-    "version",
-    "private-file",
-    "processes",
-    "proxies",
-    "system-errors",
-    "time",
-    "unix-socket",
-    "yaml-offset",
-    "kinds",
-    "wire",
-    "mcp",
-  ],
-  // The page speaks to the server over HTTP alone, as every other client. Of the kinds it has what is free of imports.
-  web: ["kinds"],
-  commands: ["cli", "server", "agent"],
-  main: ["cli", "commands", "proxies"],
-};
-
-/** Rooms inside `src/server`: the rooms that each may import, and those from which it may import types only. */
-const serverMayImport: Record<string, { below: readonly string[]; beside: readonly string[] }> = {
-  core: { below: [], beside: [] },
-  secrets: { below: ["core"], beside: ["observability"] },
-  observability: { below: ["core"], beside: ["secrets"] },
-  backups: { below: ["core", "observability"], beside: [] },
-  inference: { below: ["core", "secrets", "observability"], beside: ["workstations"] },
-  workstations: { below: ["core", "secrets", "observability"], beside: ["inference"] },
-  mcp: { below: ["core", "secrets", "observability"], beside: ["inference", "workstations"] },
-  cluster: { below: ["core", "workstations", "mcp"], beside: [] },
-  http: {
-    below: ["core", "secrets", "observability", "backups", "inference", "workstations", "mcp", "cluster"],
-    beside: [],
-  },
-};
-
-/** Folders of `src/cli`. Each may import itself and those before it, so that a verb is the only thing that sees all. */
-const cliFolders = ["terminal", "output", "client", "core", "flags", "kinds", "manifest", "cmd"];
-
-/** The files beside the rooms of the server, which put it together and may import all of it. */
-const composition = ["check", "command", "options", "services", "start"];
-
 /** The room of a file inside `src/server`: `core`, or for a file beside the rooms its own name. */
 function serverRoomOf(path: string): string {
   return path.replace(/^src\/server\//, "").replace(/\/.*|\.ts$/, "");
@@ -157,35 +47,6 @@ function serverRoomOf(path: string): string {
 const graph = new Map(
   files.map(({ path, imports }) => [path, imports.filter((one) => one.startsWith("src/"))]),
 );
-
-/** Packages and runtime modules, by room; `node:` is open to all but those that hold no I/O. */
-const mayUse: Record<string, RegExp> = {
-  errors: /^$/,
-  log: /^consola$/,
-  certificates: /^node:crypto$/,
-  hosts: /^node:net$/,
-  drafts: /^node:.+$/,
-  "private-file": /^node:.+$/,
-  proxies: /^node:net$/,
-  // The way to a socket that Bun cannot speak to.
-  systemd: /^bun:ffi$/,
-  "system-errors": /^$/,
-  time: /^$/,
-  "unix-socket": /^$/,
-  "yaml-offset": /^yaml$/,
-  kinds: /^@sinclair\/typebox(\/\w+)?$/,
-  wire: /^$/,
-  backup: /^(node:.+|@sinclair\/typebox|age-encryption|@noble\/ciphers\/chacha\.js|bun:jsc)$/,
-  net: /^(node:.+|bun)$/,
-  processes: /^(node:.+|bun|bun:ffi)$/,
-  adapters: /^(node:.+|bun)$/,
-  backends: /^(node:.+|bun)$/,
-  mcp: /^(node:.+|bun|@modelcontextprotocol\/client)$/,
-  server: /^(node:.+|bun|bun:\w+|@sinclair\/typebox|drizzle-orm(\/[\w-]+)?|elysia|postgres)$/,
-  agent: /^(node:.+|bun|@sinclair\/typebox|yaml)$/,
-  cli: /^(node:.+|bun|@sinclair\/typebox|citty|yaml)$/,
-  web: /^(preact(\/hooks)?|@preact\/signals|uplot|marked|dompurify)$/,
-};
 
 /** Packages that draw the console, and the one file that loads them: other verbs start without them. */
 const drawing = { packages: /^(ink|react)$/, file: "src/cli/cmd/console/ink-ui.ts" };

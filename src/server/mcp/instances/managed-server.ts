@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import type { EndSignal } from "../../../end-signal.ts";
 import { AppError } from "../../../errors.ts";
 import type { JsonObject, RpcNotification } from "../../../mcp/messages.ts";
 import { legacyRevisions } from "../../../mcp/revisions.ts";
@@ -229,7 +228,7 @@ export class ManagedServer implements InstanceOwner {
 
   async open(
     instance: Instance,
-    signal: EndSignal,
+    signal: AbortSignal,
     onClose: (reason: Error) => void,
   ): Promise<McpConnection> {
     const { rows, now } = this.#options;
