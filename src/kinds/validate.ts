@@ -3,6 +3,7 @@ import { type TypeCheck, TypeCompiler, type ValueError, ValueErrorType } from "@
 import type { Fault } from "../errors.ts";
 import { withArticle } from "./article.ts";
 import type { Kind } from "./define.ts";
+import { boundFault, withoutUniqueItems } from "./list-bounds.ts";
 import { didYouMean, nearest } from "./names.ts";
 
 // RFC 3339, as `date-time` means in JSON Schema.
@@ -19,7 +20,7 @@ const maxShownPath = 500;
 const compiled = new WeakMap<TSchema, TypeCheck<TSchema>>();
 
 function check(schema: TSchema): TypeCheck<TSchema> {
-  const found = compiled.get(schema) ?? TypeCompiler.Compile(schema);
+  const found = compiled.get(schema) ?? TypeCompiler.Compile(withoutUniqueItems(schema));
   compiled.set(schema, found);
   return found;
 }
@@ -66,6 +67,8 @@ function isFreeForm({ patternProperties = {} }: TSchema): boolean {
 
 /** Returns the first 20 faults of a value, each with its JSON pointer and a message for people. */
 export function validate(schema: TSchema, value: unknown): Fault[] {
+  const bound = boundFault(schema, value);
+  if (bound) return [{ ...bound, path: bound.path.slice(0, maxShownPath) }];
   const checker = check(schema);
   if (checker.Check(value)) return [];
   const faults = new Map<string, Fault>();
@@ -123,14 +126,8 @@ function message(error: ValueError): string {
       return schema["x-message"] ?? `must match ${schema.pattern}`;
     case ValueErrorType.StringFormat:
       return "must be a time such as 2026-11-21T10:00:00Z";
-    case ValueErrorType.ArrayUniqueItems:
-      return "must not name the same thing twice";
     case ValueErrorType.ObjectMinProperties:
       return "must not be empty";
-    case ValueErrorType.ArrayMaxItems:
-      return `must have at most ${schema.maxItems} elements`;
-    case ValueErrorType.ObjectMaxProperties:
-      return `must have at most ${schema.maxProperties} keys`;
     case ValueErrorType.Literal:
       return `must be ${JSON.stringify(schema.const)}`;
     default:
@@ -166,11 +163,28 @@ function propertiesOf(schema: TSchema): string[] {
 }
 
 /** JSON pointers of keys that would change a prototype if they were merged into an object (T17), at any depth. */
-export function* forbiddenKeys(value: unknown, path = ""): Generator<string> {
+export function* forbiddenKeys(value: unknown): Generator<string> {
+  // Hardly any value has one, and to name all keys of a large one takes long.
+  if (hasForbiddenKey(value)) yield* forbiddenKeysIn(value, "");
+}
+
+function isForbidden(key: string): boolean {
+  return key === "__proto__" || key === "constructor" || key === "prototype";
+}
+
+function hasForbiddenKey(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (Array.isArray(value)) return value.some(hasForbiddenKey);
+  return Object.keys(value).some(
+    (key) => isForbidden(key) || hasForbiddenKey((value as Record<string, unknown>)[key]),
+  );
+}
+
+function* forbiddenKeysIn(value: unknown, path: string): Generator<string> {
   if (typeof value !== "object" || value === null) return;
   for (const [key, inner] of Object.entries(value)) {
     const here = `${path}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-    if (key === "__proto__" || key === "constructor" || key === "prototype") yield here;
-    yield* forbiddenKeys(inner, here);
+    if (isForbidden(key)) yield here;
+    yield* forbiddenKeysIn(inner, here);
   }
 }
