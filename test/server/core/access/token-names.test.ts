@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { must, type TestServer, testServer } from "../../../support/server.ts";
+import { must, type TestServer, testServer, told } from "../../../support/server.ts";
 
 const tokens = "/api/v1/tokens";
 const grant = (role: string, resource: string) => ({ role, resource });
@@ -38,6 +38,16 @@ describe("two users with tokens of one name", () => {
     expect((await server.as(ofAlice.token)("GET", "/api/v1/llms")).status).toBe(401);
     expect((await server.as(ofBob.token)("GET", "/api/v1/llms")).status).toBe(200);
     expect((await server.admin("GET", `${tokens}/laptop`)).body.id).toBe(ofBob.id);
+  });
+
+  it("are nobody's to whom both are hidden: the name means what a missing one does (T178)", async () => {
+    const { server } = await twoLaptops();
+    const { call } = await server.user("carol", [grant("create", "tokens")]);
+    for (const method of ["GET", "DELETE"]) {
+      const missing = await call(method, `${tokens}/nothing`);
+      const hidden = await call(method, `${tokens}/laptop`);
+      expect(told(hidden)).toEqual(told({ ...missing, text: missing.text.replaceAll("nothing", "laptop") }));
+    }
   });
 
   it("are listed page by page, none left out", async () => {
