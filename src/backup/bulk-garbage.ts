@@ -17,6 +17,15 @@ export class BulkGarbage {
   #collections = 0;
   #notBefore = 0;
 
+  /**
+   * Waits until all garbage may be collected, if that is due. For bytes that come faster than they can be collected, such
+   * as an upload from the same machine.
+   */
+  async room(): Promise<void> {
+    const wait = this.#notBefore - performance.now();
+    if (this.#collections >= allAfter - 1 && wait > 0) await Bun.sleep(wait);
+  }
+
   /** Counts bytes that nobody needs any more. */
   add(bytes: number): void {
     this.#bytes += bytes;

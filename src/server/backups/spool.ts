@@ -73,6 +73,7 @@ export class Spool {
       await this.#file.writev([piece]);
       this.size += piece.length;
       garbage.add(piece.length);
+      await garbage.room();
     }
   }
 
