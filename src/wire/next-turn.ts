@@ -128,13 +128,44 @@ export async function eachInTurns<T>(
   items: Iterable<T>,
   step: (item: T) => void,
   pace = new TurnPace(),
+  perLook = stepsPerLook,
 ): Promise<void> {
   let steps = 0;
   for (const item of items) {
-    const pause = ++steps % stepsPerLook === 0 ? pace.pause() : undefined;
+    const pause = ++steps % perLook === 0 ? pace.pause() : undefined;
     if (pause) await pause;
     step(item);
   }
+}
+
+/** Items that are sorted at once. */
+const sortedAtOnce = 2000;
+
+/** Returns items sorted, in several turns of the event loop where they are many. Equal ones keep their order. */
+export async function sortedInTurns<T>(items: readonly T[], compare: (a: T, b: T) => number): Promise<T[]> {
+  const pace = new TurnPace();
+  let runs: T[][] = [];
+  const starts = Array.from({ length: Math.ceil(items.length / sortedAtOnce) }, (_, n) => n * sortedAtOnce);
+  await eachInTurns(starts, (at) => runs.push(items.slice(at, at + sortedAtOnce).sort(compare)), pace, 1);
+  while (runs.length > 1) {
+    const merged: T[][] = [];
+    for (let at = 0; at < runs.length; at += 2) {
+      const [one = [], two = []] = runs.slice(at, at + 2);
+      const all: T[] = [];
+      let taken = 0;
+      await eachInTurns(
+        one,
+        (item) => {
+          while (taken < two.length && compare(two[taken]!, item) < 0) all.push(two[taken++]!);
+          all.push(item);
+        },
+        pace,
+      );
+      merged.push(all.concat(two.slice(taken)));
+    }
+    runs = merged;
+  }
+  return runs[0] ?? [];
 }
 
 /** A text or body of more characters or bytes is handled in several turns of the event loop. */

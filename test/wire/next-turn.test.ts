@@ -1,5 +1,7 @@
 import { expect, it } from "vitest";
-import { nextTurn } from "../../src/wire/next-turn.ts";
+import { seeded } from "../../bench/seeded.ts";
+import { nextTurn, sortedInTurns } from "../../src/wire/next-turn.ts";
+import { spin, turnsOf } from "../support/turns.ts";
 
 it("gives each turn of the event loop to one piece of work, in the order in which it came (T60, T137)", async () => {
   const steps: string[] = [];
@@ -22,4 +24,19 @@ it("gives each turn of the event loop to one piece of work, in the order in whic
   const turns = steps.map((step) => Number(step.split(" in ")[1]));
   // Three turns have no such work, so that small requests meet few of these pieces.
   for (const [at, turn] of turns.slice(1).entries()) expect(turn - turns[at]!).toBeGreaterThanOrEqual(4);
+});
+
+it("sorts many items in several turns as a sort of all would, equal ones in their order (T334)", async () => {
+  const random = seeded(3);
+  const items = Array.from({ length: 9001 }, (_, n) => ({ key: Math.floor(random() * 500), n }));
+  const compare = (a: { key: number }, b: { key: number }) => a.key - b.key;
+  expect(await sortedInTurns(items, compare)).toEqual(items.toSorted(compare));
+  expect(await sortedInTurns([], compare)).toEqual([]);
+  let compared = 0;
+  const slow = (a: { key: number }, b: { key: number }) => {
+    if (++compared % 500 === 0) spin(0.5);
+    return a.key - b.key;
+  };
+  const { turns } = await turnsOf(sortedInTurns(items, slow));
+  expect(turns).toBeGreaterThan(5);
 });

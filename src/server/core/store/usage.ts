@@ -71,10 +71,10 @@ export function usageOf(events: readonly AuditEvent[]): UsageRow[] {
 /** Returns the condition of a filter, for either dialect. */
 export function usageWhere(
   table: Record<"day" | "userId" | "tokenId" | "llm", Column>,
-  { since, until, userId, tokenId, llm }: UsageFilter,
+  { since, until, userId, tokenId, llm }: Partial<UsageFilter> & Pick<UsageFilter, "until">,
 ): SQL | undefined {
   return and(
-    gte(table.day, since),
+    since === undefined ? undefined : gte(table.day, since),
     lte(table.day, until),
     userId === undefined ? undefined : eq(table.userId, userId),
     tokenId === undefined ? undefined : eq(table.tokenId, tokenId),

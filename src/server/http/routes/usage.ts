@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { isId } from "../../../kinds/names.ts";
 import { token } from "../../../kinds/token.ts";
+import { eachInTurns, sortedInTurns } from "../../../wire/next-turn.ts";
 import { mayName, ownFirst } from "../../core/access/own-names.ts";
 import { decide, isAdministrator, isVisible, mayList, type Principal } from "../../core/access/policy.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
@@ -9,6 +10,7 @@ import type { FormerName } from "../../core/store/former-names.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { UsageRow } from "../../core/store/types.ts";
 import { billedUnits, dayMilliseconds, dayOf } from "../../core/store/usage.ts";
+import { listPieces, longResponse } from "../long-response.ts";
 import { formerLlmOf, llmPeriod, recordedUser, recordNames, severalFormer } from "../record-names.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -46,7 +48,10 @@ export function usageRoutes(server: Server): Route[] {
         token: "Only calls with this token: its name or id, also of a deleted one",
         llm: "Only calls of this llm: its name, or an id, also of a deleted one",
       },
-      handle: async (call) => Response.json(await usage(server, call)),
+      handle: async (call) => {
+        const lines = await usage(server, call);
+        return longResponse(listPieces(lines, (line) => line));
+      },
     },
   ];
 }
@@ -76,19 +81,22 @@ async function usage(server: Server, { principal, query }: Call): Promise<Line[]
     ...(wanted !== null && { tokenId: await tokenId(catalogue, principal, wanted) }),
     ...(period && { llm: period.name }),
   });
-  const nameOf = await recordNames(
-    catalogue,
-    rows.flatMap((row) => [row.userId, row.tokenId]),
-  );
-  const llms = [...new Set(rows.map((row) => row.llm))];
+  const ids = new Set<string>();
+  const llmNames = new Set<string>();
+  await eachInTurns(rows, (row) => {
+    ids.add(row.userId).add(row.tokenId);
+    llmNames.add(row.llm);
+  });
+  const nameOf = await recordNames(catalogue, ids);
+  const llms = [...llmNames];
   const formerLlms = llms.length === 0 ? [] : await store.formerlyNamed("llm", llms, mostFormerLlms);
   const lines = new Map<string, Line>();
   const tokens = repeatedTokens(snapshot, principal);
-  for (const row of rows) {
+  await eachInTurns(rows, (row) => {
     const endOfDay = Date.parse(row.day) + dayMilliseconds;
     const former = formerLlmOf(snapshot, row.llm, endOfDay, formerLlms);
     const shownLlm = isHidden(snapshot, principal, row, former) || row.llm === "" ? null : row.llm;
-    if (llm !== null && shownLlm === null) continue;
+    if (llm !== null && shownLlm === null) return;
     const user = nameOf(row.userId);
     const token = nameOf(row.tokenId);
     const isUnclear = !token || tokens.has(token.name);
@@ -111,8 +119,9 @@ async function usage(server: Server, { principal, query }: Call): Promise<Line[]
       },
     };
     add(lines, by, shown, row, isUnpriced(snapshot, row, former));
-  }
-  return [...lines].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, line]) => line);
+  });
+  const sorted = await sortedInTurns([...lines], ([a], [b]) => (a < b ? -1 : 1));
+  return sorted.map(([, line]) => line);
 }
 
 /** The most deleted llms that are looked at for the names of one answer. */

@@ -1,6 +1,7 @@
 import type { BilledUnits } from "../../../adapters/passthrough/billed-units.ts";
 import { AppError } from "../../../errors.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
+import { eachInTurns } from "../../../wire/next-turn.ts";
 import { holdersOf, type LimitHolder } from "../../core/access/limit-holders.ts";
 import { type LimitState, limitRefusal, timeToEndOf } from "../../core/access/limit-state.ts";
 import type { Principal } from "../../core/access/policy.ts";
@@ -56,7 +57,7 @@ export class Limiter {
     const makers = accountableFor(this.#catalogue.snapshot);
     const totals = new Map<string, Map<string, Amount>>();
     const rows = await this.#catalogue.store.usage({ since: `${since}-01`, until: `${month}-31` });
-    for (const { day, userId, tokenId, promptTokens, completionTokens, costMicros } of rows) {
+    await eachInTurns(rows, ({ day, userId, tokenId, promptTokens, completionTokens, costMicros }) => {
       for (const id of tokenId ? [userId, tokenId, ...(makers.get(tokenId) ?? [])] : [userId]) {
         const periods = totals.get(id) ?? new Map<string, Amount>();
         totals.set(id, periods);
@@ -67,7 +68,7 @@ export class Limiter {
           periods.set(period, total);
         }
       }
-    }
+    });
     const { byId } = this.#catalogue.snapshot;
     for (const [id, periods] of totals)
       for (const [period, total] of periods) if (byId.has(id)) this.#account(id).load(period, total);

@@ -13,7 +13,6 @@ import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
 import { taskQueries } from "../task-queries.ts";
 import { type Contents, type Store, StoreError, type Write } from "../types.ts";
-import { usageWhere } from "../usage.ts";
 import { checkpointInTime } from "./checkpoints.ts";
 import { copyQueries } from "./copy.ts";
 import { diskFault, failedWrite } from "./disk-fault.ts";
@@ -33,12 +32,12 @@ import {
   secretData,
   secretOrphans,
   sessions,
-  usage,
 } from "./schema.ts";
 import { search, tail } from "./search.ts";
 import { keepStatements } from "./statements.ts";
 import { threadQueries } from "./threads.ts";
 import { trimQueries } from "./trim.ts";
+import { readUsage } from "./usage.ts";
 import { type UsageRollup, usageRollup } from "./usage-rollup.ts";
 import { apply, eventsOfStatement, prepareAudit } from "./write.ts";
 
@@ -264,9 +263,9 @@ export function openSqlite(
     },
 
     usage: (filter) =>
-      guarded(() => {
+      guarded(async () => {
         rollup.tryFlush();
-        return db.select().from(usage).where(usageWhere(usage, filter)).orderBy(asc(usage.day)).all();
+        return await readUsage(db, filter);
       }),
 
     queryAudit: (filter) => guarded(async () => (await search(db, filter)).map(({ event }) => event)),
