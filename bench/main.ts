@@ -19,13 +19,14 @@ import { ownName, prepare, type Setting, withSubjects } from "./subjects.ts";
 import { measureThroughput } from "./throughput.ts";
 import { measureTranslated } from "./translated.ts";
 
-const usage = `bun run bench [LANE] [--quick] [--peers] [--only LANE] [--binary FILE] [--against DIR] [--json FILE]
+const usage = `bun run bench [LANE] [--quick] [--peers] [--only LANE] [--binary FILE] [--against DIR] [--flag=FLAG]… [--json FILE]
 
   --quick        short rounds, for a first look
   --peers        other gateways in the same run, installed from npm, and a bare Bun proxy
   --only LANE    throughput, streams, translated, pools, link, mcp, secrets or start
   --binary FILE  another build than dist/mcpctl
   --against DIR  another checkout whose dist/mcpctl is measured in the same rounds (throughput and streams)
+  --flag=FLAG    a flag of the server, such as --flag=--plain-listener; the other checkout has none (throughput and streams)
   --json FILE    the figures, for programs`;
 
 const {
@@ -39,6 +40,7 @@ const {
     only: { type: "string" },
     binary: { type: "string" },
     against: { type: "string" },
+    flag: { type: "string", multiple: true, default: [] },
     json: { type: "string" },
     help: { type: "boolean", short: "h", default: false },
   },
@@ -133,7 +135,12 @@ const other =
   against === undefined
     ? undefined
     : new Installation(processes, mcpctlCommand(join(against, "dist/mcpctl")), "other");
-const setting = await prepare(processes, new Installation(processes, command), options.peers, other);
+const setting = await prepare(
+  processes,
+  new Installation(processes, command, "mcpctl", {}, options.flag),
+  options.peers,
+  other,
+);
 const report: Report = {};
 for (const one of chosen) await lanes[one]!(setting, report);
 

@@ -24,18 +24,22 @@ export class Installation {
   readonly #dataDir: string;
 
   readonly #env: Record<string, string>;
+  readonly #flags: readonly string[];
 
   /**
    * @param name Tells two installations of one run apart.
    * @param env Variables of the server's environment, besides the bare ones.
+   * @param flags More flags of the server.
    */
   constructor(
     processes: Processes,
     command: readonly string[],
     name = "mcpctl",
     env: Record<string, string> = {},
+    flags: readonly string[] = [],
   ) {
     this.#env = env;
+    this.#flags = flags;
     this.#processes = processes;
     this.#command = command;
     this.#name = name;
@@ -56,7 +60,15 @@ export class Installation {
   startCommand(): { port: number; command: string[]; env: Record<string, string> } {
     const port = freePort();
     const listen = `127.0.0.1:${port}`;
-    const command = [...this.#command, "server", "--listen", listen, "--data-dir", this.#dataDir];
+    const command = [
+      ...this.#command,
+      "server",
+      "--listen",
+      listen,
+      "--data-dir",
+      this.#dataDir,
+      ...this.#flags,
+    ];
     return { port, command, env: { HOME: this.#home, ...this.#env } };
   }
 

@@ -1,5 +1,5 @@
 import { Bag } from "../../bag.ts";
-import type { EndSignal } from "../../end-signal.ts";
+import { type EndSignal, WorkEnd } from "../../end-signal.ts";
 import type { RequestHeaders } from "../../net/http1/encode-request.ts";
 import type { OutboundOptions } from "../../net/outbound.ts";
 import { retryAfterIn, retryAfterSeconds } from "../../time.ts";
@@ -86,7 +86,7 @@ export class HttpWire implements UpstreamWire {
       : options.onNotification;
     const pending = new PendingRequest(this.#nextId++, { ...options, onNotification });
     const request: RpcRequest = { jsonrpc: "2.0", id: pending.id, method, params: pending.withToken(params) };
-    const gone = new AbortController();
+    const gone = new WorkEnd();
     pending.result.catch((error) => {
       // Closing the stream of a request cancels it; a legacy server is told as well.
       gone.abort();
@@ -96,7 +96,7 @@ export class HttpWire implements UpstreamWire {
         void this.notify("notifications/cancelled", { requestId: pending.id }).catch(() => undefined);
     });
     this.#underWay.add(pending);
-    this.#deliver(request, pending, options, gone.signal).catch((error) => pending.fail(failureOf(error)));
+    this.#deliver(request, pending, options, gone).catch((error) => pending.fail(failureOf(error)));
     try {
       return await pending.result;
     } catch (error) {

@@ -172,7 +172,7 @@ export function createApp(
         const path = pathOf(request.url);
         if (routed.size >= mostPaths) routed.clear();
         if (path.length <= longestPath)
-          routed.set(`${route.method} ${path}`, (again) => handler(again, params));
+          routed.set(`${route.method} ${path}`, (again) => handler(again, Object.freeze(params)));
         return handler(request, params).then(plainResponse);
       },
       { parse: "none" },
