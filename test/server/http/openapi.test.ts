@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { kinds } from "../../../src/kinds/index.ts";
 import { allRoutes } from "../../../src/server/http/app.ts";
 import { openApi } from "../../../src/server/http/openapi.ts";
+import { systemRoutes } from "../../../src/server/http/routes/system.ts";
 import type { Server } from "../../../src/server/http/server.ts";
 import { must, testServer } from "../../support/server.ts";
 
@@ -115,4 +116,16 @@ it("the server serves the descriptors of its kinds, for older clients", async ()
     expect(body[i]).toEqual(JSON.parse(JSON.stringify(data)));
     expect(body[i].columns[0].header).toBe("NAME");
   }
+});
+
+it("the description is made once, for whoever asks for it hundreds of times (T331)", async () => {
+  let times = 0;
+  const routes = systemRoutes({} as Server, () => {
+    times++;
+    return [];
+  });
+  const { handle } = routes.find(({ path }) => path === "/openapi.json")!;
+  const [first, second] = [await handle({} as never), await handle({} as never)];
+  expect(await (first as Response).json()).toEqual(await (second as Response).json());
+  expect(times).toBe(1);
 });

@@ -8,6 +8,8 @@ import { welcome } from "../web/welcome.ts";
 
 /** Health, metrics, version and descriptions. */
 export function systemRoutes(server: Server, routes: () => readonly Route[]): Route[] {
+  /** The description of the API, which never changes. To make it takes milliseconds. */
+  let description: string | undefined;
   const plain = (text: string, status = 200) =>
     new Response(text, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
   const metrics = () =>
@@ -67,7 +69,10 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
       path: "/openapi.json",
       access: "authenticated",
       summary: "Return this description",
-      handle: () => Response.json(openApi(routes())),
+      handle: () => {
+        description ??= JSON.stringify(openApi(routes()));
+        return new Response(description, { headers: { "content-type": "application/json;charset=utf-8" } });
+      },
     },
     {
       method: "GET",
