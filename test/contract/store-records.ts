@@ -175,8 +175,8 @@ export function recordsContract(store: () => Store): void {
       const counts = await store().countCalls(70_100, 70_200);
       const sorted = counts.sort((a, b) => String(a.tokenId).localeCompare(String(b.tokenId)));
       expect(sorted).toEqual([
-        { userId: "usr_m", tokenId: null, count: 2 },
-        { userId: "usr_m", tokenId: "tok_m", count: 1 },
+        { userId: "usr_m", tokenId: null, count: 2, last: 70_199 },
+        { userId: "usr_m", tokenId: "tok_m", count: 1, last: 70_150 },
       ]);
     });
 

@@ -3,4 +3,6 @@ export interface CallCount {
   userId: string | null;
   tokenId: string | null;
   count: number;
+  /** The time of the last one, in milliseconds since 1970. */
+  last: number;
 }

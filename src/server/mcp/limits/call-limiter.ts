@@ -6,7 +6,7 @@ import { MinuteMeter } from "../../core/minute-meter.ts";
 import { oncePerObject } from "../../core/once-per-object.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import { dayOf } from "../../core/store/usage.ts";
-import { SharedCalls } from "./shared-calls.ts";
+import { type CallTotal, type CallTotals, SharedCalls } from "./shared-calls.ts";
 
 /** The calls of one user or one token. */
 interface CallAccount {
@@ -14,6 +14,8 @@ interface CallAccount {
   /** Calls by day. A clock that is set back and forward again gives no second allowance (T91). */
   days: Map<string, number>;
 }
+
+const minuteMilliseconds = 60_000;
 
 /** Days that an account remembers. */
 const mostDays = 3;
@@ -29,7 +31,7 @@ export class McpCallLimiter {
   readonly #accounts = new Map<string, CallAccount>();
   readonly #shared: SharedCalls;
   /** Calls that other servers of mcpctl have let in, as far as it is known: of the last minute, and of a day. */
-  #others = { day: "", inMinute: new Map<string, number>(), inDay: new Map<string, number>() };
+  #others = { day: "", inMinute: new Map<string, CallTotal>(), inDay: new Map<string, CallTotal>() };
 
   /** @param elapsed the monotonic clock, in milliseconds */
   constructor(catalogue: Catalogue, now: () => number, elapsed: () => number) {
@@ -46,7 +48,7 @@ export class McpCallLimiter {
       const today = dayOf(this.#now());
       for (const [id, count] of day) {
         const { days } = this.#account(id);
-        days.set(today, Math.max(count, days.get(today) ?? 0));
+        days.set(today, Math.max(count.count, days.get(today) ?? 0));
       }
     }
     // Only what the accounts do not have yet counts as that of others.
@@ -69,8 +71,13 @@ export class McpCallLimiter {
       ]),
     );
     const { minute, day } = await this.#shared.count();
-    const beyond = (counts: ReadonlyMap<string, number>, period: "minute" | "day") =>
-      new Map([...counts].map(([id, count]) => [id, Math.max(0, count - (own.get(id)?.[period] ?? 0))]));
+    const beyond = (counts: CallTotals[typeof period], period: "minute" | "day") =>
+      new Map(
+        [...counts].map(([id, { count, last }]) => [
+          id,
+          { count: Math.max(0, count - (own.get(id)?.[period] ?? 0)), last },
+        ]),
+      );
     this.#others = { day: today, inMinute: beyond(minute, "minute"), inDay: beyond(day, "day") };
   }
 
@@ -116,7 +123,8 @@ export class McpCallLimiter {
     };
     if (mcpCallsPerMinute !== undefined && inMinute >= mcpCallsPerMinute) {
       const waits = accounts.map(({ minute }) => minute.timeUntil(minute.sum(elapsed) - 1, elapsed));
-      refuse("mcpCallsPerMinute", mcpCallsPerMinute, inMinute, Math.max(0, ...waits));
+      const wait = Math.max(this.#waitForOthers(ids, now), ...waits);
+      refuse("mcpCallsPerMinute", mcpCallsPerMinute, inMinute, wait);
     }
     if (mcpCallsPerDay !== undefined && inDay >= mcpCallsPerDay)
       refuse("mcpCallsPerDay", mcpCallsPerDay, inDay, timeToEndOf(now, "day"));
@@ -132,7 +140,8 @@ export class McpCallLimiter {
     const add = (limit: LimitState["limit"], max: number | undefined, used: number, rest: number) => {
       if (max !== undefined) states.push({ limit, max, used, reserved: 0, resetsAt: now + rest });
     };
-    add("mcpCallsPerMinute", mcpCallsPerMinute, inMinute, Math.max(0, ...waits));
+    const rest = Math.max(this.#waitForOthers(ids, now), ...waits);
+    add("mcpCallsPerMinute", mcpCallsPerMinute, inMinute, rest);
     add("mcpCallsPerDay", mcpCallsPerDay, inDay, timeToEndOf(now, "day"));
     return states;
   }
@@ -140,8 +149,8 @@ export class McpCallLimiter {
   #reading(ids: readonly string[], today: string, elapsed: number): { inMinute: number; inDay: number } {
     const accounts = this.#known(ids);
     const { day, inMinute, inDay } = this.#others;
-    const ofOthers = (counts: ReadonlyMap<string, number>) =>
-      ids.reduce((sum, id) => sum + (counts.get(id) ?? 0), 0);
+    const ofOthers = (counts: ReadonlyMap<string, CallTotal>) =>
+      ids.reduce((sum, id) => sum + (counts.get(id)?.count ?? 0), 0);
     return {
       inMinute: accounts.reduce((sum, { minute }) => sum + minute.sum(elapsed), ofOthers(inMinute)),
       inDay: accounts.reduce(
@@ -149,6 +158,16 @@ export class McpCallLimiter {
         day === today ? ofOthers(inDay) : 0,
       ),
     };
+  }
+
+  /**
+   * Returns the milliseconds until none of the calls is in the last minute that others have let in, or this server before
+   * its last start. Their times are not known one by one.
+   */
+  #waitForOthers(ids: readonly string[], now: number): number {
+    const totals = ids.flatMap((id) => this.#others.inMinute.get(id) ?? []);
+    const ends = totals.filter(({ count }) => count > 0).map(({ last }) => last + minuteMilliseconds - now);
+    return Math.max(0, ...ends);
   }
 
   #known(ids: readonly string[]): CallAccount[] {

@@ -3,10 +3,13 @@ import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import type { CallCount } from "../../core/store/call-count.ts";
 import { dayMilliseconds } from "../../core/store/usage.ts";
 
+/** The calls of somebody, and the time of the last one in milliseconds since 1970. */
+export type CallTotal = Pick<CallCount, "count" | "last">;
+
 /** The calls of the last minute and of today, by the ids of users and tokens. */
 export interface CallTotals {
-  minute: ReadonlyMap<string, number>;
-  day: ReadonlyMap<string, number>;
+  minute: ReadonlyMap<string, CallTotal>;
+  day: ReadonlyMap<string, CallTotal>;
 }
 
 const minute = 60_000;
@@ -59,8 +62,7 @@ function merged(counts: readonly CallCount[]): CallCount[] {
   const found = new Map<string, CallCount>();
   for (const one of counts) {
     const key = JSON.stringify([one.userId, one.tokenId]);
-    const before = found.get(key)?.count ?? 0;
-    found.set(key, { ...one, count: before + one.count });
+    found.set(key, { ...one, ...sumOf(found.get(key), one) });
   }
   return [...found.values()];
 }
@@ -69,10 +71,15 @@ function merged(counts: readonly CallCount[]): CallCount[] {
 function totals(
   counts: readonly CallCount[],
   makers: ReadonlyMap<string, readonly string[]>,
-): Map<string, number> {
-  const sums = new Map<string, number>();
-  for (const { userId, tokenId, count } of counts)
+): Map<string, CallTotal> {
+  const sums = new Map<string, CallTotal>();
+  for (const { userId, tokenId, count, last } of counts)
     for (const id of [userId, ...(tokenId === null ? [] : [tokenId, ...(makers.get(tokenId) ?? [])])])
-      if (id !== null) sums.set(id, (sums.get(id) ?? 0) + count);
+      if (id !== null) sums.set(id, sumOf(sums.get(id), { count, last }));
   return sums;
+}
+
+function sumOf(before: CallTotal | undefined, more: CallTotal): CallTotal {
+  if (!before) return more;
+  return { count: before.count + more.count, last: Math.max(before.last, more.last) };
 }

@@ -11,7 +11,7 @@ import { row } from "../../../support/row.ts";
 /** Alice with a token, Bob, and a group of both, each with the given limits. */
 function house(
   limits: { alice?: Limits; token?: Limits; friends?: Limits },
-  recorded: (since: number) => readonly CallCount[] = () => [],
+  recorded: (since: number) => readonly (Omit<CallCount, "last"> & Partial<CallCount>)[] = () => [],
 ) {
   const clock = { now: Date.parse("2026-11-21T23:59:00Z"), elapsed: 0 };
   const asked: number[] = [];
@@ -27,7 +27,7 @@ function house(
   const contents = { revision: 1, rows, refs: [], bearers: [], sessions: [], withPassword: [], lastUsed: [] };
   const countCalls = async (since: number) => {
     asked.push(since);
-    return recorded(since);
+    return recorded(since).map((one) => ({ last: clock.now, ...one }));
   };
   const catalogue = { snapshot: new Snapshot(contents), store: { countCalls } } as unknown as Catalogue;
   const limiter = new McpCallLimiter(
@@ -152,6 +152,18 @@ describe("limits on MCP calls", () => {
     await limiter.learn();
     limiter.admit(alice);
     expect((await refusal(alice)).message).toContain("has used 4 of its 4 MCP calls of today");
+  });
+
+  it("say when there is room again where the calls of the minute were let in before a restart, or elsewhere", async () => {
+    const recorded = () => [
+      { userId: "usr_1", tokenId: null, count: 2, last: Date.parse("2026-11-21T23:58:40Z") },
+    ];
+    const { limiter, refusal, clock, alice } = house({ alice: { mcpCallsPerMinute: 2 } }, recorded);
+    await limiter.load();
+    expect((await refusal(alice)).retryAfter).toBe(40);
+    const limits = { mcpCallsPerMinute: 2 };
+    const holder = { row: row("usr_1", "user", "alice"), limits, accounts: ["usr_1"] };
+    expect(limiter.standing(holder)).toMatchObject([{ used: 2, resetsAt: clock.now + 40_000 }]);
   });
 
   it("read nothing where nobody has such a limit", async () => {

@@ -225,9 +225,13 @@ export async function openPostgres(
 
     countCalls: (since, until) =>
       guarded(async () => {
-        const { userId, tokenId } = auditEvents;
-        const query = db.select({ userId, tokenId, count: count() }).from(auditEvents);
-        return await query.where(callsWhere(auditEvents, since, until)).groupBy(userId, tokenId);
+        const { userId, tokenId, at } = auditEvents;
+        const counted = { userId, tokenId, count: count(), last: sql<number>`max(${at})`.mapWith(Number) };
+        const query = db
+          .select(counted)
+          .from(auditEvents)
+          .where(callsWhere(auditEvents, since, until));
+        return await query.groupBy(userId, tokenId);
       }),
 
     auditTail: (after, filter) => guarded(() => tail(db, transactions, after, filter)),

@@ -272,12 +272,13 @@ export function openSqlite(
 
     countCalls: (since, until) =>
       guarded(() => {
-        const { userId, tokenId } = auditEvents;
-        const query = db.select({ userId, tokenId, count: count() }).from(auditEvents);
-        return query
-          .where(callsWhere(auditEvents, since, until))
-          .groupBy(userId, tokenId)
-          .all();
+        const { userId, tokenId, at } = auditEvents;
+        const counted = { userId, tokenId, count: count(), last: sql<number>`max(${at})` };
+        const query = db
+          .select(counted)
+          .from(auditEvents)
+          .where(callsWhere(auditEvents, since, until));
+        return query.groupBy(userId, tokenId).all();
       }),
 
     auditTail: (after, filter) => guarded(() => tail(db, after, filter)),
