@@ -11,8 +11,12 @@ export function draftOf(path: string): string {
   return join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}`);
 }
 
-/** Returns the drafts of a file whose processes were killed before they could rename or delete them. */
-export function abandonedDrafts(path: string): string[] {
+/**
+ * Returns the drafts of a file whose processes were killed before they could rename or delete them.
+ *
+ * @param age milliseconds after which a draft counts as abandoned
+ */
+export function abandonedDrafts(path: string, age = abandonedAfter): string[] {
   const start = `.${basename(path)}.`;
   let names: string[];
   try {
@@ -25,7 +29,7 @@ export function abandonedDrafts(path: string): string[] {
     .map((name) => join(dirname(path), name))
     .filter((draft) => {
       const { mtimeMs } = statSync(draft, { throwIfNoEntry: false }) ?? { mtimeMs: Date.now() };
-      return Date.now() - mtimeMs > abandonedAfter;
+      return Date.now() - mtimeMs >= age;
     });
 }
 

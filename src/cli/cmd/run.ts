@@ -16,7 +16,7 @@ import { clientAddress } from "./connect/address.ts";
 import type { LaunchAccess } from "./connect/client.ts";
 import { connectClients } from "./connect/clients/index.ts";
 import { findModel, rightsOf } from "./connect/model-access.ts";
-import { makeToken } from "./connect/tokens.ts";
+import { makeToken, newTokenName } from "./connect/tokens.ts";
 import { TokenLease } from "./run/token-lease.ts";
 
 /** The end of a token before it is renewed; of one that an older server cannot renew. Milliseconds. */
@@ -77,15 +77,14 @@ export const run = defineVerb({
     if (project !== undefined) rights.push({ role: "run", resource: "projects", name: project });
     const foreground = new ForegroundProgram(terminal.inIsTerminal);
     try {
-      const token = await makeToken(context, {
-        client: "run",
-        words: basename(program),
+      const name = newTokenName({ client: "run", words: basename(program) });
+      const bearer = await makeToken(context, name, {
         description: `${basename(program)}, started by mcpctl run`,
         rights: unique(rights),
         ttl: time,
       });
       const leaving = new AbortController();
-      const lease = new TokenLease(await detachedClient(context, leaving.signal), token.name, Date.now);
+      const lease = new TokenLease(await detachedClient(context, leaving.signal), name, Date.now);
       if (ttl === undefined) lease.start();
       try {
         const [{ name: model, context: size }] = models as [(typeof models)[0]];
@@ -100,12 +99,12 @@ export const run = defineVerb({
         await terminal.drain();
         return await foreground.run([program, ...(own.args ?? []), ...given], {
           cwd,
-          env: { ...env, ...trust(program, caFile, env), ...variables(access, token.bearer), ...own.env },
+          env: { ...env, ...trust(program, caFile, env), ...variables(access, bearer), ...own.env },
         });
       } finally {
         leaving.abort();
         await lease.stop();
-        await revokeQuietly(context, token.name);
+        await revokeQuietly(context, name);
       }
     } finally {
       foreground.release();

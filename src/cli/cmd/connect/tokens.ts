@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { abandonedDrafts } from "../../../drafts.ts";
+import { abandonedDrafts, discardDraft } from "../../../drafts.ts";
 import { AppError } from "../../../errors.ts";
 import { grantText, type RoleBinding } from "../../../kinds/grants.ts";
 import { readPrivateFile, writePrivateFile } from "../../../private-file.ts";
@@ -11,6 +11,7 @@ import { clientFor, detachedClient, throwIfInterrupted } from "../../core/api-cl
 import type { Context } from "../../core/context.ts";
 import { warn } from "../../core/failure.ts";
 import type { Terminal } from "../../terminal/terminal.ts";
+import { announcedTokens, announceToken } from "./announced-tokens.ts";
 
 const tokenAnswer = fieldsOf({ token: Bearer });
 
@@ -55,35 +56,50 @@ export async function openToken(
   request: ClientTokenRequest,
   mayReuse: boolean,
 ): Promise<OpenToken> {
-  await removeAbandonedTokens(context, request.file);
   const known = readPrivateFile(request.file, { secret: true })?.trim();
   const old = known === undefined ? undefined : await identityOf(context, known);
+  await removeAbandonedTokens(context, request.file, { inUse: old?.token });
   const nothing = async () => {};
   if (known !== undefined && old?.token !== undefined && mayReuse && !isNearEnd(old, request, context.now()))
     return { bearer: known, name: old.token, isNew: false, keep: nothing, discard: nothing };
-  const { bearer, name } = await makeToken(context, request);
+  const name = newTokenName(request);
+  const announcement = announceToken(request.file, name);
+  const bearer = await makeToken(context, name, request).catch((error: unknown) => {
+    // Where no answer came, the token may be there.
+    if (error instanceof AppError && error.requestId !== undefined) discardDraft(announcement);
+    throw error;
+  });
   return {
     bearer,
     name,
     isNew: true,
     async keep() {
       writePrivateFile(request.file, `${bearer}\n`);
+      discardDraft(announcement);
       if (old?.token === undefined) return;
       await revoke(context, old.token).catch((error: Error) =>
         warn(context.terminal, `token '${old.token}', which is replaced, is still valid: ${error.message}`),
       );
     },
-    discard: () => revoke(context, name),
+    async discard() {
+      await revoke(context, name);
+      discardDraft(announcement);
+    },
   };
 }
 
-/** Makes a token under a free name. */
+/** Returns a name that no token has, made of the program and some words. */
+export function newTokenName({ client, words }: Pick<ClientTokenRequest, "client" | "words">): string {
+  const stem = `${client}-${words.slice(0, 60)}`.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+  return `${stem.replace(/-$/, "")}-${randomBytes(3).toString("hex")}`;
+}
+
+/** Makes a token, and returns its bearer. After Ctrl-C it is revoked again. */
 export async function makeToken(
   context: Context,
-  { client, words, description, rights, ttl }: Omit<ClientTokenRequest, "file">,
-): Promise<{ bearer: string; name: string }> {
-  const stem = `${client}-${words.slice(0, 60)}`.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
-  const name = `${stem.replace(/-$/, "")}-${randomBytes(3).toString("hex")}`;
+  name: string,
+  { description, rights, ttl }: Pick<ClientTokenRequest, "description" | "rights" | "ttl">,
+): Promise<string> {
   const server = await detachedClient(context);
   const expiresAt = ttl === undefined ? undefined : new Date(Date.now() + ttl).toISOString();
   const body = {
@@ -95,7 +111,7 @@ export async function makeToken(
   const { token } = await server.call("POST", "/api/v1/tokens", { body, answer: tokenAnswer });
   if (context.signal.aborted) await revoke(context, name);
   throwIfInterrupted(context);
-  return { bearer: token, name };
+  return token;
 }
 
 /** Revokes a token of the user, also after Ctrl-C. */
@@ -110,15 +126,43 @@ export async function revoke(context: Context, name: string): Promise<void> {
  * @returns its name; undefined if there was none, or if the server did not accept it any more
  */
 export async function removeToken(context: Context, file: string): Promise<string | undefined> {
-  const abandoned = await removeAbandonedTokens(context, file);
+  const abandoned = await removeAbandonedTokens(context, file, { isAnyAge: true });
   return (await removeTokenIn(context, file)) ?? abandoned;
 }
 
-/** Revokes tokens that a connect has made that was killed before it gave them their file. Returns the last one's name. */
-async function removeAbandonedTokens(context: Context, file: string): Promise<string | undefined> {
-  let name: string | undefined;
-  for (const draft of abandonedDrafts(file)) name = (await removeTokenIn(context, draft)) ?? name;
-  return name;
+/**
+ * Revokes tokens that a connect has made that was killed, or lost its connection, before it gave them their file.
+ *
+ * @param inUse the name of a token that has its file
+ * @param isAnyAge true also if a connect may be at work that announced its token less than a minute ago
+ * @returns the last one's name
+ */
+async function removeAbandonedTokens(
+  context: Context,
+  file: string,
+  { inUse, isAnyAge = false }: { inUse?: string | undefined; isAnyAge?: boolean },
+): Promise<string | undefined> {
+  let last: string | undefined;
+  for (const { announcement, name } of announcedTokens(file, isAnyAge)) {
+    const outcome = name === inUse ? "none" : await revokeAnnounced(context, name);
+    if (outcome === "revoked") last = name;
+    if (outcome !== undefined) discardDraft(announcement);
+  }
+  for (const draft of abandonedDrafts(file)) last = (await removeTokenIn(context, draft)) ?? last;
+  return last;
+}
+
+/** Revokes a token of which only the name is known. Returns undefined if that failed. */
+async function revokeAnnounced(context: Context, name: string): Promise<"revoked" | "none" | undefined> {
+  try {
+    await revoke(context, name);
+    return "revoked";
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    if (error.code === "not_found") return "none";
+    warn(context.terminal, `token '${name}' of an earlier attempt may still be valid: ${error.message}`);
+    return undefined;
+  }
 }
 
 async function removeTokenIn(context: Context, file: string): Promise<string | undefined> {
