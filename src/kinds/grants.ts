@@ -53,7 +53,7 @@ export type RoleBinding = Static<typeof RoleBinding>;
 export const RoleBindings = Type.Array(RoleBinding, {
   default: [],
   maxItems: 1000,
-  description: "Roles on resources, or {role: run, action}",
+  description: "Rights: a role on a kind or on one object of it, or run on an operation",
 });
 
 /** A grant as text: `view:llms:claude`, `run:migrate-secrets`. */

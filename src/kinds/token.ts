@@ -20,7 +20,7 @@ export const token = defineKind({
       project: Type.Optional(Type.String({ minLength: 1, description: "The project that it belongs to" })),
       description: Type.Optional(Type.String({ maxLength: 500, description: "Free-text description" })),
       expiresAt: nullable(Type.String({ format: "date-time" }), {
-        description: "RFC 3339; null is never",
+        description: "When it expires, in RFC 3339; null or left out: never",
       }),
       roleBindings: RoleBindings,
       limits: Type.Optional(

@@ -23,7 +23,7 @@ const examples: readonly (readonly [command: string, purpose: string])[] = [
   ["mcpctl create secret anthropic --data api-key=-", "Store an API key that standard input provides"],
   [
     "mcpctl create llm claude --type anthropic --model claude-sonnet-5 --api-key-ref anthropic/api-key",
-    "Create an llm that uses it",
+    "Create an llm with the API key of this secret",
   ],
   ["mcpctl create agent reviewer --llm claude --system-prompt-file prompt.md", "Create a persona"],
   [
@@ -65,7 +65,9 @@ export const create = defineVerb({
   },
   async metaFor(words) {
     const kind = words.map((word) => findKind(splitKindName(word).kind)).find((one) => one !== undefined);
-    return kind ? helpOf(kind) : {};
+    if (!kind) return {};
+    assertWrite(kind, "create");
+    return helpOf(kind);
   },
   async run(args, context) {
     const { kind, name } = resolveObject(args.name === undefined ? [args.kind] : [args.kind, args.name]);
@@ -121,7 +123,7 @@ function helpOf(kind: Kind): Partial<VerbMeta> {
       --force updates it if it exists already; with --dry-run the server only checks it. "mcpctl explain ${kind.kind}" describes
       the fields. To keep it in a file: mcpctl apply -f FILE.`,
     usage: createUsage(kind),
-    examples: own.length > 0 ? own : [[`mcpctl ${line}`, "For example"]],
+    examples: own.length > 0 ? own : [[`mcpctl ${line}`, `Create ${withArticle(kind.kind)}`]],
   };
 }
 

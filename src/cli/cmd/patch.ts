@@ -60,7 +60,7 @@ async function changesFrom(
   const body: Record<string, unknown> = {};
   const { currentPath } = await extensionOf(kind.kind);
   for (const text of texts) {
-    const [dotted, value] = pairOf(text, "expected FIELD=VALUE");
+    const [dotted, value] = pairOf(text, "each change is written as FIELD=VALUE");
     const given = dotted.split(".");
     const path = currentPath?.(live, given) ?? given;
     const field = path[0]!;

@@ -49,9 +49,12 @@ const hints: Partial<Record<string, string>> = {
 /** The `parse` values that take one value. All others make a list or a map, and their flag may be repeated. */
 const single: ReadonlySet<string> = new Set(["ref", "file", "ttl"]);
 
-function argOf({ alias, description, hidden, names, parse, schema, shape, value }: FieldFlag): Arg {
+function argOf({ alias, description, field, hidden, names, parse, schema, shape, value }: FieldFlag): Arg {
   if (hidden)
-    return { type: "boolean", description: "Read it from standard input; on a terminal, ask twice" };
+    return {
+      type: "boolean",
+      description: `Read the ${field} from standard input; on a terminal it is asked for, twice`,
+    };
   const common = {
     ...(alias && { alias: [alias].flat() }),
     description: description ?? schema?.description ?? "",

@@ -25,6 +25,7 @@ export async function extensionOf(kind: string): Promise<KindExtension> {
 
 /** Words that `get` takes like a kind, and that stand for a report instead of objects. */
 const reports: Readonly<Record<string, () => Promise<Report>>> = {
+  price: async () => (await import("./prices.ts")).prices,
   prices: async () => (await import("./prices.ts")).prices,
   task: async () => (await import("./tasks.ts")).tasks,
   tasks: async () => (await import("./tasks.ts")).tasks,

@@ -72,7 +72,10 @@ async function describeLlm(llm: Resource, client: ApiClient, now: number): Promi
 /** The health as calls and probes show it, with the last failure. */
 function healthSection(health: unknown, now: number): DescriptionEntry {
   if (!isObject(health))
-    return { title: "Health", entries: [{ label: "Status", value: "unknown: not called yet" }] };
+    return {
+      title: "Health",
+      entries: [{ label: "Status", value: "unknown: not called yet, or changed since" }],
+    };
   const { status, since, latencyMs, lastError } = health;
   const entries = [
     { label: "Status", value: plain(status) },

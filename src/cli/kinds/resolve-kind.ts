@@ -119,10 +119,33 @@ export function unknownKind(word: string, others: readonly string[] = []): AppEr
     });
   return new AppError("usage", `unknown kind "${word}"`, {
     hint:
+      placeOf(word) ??
       didYouMean(word, [...kindWords(), ...others]) ??
       // Often it is the name of an object.
       `${isName(word) ? `an object is named with its kind: KIND/${word}; ` : ""}to see all kinds: mcpctl explain`,
   });
+}
+
+/** Where to find things that are no kind, or have another name here. */
+const places: Readonly<Record<string, string>> = {
+  model: "a model is an llm: mcpctl get llms",
+  provider: "the provider is part of an llm: mcpctl get llms; those of this machine: mcpctl provider",
+  key: "keys are in secrets: mcpctl get secrets",
+  role: "rights are given by rbac objects: mcpctl get rbac, or mcpctl auth can-i --list",
+  permission: "rights are given by rbac objects: mcpctl get rbac, or mcpctl auth can-i --list",
+  limit:
+    "limits are fields of users, groups and tokens: mcpctl explain user.limits; to see them used: mcpctl get usage",
+  quota: "quotas are a field of users: mcpctl explain user.quotas",
+  event: "the events are in the audit log: mcpctl audit",
+  context: "contexts are in the config of this machine: mcpctl config get-contexts",
+  pool: "a pool is a name that llms share: mcpctl get llms -o wide",
+  backup: "backups are files: mcpctl backup --help",
+};
+
+/** Returns the hint for a word of `places`, in the singular or plural. */
+function placeOf(word: string): string | undefined {
+  const singular = word.toLowerCase().replace(/s$/, "");
+  return Object.hasOwn(places, singular) ? places[singular] : undefined;
 }
 
 /** The kinds of the server, with the names of their fields; empty if it does not respond. */

@@ -206,6 +206,12 @@ describe("create", () => {
     expect(stderr).toBe('error: invalid llm\n  /apiKeyRef: there is no secret "nope"\n');
   });
 
+  it("has no help for a kind that cannot be created", async () => {
+    const { code, stdout, stderr } = await server.run(["create", "instance", "--help"]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(/^error: instances cannot be created\nhint: /);
+  });
+
   it("lists the flags of the kind in its help", async () => {
     const { code, stdout } = await server.run(["create", "secret", "--help"]);
     expect(code).toBe(0);

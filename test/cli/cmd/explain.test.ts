@@ -62,6 +62,8 @@ describe("explain", () => {
 
   it.each([
     ["llmm", 'unknown kind "llmm"', 'did you mean "llm"?'],
+    ["Models", 'unknown kind "Models"', "a model is an llm: mcpctl get llms"],
+    ["limit", 'unknown kind "limit"', "mcpctl explain user.limits"],
     ["llm.modle", 'llm.modle: unknown field; did you mean "model"?', "fields: name,"],
     ["llm.apiKeyRef.nam", 'llm.apiKeyRef.nam: unknown field; did you mean "name"?', "fields: name, key"],
     ["llm.extraConfig.x", "llm.extraConfig has no fixed fields", ""],

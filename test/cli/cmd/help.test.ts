@@ -26,6 +26,15 @@ describe("help", () => {
     expect(meta.name).toBe(verb);
   });
 
+  it.each([
+    ["sdk-python", /It is in a file of its own in ~\/\.mcpctl\/tokens/, "backup"],
+    ["curl", /writes settings for curl into a file, and prints the command/, "in all folders"],
+  ])("of connect %s names the files that it writes, and no others", async (client, says, not) => {
+    const text = (await cli(["connect", client, "--help"])).stdout.replaceAll(/\s+/g, " ");
+    expect(text).toMatch(says);
+    expect(text).not.toContain(not);
+  });
+
   it.each(["flags", "environment", "exit-codes"])("has the topic %s", async (topic) => {
     expectGolden(`help-${topic}.txt`, (await cli(["help", topic])).stdout);
   });

@@ -99,7 +99,7 @@ describe("patch", () => {
     [["llm", "claude", "status=active"], "status is set by the server"],
     [["llm", "claude", "model.x=1"], "model has no inner fields"],
     [["llm", "claude", "extraConfig..x=1"], '"extraConfig..x" is not the path of a field'],
-    [["llm", "claude", "model"], "expected FIELD=VALUE"],
+    [["llm", "claude", "model"], "each change is written as FIELD=VALUE"],
     [["llm", "claude"], "FIELD=VALUE is missing"],
     [["llm"], "the name of the llm is missing"],
     [["secret", "s", "data=hunter2"], "data needs a key: data.KEY=VALUE"],

@@ -14,21 +14,24 @@ export function connectVerb(client: ConnectClient): CommandVerb {
   if (models) examples.push([`mcpctl connect ${name} --llm gpt`, `Let ${title} use the llm gpt`]);
   if (mcp)
     examples.push([`mcpctl connect ${name} -p website`, `Let ${title} use the MCP servers of website`]);
-  examples.push(
-    [
+  if (writesFiles(client))
+    examples.push([
       `mcpctl connect ${name} ${models ? "--llm gpt" : "-p website"} --print`,
       "Print it, and write no file of the client",
-    ],
-    [
-      `mcpctl connect ${name} ${models ? "" : "-p website "}--remove`,
-      "Take it out again, and revoke the token",
-    ],
-  );
+    ]);
+  examples.push([
+    `mcpctl connect ${name} ${models ? "" : "-p website "}--remove`,
+    writesFiles(client) ? "Take it out again, and revoke the token" : "Revoke the token",
+  ]);
   return defineVerb({
     meta: {
       name,
       description: descriptionOf(client),
-      about: [models && aboutModels(client), mcp && aboutMcp(title, mcp), aboutBoth]
+      about: [
+        models && aboutModels(client),
+        mcp && aboutMcp(title, mcp),
+        writesFiles(client) ? aboutFiles : aboutNoFiles,
+      ]
         .filter((text) => text !== undefined)
         .join("\n\n"),
       usage: `${[models && "[--llm NAME]", mcp && (models ? "[-p PROJECT]" : "-p PROJECT")].filter(Boolean).join(" ")} [flags]`,
@@ -92,9 +95,19 @@ const mcpArgs = {
   },
 } as const satisfies Args;
 
-const aboutBoth = `Each token may run what was named, and nothing else. Before anything is written, one short call is made with it. The
-  old file stays beside the new one, with .mcpctl-backup at its end; all else in it stays as it is, comments too. Running
-  it again changes nothing, or renews what has expired. --remove takes out exactly that again, and revokes the token.`;
+const aboutToken = `The token may run what was named, and nothing else. One short call is made with it first.`;
+
+const aboutFiles = `${aboutToken} The old file stays beside the new one, with .mcpctl-backup at its end; all else in it stays as it
+  is, comments too. Running it again changes nothing, or renews what has expired. --remove takes out exactly that again,
+  and revokes the token.`;
+
+const aboutNoFiles = `${aboutToken} It is in a file of its own in ~/.mcpctl/tokens that only you can read. Running it again
+  makes no other token, unless that one is near its end. --remove revokes it.`;
+
+/** True if something is written into files that a client reads. */
+function writesFiles({ models, mcp }: ConnectClient): boolean {
+  return models?.files !== undefined || mcp !== undefined;
+}
 
 function descriptionOf({ title, models, mcp }: ConnectClient): string {
   if (!mcp) return `Let ${title} use a model of the server`;
@@ -104,9 +117,10 @@ function descriptionOf({ title, models, mcp }: ConnectClient): string {
 }
 
 function aboutModels({ title, models }: ConnectClient): string {
-  return models?.files
-    ? `With --llm it writes the settings of ${title} that count in all folders.`
-    : `With --llm it prints how to let ${title} use the model.`;
+  if (!models?.files) return `With --llm it prints how to let ${title} use the model.`;
+  return models.snippet
+    ? `With --llm it writes settings for ${title} into a file, and prints the command that uses them.`
+    : `With --llm it writes the settings of ${title} that count in all folders.`;
 }
 
 function aboutMcp(title: string, { folderFiles, tokens }: McpUse): string {
