@@ -84,6 +84,9 @@ main() {
   esac
   if [ "$(id -u)" = 0 ]; then folder=/usr/local/bin; else folder=${HOME:?}/.local/bin; fi
   folder=${MCPCTL_INSTALL_DIR:-$folder}
+  folder=${folder%/}
+  # A relative folder in PATH is another one after the next cd.
+  case "$folder" in /*) ;; *) folder=$PWD/$folder ;; esac
   if [ -e "$folder/../lib/mcpctl/package" ]; then fail "$folder/mcpctl is a package's: upgrade the package"; fi
   mkdir -p "$folder" || fail "cannot make $folder; choose another folder with MCPCTL_INSTALL_DIR"
   # In the same folder, so that the program takes its place at once.
@@ -118,7 +121,7 @@ main() {
     *":$folder:"*) ;;
     *) printf 'it is not in your PATH yet: export PATH="%s:$PATH"\n' "$folder" ;;
   esac
-  printf 'next: mcpctl server, and in another terminal: mcpctl status\n'
+  printf 'next: mcpctl server, and in another terminal: mcpctl init\n'
 }
 
 # The last line, so that a script that was cut off does nothing.

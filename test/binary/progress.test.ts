@@ -74,3 +74,41 @@ it("wait says what it waits for, and Ctrl-C leaves a clean screen", async () => 
   expect(await program.ended).toBe(130);
   await pty.hides("waiting for");
 });
+
+/** Answers each request of a long task with its beginning, and never with its end. */
+async function endless(request: Request): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  if (pathname === "/SHA256SUMS")
+    return new Response(`${"0".repeat(64)}  mcpctl-99.0.0-linux-${process.arch}.tar.gz\n`);
+  const begin = pathname.endsWith("/migrate")
+    ? `{"total":3}\n{"result":"migrated","name":"${"a".repeat(60)}"}\n`
+    : "x";
+  return new Response(
+    new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode(begin)),
+    }),
+  );
+}
+
+describe("Ctrl-C on a terminal of 40 columns", () => {
+  it.each([
+    ["migrate secrets --from a --to b", "migrating 2 of 3"],
+    ["restore - < /etc/hostname", "sending: "],
+    ["upgrade", "downloading mcpctl-"],
+  ])("ends mcpctl %s, and leaves its results and no progress", async (line, progress) => {
+    const server = Bun.serve({ port: 0, hostname: "127.0.0.1", idleTimeout: 0, fetch: endless });
+    onTestFinished(() => server.stop(true));
+    const pty = openPty(40);
+    const before = await pty.modes();
+    const program = pty.start(["sh", "-c", `exec ${binary} ${line}`], {
+      ...consoleEnv(server.url.origin, "t"),
+      MCPCTL_UPDATE_URL: server.url.origin,
+    });
+    await pty.shows(progress);
+    pty.type("\u0003");
+    expect(await program.ended).toBe(130);
+    const shown = (await pty.hides(progress)).join("");
+    if (line.startsWith("migrate")) expect(shown).toContain(`${"a".repeat(60)}' migrated`);
+    expect(await pty.modes()).toEqual(before);
+  });
+});

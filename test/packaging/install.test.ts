@@ -104,6 +104,17 @@ describe.skipIf(!isLinux)("install.sh", () => {
     expect([next.code, next.installed, next.left]).toEqual([0, scriptOf("1.1.0"), ["mcpctl"]]);
   });
 
+  it("names a folder that is given relative to this one by its whole path", async () => {
+    const home = temporaryFolder();
+    const { code, stdout } = await install(publish("1.0.0").url, ways[0]!, {
+      home,
+      env: { MCPCTL_INSTALL_DIR: "bin/" },
+      text: `cd "$HOME"\n${readFileSync(script, "utf8")}`,
+    });
+    expect([code, existsSync(join(home, "bin/mcpctl"))]).toEqual([0, true]);
+    expect(stdout).toContain(`export PATH="${home}/bin:$PATH"\n`);
+  });
+
   // T255
   it.each([ways[0]!, ways.at(-1)!])(
     "with $name installs nothing that has another sum or is cut off, and keeps what is there",

@@ -47,6 +47,7 @@ export function processTerminal(signal: AbortSignal, onClosed: () => void): Term
     errIsTerminal: isatty(2),
     inIsTerminal: isatty(0),
     columns: outIsTerminal ? process.stdout.columns || undefined : undefined,
+    errColumns: isatty(2) ? process.stderr.columns || undefined : undefined,
     color: false,
     errColor: false,
   };

@@ -48,8 +48,8 @@ export function progressOn({ terminal, flags }: ProgressContext, after: Later = 
   };
   const draw = () => {
     if (!due) return;
-    // A line that wraps cannot be rewritten.
-    const line = text.slice(0, (terminal.columns ?? 80) - 1);
+    // A line that wraps cannot be rewritten. On Ctrl-C, the terminal writes ^C behind it.
+    const line = text.slice(0, (terminal.errColumns ?? 80) - 1 - "^C".length);
     terminal.rewrite(line.padEnd(drawn));
     drawn = Math.max(drawn, line.length);
   };

@@ -23,6 +23,8 @@ export interface TerminalDevice {
   inIsTerminal: boolean;
   /** Width of stdout in columns; undefined if it is no terminal. */
   columns: number | undefined;
+  /** Width of stderr in columns; undefined if it is no terminal. */
+  errColumns: number | undefined;
   /** True if stdout is coloured. The runner sets it. */
   color: boolean;
   /** True if stderr is coloured. The runner sets it. */

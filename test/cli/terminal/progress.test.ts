@@ -72,9 +72,18 @@ describe("the progress line", () => {
     expect(seen(at.stderr)).toBe("two");
   });
 
-  it("never wraps on a narrow terminal", () => {
+  it("never wraps on a narrow terminal, nor when ^C is written behind it", () => {
     const at = fakeTerminal({ answers: [] });
-    at.columns = 10;
+    at.errColumns = 10;
+    const { after, pass } = clock();
+    progressOn({ terminal: at, flags }, after).show("migrating 10 of 12");
+    pass();
+    expect(seen(at.stderr)).toBe("migrati");
+  });
+
+  it("has the width of the terminal that it is on, also if stdout is a file", () => {
+    const at = fakeTerminal({ answers: [] });
+    Object.assign(at, { outIsTerminal: false, columns: undefined, errColumns: 12 });
     const { after, pass } = clock();
     progressOn({ terminal: at, flags }, after).show("migrating 10 of 12");
     pass();

@@ -83,6 +83,7 @@ export function fakeTerminal({ stdin = "", answers, keys }: TypedInput = {}): Fa
     drain: async () => {},
     closed: false,
     columns: isInteractive ? 100 : undefined,
+    errColumns: isInteractive ? 100 : undefined,
     color: false,
     errColor: false,
   };
