@@ -114,10 +114,14 @@ async function usageLines(args: Readonly<Record<string, Value>>, context: Contex
       throw new AppError("usage", `--by: "${word}" is not one of ${groupings.join(", ")}`, {
         hint: didYouMean(word, groupings) ?? "several go with commas: --by user,llm",
       });
+  const since = dayOf("--since", given["since"], context);
+  const until = dayOf("--until", given["until"], context);
+  if (since !== undefined && until !== undefined && since > until)
+    throw new AppError("usage", `--since (${since}) is after --until (${until})`);
   const query = {
     ...given,
-    since: dayOf("--since", given["since"], context),
-    until: dayOf("--until", given["until"], context),
+    since,
+    until,
     ...(user !== undefined && { user }),
   };
   return client.call("GET", "/api/v1/usage", { query, answer: usageAnswer });
@@ -143,9 +147,8 @@ async function limitLines(isMine: boolean, context: Context): Promise<LimitUse[]
   return client.call("GET", "/api/v1/limits", { query: isMine ? { mine: "1" } : {}, answer: limitsAnswer });
 }
 
-/** A day: as it was given, or that of a time such as `7d` ago, in UTC. */
+/** A day: the given one, or that of a time such as `7d` ago, in UTC. */
 function dayOf(flag: string, text: string | undefined, context: Context): string | undefined {
-  if (text === undefined || /^\d{4}-\d\d-\d\d$/.test(text)) return text;
   return timeOf(flag, text, context.now())?.slice(0, 10);
 }
 

@@ -143,6 +143,7 @@ warning: there is no llm or pool now with the name "gtp"; did you mean "gpt"?
 
   it.each([
     "--since yesterday",
+    "--since 2026-02-30",
     "--since 1",
     "--until 5w",
     "--status 5x",

@@ -103,7 +103,13 @@ describe("grant and revoke", () => {
     expect(nobody.stderr).toMatch(
       /^error: there is no user "nobody"\nhint: to see what there is: mcpctl get users\n/,
     );
-    expect((await run("grant alice run llms/none")).stderr).toContain('there is no llm "none"');
+    const nothing = await run("grant alice run llms/none");
+    expect(nothing.code).toBe(3);
+    expect(nothing.stderr).toMatch(
+      /^error: there is no llm "none"\nhint: to see what there is: mcpctl get llms\n/,
+    );
+    const mistyped = await run("grant alice run llms/cluade");
+    expect(mistyped.stderr).toMatch(/^error: there is no llm "cluade"; did you mean "claude"\?\n/);
     expect(await bindings(server)).toEqual(before);
   });
 });

@@ -93,7 +93,14 @@ it("get usage NAME asks for one user, and takes 7d ago for a day", async () => {
   const { stdout } = await cli("get usage alice --since 7d --until 1d", { server });
   expect(server.requests).toEqual(["GET /api/v1/usage?since=2026-11-14&until=2026-11-20&user=alice"]);
   expect(stdout).not.toContain("TOTAL");
-  for (const line of ["get usage alice bob", "get usage alice --user bob", "get usage --since tomorrow"])
+  for (const line of [
+    "get usage alice bob",
+    "get usage alice --user bob",
+    "get usage --since tomorrow",
+    "get usage --since 2026-13-01",
+    "get usage --until 2026-02-30",
+    "get usage --since 1d --until 7d",
+  ])
     expect([line, (await cli(line, { server })).code]).toEqual([line, 2]);
   expect(server.requests).toHaveLength(1);
 });

@@ -39,24 +39,30 @@ export async function addGrant(
     const name = freeName(nameOf(subject, grant), names);
     const body = { name, subjects: [subject], roleBindings: [grant] };
     await client.call("POST", `/api/v1/${rbac.plural}`, { body, answer: objectOf(rbac) }).catch((error) => {
-      throw aboutSubject(error, subject);
+      throw aboutTyped(error, subject, grant);
     });
     return { binding: name, was: false };
   });
 }
 
-/** Returns the error about a subject that does not exist in words that name no field of the binding, which nobody typed. */
-function aboutSubject(error: unknown, { kind }: Subject): unknown {
-  if (!(error instanceof AppError)) return error;
-  const said =
-    /subjects[./]0: (.+)$/.exec(error.message)?.[1] ??
-    error.details?.find(({ path }) => path.startsWith("/subjects/0"))?.message;
-  if (error.code !== "invalid_request" || said === undefined) return error;
-  return new AppError("not_found", said, {
-    ...(!said.includes("did you mean") && {
-      hint: `to see what there is: mcpctl get ${kind.toLowerCase()}s`,
-    }),
-    ...(error.requestId !== undefined && { requestId: error.requestId }),
+/**
+ * Returns the error about a subject or an object that does not exist in words that name no field of the binding, which
+ * nobody typed.
+ */
+function aboutTyped(error: unknown, { kind }: Subject, grant: RoleBinding): unknown {
+  if (!(error instanceof AppError) || error.code !== "invalid_request") return error;
+  const { message, details, requestId } = error;
+  const said = (path: string) =>
+    new RegExp(`\\b${path.replaceAll("/", "[./]")}: (.+)$`).exec(message)?.[1] ??
+    details?.find((fault) => fault.path === `/${path}`)?.message;
+  const aboutSubject = said("subjects/0") ?? said("subjects/0/name");
+  const text = aboutSubject ?? said("roleBindings/0/name");
+  if (text === undefined) return error;
+  const plural =
+    aboutSubject === undefined && "resource" in grant ? grant.resource : `${kind.toLowerCase()}s`;
+  return new AppError("not_found", text, {
+    ...(!text.includes("did you mean") && { hint: `to see what there is: mcpctl get ${plural}` }),
+    ...(requestId !== undefined && { requestId }),
   });
 }
 
