@@ -175,9 +175,13 @@ function findAuthorities(
   if (!url.startsWith("https:")) return undefined;
   const known = caCert ? undefined : (context ?? contextOf(surroundings, url))?.caCert;
   const path = caCert ? resolve(cwd, caCert) : known && resolve(surroundings.home, known);
-  if (!path) return undefined;
+  return path ? { ca: authoritiesIn(path), caFile: path } : undefined;
+}
+
+/** Reads the certificates of authorities. Throws AppError `invalid_request` that names the file and the reason. */
+export function authoritiesIn(path: string): string[] {
   try {
-    return { ca: certificatesIn(readFileSync(path, "utf8"), path), caFile: path };
+    return certificatesIn(readFileSync(path, "utf8"), path);
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
     throw new AppError("invalid_request", `cannot read the certificates in ${path}: ${reasonText(cause)}`, {

@@ -3,7 +3,7 @@ import { didYouMean } from "../../kinds/names.ts";
 import { jsonText } from "../../wire/text.ts";
 import { type Config, readConfig, writeConfig } from "../client/config.ts";
 import { hasTokens } from "../client/credentials.ts";
-import { serverUrl } from "../client/endpoint.ts";
+import { authoritiesIn, serverUrl } from "../client/endpoint.ts";
 import { defineGroup, defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { wantsJson } from "../output/format.ts";
@@ -122,6 +122,8 @@ const setContext = defineVerb({
     const tokenFile = flags.tokenFile === undefined ? before?.tokenFile : absolute(flags.tokenFile, context);
     const given = args["ca-cert"];
     const caCert = given === undefined ? before?.caCert : absolute(given, context);
+    // A mistyped path is found now, as with login, and not by a later command.
+    if (given !== undefined) authoritiesIn(absolute(given, context));
     const entry = {
       ...before,
       server,

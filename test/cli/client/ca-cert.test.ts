@@ -65,6 +65,9 @@ describe.runIf(hasOpenssl)("the authorities of a context", () => {
       const { code, stderr } = await cli(login, { home, stdin: "hunter22" });
       expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
       expect(seen).toEqual([]);
+      const context = await cli(`config set-context a --server ${url} --ca-cert ${file}`, { home });
+      expect([context.code, context.stderr]).toEqual([1, expect.stringContaining(message)]);
+      expect((await cli("config get-contexts", { home })).stdout).not.toContain(url);
     } finally {
       stop();
     }
