@@ -117,21 +117,19 @@ async function reach(
     progress.erase();
     context.terminal.out(`${kind.kind} '${name}' ${condition.met}\n`);
   };
-  const warnOfUnknown = (objects: readonly Resource[]) => {
+  /** A name that is not there yet is no fault, unless it is near another one. */
+  const warnOfMistyped = (objects: readonly Resource[]) => {
     const known = objects.flatMap(({ id, name }) => [id, name]);
     for (const name of waiting) {
-      if (known.includes(name)) continue;
-      const near = didYouMean(name, known);
+      const near = known.includes(name) ? undefined : didYouMean(name, known);
+      if (near === undefined) continue;
       progress.erase();
-      warn(
-        context.terminal,
-        `there is no ${kind.kind} "${name}" yet${near === undefined ? "" : `; ${near}`}`,
-      );
+      warn(context.terminal, `there is no ${kind.kind} "${name}" yet; ${near}`);
     }
   };
   let isFirst = true;
   for await (const changes of changesOf(client, kind, signal, backoffPause)) {
-    if (isFirst && condition.wanted) warnOfUnknown(changes.map(({ object }) => object));
+    if (isFirst && condition.wanted) warnOfMistyped(changes.map(({ object }) => object));
     for (const name of [...waiting]) {
       const change = changes.findLast(({ object }) => object.name === name || object.id === name);
       if (change) look(name, change.type === "deleted" ? undefined : change.object);

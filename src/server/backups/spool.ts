@@ -103,12 +103,14 @@ export async function* steady(bytes: AsyncIterable<Uint8Array>, most: number): A
       late.reject(new AppError("timed_out", "the backup did not arrive in time", { status: 408 }));
       void pieces.return?.().catch(() => {});
     }, most);
+    let next: IteratorResult<Uint8Array>;
     try {
-      const { done, value } = await Promise.race([pieces.next(), late.promise]);
-      if (done) return;
-      yield value;
+      next = await Promise.race([pieces.next(), late.promise]);
     } finally {
+      // The time that the reader takes for a piece is not that of the sender: it would end the body as if it were whole.
       clearTimeout(timer);
     }
+    if (next.done) return;
+    yield next.value;
   }
 }

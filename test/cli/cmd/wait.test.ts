@@ -34,7 +34,7 @@ it("wait follows changes until every object has met the condition, also objects 
   await must(server.admin("PUT", "/api/v1/llms/gpt", { tier: "fast" }));
   await must(server.admin("POST", "/api/v1/llms?probe=false", { ...llm, name: "later", tier: "heavy" }));
   const { code, stdout, stderr } = await waiting;
-  expect(stderr).toBe('warning: there is no llm "later" yet\n');
+  expect(stderr).toBe("");
   expect([code, stdout]).toEqual([0, "llm 'gpt' has tier heavy\nllm 'later' has tier heavy\n"]);
 });
 
@@ -88,10 +88,7 @@ it("wait exits with 6 after the time limit and with 130 on Ctrl-C", async () => 
   const timedOut = await wait("llm/gpt --for=status=inactive --timeout 300ms");
   expect([timedOut.code, timedOut.stderr]).toEqual([6, "error: llm/gpt: not status inactive after 0.3 s\n"]);
   const half = await wait("llm/gpt llm/gone --for=status=active --timeout 300ms");
-  expect([half.code, half.stderr]).toEqual([
-    6,
-    'warning: there is no llm "gone" yet\nerror: llm/gone: not status active after 0.3 s\n',
-  ]);
+  expect([half.code, half.stderr]).toEqual([6, "error: llm/gone: not status active after 0.3 s\n"]);
   const unknown = await wait("llm/gpt --for=weather=fine --timeout 100ms");
   expect([unknown.code, unknown.stderr]).toEqual([
     2,
