@@ -14,6 +14,6 @@ export function timeOf(flag: string, text: string | undefined, now: number): str
 /** True for a day of the calendar, such as 2026-11-21. `Date` takes 2026-02-30 for a day in March. */
 function isDay(text: string): boolean {
   if (!/^\d{4}-\d\d-\d\d$/.test(text)) return false;
-  const day = new Date(`${text}T00:00:00Z`);
+  const day = new Date(text);
   return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
 }
