@@ -50,7 +50,7 @@ export function sdkAt(url: string, bearer: string) {
     });
   const ended = async (id: string) => {
     const over = /^(completed|failed|expired|cancelled)$/;
-    const options = { timeout: 20_000, interval: 20 };
+    const options = { timeout: 110_000, interval: 20 };
     await expect.poll(async () => (await openai.batches.retrieve(id)).status, options).toMatch(over);
     return openai.batches.retrieve(id);
   };
