@@ -4,7 +4,7 @@ import { edenGC } from "bun:jsc";
 const recentAfter = 512 * 1024;
 /** Collections of recent garbage after which all of it is collected. */
 const allAfter = 32;
-/** Milliseconds that a reader waits for a collection: on a machine that is starved, one takes seconds. */
+/** Milliseconds that a reader waits for a collection at most: on a machine that is starved, one takes seconds. */
 const longestWait = 1000;
 /** All garbage is collected for at most this share of the time: it takes the longer, the more the process has in use. */
 const largestShare = 0.05;
@@ -25,7 +25,9 @@ export class BulkGarbage {
    */
   async room(): Promise<void> {
     const wait = this.#notBefore - performance.now();
-    if (this.#collections >= allAfter - 1 && wait > 0) await Bun.sleep(Math.min(wait, longestWait));
+    if (this.#collections < allAfter - 1 || wait <= 0) return;
+    await Bun.sleep(Math.min(wait, longestWait));
+    this.#notBefore = 0;
   }
 
   /** Counts bytes that nobody needs any more. */
