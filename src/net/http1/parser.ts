@@ -1,6 +1,7 @@
 import { type BodyFraming, BodyParser, type BodyReceiver } from "./body-parser.ts";
 import { headEnd, wantsKeepAlive } from "./fields.ts";
 import { type ResponseHead, readHead } from "./head.ts";
+import { LastHead } from "./last-head.ts";
 import { MalformedMessage } from "./malformed-message.ts";
 
 /** The largest number of bytes of all heads and trailers of one response. */
@@ -26,8 +27,8 @@ export class ResponseParser {
   #headLength = 0;
   #held: Buffer | undefined;
   #heldLength = 0;
-  /** The last head that came in one piece. */
-  #last: { bytes: Buffer; head: ResponseHead } | undefined;
+  /** Of the heads that came in one piece: many servers send the same one within a second. */
+  readonly #lastHead = new LastHead(readHead);
   readonly #body: BodyParser;
   #receiver: ResponseReceiver;
   #method: string;
@@ -80,7 +81,7 @@ export class ResponseParser {
       const end = bytes.indexOf(headEnd, from);
       if (end !== -1) {
         this.#countHead(end + 4 - from);
-        this.#takeHead(this.#headIn(bytes, from, end + 4));
+        this.#takeHead(this.#lastHead.of(bytes, from, end + 4));
         return end + 4;
       }
       this.#held = Buffer.allocUnsafe(1024);
@@ -98,16 +99,6 @@ export class ResponseParser {
     this.#countHead(end + 4);
     this.#takeHead(readHead(held, 0, end + 4));
     return from + end + 4 - before;
-  }
-
-  /** Many servers send the same head within a second. */
-  #headIn(bytes: Buffer, start: number, end: number): ResponseHead {
-    const last = this.#last;
-    if (last?.bytes.length === end - start && last.bytes.compare(bytes, start, end) === 0) return last.head;
-    const own = Buffer.from(bytes.subarray(start, end));
-    const head = readHead(own, 0, own.length);
-    this.#last = { bytes: own, head };
-    return head;
   }
 
   #hold(bytes: Buffer, from: number): void {

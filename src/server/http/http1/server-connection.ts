@@ -2,6 +2,7 @@ import type { Socket } from "bun";
 import { AppError } from "../../../errors.ts";
 import { BodyParser } from "../../../net/http1/body-parser.ts";
 import { headEnd, mayBeName } from "../../../net/http1/fields.ts";
+import { LastHead } from "../../../net/http1/last-head.ts";
 import { nextTurn, TurnQueue, TurnShare } from "../../../wire/next-turn.ts";
 import { IncomingBody } from "./incoming-body.ts";
 import { BadRequest, type RequestHead, readRequestHead, requestHeadLimit } from "./request-head.ts";
@@ -53,7 +54,7 @@ export class ServerConnection implements CallerConnection {
   #tunnel: Tunnel | undefined;
   /** Bytes that are not read yet: a part of a head, or later requests. */
   #held: Buffer | undefined;
-  #lastHead: { bytes: Buffer; head: RequestHead } | undefined;
+  readonly #lastHead = new LastHead(readRequestHead);
   #parser: BodyParser | undefined;
   #readsBody = false;
   #isReading = false;
@@ -179,22 +180,12 @@ export class ServerConnection implements CallerConnection {
         this.#held = from === 0 ? bytes : Buffer.from(bytes.subarray(from));
         return undefined;
       }
-      const head = this.#headIn(bytes, start, end + 4);
+      const head = this.#lastHead.of(bytes, start, end + 4);
       return this.#begin(head, bytes, start, end + 4);
     } catch (error) {
       this.refuse(error instanceof BadRequest ? error.status : 400);
       return undefined;
     }
-  }
-
-  /** Most requests of a client have the same head as the one before. */
-  #headIn(bytes: Buffer, start: number, end: number): RequestHead {
-    const last = this.#lastHead;
-    if (last?.bytes.length === end - start && last.bytes.compare(bytes, start, end) === 0) return last.head;
-    const own = Buffer.from(bytes.subarray(start, end));
-    const head = readRequestHead(own, 0, own.length);
-    this.#lastHead = { bytes: own, head };
-    return head;
   }
 
   #begin(head: RequestHead, bytes: Buffer, start: number, bodyStart: number): number | undefined {
