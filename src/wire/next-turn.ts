@@ -86,7 +86,7 @@ export class TurnQueue {
     this.#schedule();
   }
 
-  /** What a piece of work has begun goes on before the next piece: each has an immediate of its own. */
+  /** Each piece of work has an immediate of its own, so that its promises go on before the next piece begins. */
   #schedule(): void {
     for (; this.#takers < Math.min(takersInTurn, this.#waiting.length); this.#takers++)
       setImmediate(() => {

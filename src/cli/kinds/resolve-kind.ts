@@ -126,7 +126,7 @@ export function unknownKind(word: string, others: readonly string[] = []): AppEr
   });
 }
 
-/** Where to find things that are no kind, or have another name here. */
+/** The verbs for things that are no kind, or have another name here. */
 const places: Readonly<Record<string, string>> = {
   model: "a model is an llm: mcpctl get llms",
   provider: "the provider is part of an llm: mcpctl get llms; those of this machine: mcpctl provider",

@@ -13,7 +13,7 @@ const quit = "\u001c";
 /** Arrows and other keys that send several characters, and the marks around a paste. */
 const keySequence = /\u001b(?:\[[0-?]*[ -/]*[@-~]|O.|.)/g;
 
-/** What a key asks for, other than text. */
+/** The actions of keys that are no text. */
 export interface LineKeys {
   /** Enter, once no more text follows. */
   done(line: string): void;

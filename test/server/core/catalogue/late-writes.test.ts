@@ -22,7 +22,7 @@ const people = async (server: TestServer) => ({
   ).call,
 });
 
-/** What alice does while the write of mallory waits, and what mallory writes. */
+/** The acts of alice while the write of mallory waits, and the write of mallory. */
 const races: [string, (call: Client) => ReturnType<Client>, (call: Client) => ReturnType<Client>, number][] =
   [
     [
