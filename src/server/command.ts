@@ -228,6 +228,10 @@ export const server = defineVerb({
       onMigrated: (text) => log.info(text),
     });
     const socketPath = join(dataDir, "mcpctl.sock");
+    // They stand before anybody can see that the server answers. A start that hangs is ended by the second one.
+    const stops = stopSignals(logFile === undefined && certificate === undefined);
+    let isStarted = false;
+    void aborted(stops.first).then(() => isStarted || stops.ignore());
     const running = await startServer({
       store,
       listen,
@@ -262,6 +266,7 @@ export const server = defineVerb({
       proxyFor: proxyRule(env),
       log,
     });
+    isStarted = true;
     log.success(`mcpctl ${version.version} listens on ${running.url} and ${socketPath}`);
     log.info(`data: ${databaseUrl ? "PostgreSQL" : path}`);
     const isFound = chosenDir === undefined || dataDir === systemDataFolder;
@@ -271,7 +276,6 @@ export const server = defineVerb({
     // The service manager restarts a server that is stuck. A restart would not help against a PostgreSQL that is down.
     manager.watch(async () => void (store.dialect === "sqlite" && (await store.ping())));
     manager.ready(`listens on ${running.url}`);
-    const stops = stopSignals(logFile === undefined && certificate === undefined);
     const stopReaping = await reapOrphans();
     await aborted(stops.first);
     manager.stopping("finishing running calls");

@@ -1,7 +1,16 @@
 import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
-import { type BinaryServer, binary, cleanEnv, must, startBinary, textOf } from "../support/binary.ts";
+import {
+  type BinaryServer,
+  binary,
+  cleanEnv,
+  freePort,
+  freshFolder,
+  must,
+  startBinary,
+  textOf,
+} from "../support/binary.ts";
 import {
   chatFrames,
   chunk,
@@ -111,6 +120,25 @@ it("ends at once at the second signal, with an error to callers that are still r
   const next = await startBinary({ home: server.home });
   const { body } = await next.admin("GET", "/api/v1/audit?action=llm_inference_call");
   expect(body).toEqual([expect.objectContaining({ streaming: true, error: expect.any(String) })]);
+});
+
+it("ends with 0 on a signal that comes with its first answer, before it says that it listens", async () => {
+  const home = freshFolder();
+  const port = await freePort();
+  const running = Bun.spawn([binary, "server", "--listen", `127.0.0.1:${port}`], {
+    env: cleanEnv(home, { MCPCTL_LOG_FORMAT: "text" }),
+    stderr: "pipe",
+  });
+  onTestFinished(() => running.kill("SIGKILL"));
+  const answered = () =>
+    fetch(`http://127.0.0.1:${port}/healthz`).then(
+      () => true,
+      () => false,
+    );
+  while (!(await answered()) && running.exitCode === null);
+  running.kill("SIGTERM");
+  expect(await running.exited).toBe(0);
+  expect(await textOf(running.stderr)).toContain("stopped");
 });
 
 it("does not wait for idle connections, nor for watchers", async () => {

@@ -36,7 +36,8 @@ export class Spool {
     try {
       const file = await open(path, "wx+", 0o600);
       spool = new Spool(file, folder);
-      rmSync(path);
+      // Another server with this folder may have taken it for a leftover.
+      rmSync(path, { force: true });
       await spool.#take(bytes);
       return spool;
     } catch (error) {

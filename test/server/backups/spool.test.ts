@@ -1,4 +1,4 @@
-import { afterEach, expect, it, vi } from "vitest";
+import { afterEach, expect, it, onTestFinished, vi } from "vitest";
 import { Spool, steady } from "../../../src/server/backups/spool.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
@@ -30,4 +30,15 @@ it("an upload whose pieces are written slowly is not taken for whole before its 
     length += piece.length;
   }
   expect(length).toBe(3 * 512 * 1024);
+});
+
+it("a server that starts takes no file away from another one that has just made it", async () => {
+  const folder = temporaryFolder();
+  const starts = setInterval(() => Spool.removeLeftovers(folder), 0);
+  onTestFinished(() => clearInterval(starts));
+  for (let round = 0; round < 100; round++) {
+    const spool = await Spool.write(upload(1), folder);
+    expect(spool.size).toBe(512 * 1024);
+    await spool.close();
+  }
 });

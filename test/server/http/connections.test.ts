@@ -15,7 +15,8 @@ const own = Object.values(networkInterfaces())
   .find((one) => one && !one.internal && one.family === "IPv4")?.address;
 
 function open(port: number, more: Partial<OpenConnection> = {}): OpenConnection {
-  return { descriptor: port, address: "192.0.2.1", port, idle: 1000 - port, hasVanished: false, ...more };
+  const quiet = { hasUnread: false, hasVanished: false };
+  return { descriptor: port, address: "192.0.2.1", port, idle: 1000 - port, ...quiet, ...more };
 }
 const ports = (connections: readonly OpenConnection[]) => connections.map(({ port }) => port);
 const limits = { maxPerAddress: 2, isExempt: (address: string) => address === "192.0.2.9" };
@@ -26,6 +27,8 @@ describe("connections of one address (T99)", () => {
     expect(ports(overLimit(connections, new Map([[1, true]]), limits))).toEqual([2, 3]);
     const busy = new Map([1, 2, 3].map((port) => [port, port < 3] as const));
     expect(ports(overLimit(connections, busy, limits))).toEqual([4, 3]);
+    const unread = open(1, { hasUnread: true });
+    expect(ports(overLimit([unread, open(2), open(3)], new Map(), limits))).toEqual([2]);
   });
 
   it("are counted by /64 in IPv6", () => {
@@ -89,6 +92,8 @@ describe("connections when descriptors run out (T99)", () => {
     expect(mostIdle(connections, busy, -1)).toEqual([]);
     const young = open(5, { idle: 3 });
     expect(mostIdle([young], busy, 1)).toEqual([]);
+    const unread = { hasUnread: true };
+    expect(ports(mostIdle([open(2, unread), open(6, unread), open(7)], busy, 9))).toEqual([7, 2]);
   });
 });
 

@@ -22,6 +22,7 @@ function open() {
         getpeername: { args: [integer, pointer, pointer], returns: integer },
         getsockopt: { args: [integer, integer, integer, pointer, pointer], returns: integer },
         setsockopt: { args: [integer, integer, integer, pointer, "u32"], returns: integer },
+        recv: { args: [integer, pointer, "usize", integer], returns: integer },
         listen: { args: [integer, integer], returns: integer },
         dup3: { args: [integer, integer, integer], returns: integer },
         fcntl: { args: [integer, integer, integer], returns: integer },

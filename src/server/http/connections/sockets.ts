@@ -11,6 +11,8 @@ const TCP_KEEPINTVL = 5;
 const TCP_KEEPCNT = 6;
 const TCP_INFO = 11;
 const SHUT_RDWR = 2;
+const MSG_PEEK = 2;
+const MSG_DONTWAIT = 0x40;
 const AF_INET = 2;
 const AF_INET6 = 10;
 
@@ -76,6 +78,7 @@ export class Sockets {
         address,
         port,
         idle: Math.min(at(tcpInfo.lastSent), at(tcpInfo.lastReceived)),
+        hasUnread: this.#libc.recv(descriptor, ptr(this.#address), 1, MSG_PEEK | MSG_DONTWAIT) > 0,
         hasVanished: at(tcpInfo.unacknowledged) > 0 && at(tcpInfo.lastAcknowledged) > this.#vanishedAfter,
       });
     }

@@ -7,6 +7,8 @@ export interface OpenConnection {
   port: number;
   /** Milliseconds since something was sent or received. */
   idle: number;
+  /** True if something that the peer sent has not been read: the server comes to it in its next turn. */
+  hasUnread: boolean;
   /** True if the peer does not acknowledge what was sent. */
   hasVanished: boolean;
 }
@@ -40,8 +42,8 @@ export function overLimit(
 
 /**
  * Returns the connections that are closed when descriptors run out: those without a request, the longest idle first,
- * then those whose caller is not known. A request of a known caller is not ended, and a new connection gets time to send
- * its request.
+ * then those whose caller is not known. A request of a known caller is not ended, nor one that waits to be read, and a
+ * new connection gets time to send its request.
  */
 export function mostIdle(
   connections: readonly OpenConnection[],
@@ -49,7 +51,7 @@ export function mostIdle(
   count: number,
 ): OpenConnection[] {
   return connections
-    .filter(({ port, idle }) => idle >= graceMs && busy.get(port) !== true)
+    .filter((one) => one.idle >= graceMs && busy.get(one.port) !== true && !isWaiting(one, busy))
     .sort((a, b) => rank(a, busy) - rank(b, busy) || b.idle - a.idle)
     .slice(0, Math.max(0, count));
 }
@@ -59,9 +61,13 @@ export function networkOf(address: string): string {
   return address.includes(":") ? address.split(":").slice(0, 4).join(":") : address;
 }
 
+/** True if a request may have come that the server has not seen. It may have waited for longer than any grace. */
+function isWaiting({ port, hasUnread }: OpenConnection, busy: BusyPorts): boolean {
+  return hasUnread && !busy.has(port);
+}
+
 /** 0 without a request, 1 with one of an unknown caller, 2 with one of a known caller. */
-function rank({ port }: OpenConnection, busy: BusyPorts): number {
-  const isKnown = busy.get(port);
-  if (isKnown === undefined) return 0;
-  return isKnown ? 2 : 1;
+function rank(connection: OpenConnection, busy: BusyPorts): number {
+  if (busy.get(connection.port) === true) return 2;
+  return busy.has(connection.port) || isWaiting(connection, busy) ? 1 : 0;
 }
