@@ -47,7 +47,7 @@ interface PackageSource {
 /** Makes one package and returns the name of its file. */
 export function makePackage(source: PackageSource): string {
   const { format, edition, nfpm, work, outFolder } = source;
-  const config = { ...metadata(source), contents: stage(source) };
+  const config = { ...metadata(source), ...stage(source) };
   const path = join(work, "nfpm.json");
   // JSON is YAML.
   writeFileSync(path, JSON.stringify(config));
@@ -79,15 +79,6 @@ function metadata({ format, arch, edition }: PackageSource): Record<string, unkn
     // Bun needs the C++ library on musl, and nothing on glibc.
     depends: { deb: ["libc6 (>= 2.27)"], rpm: ["glibc >= 2.27"], apk: ["libstdc++", "libgcc"] }[format],
     recommends: format === "deb" ? ["ca-certificates"] : [],
-    scripts: {
-      postinstall: join(packaging, "package/after-install.sh"),
-      preremove: join(packaging, "package/before-remove.sh"),
-      postremove: join(packaging, "package/after-remove.sh"),
-    },
-    // An apk has no other scripts of an upgrade than its own.
-    ...(format === "apk" && {
-      apk: { scripts: { postupgrade: join(packaging, "package/after-install.sh") } },
-    }),
     deb: { compression: "gzip" },
     rpm: { compression: "gzip", group: "System/Daemons", buildhost: "mcpctl" },
   };
@@ -100,18 +91,20 @@ interface Content {
   file_info: { mode: number; mtime: string };
 }
 
-/** Writes the files of a package into its folder of work, and returns their places in the package. */
-function stage({ format, program, companions, edition, work }: PackageSource): Content[] {
+/** Writes the files of a package into its folder of work, and returns their places in the package, and its scripts. */
+function stage({ format, program, companions, edition, work }: PackageSource): Record<string, unknown> {
   const mtime = edition.date.toISOString();
   const contents: Content[] = [{ src: program, dst: "/usr/bin/mcpctl", file_info: { mode: 0o755, mtime } }];
-  const add = (dst: string, content: string | Uint8Array, mode = 0o644, type?: Content["type"]) => {
-    const src = join(work, dst);
+  const write = (path: string, content: string | Uint8Array, mode: number) => {
+    const src = join(work, path);
     mkdirSync(dirname(src), { recursive: true });
     writeFileSync(src, content);
     chmodSync(src, mode);
     utimesSync(src, edition.date, edition.date);
-    contents.push({ src, dst, ...(type && { type }), file_info: { mode, mtime } });
+    return src;
   };
+  const add = (dst: string, content: string | Uint8Array, mode = 0o644, type?: Content["type"]) =>
+    contents.push({ src: write(dst, content, mode), dst, ...(type && { type }), file_info: { mode, mtime } });
   const file = (path: string) => readFileSync(join(packaging, path));
   for (const { path, content = "" } of companions) {
     const place = placeOf(path);
@@ -128,7 +121,16 @@ function stage({ format, program, companions, edition, work }: PackageSource): C
     add("/usr/lib/systemd/user/mcpctl-agent.service", file("systemd/mcpctl-agent.service"));
     add("/usr/lib/sysusers.d/mcpctl.conf", file("package/sysusers.conf"));
   }
-  return contents;
+  // nfpm writes the times of the scripts' files into an apk: those of a checkout are the time of that.
+  const script = (name: string) => write(`scripts/${name}`, file(`package/${name}`), 0o755);
+  const postinstall = script("after-install.sh");
+  const scripts = {
+    postinstall,
+    preremove: script("before-remove.sh"),
+    postremove: script("after-remove.sh"),
+  };
+  // An apk has no other scripts of an upgrade than its own.
+  return { contents, scripts, ...(format === "apk" && { apk: { scripts: { postupgrade: postinstall } } }) };
 }
 
 /** The place of a companion on the machine; undefined for one that is left out. */
