@@ -55,9 +55,16 @@ export function startPiped(options: PipeOptions): PipedProcess {
     const { inputs, done } = batch;
     batch = undefined;
     if (group.hasExited) return done.reject(ended());
-    Promise.try(() =>
-      Promise.all([...joined(inputs).map((input) => child.stdin.write(input)), child.stdin.flush()]),
-    ).then(() => done.resolve(), done.reject);
+    try {
+      const writes = joined(inputs).map((input) => child.stdin.write(input));
+      const flushed = child.stdin.flush();
+      // They are numbers of bytes unless the program has to read first.
+      const waiting = [...writes, flushed].filter((one) => typeof one !== "number");
+      if (waiting.length === 0) done.resolve();
+      else Promise.all(waiting).then(() => done.resolve(), done.reject);
+    } catch (error) {
+      done.reject(error);
+    }
   };
   const stderr = child.stderr.getReader();
   const drained = drain(stderr, onStderr);

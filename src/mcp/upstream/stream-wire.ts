@@ -44,7 +44,7 @@ export class StreamWire implements UpstreamWire {
         params: pending.withToken(params),
       };
       // Not awaited: a program that reads nothing would keep the call beyond its time.
-      if (!pending.isOver) void this.#send(request, pending);
+      if (!pending.isOver) this.#send(request, pending);
       return await pending.result;
     } catch (error) {
       // `initialize` must not be cancelled.
@@ -114,12 +114,10 @@ export class StreamWire implements UpstreamWire {
     this.#events.onClose(reason);
   }
 
-  async #send(request: RpcRequest, pending: PendingRequest): Promise<void> {
-    try {
-      await this.#stream.send(request);
-    } catch (cause) {
+  #send(request: RpcRequest, pending: PendingRequest): void {
+    this.#stream.send(request).catch((cause) => {
       pending.fail(new McpFailure("closed", "the server has gone", { isUnsent: true, cause }));
-    }
+    });
   }
 
   async #cancel(requestId: number, reason: string): Promise<void> {

@@ -43,22 +43,28 @@ export interface BodyOf {
  * @param options.inflate true to accept a compressed body
  * @throws AppError `unsupported_media_type`, `payload_too_large`, `timed_out` or `invalid_request`
  */
-export async function readText(
+export function readText(
   call: BodyOf,
   deadlines: Deadlines,
   { inflate = false } = {},
-): Promise<string> {
-  const bytes = await readJsonBytes(call, deadlines, { inflate });
-  if (bytes.length > largeText) await nextTurn();
-  return textOf(bytes);
+): string | Promise<string> {
+  const bytes = readJsonBytes(call, deadlines, { inflate });
+  if (bytes instanceof Promise) return bytes.then(textInTurn);
+  return textInTurn(bytes);
 }
 
-/** Reads the bytes of a JSON body. Options and errors are those of `readText`. */
+function textInTurn(bytes: Uint8Array): string | Promise<string> {
+  return bytes.length > largeText ? nextTurn().then(() => textOf(bytes)) : textOf(bytes);
+}
+
+/**
+ * Reads the bytes of a JSON body; returns them at once if all have arrived. Options and errors are those of `readText`.
+ */
 export function readJsonBytes(
   call: BodyOf,
   deadlines: Deadlines,
   { inflate = false } = {},
-): Promise<Uint8Array> {
+): Uint8Array | Promise<Uint8Array> {
   const type = call.request.headers.get("content-type");
   if (type !== "application/json" && !jsonType.test(type ?? "")) {
     throw new AppError("unsupported_media_type", "the body must be JSON", {
@@ -112,7 +118,7 @@ export async function readForm(
  * Reads the bytes of a body, decompressed if `inflate` is true, once there is memory for a large one. Throws AppError if
  * they exceed the limit.
  */
-function bytesOf(call: BodyOf, inflate: boolean, deadlines: Deadlines): Promise<Uint8Array> {
+function bytesOf(call: BodyOf, inflate: boolean, deadlines: Deadlines): Uint8Array | Promise<Uint8Array> {
   const { request, maxBodyBytes: most, body } = call;
   const { headers } = request;
   const declared = headers.get("content-length");
@@ -127,8 +133,7 @@ function bytesOf(call: BodyOf, inflate: boolean, deadlines: Deadlines): Promise<
     const read = () => inTime(request.bytes(), deadlines).then(recheck);
     const held = body.hold(Number(declared));
     if (held) return held.then(read);
-    const arrived = request.arrived?.();
-    return arrived ? Promise.resolve(arrived) : read();
+    return request.arrived?.() ?? read();
   }
   if (!isPlain && !inflate)
     throw new AppError(

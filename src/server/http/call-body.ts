@@ -17,13 +17,21 @@ const maxRestBytes = 16 * 1024 * 1024;
  *
  * @throws AppError `unsupported_media_type`, `payload_too_large`, `timed_out` or `invalid_request`
  */
-export async function readCall(
+export function readCall(
   call: BodyOf,
   deadlines: Deadlines,
   operation: Operation,
-): Promise<ScannedJson> {
-  const bytes = await readJsonBytes(call, deadlines, { inflate: true });
-  if (bytes.length <= largeText) return parseCall(textOf(bytes), operation);
+): ScannedJson | Promise<ScannedJson> {
+  const bytes = readJsonBytes(call, deadlines, { inflate: true });
+  if (bytes instanceof Promise) return bytes.then((all) => parsed(all, operation));
+  return parsed(bytes, operation);
+}
+
+function parsed(bytes: Uint8Array, operation: Operation): ScannedJson | Promise<ScannedJson> {
+  return bytes.length <= largeText ? parseCall(textOf(bytes), operation) : parsedInTurns(bytes, operation);
+}
+
+async function parsedInTurns(bytes: Uint8Array, operation: Operation): Promise<ScannedJson> {
   const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   // The text of speech is billed by its characters.
   const cut = operation === "speech" ? undefined : await cutLongTexts(whole);
@@ -31,6 +39,6 @@ export async function readCall(
   if (rest.length > maxRestBytes)
     throw tooLarge(maxRestBytes, "the body without its long texts, images and files");
   await nextTurn();
-  const parsed = await parseCall(textOf(rest), operation);
-  return cut ? { ...parsed, long: cut.long } : parsed;
+  const call = await parseCall(textOf(rest), operation);
+  return cut ? { ...call, long: cut.long } : call;
 }

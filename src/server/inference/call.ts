@@ -68,11 +68,11 @@ export interface InferenceCall {
   /** The memory of a large body, which is released when the call is over. */
   body?: { keep(): void; release(): void };
   /**
-   * Reads the body. Throws AppError.
+   * Reads the body; returns it at once if all of it has arrived. Throws AppError.
    *
    * @param onModel called with the model that the body names, before it is known if there is one
    */
-  read(onModel: (model: string) => void): Promise<ParsedRequest>;
+  read(onModel: (model: string) => void): ParsedRequest | Promise<ParsedRequest>;
 }
 
 /** A call whose body has been read. */

@@ -110,7 +110,8 @@ export class Inference {
       streaming: false,
     };
     const { audit, metrics, now, tracer } = this.#deps;
-    await audit.assertWorks();
+    const trial = audit.assertWorks();
+    if (trial) await trial;
     const span = tracer?.start({ ...facts, headers: call.httpRequest.headers });
     const record = new CallRecord(facts, audit, metrics, this.#health, now, span);
     const { body } = call;
@@ -120,7 +121,8 @@ export class Inference {
     try {
       const hops = nextHop(hopsIn(call.httpRequest.headers.get(hopsHeader)));
       const named = call.name === undefined ? undefined : this.#resolve(call, record, call.name);
-      const sent = await call.read((model) => record.asks(model));
+      const reading = call.read((model) => record.asks(model));
+      const sent = reading instanceof Promise ? await reading : reading;
       const able = named ?? this.#resolve(call, record, nameIn(sent), sent.persona);
       const { request, candidates } =
         operations[call.operation].dialect === "responses"

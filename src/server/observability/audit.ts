@@ -14,8 +14,8 @@ interface Batch {
 }
 
 /**
- * Writes audit events in batches. Events of one turn of the event loop share a transaction and a promise, so that an
- * event costs microseconds and is still committed before the last byte of its response is sent.
+ * Writes audit events in batches. Events of one or two turns of the event loop share a transaction and a promise, so that
+ * an event costs microseconds and is still committed before the last byte of its response is sent.
  */
 export class Audit {
   readonly #store: Store;
@@ -24,6 +24,8 @@ export class Audit {
   #open: Batch | undefined;
   /** Events that are not committed yet. */
   #waiting = 0;
+  /** Events of the last batch. */
+  #lastSize = 0;
   /** The last batch. The next one is written after it. */
   #last: Promise<void> = Promise.resolve();
 
@@ -50,11 +52,15 @@ export class Audit {
 
   /**
    * Is asked before a call that costs money or does something. Without its event its answer would be withheld at the end.
+   * Returns undefined if the last events were written; otherwise there is something to wait for.
    *
    * @throws AppError `storage_full` or `unavailable` if the last events could not be written, and the database still fails
    */
-  async assertWorks(): Promise<void> {
-    if (!this.#failure) return;
+  assertWorks(): Promise<void> | undefined {
+    return this.#failure && this.#assertWorksAgain();
+  }
+
+  async #assertWorksAgain(): Promise<void> {
     this.#trial ??= this.#try().finally(() => {
       this.#trial = undefined;
     });
@@ -90,7 +96,10 @@ export class Audit {
 
   async #write(events: AuditEvent[], before: Promise<void>): Promise<void> {
     await before.catch(() => {});
-    await new Promise((resolve) => setImmediate(resolve));
+    await turnEnd();
+    // Where calls come together, those of the next turn share this transaction: it costs more than their events.
+    if (this.#lastSize > 1) await turnEnd();
+    this.#lastSize = events.length;
     if (this.#open?.events === events) this.#open = undefined;
     try {
       await this.#store.appendAudit(events);
@@ -105,4 +114,9 @@ export class Audit {
       this.#waiting -= events.length;
     }
   }
+}
+
+/** Resolves when the turn of the event loop is over. */
+function turnEnd(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }

@@ -2,7 +2,7 @@ import { and, type Column, eq, gte, isNull, lt, lte, ne, or, type SQL } from "dr
 import { storable } from "./storable.ts";
 import type { AuditEvent, AuditFilter, AuditTail } from "./types.ts";
 
-/** The columns of `audit_events`, without its id, in the order of `auditValues`. */
+/** The columns of `audit_events`, without its id, in the order of `addAuditValues`. */
 export const auditColumns = [
   "at",
   "action",
@@ -26,11 +26,14 @@ export const auditColumns = [
   "detail",
 ] as const;
 
-type Value = string | number | boolean | null;
+/** A value of a column of `audit_events`. */
+export type AuditValue = string | number | boolean | null;
 
-/** Returns the values of an event in the order of `auditColumns`. Values that a column cannot hold are made to fit. */
-export function auditValues(event: AuditEvent): Value[] {
-  return [
+/**
+ * Adds the values of an event to a list, in the order of `auditColumns`. Values that a column cannot hold are made to fit.
+ */
+export function addAuditValues(values: AuditValue[], event: AuditEvent): void {
+  values.push(
     whole(event.at),
     storable(event.action),
     storable(event.requestId),
@@ -51,7 +54,7 @@ export function auditValues(event: AuditEvent): Value[] {
     whole(event.costMicros),
     text(event.error),
     event.detail === undefined ? null : storableJson(event.detail),
-  ];
+  );
 }
 
 /** Returns the event of a row of `audit_events`, without the fields that are null in the row. */

@@ -4,6 +4,7 @@ import { didYouMean } from "../../../kinds/names.ts";
 import { codexModel } from "../../../wire/dialects/codex-models.ts";
 import { modelEntry, modelListFields } from "../../../wire/dialects/index.ts";
 import { modelsPath, type Operation, operationNames, operations } from "../../../wire/dialects/operations.ts";
+import type { ScannedJson } from "../../../wire/json.ts";
 import { decide, type Principal } from "../../core/access/policy.ts";
 import { listedModel, listedModels, withMakersName, withMakersNames } from "../../inference/listed-models.ts";
 import { findPersona, personaInModel } from "../../inference/personas/persona.ts";
@@ -104,21 +105,36 @@ async function infer(server: Server, call: Call, operation: Operation): Promise<
     name: idOrName === undefined ? undefined : nameOf(server, principal, idOrName),
     onLastBytes: tools.onLastBytes,
     body: call.body,
-    read: async (onModel) => tools.begin(await readRequest(server, call, operation, onModel)),
+    read(onModel) {
+      const sent = readRequest(server, call, operation, onModel);
+      return sent instanceof Promise ? sent.then((request) => tools.begin(request)) : tools.begin(sent);
+    },
   });
   return tools.loop ? await tools.loop.run(response) : response;
 }
 
-/** Reads a request. Its model may name a persona where the path names no llm. */
-async function readRequest(
+/** Reads a request; returns it at once if all of it has arrived. */
+function readRequest(
   server: Server,
   call: Call,
   operation: Operation,
   onModel: (model: string) => void,
-): Promise<ParsedRequest> {
+): ParsedRequest | Promise<ParsedRequest> {
   const parsed = operations[operation].isForm
-    ? await readForm(call, server.deadlines)
-    : await readCall(call, server.deadlines, operation);
+    ? readForm(call, server.deadlines)
+    : readCall(call, server.deadlines, operation);
+  const request = (sent: ScannedJson) => requestOf(server, call, operation, onModel, sent);
+  return parsed instanceof Promise ? parsed.then(request) : request(parsed);
+}
+
+/** Returns the request of a body. Its model may name a persona where the path names no llm. */
+function requestOf(
+  server: Server,
+  call: Call,
+  operation: Operation,
+  onModel: (model: string) => void,
+  parsed: ScannedJson,
+): ParsedRequest | Promise<ParsedRequest> {
   const isByModel = call.params["idOrName"] === undefined;
   const persona = isByModel ? personaInModel(parsed.body["model"]) : undefined;
   if (persona === undefined) return parsed;

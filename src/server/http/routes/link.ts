@@ -71,7 +71,7 @@ export function linkRoutes(server: Server): Route[] {
       response: Taken,
       async handle(call) {
         const { principal, params } = call;
-        const read = () => readText(call, server.deadlines);
+        const read = async () => readText(call, server.deadlines);
         return Response.json(await server.workstations.posted.result(principal, params["taskId"]!, read));
       },
     },

@@ -51,13 +51,24 @@ export class ContentPipeline {
   }
 
   /** Returns a result as the client gets it. It is the same object if nothing has to be changed. */
-  async apply(use: ContentUse, source: ContentSource, result: JsonObject): Promise<JsonObject> {
+  apply(use: ContentUse, source: ContentSource, result: JsonObject): JsonObject | Promise<JsonObject> {
     const { project, method } = use;
     const { hiding, others: all } = this.#plan(project);
     const others = source.isWhole ? [] : all;
     if (hiding.length + others.length === 0 || !isContentMethod(method)) return result;
     const type = result["resultType"];
     if (type !== undefined && type !== "complete") return result;
+    return this.#run(use, source, method, result, { hiding, others });
+  }
+
+  async #run(
+    use: ContentUse,
+    source: ContentSource,
+    method: ContentMethod,
+    result: JsonObject,
+    { hiding, others }: Pick<StagePlan, "hiding" | "others">,
+  ): Promise<JsonObject> {
+    const { project } = use;
     const shown = hiding.length > 0 ? await this.#hide(project, method, result, hiding) : result;
     if (shown["isError"] === true) return shown;
     const texts = textsIn(method, shown).map(({ text }) => text);

@@ -49,14 +49,15 @@ export class McpCalls {
   }
 
   /** @throws RpcError for the client */
-  async call(exchange: ClientExchange, server: McpServerRow, details: CallDetails): Promise<WrittenResult> {
+  call(exchange: ClientExchange, server: McpServerRow, details: CallDetails): Promise<WrittenResult> {
     const { adapt, complete, subject, definition, isWhole = false } = details;
     return this.answer(exchange, server, subject, async () => {
       const given = await this.#options.servers.call(exchange, server, details);
       const usable = usableResult(exchange.method, given, nameOf(subject));
       const answer = definition?.["outputSchema"] === undefined ? usable : keptPromise(usable);
       const source = { server, subject: nameOf(subject), isWhole, ...(definition && { definition }) };
-      const result = await this.#options.content.apply(exchange, source, adapt ? adapt(answer) : answer);
+      const shown = this.#options.content.apply(exchange, source, adapt ? adapt(answer) : answer);
+      const result = shown instanceof Promise ? await shown : shown;
       return complete ? complete(result) : result;
     });
   }
@@ -71,7 +72,7 @@ export class McpCalls {
     server: McpServerRow,
     { subject, definition }: Pick<CallDetails, "subject" | "definition">,
     result: JsonObject,
-  ): Promise<JsonObject> {
+  ): JsonObject | Promise<JsonObject> {
     const { project, requestId, caller } = exchange;
     const use = { project, requestId, caller, method: "tools/call" };
     const source = { server, subject: nameOf(subject), ...(definition && { definition }) };
@@ -107,9 +108,11 @@ export class McpCalls {
     work: () => Promise<JsonObject>,
   ): Promise<WrittenResult> {
     const name = server?.name ?? exchange.project.name;
-    await this.#options.audit.assertWorks().catch((error) => {
-      throw failureOf(error, name, exchange.signal).error;
-    });
+    const trial = this.#options.audit.assertWorks();
+    if (trial)
+      await trial.catch((error) => {
+        throw failureOf(error, name, exchange.signal).error;
+      });
     const start = performance.now();
     let written: WrittenResult | undefined;
     let outcome: CallOutcome;

@@ -9,6 +9,7 @@ import { refused } from "./dispatch.ts";
 import type { EndpointOptions, EndpointRequest, ForwardedClient } from "./endpoint-types.ts";
 import { LegacyEndpoint, sessionHeader } from "./legacy.ts";
 import { LegacySessions } from "./legacy-sessions.ts";
+import type { MessageTap } from "./message-tap.ts";
 import { serveModern } from "./modern.ts";
 import { labelled } from "./node-label.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -31,11 +32,11 @@ export class McpEndpoint {
   }
 
   /** Answers a request. Errors of the protocol are answers too. Throws AppError if a quota is exceeded. */
-  async serve(incoming: EndpointRequest): Promise<Response> {
+  serve(incoming: EndpointRequest): Response | Promise<Response> {
     const { clients } = this.#options;
     const label = clients && labelOf(incoming);
-    const response = label === undefined ? undefined : await clients!.forward(label, incoming);
-    return response ?? this.#serveHere(incoming);
+    if (label === undefined) return this.#serveHere(incoming);
+    return clients!.forward(label, incoming).then((response) => response ?? this.#serveHere(incoming));
   }
 
   /** Answers a request that another host has handed on. Undefined if its project is not known here. */
@@ -46,16 +47,20 @@ export class McpEndpoint {
       : undefined;
   }
 
-  async #serveHere(incoming: EndpointRequest): Promise<Response> {
+  #serveHere(incoming: EndpointRequest): Response | Promise<Response> {
     const tap = this.#options.tap(incoming);
-    return tap ? tap.through(await this.#serve({ ...incoming, tap })) : this.#serve(incoming);
+    return tap ? this.#serveTapped({ ...incoming, tap }) : this.#serve(incoming);
+  }
+
+  async #serveTapped(incoming: EndpointRequest & { tap: MessageTap }): Promise<Response> {
+    return incoming.tap.through(await this.#serve(incoming));
   }
 
   close(): void {
     this.sessions.close();
   }
 
-  async #serve(incoming: EndpointRequest): Promise<Response> {
+  #serve(incoming: EndpointRequest): Response | Promise<Response> {
     const { request, text, tap } = incoming;
     let body: unknown;
     if (request.method === "POST") {

@@ -1,9 +1,13 @@
 import type { JsonObject } from "../../../mcp/messages.ts";
+import type { Briefing } from "../gate/gate.ts";
 import { callGateTool, taskOfCall } from "../gate/gate-calls.ts";
 import type { GatePrompt } from "../gate/gate-prompts.ts";
 import type { GateTool } from "../gate/gate-tools.ts";
 import type { EndpointServices } from "./endpoint-types.ts";
 import type { ClientExchange, WrittenResult } from "./exchange.ts";
+
+/** Makes a call whose result is completed. */
+type BriefedCall = (complete?: (result: JsonObject) => Promise<JsonObject>) => Promise<WrittenResult>;
 
 /** Calls a tool of the gate. */
 export async function callOfGate(
@@ -26,14 +30,13 @@ export async function callOfGate(
  *
  * @param isStructured the tool promises structured content
  */
-export async function briefed(
+export function briefed(
   exchange: ClientExchange,
   { gate }: EndpointServices,
   tool: string,
   isStructured: boolean,
-  call: (complete?: (result: JsonObject) => Promise<JsonObject>) => Promise<WrittenResult>,
+  call: BriefedCall,
 ): Promise<WrittenResult> {
-  const wasHidden = gate.hidesTools(exchange);
   const task = () => taskOfCall(tool, exchange.params["arguments"]);
   if (isStructured)
     return call(async (result) => {
@@ -41,8 +44,17 @@ export async function briefed(
       const text = resultType === "complete" ? await gate.besideStructured(exchange, task) : "";
       return text === "" ? result : withBriefing(result, text);
     });
+  const wasHidden = gate.hidesTools(exchange);
   const briefing = gate.onCall(exchange, task);
-  if (!briefing) return call();
+  return briefing ? withBriefingOf(exchange, briefing, wasHidden, call) : call();
+}
+
+async function withBriefingOf(
+  exchange: ClientExchange,
+  briefing: Briefing,
+  wasHidden: boolean,
+  call: BriefedCall,
+): Promise<WrittenResult> {
   let isGiven = false;
   try {
     const result = await call(async (result) => {

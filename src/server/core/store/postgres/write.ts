@@ -1,7 +1,7 @@
 import { and, eq, isNull, ne, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
-import { auditColumns, auditValues } from "../audit.ts";
+import { type AuditValue, addAuditValues, auditColumns } from "../audit.ts";
 import { ended, type Note } from "../changes.ts";
 import { isCondition, violationOf } from "../conditions.ts";
 import { isNamedInRecords } from "../former-names.ts";
@@ -32,7 +32,8 @@ const selected = sql.raw(auditColumns.join(", ").replace("detail", "(detail #>> 
 /** Appends events, as one parameter whatever their number. */
 export async function insertAudit(db: Queries, events: readonly AuditEvent[]): Promise<void> {
   const rows = events.map((event) => {
-    const values = auditValues(event);
+    const values: AuditValue[] = [];
+    addAuditValues(values, event);
     return Object.fromEntries(auditColumns.map((column, index) => [column, values[index]]));
   });
   await db.execute(sql`
