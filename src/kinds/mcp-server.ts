@@ -252,13 +252,15 @@ export const mcpServer = defineKind({
       field: "env",
       parse: "named",
       value: "NAME=VALUE",
-      description: "An environment variable; a value secret://SECRET/KEY is read from that secret",
+      description:
+        "An environment variable; secret://SECRET/KEY is the value of a secret, user://KEY a key that each user gives",
     },
     header: {
       field: "headers",
       parse: "named",
       value: "NAME=VALUE",
-      description: "A header of requests to it; a value secret://SECRET/KEY is read from that secret",
+      description:
+        "A header of requests to it; secret://SECRET/KEY is the value of a secret, user://KEY a key that each user gives",
     },
     read: {
       field: "hostPaths.read",
@@ -296,7 +298,7 @@ export const mcpServer = defineKind({
 
 function secretsIn(field: string, values: readonly NamedValue[]) {
   return values.flatMap(({ valueFrom }, i) =>
-    valueFrom === undefined
+    valueFrom?.secretRef === undefined
       ? []
       : [
           {

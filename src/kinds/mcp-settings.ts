@@ -6,13 +6,26 @@ import { type Flag, oneOf, SecretKeyRef } from "./define.ts";
  * written.
  */
 
-/** A value that is given as it is, or that is the value of a secret. */
+/** A value that is given as it is, that is the value of a secret, or that each user gives. */
 const ValueOrSecret = {
   value: Type.Optional(Type.String({ maxLength: 32_768, description: "The value" })),
   valueFrom: Type.Optional(
     Type.Object(
-      { secretRef: SecretKeyRef },
-      { additionalProperties: false, description: "The secret and the key in it that hold the value" },
+      {
+        secretRef: Type.Optional(
+          Type.Object(SecretKeyRef.properties, {
+            additionalProperties: false,
+            description: "The secret and the key in it that hold the value",
+          }),
+        ),
+        userKey: Type.Optional(
+          Type.String({
+            pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$",
+            description: "The name of a key that each user gives with mcpctl authorize server NAME",
+          }),
+        ),
+      },
+      { additionalProperties: false, description: "The place of the value: {secretRef} or {userKey}" },
     ),
   ),
 };
@@ -33,7 +46,8 @@ export const Environment = Type.Array(
   {
     maxItems: 200,
     description:
-      "Environment variables of its processes, as {name, value} or {name, valueFrom: {secretRef: {name, key}}}. " +
+      "Environment variables of its processes, as {name, value}, {name, valueFrom: {secretRef: {name, key}}} or " +
+      "{name, valueFrom: {userKey}} for a key that each user gives. " +
       "They get no other variables of mcpctl server than a few that every program needs",
   },
 );
@@ -54,7 +68,8 @@ export const Headers = Type.Array(
   {
     maxItems: 50,
     description:
-      "Headers of the requests to it, as {name, value} or {name, valueFrom: {secretRef: {name, key}}}",
+      "Headers of the requests to it, as {name, value}, {name, valueFrom: {secretRef: {name, key}}} or " +
+      "{name, valueFrom: {userKey}} for a key that each user gives",
   },
 );
 

@@ -169,7 +169,8 @@ it("takes no secret as an argument but in create secret --data, and repeats none
     // Its description names the kind of a token.
     "create rbac --subject KIND:NAME",
     "create secret --backend",
-    // The one that takes a value; it reads files and standard input as well.
+    // These take a value; they read files and standard input as well.
+    "authorize --data K=V",
     "create secret --data K=V",
     "create secretbackend --mount",
     "create secretbackend --token-secret SECRET/KEY",
@@ -214,6 +215,7 @@ it("takes no secret as an argument but in create secret --data, and repeats none
     ["create", "llm", "x", "--type", "openai", "--model", "m", "--api-key-ref", given.replace("/", "")],
     ["create", "secret", "x", "--data", given.replace("=", "")],
     ["create", "secret", "x", "--data", `bad key=${given}`],
+    ["authorize", "server", "x", "--data", given.replace("=", "")],
     ["create", "secretbackend", "x", "--type", "openbao", "--url", "http://127.0.0.1:1", `--wizard=${given}`],
     ["create", "secretbackend", "x", "--type", "openbao", "--url", "http://127.0.0.1:1", `--token=${given}`],
     ["server", `--master-key=${given}`],

@@ -144,6 +144,7 @@ const lines: [line: string, options?: CliOptions][] = [
   ["run --llm one -- true"],
   ["init --type openai --model m --key-stdin --client claude", { stdin: "secret-word" }],
   ["authorize server one"],
+  ["authorize server one --data k=v"],
   ["deauthorize server one"],
   ["cache list"],
   ["cache list -o yaml"],

@@ -10,17 +10,20 @@ import { getObject, objectPath, withNearestName } from "../client/objects.ts";
 import { answerShape } from "../client/shape.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { secretValues } from "../flags/secret-values.ts";
 import { resolveObject } from "../kinds/resolve-kind.ts";
 import { resultFormat } from "../manifest/write-result.ts";
 import { plain } from "../output/cells.ts";
 import { yamlText } from "../output/yaml.ts";
 import { openBrowser } from "../terminal/browser.ts";
 import { type Loopback, listenForAnswer } from "./authorize/loopback.ts";
+import { askedKeys, type Wanted, WantedKeys } from "./authorize/user-keys.ts";
 
 const text = (maxLength: number) => Type.String({ maxLength });
 const startedAnswer = answerShape(
   Type.Union([
     Type.Object({ url: text(16_384), state: text(200), issuer: text(2000), until: text(100) }),
+    WantedKeys,
     Type.Null(),
   ]),
 );
@@ -36,13 +39,16 @@ const nowhere = "http://127.0.0.1:1/callback";
 export const authorize = defineVerb({
   meta: {
     name: "authorize",
-    description: "Give mcpctl access to an MCP server that wants a login",
+    description: "Give mcpctl access to an MCP server that wants a login, or a key of each user",
     about: `Some MCP servers elsewhere want a person to log in. This prints the page on which you do that, waits for the answer on
       this machine, and hands it to the server of mcpctl, which gets the tokens, keeps them as it keeps secrets, and renews
       them. The tokens never come to this machine.
 
       Where the browser is on another machine, use --paste: after the login the browser shows a page that it cannot load,
       whose address you copy. With --callback the answer goes straight to the server of mcpctl, which needs a public https URL.
+
+      A server whose env or headers have user://KEY wants a key of each of its users instead. On a terminal this asks for
+      yours; in scripts give it with --data. Your calls alone have it.
 
       A server with "sharing: shared" has one access for everybody, and giving it needs edit on the server. Otherwise each
       user gives their own. To take it back: mcpctl deauthorize server NAME.`,
@@ -51,11 +57,18 @@ export const authorize = defineVerb({
       ["mcpctl authorize server notion", "Print the page to log in, and wait"],
       ["mcpctl authorize server notion --browser", "Open the page in the browser"],
       ["mcpctl authorize server notion --paste", "Log in with a browser of another machine"],
+      ["mcpctl authorize server tracker --data token=-", "Give your own key, from standard input"],
     ],
   },
   args: {
     kind: { type: "positional", description: "server, or server/NAME", complete: ["server"] },
     name: { type: "positional", required: false, description: "The name", complete: { kind: "server" } },
+    data: {
+      type: "string",
+      multiple: true,
+      valueHint: "K=V",
+      description: "A key of yours and its value; K=@file reads a file, K=- reads standard input or asks",
+    },
     browser: { type: "boolean", description: "Open the page in the browser of this machine" },
     paste: { type: "boolean", description: "Ask for the address that the browser was sent to" },
     callback: { type: "boolean", description: "Let the browser send the answer to the server of mcpctl" },
@@ -71,9 +84,27 @@ export const authorize = defineVerb({
     const { kind, name } = serverIn(args.kind, args.name, "authorize");
     if (args.paste && args.callback) throw new AppError("usage", "--paste and --callback exclude each other");
     const port = portIn(args.port);
+    const given = args.data;
+    if (given.length > 0 && (args.paste || args.callback || args.browser || args.port !== undefined))
+      throw new AppError("usage", "--data is for servers that want a key, and the other flags for a login");
     const format = resultFormat(context.flags);
     const client = await context.client();
     const path = `${objectPath(kind, name)}/authorization`;
+    const withName = async (error: unknown) => {
+      throw await withNearestName(error, kind, name, client);
+    };
+    const write = (object: Resource, line: string) => {
+      if (format === "json") terminal.out(jsonText(object));
+      else if (format === "yaml") terminal.out(yamlText(object));
+      else
+        terminal.out(`${format === "name" ? `server/${name}` : line}
+`);
+    };
+    const give = async (keys: Readonly<Record<string, string>>) => {
+      const put = client.call("PUT", path, { body: { keys }, answer: objectOf(kind) });
+      write(await put.catch(withName), `server '${name}' has your ${Object.keys(keys).join(", ")}`);
+    };
+    if (given.length > 0) return give(await secretValues(given, context));
     let started: Started | undefined;
     const loopback =
       args.paste || args.callback
@@ -82,12 +113,13 @@ export const authorize = defineVerb({
     try {
       const redirectUri = args.callback ? undefined : (loopback?.redirectUri ?? nowhere);
       const before = args.callback ? await getObject(kind, name, context) : undefined;
-      started =
-        ((await client
-          .call("POST", path, { body: { ...(redirectUri && { redirectUri }) }, answer: startedAnswer })
-          .catch(async (error) => {
-            throw await withNearestName(error, kind, name, client);
-          })) as Started | null) ?? undefined;
+      const body = { ...(redirectUri && { redirectUri }) };
+      const begun = (await client.call("POST", path, { body, answer: startedAnswer }).catch(withName)) as
+        | Started
+        | Wanted
+        | null;
+      if (begun && "keys" in begun) return await give(await askedKeys(begun, name, context));
+      started = begun ?? undefined;
       let object: Resource;
       if (!started) object = await getObject(kind, name, context);
       else {
@@ -98,10 +130,7 @@ export const authorize = defineVerb({
           object = await client.call("POST", `${path}/answer`, { body: answer, answer: objectOf(kind) });
         }
       }
-      if (format === "json") terminal.out(jsonText(object));
-      else if (format === "yaml") terminal.out(yamlText(object));
-      else if (format === "name") terminal.out(`server/${name}\n`);
-      else terminal.out(`server '${name}' authorized${by(object)}\n`);
+      write(object, `server '${name}' authorized${by(object)}`);
     } finally {
       loopback?.close();
     }

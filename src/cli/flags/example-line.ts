@@ -1,5 +1,6 @@
 import type { Kind } from "../../kinds/define.ts";
 import type { RoleBinding } from "../../kinds/grants.ts";
+import type { NamedValue } from "../../kinds/mcp-settings.ts";
 import { isObject } from "../../wire/json.ts";
 import { type FieldFlag, flagsOf } from "./define.ts";
 import { isRequired } from "./schema.ts";
@@ -71,15 +72,9 @@ function grantOf(grant: RoleBinding): string {
     .join(",");
 }
 
-function namedOf(one: {
-  name: string;
-  value?: string;
-  valueFrom?: { secretRef: { name: string; key: string } };
-}): string {
-  const { name, value, valueFrom } = one;
-  return valueFrom
-    ? `${name}=secret://${valueFrom.secretRef.name}/${valueFrom.secretRef.key}`
-    : `${name}=${value}`;
+function namedOf({ name, value, valueFrom: { secretRef, userKey } = {} }: NamedValue): string {
+  if (userKey !== undefined) return `${name}=user://${userKey}`;
+  return `${name}=${secretRef ? `secret://${secretRef.name}/${secretRef.key}` : value}`;
 }
 
 /** A word as a shell takes it. */

@@ -22,15 +22,18 @@ export function subjectOf(text: string): { kind: string; name: string } {
 }
 
 const secretScheme = "secret://";
+const userKeyScheme = "user://";
 
-/** Reads `NAME=VALUE` or `NAME=secret://SECRET/KEY`, a variable or header of an MCP server. */
+/** Reads `NAME=VALUE`, `NAME=secret://SECRET/KEY` or `NAME=user://KEY`, a variable or header of an MCP server. */
 export function namedValueOf(text: string): NamedValue {
   const equals = text.indexOf("=");
   if (equals < 1)
     throw new AppError("usage", "a variable or header has no name", {
-      hint: "write NAME=VALUE, or NAME=secret://SECRET/KEY",
+      hint: "write NAME=VALUE, NAME=secret://SECRET/KEY or NAME=user://KEY",
     });
   const [name, value] = [text.slice(0, equals), text.slice(equals + 1)];
+  if (value.startsWith(userKeyScheme))
+    return { name, valueFrom: { userKey: value.slice(userKeyScheme.length) } };
   if (!value.startsWith(secretScheme)) {
     if (!mentionsSecret(value)) return { name, value };
     throw new AppError("usage", `the value of ${name} would be sent as it is written, and not as a secret`, {

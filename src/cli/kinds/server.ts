@@ -71,11 +71,13 @@ function accessLines(access: Readonly<Record<string, unknown>>): string[] {
   ];
 }
 
-/** Variables or headers as lines: `TOKEN=secret://gh/token`. */
+/** Variables or headers as lines: `TOKEN=secret://gh/token`, `TOKEN=user://token`. */
 function namedLines(field: string, title: string, values: unknown) {
   if (!Array.isArray(values) || values.length === 0) return {};
   const lines = values.filter(isObject).map(({ name, value, valueFrom }) => {
-    const ref = isObject(valueFrom) && isObject(valueFrom["secretRef"]) ? valueFrom["secretRef"] : undefined;
+    const from = isObject(valueFrom) ? valueFrom : {};
+    const ref = isObject(from["secretRef"]) ? from["secretRef"] : undefined;
+    if (from["userKey"] !== undefined) return `${plain(name)}=user://${plain(from["userKey"])}`;
     return `${plain(name)}=${ref ? `secret://${plain(ref["name"])}/${plain(ref["key"])}` : plain(value)}`;
   });
   return { [field]: [{ title, lines }] };

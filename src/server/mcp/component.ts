@@ -46,7 +46,7 @@ export interface Mcp {
 }
 
 export interface McpOptions
-  extends Omit<ServerInstancesOptions, "tokens">,
+  extends Omit<ServerInstancesOptions, "tokens" | "userKeys">,
     Omit<
       OpenEndpointOptions,
       "servers" | "admit" | "sample" | "askLlm" | "tap" | "content" | "cache" | "clients"
@@ -79,8 +79,13 @@ export function mcpComponent(options: McpOptions): Component<Mcp> {
     isShared: cluster !== undefined,
     documentUrl: clientDocumentUrl(publicUrls),
   });
-  const { tokens } = logins;
-  const instances = new ServerInstances({ ...options, tokens, ...(cluster && { claims: cluster.claims }) });
+  const { tokens, keys: userKeys } = logins;
+  const instances = new ServerInstances({
+    ...options,
+    tokens,
+    userKeys,
+    ...(cluster && { claims: cluster.claims }),
+  });
   const askLlm = projectLlmOf(options.infer);
   const content = openContent({ ...options, askLlm, snapshot: () => catalogue.snapshot });
   const workstations = new WorkstationServers(options.workstations);

@@ -46,7 +46,7 @@ function flagWords(kind: ShownKind, field: string, value: unknown): string[] {
 interface NamedEntry {
   name: string;
   value?: string;
-  valueFrom?: { secretRef: { name: string; key: string } };
+  valueFrom?: { secretRef?: { name: string; key: string }; userKey?: string };
 }
 
 /** The forms of an element of a list on the command line, by the format of its flag. */
@@ -56,8 +56,8 @@ const elementWords: Readonly<Record<string, (element: never) => string>> = {
     Object.entries(grant)
       .map(([key, value]) => `${key}:${value}`)
       .join(),
-  named: ({ name, value, valueFrom }: NamedEntry) =>
-    `${name}=${valueFrom ? `secret://${valueFrom.secretRef.name}/${valueFrom.secretRef.key}` : (value ?? "")}`,
+  named: ({ name, value = "", valueFrom: { secretRef, userKey } = {} }: NamedEntry) =>
+    `${name}=${secretRef ? `secret://${secretRef.name}/${secretRef.key}` : userKey === undefined ? value : `user://${userKey}`}`,
 };
 
 /** Returns the command line that changes fields of an object. */

@@ -84,3 +84,48 @@ describe("authorize server", () => {
     }
   });
 });
+
+describe("authorize server, where each user gives a key", () => {
+  const key = "tracker-key-91b4c7";
+
+  async function tracker() {
+    const mcp = await mcpTestServer();
+    const cli = (line: string, options: object = {}) =>
+      run(line, { server: { url: `unix://${mcp.socketPath}` }, ...options });
+    const made = await cli(
+      `create server tracker --sharing principal --env TOKEN=user://token --sandbox none --command ${process.execPath}`,
+    );
+    expect(made.stderr).toBe("");
+    return { mcp, cli };
+  }
+
+  it("asks for it on a terminal, or takes --data, and shows it nowhere", async () => {
+    const { mcp, cli } = await tracker();
+    const described = await cli("describe server tracker");
+    expect(described.stdout).toContain("TOKEN=user://token");
+    expect(described.stdout).toMatch(/NeedsAuthorization.*mcpctl authorize server tracker/);
+    const asked = await cli("authorize server tracker", { answers: [key] });
+    expect([asked.code, asked.stdout]).toEqual([0, "server 'tracker' has your token\n"]);
+    const piped = await cli("authorize server/tracker --data token=-", { stdin: `${key}\n` });
+    expect([piped.code, piped.stdout]).toEqual([0, "server 'tracker' has your token\n"]);
+    const after = await cli("describe server tracker");
+    expect(after.stdout).toMatch(/Status: authorized\n.*For: your calls\n.*Authorized by: admin/);
+    const yaml = await cli("get server tracker -o yaml");
+    expect(yaml.stdout).toMatch(/valueFrom:\n *userKey: token/);
+    const all = [asked, piped, after, yaml].flatMap(({ stdout, stderr }) => [stdout, stderr]);
+    expect([...all, ...mcp.logged].join()).not.toContain(key);
+    expect((await cli("deauthorize server tracker")).stdout).toBe("server 'tracker' deauthorized\n");
+  });
+
+  it.each([
+    ["authorize server tracker", 2, "--data token=@FILE"],
+    ["authorize server tracker --data tokem=x-1", 1, "token: is required"],
+    ["authorize server tracker --data token=x-1 --paste", 2, "the other flags for a login"],
+    ["authorize server tracer --data token=x-1", 3, 'did you mean "tracker"'],
+    ["create server more --url https://far.test/mcp --header x-api-key=user://token", 1, "sharing"],
+  ])("refuses: %s", async (line, code, message) => {
+    const { cli } = await tracker();
+    const result = await cli(line, { stdin: "" });
+    expect([result.code, result.stderr]).toEqual([code, expect.stringContaining(message)]);
+  });
+});

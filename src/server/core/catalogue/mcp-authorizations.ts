@@ -6,6 +6,7 @@ import type { Snapshot } from "../store/snapshot.ts";
 import type { AuthorizationRow, McpServerRow } from "../store/typed-rows.ts";
 import type { Row, Write } from "../store/types.ts";
 import type { Draft, Services } from "./hooks.ts";
+import { hasUserKeys } from "./user-keys.ts";
 
 /** A row with the version and the id that a write of it needs. */
 export type StoredAuthorization = AuthorizationRow & Row;
@@ -45,7 +46,7 @@ export function shownAuthorization(server: McpServerRow, snapshot: Snapshot, pri
   const { userId } = personalIds(principal);
   const row =
     authorizationFor(snapshot, server, userId) ??
-    (authorizationsOf(snapshot, server.id).length > 0 ? neverGiven : undefined);
+    (hasUserKeys(server.spec) || authorizationsOf(snapshot, server.id).length > 0 ? neverGiven : undefined);
   if (!row) return null;
   const { status } = row;
   return {
@@ -96,6 +97,11 @@ export function authorizationCondition(
       message: `calls were refused that need ${missingScopes.join(", ")}. To ask for it${how}`,
     };
   if (status === "authorized") return undefined;
+  if (hasUserKeys(server.spec))
+    return {
+      type: "NeedsAuthorization",
+      message: `each of its users has to give mcpctl their own key${how}`,
+    };
   const of = isSharedAuthorization(server) ? "somebody who may edit it" : "each of its users";
   const why = problem === null ? "" : ` (${problem})`;
   const message =

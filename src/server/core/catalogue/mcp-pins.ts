@@ -101,7 +101,8 @@ function pinnedPart(definition: McpDefinition): McpDefinition {
   );
 }
 
-function hashOf(definition: McpDefinition): string {
+/** Returns the SHA-256 of the canonical JSON of an object, in hex. */
+export function hashOf(definition: Readonly<Record<string, unknown>>): string {
   return createHash("sha256").update(canonical(definition)).digest("hex");
 }
 

@@ -3,6 +3,7 @@ import type { NamedValue } from "../../../kinds/mcp-settings.ts";
 import { decide, mayRun } from "../access/policy.ts";
 import type { McpServerRow } from "../store/typed-rows.ts";
 import type { Draft } from "./hooks.ts";
+import { hashOf } from "./mcp-pins.ts";
 import { missingKey } from "./missing-key.ts";
 
 type ServerDraft = Draft<McpServerRow>;
@@ -61,7 +62,7 @@ export function checkSecrets(draft: ServerDraft): void {
   for (const field of ["env", "headers"] as const) {
     const values: readonly NamedValue[] = row.spec[field] ?? [];
     for (const [i, { name, valueFrom }] of values.entries()) {
-      if (!valueFrom) continue;
+      if (!valueFrom?.secretRef) continue;
       const stood = before?.spec[field]?.some(
         (old) => old.name === name && Bun.deepEquals(old.valueFrom, valueFrom),
       );
@@ -77,7 +78,7 @@ export function checkSecrets(draft: ServerDraft): void {
     keepFromProgram(draft);
   if (before.spec.url !== row.spec.url && row.spec.headers) {
     const kept = row.spec.headers.filter(
-      ({ valueFrom }) => !valueFrom || exposes(draft, valueFrom.secretRef.name),
+      ({ valueFrom }) => !valueFrom?.secretRef || exposes(draft, valueFrom.secretRef.name),
     );
     if (kept.length > 0) row.spec.headers = kept;
     else delete row.spec.headers;
@@ -99,8 +100,9 @@ function checkClientSecret(draft: ServerDraft, before: McpServerRow): void {
 
 function keepFromProgram(draft: ServerDraft): void {
   const values = [...(draft.row.spec.env ?? []), ...(draft.row.spec.headers ?? [])];
-  const secret = values.find(({ valueFrom }) => valueFrom && !exposes(draft, valueFrom.secretRef.name))
-    ?.valueFrom?.secretRef.name;
+  const secret = values
+    .flatMap(({ valueFrom }) => valueFrom?.secretRef?.name ?? [])
+    .find((name) => !exposes(draft, name));
   if (secret === undefined) return;
   throw new AppError(
     "forbidden",
@@ -137,6 +139,11 @@ const identity: readonly (keyof Spec)[] = [
   "headers",
   "oauth",
 ];
+
+/** Returns a hash of the fields that make a server the one that it is. */
+export function definitionHash({ spec }: McpServerRow): string {
+  return hashOf(Object.fromEntries(identity.map((field) => [field, spec[field]])));
+}
 
 /** True if a change of the fields makes another server of it. */
 export function isAnotherServer(before: McpServerRow, row: McpServerRow): boolean {

@@ -6,6 +6,7 @@ import { parsePackage } from "../../../processes/launchers/package-source.ts";
 import { headerFault } from "../../../wire/header-value.ts";
 import type { McpServerRow } from "../store/typed-rows.ts";
 import type { Draft, Services } from "./hooks.ts";
+import { userKeysOf } from "./user-keys.ts";
 
 type Spec = McpServerRow["spec"];
 
@@ -81,6 +82,7 @@ export function checkSource(
         fault(`${field}/${i}`, "cannot hold a secret, because every process sees arguments; use env");
   checkValues("env", spec.env ?? [], faults);
   checkValues("headers", spec.headers ?? [], faults);
+  checkUserKeys(spec, fault);
   for (const [i, { name }] of (spec.headers ?? []).entries())
     if (ownHeaders.has(name.toLowerCase()) || /^mcp-/i.test(name))
       fault(`headers/${i}/name`, "is set by mcpctl itself");
@@ -150,6 +152,15 @@ function checkLogin({ oauth, headers = [] }: Spec, fault: Fault): void {
     fault("oauth", "cannot be set with a header Authorization, which takes the place of its tokens");
 }
 
+/** Checks that callers share no instance that has the key of one of them (T313). */
+function checkUserKeys(spec: Spec, fault: Fault): void {
+  const [key] = userKeysOf(spec).keys();
+  if (key === undefined) return;
+  if (spec.sharing === "shared")
+    fault("sharing", `must be principal or session, because each user gives a key of their own: ${key}`);
+  if (spec.oauth) fault("oauth", `cannot be set where each user gives a key of their own: ${key}`);
+}
+
 /** Checks variables or headers: each name once, each with a value or a secret, and values that can be sent. */
 function checkValues(field: "env" | "headers", values: readonly NamedValue[], faults: Draft["faults"]): void {
   const isHeader = field === "headers";
@@ -161,6 +172,8 @@ function checkValues(field: "env" | "headers", values: readonly NamedValue[], fa
     names.add(key);
     if ((value === undefined) === (valueFrom === undefined))
       faults.push({ path, message: "must have either value or valueFrom" });
+    if (valueFrom && (valueFrom.secretRef === undefined) === (valueFrom.userKey === undefined))
+      faults.push({ path: `${path}/valueFrom`, message: "must have either secretRef or userKey" });
     const unsendable = isHeader && value !== undefined ? headerFault(value) : undefined;
     if (unsendable !== undefined) faults.push({ path: `${path}/value`, message: unsendable });
     if (value !== undefined && mentionsSecret(value))

@@ -12,8 +12,8 @@ export type AuthorizationStatus = {
   server: string;
   /** Its id. */
   serverId: string;
-  /** The url for which it is. Its tokens go nowhere else. */
-  url: string;
+  /** The url for which it is. Its tokens go nowhere else. Undefined for keys of users for a program. */
+  url?: string;
   /** The user whose calls it is for; undefined for those of everybody. */
   userId?: string;
   state: "needed" | "authorized" | "expired";

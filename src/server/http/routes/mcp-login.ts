@@ -3,6 +3,7 @@ import { AppError } from "../../../errors.ts";
 import { mcpServer } from "../../../kinds/mcp-server.ts";
 import { decide, type Principal, personalIds } from "../../core/access/policy.ts";
 import { isSharedAuthorization } from "../../core/catalogue/mcp-authorizations.ts";
+import { hasUserKeys, userKeysOf } from "../../core/catalogue/user-keys.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { Row } from "../../core/store/types.ts";
@@ -38,6 +39,17 @@ const Start = Type.Object(
   },
   { additionalProperties: false },
 );
+const Keys = Type.Object(
+  {
+    keys: Type.Record(Type.String(), Type.String({ minLength: 1, maxLength: 32_768 }), {
+      minProperties: 1,
+      maxProperties: 250,
+      additionalProperties: false,
+      description: "The values by the names of the keys that the server wants",
+    }),
+  },
+  { additionalProperties: false },
+);
 const text = (maxLength: number) => Type.Optional(Type.String({ maxLength }));
 const Answer = Type.Object(
   { code: text(8192), state: Type.String({ maxLength: 200 }), iss: text(2000), error: text(500) },
@@ -51,6 +63,7 @@ const Started = Type.Union([
     issuer: Type.String(),
     scopes: Type.Array(Type.String()),
   }),
+  Type.Object({ keys: Type.Array(Type.String()) }),
   Type.Null(),
 ]);
 
@@ -62,7 +75,8 @@ export function mcpLoginRoutes(server: Server): Route[] {
       path,
       access,
       summary:
-        "Begin a login at the authorization server of an MCP server, and return the page to open; null if none is needed",
+        "Begin a login at the authorization server of an MCP server, and return the page to open; null if none is needed. " +
+        "A server that wants keys of its users returns their names instead",
       body: Start,
       response: Started,
       handle: async (call) => start(server, call, await readBody(call, server.deadlines, Start)),
@@ -81,12 +95,26 @@ export function mcpLoginRoutes(server: Server): Route[] {
       },
     },
     {
+      method: "PUT",
+      path,
+      access,
+      summary: "Give the caller's own keys for an MCP server, in the place of those given before",
+      body: Keys,
+      handle: async (call) => {
+        const { keys } = await readBody(call, server.deadlines, Keys);
+        const { row, userId } = loginOf(server, call);
+        await server.mcp.logins.keys.give(row, userId, keys, call);
+        return Response.json(server.resources.present(call.principal, mcpServer, now(server, row)));
+      },
+    },
+    {
       method: "DELETE",
       path,
       access,
       status: 204,
       summary:
-        "Forget the access that was given at the authorization server of an MCP server, and take it back there",
+        "Forget the access that was given at the authorization server of an MCP server, and take it back there; or the " +
+        "caller's own keys for it",
       handle: async (call) => {
         const { row, userId } = loginOf(server, call);
         if (await server.mcp.logins.forget(row, userId, call)) return new Response(null, { status: 204 });
@@ -124,6 +152,8 @@ export function mcpLoginRoutes(server: Server): Route[] {
 
 async function start(server: Server, call: Call, { redirectUri }: Static<typeof Start>): Promise<Response> {
   const { row, userId } = loginOf(server, call);
+  const keys = [...userKeysOf(row.spec).keys()];
+  if (keys.length > 0) return Response.json({ keys });
   // A code must reach nobody else than the person who logs in (T199).
   if (redirectUri !== undefined && !isLoopbackRedirect(redirectUri))
     throw new AppError("invalid_request", "redirectUri must be http://127.0.0.1:PORT/callback");
@@ -146,6 +176,8 @@ function loginOf(server: Server, { principal, params }: Call): { row: McpServerR
     !isShared && mayCall(catalogue.snapshot, principal, name)
       ? row
       : resources.find(principal, isShared ? "update" : "view", mcpServer, name);
+  const own = { row: found, userId: isSharedAuthorization(found) ? "" : personalIds(principal).userId };
+  if (hasUserKeys(found.spec)) return own;
   const { url, headers = [] } = found.spec;
   if (url === undefined)
     throw new AppError("invalid_request", `server "${found.name}" has no url, and so no login`);
@@ -153,7 +185,7 @@ function loginOf(server: Server, { principal, params }: Call): { row: McpServerR
     throw new AppError("conflict", `server "${found.name}" has a header Authorization of its own`, {
       hint: "remove it to use a login instead",
     });
-  return { row: found, userId: isSharedAuthorization(found) ? "" : personalIds(principal).userId };
+  return own;
 }
 
 /** True for a user who calls an MCP server through a project. A token is bound to what it was made for. */

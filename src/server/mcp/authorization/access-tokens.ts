@@ -233,6 +233,7 @@ export class AccessTokens {
   }
 }
 
-function needed({ name }: McpServerRow, why: string, status: 401 | 403 = 401): AuthorizationNeeded {
+/** Returns the error for a caller who lacks access that somebody can give. */
+export function needed({ name }: McpServerRow, why: string, status: 401 | 403 = 401): AuthorizationNeeded {
   return new AuthorizationNeeded(`${why}; to give it access: mcpctl authorize server ${name}`, status);
 }

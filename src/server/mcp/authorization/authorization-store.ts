@@ -40,6 +40,8 @@ export interface AuthorizationRecord {
   resource?: string;
   tokens?: TokenSet;
   flow?: LoginFlow;
+  /** The keys that a user has given, where a server wants them, with the hash of the definition that they are for. */
+  keys?: { definition: string; values: Readonly<Record<string, string>> };
 }
 
 /** A change of an authorization. */
@@ -113,7 +115,7 @@ export class AuthorizationStore {
         status: {
           server: server.name,
           serverId: server.id,
-          url: server.spec.url,
+          ...(server.spec.url !== undefined && { url: server.spec.url }),
           ...(owner !== undefined && { userId: owner }),
           state: "needed",
           ...(challenge && { challenge }),
@@ -146,12 +148,17 @@ export class AuthorizationStore {
     return record;
   }
 
-  /** Returns the tokens of all authorizations of a server, and the secrets of clients. @throws AppError as `record` does */
+  /** Returns the tokens and keys of all authorizations of a server, and the secrets of clients. @throws AppError as `record` does */
   async secretsOf(serverId: string): Promise<string[]> {
     const rows = authorizationsOf(this.#options.catalogue.snapshot, serverId);
     const records = await Promise.all(rows.map((row) => this.record(row)));
-    return records.flatMap(({ tokens, client }) =>
-      [tokens?.accessToken, tokens?.refreshToken, client?.client_secret].filter((one) => one !== undefined),
+    return records.flatMap(({ tokens, client, keys }) =>
+      [
+        tokens?.accessToken,
+        tokens?.refreshToken,
+        client?.client_secret,
+        ...Object.values(keys?.values ?? {}),
+      ].filter((one) => one !== undefined),
     );
   }
 

@@ -14,6 +14,7 @@ import type { AuthorizationRecord, LoginFlow } from "./authorization-store.ts";
 import { ownClient } from "./client-secret.ts";
 import { shownTokens } from "./renewals.ts";
 import { listOf, wantedScope } from "./scopes.ts";
+import { UserKeys } from "./user-keys.ts";
 
 /** Milliseconds that a person has to log in. */
 const flowTime = 10 * 60_000;
@@ -46,11 +47,13 @@ export interface LoginsOptions extends AccessTokensOptions {
 /** Gives mcpctl access to MCP servers elsewhere, by the login of a person at their authorization server. */
 export class Logins {
   readonly tokens: AccessTokens;
+  readonly keys: UserKeys;
   readonly #options: LoginsOptions;
 
   constructor(options: LoginsOptions) {
     this.#options = options;
     this.tokens = new AccessTokens(options);
+    this.keys = new UserKeys(options);
   }
 
   /**
@@ -128,8 +131,9 @@ export class Logins {
       const row = before as StoredAuthorization;
       store
         .discard(row, async ({ server, client, tokens }) => {
-          if (!server || !client || !tokens) return;
-          await revokeTokens({ server, client, fetch: await network.fetchFor(row.status.url) }, tokens);
+          const { url } = row.status;
+          if (!server || !client || !tokens || url === undefined) return;
+          await revokeTokens({ server, client, fetch: await network.fetchFor(url) }, tokens);
         })
         .catch(onError);
     }

@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { AuthorizationNeeded } from "../../../mcp/oauth/authorized-outbound.ts";
 import type { McpFailure } from "../../../mcp/rpc-error.ts";
+import { hasUserKeys } from "../../core/catalogue/user-keys.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import { shown } from "./start-problem.ts";
 
@@ -46,6 +47,10 @@ export function callFailure(
       `${server} ended during the call, which may have been carried out and is not repeated${how}${said}`,
     );
   }
+  if ((status === 401 || status === 403) && hasUserKeys(spec))
+    return new AppError("provider_rejected_credential", `${server} refuses your key`, {
+      hint: `mcpctl authorize server ${name}`,
+    });
   if (status === 401 || status === 403)
     return new AppError("provider_rejected_credential", `${server} refuses the credentials of mcpctl`);
   const { retryAfter } = failure;

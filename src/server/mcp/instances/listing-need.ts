@@ -1,4 +1,5 @@
 import { authorizationsOf, isSharedAuthorization } from "../../core/catalogue/mcp-authorizations.ts";
+import { hasUserKeys } from "../../core/catalogue/user-keys.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import { type CallerGroup, everybody } from "../caller-group.ts";
@@ -12,11 +13,12 @@ export function lacksListing({ name, status }: McpServerRow, snapshot: Snapshot)
 
 /**
  * Returns the callers for whom an instance is started to list what a server has: nobody in particular, or one of the users
- * who gave it access, where each has an access of their own. Undefined if none has.
+ * who gave it access, where each has an access or a key of their own. Undefined if none has.
  */
 export function listingGroup(server: McpServerRow, snapshot: Snapshot): CallerGroup | undefined {
   const known = authorizationsOf(snapshot, server.id);
-  if (isSharedAuthorization(server) || known.length === 0) return everybody;
+  const needsUser = hasUserKeys(server.spec) || known.length > 0;
+  if (isSharedAuthorization(server) || !needsUser) return everybody;
   const userId = known.find(({ status }) => status.state === "authorized")?.status.userId;
   return userId === undefined ? undefined : userGroup(userId);
 }

@@ -3,6 +3,7 @@ import type { ReadListing } from "../../../mcp/upstream/listing.ts";
 import type { McpServerFacts } from "../../../mcp/upstream/upstream.ts";
 import { withLists } from "../../core/catalogue/mcp-pins.ts";
 import { isAnotherServer } from "../../core/catalogue/mcp-rights.ts";
+import { hasUserKeys } from "../../core/catalogue/user-keys.ts";
 import type { McpCondition, McpDefinition, McpServerStatus } from "../../core/store/mcp-status.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { RowStatuses } from "./row-statuses.ts";
@@ -68,6 +69,14 @@ export async function keepListing(
     const isSame = Bun.deepEquals({ ...status, listedAt: row.status.listedAt }, row.status);
     return isSame ? row.status : status;
   });
+}
+
+/**
+ * True if the failure of an instance that callers have of their own says nothing of those of others: they may have given
+ * access, or keys that work.
+ */
+export function isOfCaller({ spec, status }: McpServerRow, { type }: StartFailure): boolean {
+  return type === "NeedsAuthorization" || (hasUserKeys(spec) && status.listedAt !== undefined);
 }
 
 /** Returns the status of a server after a failed start. */

@@ -17,7 +17,7 @@ import { Instance, type InstanceOwner, type InstanceSettings } from "./instance.
 import { InstanceGroups } from "./instance-groups.ts";
 import { costOf, instanceStatus, type NodeFacts } from "./instance-status.ts";
 import { lacksListing, listingGroup, userGroup } from "./listing-need.ts";
-import { hasOtherTools, keepListing, withFailure } from "./listings.ts";
+import { hasOtherTools, isOfCaller, keepListing, withFailure } from "./listings.ts";
 import { InstanceLog } from "./logs/instance-log.ts";
 import { openInstance, type StartServices } from "./open-instance.ts";
 import type { RowStatuses } from "./row-statuses.ts";
@@ -289,8 +289,7 @@ export class ManagedServer implements InstanceOwner {
     });
     const { failure, state } = instance;
     if (!failure || (state !== "failed" && state !== "backoff")) return;
-    // Others may have given it access.
-    if (failure.type === "NeedsAuthorization" && instance.key !== "") return;
+    if (instance.key !== "" && isOfCaller(this.#row, failure)) return;
     rows.change(this.#row.id, ({ status: before }) => withFailure(before, failure)).catch(onError);
   }
 

@@ -4,8 +4,10 @@ import { McpFailure } from "../../../mcp/rpc-error.ts";
 import { type ReadListing, readListing } from "../../../mcp/upstream/listing.ts";
 import type { Outbound } from "../../../net/outbound.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
+import { hasUserKeys } from "../../core/catalogue/user-keys.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { AccessTokens } from "../authorization/access-tokens.ts";
+import { keyNeeded, type UserKeys } from "../authorization/user-keys.ts";
 import type { ReadSecret } from "../types.ts";
 import { connect, type McpConnection } from "./connection.ts";
 import type { FairQueue } from "./fair-queue.ts";
@@ -24,6 +26,8 @@ export interface StartServices {
   programs: Programs | undefined;
   /** The access tokens for servers elsewhere. */
   tokens: AccessTokens;
+  /** The keys that users give for their own calls. */
+  userKeys: UserKeys;
   /** Lets few programs start at a time. */
   spawns: FairQueue;
 }
@@ -53,11 +57,13 @@ export async function openInstance(
   options: InstanceStart,
 ): Promise<{ connection: McpConnection; listing: ReadListing }> {
   const { server, instance } = options;
-  const values = await readValues(server, services.catalogue.snapshot, services.readSecret);
+  const userKeys = await services.userKeys.read(server, options.userId);
+  const values = await readValues(server, services.catalogue.snapshot, services.readSecret, userKeys);
   const { log } = instance;
   log.hide(values.secret);
-  // A header of its own takes the place of a login.
-  const hasLogin = server.spec.url !== undefined && values.headers["authorization"] === undefined;
+  const hasKeys = hasUserKeys(server.spec);
+  // A header of its own takes the place of a login, and so do the keys of users.
+  const hasLogin = server.spec.url !== undefined && values.headers["authorization"] === undefined && !hasKeys;
   const { tokens } = services;
   const source = hasLogin
     ? tokens.sourceFor(server, options.userId, (token) => log.hide([...values.secret, token]))
@@ -82,6 +88,8 @@ export async function openInstance(
     }
   } catch (cause) {
     const error = late.aborted ? tooLate(server, cause) : cause;
+    if (hasKeys && error instanceof McpFailure && (error.status === 401 || error.status === 403))
+      throw keyNeeded(server, `it refuses your key with status ${error.status}`);
     if (!(error instanceof McpFailure) || !["closed", "timeout"].includes(error.kind)) throw error;
     const fault = await services.programs?.runtimeFault(server, options.folder, instance.log.lastLines);
     throw fault === undefined

@@ -2,6 +2,7 @@ import type { NamedValue } from "../../../kinds/mcp-settings.ts";
 import { headerFault } from "../../../wire/header-value.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
+import { isExample, isPlaceholder } from "../placeholders.ts";
 import type { ReadSecret } from "../types.ts";
 import { StartProblem } from "./start-problem.ts";
 
@@ -14,19 +15,10 @@ export interface ServerValues {
   secret: string[];
 }
 
-/** Texts that are to be replaced by a value. A server that starts with one fails later, in words of its own. */
-const placeholders = [/^<[^<>]*>$/, /^\$\{.*\}$/, /^\{\{.*\}\}$/];
-
-/** Texts that stand in examples where a key belongs. */
-const exampleKeys = [
-  /^(?:your|my|insert|enter|replace|put)[-_ ].*(?:key|token|secret|password|here)/i,
-  /^(?:change|replace|fill)[-_ ]?(?:me|this|in)$/i,
-  /^(?:todo|tbd|placeholder|redacted|x{3,}|\*{3,}|\.{3,}|…)$/i,
-];
-
 /**
  * Reads the values with which a server starts.
  *
+ * @param userKeys the keys of the user whose calls it starts for
  * @throws StartProblem if a secret, or a key of it, does not exist or holds a placeholder; AppError if its backend does
  *   not answer
  */
@@ -34,12 +26,19 @@ export async function readValues(
   { spec }: McpServerRow,
   snapshot: Snapshot,
   read: ReadSecret,
+  userKeys: Readonly<Record<string, string>>,
 ): Promise<ServerValues> {
   const secret: string[] = [];
   const oneValue = async (field: string, { name, value, valueFrom }: NamedValue) => {
     const at = `${field} ${name}`;
     if (!valueFrom) return checked(at, value ?? "", false);
-    const { name: secretName, key } = valueFrom.secretRef;
+    const { secretRef, userKey } = valueFrom;
+    if (userKey !== undefined) {
+      const own = userKeys[userKey] ?? "";
+      secret.push(own);
+      return own;
+    }
+    const { name: secretName, key } = secretRef!;
     const row = snapshot.named("secret", secretName);
     if (!row?.status.keys.includes(key)) {
       const what = row ? `key "${key}" of secret "${secretName}"` : `secret "${secretName}"`;
@@ -68,8 +67,8 @@ export async function readValues(
 /** The value itself is never in the error: it can be a secret that only looks like a placeholder. */
 function checked(at: string, value: string, isSecret: boolean): string {
   const isEmpty = isSecret && value.trim() === "";
-  const forms = isSecret ? [...placeholders, ...exampleKeys] : placeholders;
-  if (!isEmpty && !forms.some((form) => form.test(value.trim()))) return value;
+  const isReal = !(isSecret ? isExample(value) : isPlaceholder(value));
+  if (!isEmpty && isReal) return value;
   throw new StartProblem(
     "PlaceholderValue",
     `${at} ${isEmpty ? "is empty" : "holds a placeholder"}; put the real value there`,

@@ -66,7 +66,7 @@ export class HiddenValues {
     const attached = attachmentsOf(snapshot, project.name);
     const refs = attached.flatMap(({ name }) => {
       const { env = [], headers = [] } = snapshot.named("server", name)?.spec ?? {};
-      return [...env, ...headers].flatMap(({ valueFrom }) => (valueFrom ? [valueFrom.secretRef] : []));
+      return [...env, ...headers].flatMap(({ valueFrom }) => valueFrom?.secretRef ?? []);
     });
     const current = new Set<string>();
     const unread = new Set<string>();

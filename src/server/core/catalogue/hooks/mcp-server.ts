@@ -12,6 +12,7 @@ import {
 import { changesIn, type DefinitionChange } from "../mcp-pins.ts";
 import { checkHealthTool, checkHostProcesses, checkSecrets, isAnotherServer } from "../mcp-rights.ts";
 import { checkSource, sourceOf, transportOf } from "../mcp-source.ts";
+import { hasUserKeys } from "../user-keys.ts";
 import { checkPublishedServer, isOffline, unshown } from "../virtual-mcp-server.ts";
 
 export const mcpServerHooks: Hooks<McpServerRow> = {
@@ -26,8 +27,7 @@ export const mcpServerHooks: Hooks<McpServerRow> = {
       const { baseline: _, ...status } = row.status;
       row.status = status;
     }
-    // Tokens belong to the url, and the client with which they were got.
-    if (before && loginFields.some((field) => !Bun.deepEquals(before.spec[field], row.spec[field])))
+    if (before && endsAccess(before, row))
       writeAfter.push(...dropAuthorizations(draft, services, authorizationsOf(snapshot, row.id)));
     if (!before || before.visibility === row.visibility) return;
     // Its instances are hidden from the same readers.
@@ -81,6 +81,15 @@ export const mcpServerHooks: Hooks<McpServerRow> = {
 
 /** The fields of which a change ends the authorizations of a server. */
 const loginFields = ["url", "sharing", "oauth"] as const;
+
+/**
+ * True if a change ends what users have given. Tokens belong to the url, and the client with which they were got. Keys of
+ * users belong to the whole definition: another program, variable or header could hand them to somebody else (T312).
+ */
+function endsAccess(before: McpServerRow, row: McpServerRow): boolean {
+  if (loginFields.some((field) => !Bun.deepEquals(before.spec[field], row.spec[field]))) return true;
+  return (hasUserKeys(before.spec) || hasUserKeys(row.spec)) && isAnotherServer(before, row);
+}
 
 function lastSeenAt({ session }: McpServerRow["status"], snapshot: Snapshot): string | null {
   const seen = session === undefined ? undefined : snapshot.volatile.seen.get(session);
