@@ -66,7 +66,10 @@ function accessLines(access: Readonly<Record<string, unknown>>): string[] {
     ...(typeof issuer === "string" ? [`Issuer: ${plain(issuer)}`] : []),
     ...(list(scopes) === "" ? [] : [`Scopes: ${list(scopes)}`]),
     ...(list(missingScopes) === "" ? [] : [`Missing scopes: ${list(missingScopes)}`]),
-    ...(status === "authorized" ? [`Expires: ${end}${renews === true ? ", renewed by itself" : ""}`] : []),
+    // A key of a user comes from no issuer, and nobody knows its end.
+    ...(status === "authorized" && typeof issuer === "string"
+      ? [`Expires: ${end}${renews === true ? ", renewed by itself" : ""}`]
+      : []),
     ...(typeof problem === "string" ? [`Problem: ${plain(problem)}`] : []),
   ];
 }

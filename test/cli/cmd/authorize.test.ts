@@ -109,7 +109,7 @@ describe("authorize server, where each user gives a key", () => {
     const piped = await cli("authorize server/tracker --data token=-", { stdin: `${key}\n` });
     expect([piped.code, piped.stdout]).toEqual([0, "server 'tracker' has your token\n"]);
     const after = await cli("describe server tracker");
-    expect(after.stdout).toMatch(/Status: authorized\n.*For: your calls\n.*Authorized by: admin/);
+    expect(after.stdout).toMatch(/Status: authorized\n.*For: your calls\n.*Authorized by: admin\n\n/);
     const yaml = await cli("get server tracker -o yaml");
     expect(yaml.stdout).toMatch(/valueFrom:\n *userKey: token/);
     const all = [asked, piped, after, yaml].flatMap(({ stdout, stderr }) => [stdout, stderr]);
