@@ -12,6 +12,7 @@ import { warn } from "../core/failure.ts";
 import { argsOf } from "../flags/define.ts";
 import { createUsage, exampleLine } from "../flags/example-line.ts";
 import { fieldsFrom } from "../flags/fields.ts";
+import { namedByFlags } from "../flags/named-by-flags.ts";
 import { extensionOf } from "../kinds/index.ts";
 import { splitKindName } from "../kinds/kind-name.ts";
 import { kindNamed, resolveObject } from "../kinds/resolve-kind.ts";
@@ -96,7 +97,7 @@ export const create = defineVerb({
     const { what, object } = await write(client, manifest, options, args.force).catch(async (error) => {
       await start?.undo?.();
       const needs = dryRun ? start?.planned?.behind(error) : undefined;
-      if (needs === undefined) throw error;
+      if (needs === undefined) throw namedByFlags(error, kind, { ...args, project: context.flags.project });
       context.terminal.err(`not checked to the end: it needs ${needs}\n`);
       return { what: "created", object: objectOfManifest(manifest) };
     });

@@ -32,6 +32,13 @@ export function flagsOf(kind: Kind): FieldFlag[] {
     });
 }
 
+/** Returns the flag that sets a field, or the nearest one around it; undefined if none of the given flags does. */
+export function flagFor(field: string, flags: readonly FieldFlag[]): FieldFlag | undefined {
+  return flags
+    .filter((flag) => `${field}.`.startsWith(`${flag.field}.`))
+    .sort((a, b) => b.field.length - a.field.length)[0];
+}
+
 /** The flags of `create KIND` as arguments of a verb. */
 export function argsOf(kind: Kind): Args {
   return Object.fromEntries(flagsOf(kind).map((flag) => [flag.name, argOf(flag)]));

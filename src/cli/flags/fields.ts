@@ -4,7 +4,7 @@ import { validateFields } from "../../kinds/validate.ts";
 import { isObject } from "../../wire/json.ts";
 import type { Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
-import { type FieldFlag, flagsOf } from "./define.ts";
+import { type FieldFlag, flagFor, flagsOf } from "./define.ts";
 import { fileText } from "./file-text.ts";
 import { endOf, grantOf, namedValueOf, pairsOf, referenceOf, subjectOf } from "./parse-values.ts";
 import { setAt, typedValue } from "./schema.ts";
@@ -70,9 +70,7 @@ function merge(fields: Record<string, unknown>, path: readonly string[], value: 
 function faultsIn(kind: Kind, fields: Record<string, unknown>, flags: readonly FieldFlag[]): string[] {
   return validateFields(kind, fields).faults.map(({ path, message }) => {
     const field = path.split("/").slice(1).join(".");
-    const [flag] = flags
-      .filter((flag) => `${field}.`.startsWith(`${flag.field}.`))
-      .sort((a, b) => b.field.length - a.field.length);
+    const flag = flagFor(field, flags);
     if (!flag) return `${field} ${message}`;
     const below = field.slice(flag.field.length + 1);
     if (flag.hidden) return `${field} from standard input ${message}`;

@@ -198,12 +198,12 @@ describe("create", () => {
     expect(server.calls.filter(({ path }) => path !== "/api/v1/kinds")).toEqual([]);
   });
 
-  it("prints the server's refusal", async () => {
+  it("prints the server's refusal with the flag that was typed", async () => {
     const details = [{ path: "/apiKeyRef", message: 'there is no secret "nope"' }];
     server.refuse(() => true, new AppError("invalid_request", "invalid llm", { details }));
     const { code, stderr } = await server.run([...llm, "--api-key-ref", "nope/k"]);
     expect(code).toBe(1);
-    expect(stderr).toBe('error: invalid llm\n  /apiKeyRef: there is no secret "nope"\n');
+    expect(stderr).toBe('error: invalid llm\n  --api-key-ref: there is no secret "nope"\n');
   });
 
   it("has no help for a kind that cannot be created", async () => {

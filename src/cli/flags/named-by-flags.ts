@@ -1,0 +1,53 @@
+import { AppError } from "../../errors.ts";
+import type { Kind } from "../../kinds/define.ts";
+import type { Value } from "../core/command.ts";
+import { type FieldFlag, flagFor, flagsOf } from "./define.ts";
+
+type Given = Readonly<Record<string, Value>>;
+
+/**
+ * Returns the error of a server that refuses fields, with the flags that were typed in the place of the fields:
+ * `roleBindings.0.name: …` becomes `--bind: …`, or `--bind #1: …` where the flag was given more than once. Fields that no
+ * flag has set keep their names, and so does every other error.
+ */
+export function namedByFlags(error: unknown, kind: Kind, given: Given): unknown {
+  if (!(error instanceof AppError) || error.details === undefined) return error;
+  const flags = flagsOf(kind).filter(({ name }) => valuesOf(given[name]).length > 0);
+  const details = error.details.map(({ path, message }) => {
+    const field = path.slice(1).replaceAll("/", ".");
+    const name = nameOf(field, flags, kind, given);
+    return { field, message, path: name ?? path, name: name ?? field };
+  });
+  const [first] = details;
+  if (!first || details.every(({ field, name }) => field === name)) return error;
+  const text = error.message.replace(`${first.field}: `, () => `${first.name}: `);
+  return new AppError(error.code, text, {
+    ...error,
+    cause: error.cause,
+    details: details.map(({ path, message }) => ({ path, message })),
+  });
+}
+
+/** Returns the name of a field as it was typed; undefined if no flag has set it. */
+function nameOf(
+  field: string,
+  flags: readonly FieldFlag[],
+  { scopedBy }: Kind,
+  given: Given,
+): string | undefined {
+  // The global flag of its name sets it.
+  if (field === scopedBy && given[field] !== undefined) return `--${field}`;
+  const flag = flagFor(field, flags);
+  if (!flag) return undefined;
+  const [inner = ""] = field.slice(flag.field.length + 1).split(".");
+  if (/^\d+$/.test(inner)) {
+    const isOneOfMany = valuesOf(given[flag.name]).length > 1;
+    return `--${flag.name}${isOneOfMany ? ` #${Number(inner) + 1}` : ""}`;
+  }
+  return `--${flag.name}${flag.shape === "map" && inner !== "" ? ` ${inner}` : ""}`;
+}
+
+/** The values that a flag was given; none for one that was not typed. */
+function valuesOf(value: Value): readonly unknown[] {
+  return value === undefined || value === false ? [] : [value].flat();
+}
