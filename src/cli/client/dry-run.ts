@@ -5,7 +5,7 @@ export function dryRunQuery(dryRun: boolean): Record<string, string> {
   return dryRun ? { dryRun: "true" } : {};
 }
 
-/** Objects that a dry run would have created, and that the server therefore does not know. */
+/** Objects that a dry run would have created or deleted; the server does not know that. */
 export class PlannedObjects {
   readonly #names = new Set<string>();
 
@@ -23,5 +23,13 @@ export class PlannedObjects {
     const found = texts.map((text) => [...this.#names].filter((name) => text.includes(name)));
     if (found.some((names) => names.length === 0)) return undefined;
     return [...new Set(found.flat())].join(", ");
+  }
+
+  /** Returns the planned objects that alone stand against a deletion; undefined if anything else does as well. */
+  behindDeletion(error: unknown): string | undefined {
+    if (!(error instanceof AppError) || error.code !== "still_referenced") return undefined;
+    const users = / is still used by (.+)$/.exec(error.message)?.[1];
+    const isPlanned = (user: string) => this.#names.has(user.replace(/ of \w+ ".*$/, ""));
+    return users?.split(", ").every(isPlanned) ? users : undefined;
   }
 }

@@ -25,6 +25,7 @@ export const deleteVerb = defineVerb({
       ["mcpctl delete thread thr_01k…", "Delete one of your conversations with a persona"],
       ["mcpctl delete task tsk_01k…", "Cancel a task"],
       ["mcpctl delete -f catalogue.yaml", "Delete all objects that a file names"],
+      ["mcpctl delete user bob --dry-run", "Let the server check it, and delete nothing"],
     ],
   },
   args: {
@@ -32,6 +33,7 @@ export const deleteVerb = defineVerb({
     names: { type: "positional", required: false, multiple: true },
     file: fileArg,
     all: { type: "boolean", description: "Delete all objects of the kind" },
+    "dry-run": { type: "boolean", description: "Let the server check it, and delete nothing" },
     force: { type: "boolean", description: "Do not ask" },
   },
   async run(args, context) {
@@ -42,7 +44,10 @@ export const deleteVerb = defineVerb({
         ? await inManifests(args.file, context)
         : await typed([args.kind ?? "", ...args.names], args.all, context);
     for (const { kind } of deletions) assertWrite(kind, "delete");
-    return removeAll(deletions, deletions.length > 1 && !args.force, context);
+    const dryRun = args["dry-run"];
+    const other = deletions.find(({ kind, remove }) => remove || kind === threadKind);
+    if (dryRun && other) throw new AppError("usage", `--dry-run is not possible for ${other.kind.plural}`);
+    return removeAll(deletions, { ask: deletions.length > 1 && !args.force, dryRun }, context);
   },
 });
 

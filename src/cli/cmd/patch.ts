@@ -3,10 +3,11 @@ import type { Kind, Resource } from "../../kinds/define.ts";
 import { unknownField } from "../../kinds/validate.ts";
 import { assertWrite } from "../../kinds/writes.ts";
 import { objectOf } from "../client/answers.ts";
+import { dryRunQuery } from "../client/dry-run.ts";
 import { getObject, objectPath } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
-import { pairOf } from "../flags/parse-values.ts";
+import { pairOf, referenceOf } from "../flags/parse-values.ts";
 import { schemaAt, setAt, shapeOf, typedValue } from "../flags/schema.ts";
 import { secretValue } from "../flags/secret-values.ts";
 import { extensionOf } from "../kinds/index.ts";
@@ -24,13 +25,16 @@ export const patch = defineVerb({
     examples: [
       ["mcpctl patch llm claude tier=heavy description='for the hard ones'", "Set two fields"],
       ["mcpctl patch llm claude timeouts.firstByte=30", "Set a field inside another"],
+      ["mcpctl patch llm claude apiKeyRef=anthropic/api-key", "Take another key: SECRET/KEY"],
       ["mcpctl patch llm claude poolName=", "Clear a field; poolName=null does the same"],
       ["mcpctl patch secret anthropic data.api-key=-", "Replace a value with one from standard input"],
+      ["mcpctl patch llm claude model=claude-9 --dry-run", "Let the server check it, and change nothing"],
     ],
   },
   args: {
     kind: { type: "positional", description: "The kind, or KIND/NAME", writes: "update" },
     changes: { type: "positional", multiple: true, required: false, valueHint: "NAME FIELD=VALUE" },
+    "dry-run": { type: "boolean", description: "Let the server check it, and change nothing" },
   },
   async run(args, context) {
     const { kind, name, rest } = resolveObject([args.kind, ...args.changes]);
@@ -40,10 +44,17 @@ export const patch = defineVerb({
     const client = await context.client();
     const live = await getObject(kind, name, context);
     const body = await changesFrom(kind, live, rest, context);
-    const object = await client.call("PUT", objectPath(kind, live.id), { body, answer: objectOf(kind) });
+    const dryRun = args["dry-run"];
+    const query = dryRunQuery(dryRun);
+    const object = await client.call("PUT", objectPath(kind, live.id), {
+      query,
+      body,
+      answer: objectOf(kind),
+    });
     warnAbout(kind, object, {}, context.terminal);
     const what = object.version === live.version ? "unchanged" : "patched";
-    context.terminal.out(resultText(format, kind, object, `${kind.kind} '${name}' ${what}`));
+    const line = `${kind.kind} '${name}' ${what}${dryRun ? " (dry run)" : ""}`;
+    context.terminal.out(resultText(format, kind, object, line));
   },
 });
 
@@ -64,7 +75,7 @@ async function changesFrom(
     const given = dotted.split(".");
     const path = currentPath?.(live, given) ?? given;
     const field = path[0]!;
-    refuseFixed(kind, path);
+    refuseFixed(kind, live.name, path);
     const writeOnly = kind.writeOnly.includes(field);
     if (path.length > 1 && !writeOnly) {
       body[field] ??= live[field] ?? {};
@@ -77,12 +88,14 @@ async function changesFrom(
   return body;
 }
 
-function refuseFixed(kind: Kind, path: readonly string[]): void {
+function refuseFixed(kind: Kind, name: string, path: readonly string[]): void {
   const [field = "", ...inner] = path;
   const fixed = ["id", "version", "createdAt", "updatedAt", ...Object.keys(kind.readOnly.properties)];
   if (fixed.includes(field)) throw new AppError("usage", `${field} is set by the server`);
   if (field === "name" || kind.immutable.includes(field))
-    throw new AppError("usage", `${field} cannot be changed`);
+    throw new AppError("usage", `${field} cannot be changed`, {
+      hint: `to have another one, delete it and create it again: mcpctl delete ${kind.kind} ${name}`,
+    });
   const known = Object.keys(kind.fields.properties);
   const hint = { hint: `to see the fields: mcpctl explain ${kind.kind}` };
   if (!known.includes(field)) throw new AppError("usage", `${field}: ${unknownField(field, known)}`, hint);
@@ -95,7 +108,10 @@ function valueAt(kind: Kind, path: readonly string[], text: string): unknown {
   if (text === "" || text === "null") return null;
   const schema = schemaAt(kind.fields, path);
   const value = typedValue(schema, text);
-  return schema && shapeOf(schema) === "list" && typeof value === "string" ? value.split(",") : value;
+  if (!schema || typeof value !== "string") return value;
+  const shape = shapeOf(schema);
+  if (shape === "reference") return referenceOf(value, path.join("."));
+  return shape === "list" ? value.split(",") : value;
 }
 
 /** Reads a value that is never shown again. A password is not accepted as an argument, which every process can see. */

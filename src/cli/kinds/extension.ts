@@ -43,7 +43,7 @@ export interface KindExtension {
   /** Warnings about an object that was just created or applied, each a sentence without the object's name. */
   warnings?(object: Resource): string[];
   /** Finds out what the deletion of an object takes from others. Returns warnings to print once it is deleted. */
-  lostBy?(name: string, context: Context): Promise<string[]>;
+  lostBy?(name: string, isPlanned: boolean, context: Context): Promise<string[]>;
   /** The field of the answer to a create that the server never shows again. It is printed once, on its own line. */
   shownOnce?: string;
   /** The command that makes the server show a new value of that field. */

@@ -7,14 +7,18 @@ import type { KindExtension } from "./extension.ts";
 
 export const secret: KindExtension = {
   /** The llms whose key goes with the secret. Those that the user may not see are not named. */
-  async lostBy(name, context) {
+  async lostBy(name, isPlanned, context) {
     const client = await context.client();
     const llms = await client
       .call("GET", "/api/v1/llms", { answer: listOf(kindOf("llm")) })
       .catch(unlessForbidden);
     return llms
       .filter((llm) => isObject(llm["apiKeyRef"]) && llm["apiKeyRef"]["name"] === name)
-      .map((llm) => `llm "${llm.name}" has lost its key: mcpctl patch llm ${llm.name} apiKeyRef=SECRET/KEY`);
+      .map((llm) =>
+        isPlanned
+          ? `llm "${llm.name}" would lose its key`
+          : `llm "${llm.name}" has lost its key: mcpctl patch llm ${llm.name} apiKeyRef=SECRET/KEY`,
+      );
   },
 };
 

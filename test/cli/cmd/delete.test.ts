@@ -83,6 +83,46 @@ describe("delete", () => {
     expect(deleted(server)[0]).toBe("DELETE /api/v1/tokens/ci?project=website");
   });
 
+  it("--dry-run asks nothing, and says which deletions wait for others of the same command", async () => {
+    const used = (by: string) => () =>
+      failure(409, "still_referenced", `secret "anthropic" is still used by ${by}`);
+    const server = fakeApi({
+      ...deletions,
+      "DELETE /api/v1/secrets/anthropic": used('llm "claude"'),
+    });
+    const dry = (line: string) => cli(`delete ${line} --dry-run`, { server, answers: [] });
+    expect(await dry("llm/claude secret/anthropic")).toMatchObject({
+      code: 0,
+      prompts: [],
+      stdout: `llm 'claude' deleted (dry run)
+secret 'anthropic' deleted (dry run; not checked to the end, it is used by llm "claude")
+`,
+    });
+    expect(deleted(server)).toEqual([
+      "DELETE /api/v1/llms/claude?dryRun=true",
+      "DELETE /api/v1/secrets/anthropic?dryRun=true",
+    ]);
+    // In the other order the secret would be refused.
+    const turned = await dry("secret/anthropic llm/claude");
+    expect(turned).toMatchObject({ code: 1, stdout: "llm 'claude' deleted (dry run)\n" });
+    expect(turned.stderr).toContain('error: secret "anthropic" is still used by llm "claude"');
+    for (const others of ['llm "claude", llm "b"', 'llm "claude", 1 that you may not see']) {
+      const server = fakeApi({ ...deletions, "DELETE /api/v1/secrets/anthropic": used(others) });
+      const { code } = await cli("delete llm/claude secret/anthropic --dry-run", { server });
+      expect([others, code]).toEqual([others, 1]);
+    }
+  });
+
+  it("--dry-run is refused for what the server cannot try", async () => {
+    const server = fakeApi(deletions);
+    for (const one of ["thread/thr_1", "task/tsk_1"])
+      expect(await cli(`delete ${one} --dry-run`, { server })).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining("--dry-run is not possible for"),
+      });
+    expect(deleted(server)).toEqual([]);
+  });
+
   it("needs names or --all", async () => {
     const server = fakeApi({
       ...deletions,

@@ -44,6 +44,37 @@ describe("patch", () => {
     expect(server.find("groups", "g")).toMatchObject({ members: ["c", "d"] });
   });
 
+  it("--dry-run lets the server check the change, and changes nothing", async () => {
+    const outcome = await patch("llm/claude", "tier=heavy", "--dry-run");
+    expect(outcome).toMatchObject({ code: 0, stdout: "llm 'claude' patched (dry run)\n" });
+    expect(server.calls.at(-1)).toMatchObject({
+      method: "PUT",
+      path: `/api/v1/llms/${claude.id}?dryRun=true`,
+      body: { tier: "heavy" },
+    });
+    expect(server.find("llms", "claude")).toMatchObject({ tier: "fast", version: 1 });
+  });
+
+  it("takes SECRET/KEY, or JSON, for a reference to a key", async () => {
+    for (const value of ["work/keys/main", '{"name":"work","key":"keys/main"}']) {
+      await patch("llm/claude", `apiKeyRef=${value}`);
+      expect(server.writes.pop()?.body).toEqual({ apiKeyRef: { name: "work", key: "keys/main" } });
+    }
+    const { code, stderr } = await patch("llm/claude", "apiKeyRef=sk-typed-by-mistake");
+    expect(code).toBe(2);
+    expect(stderr).toContain("apiKeyRef takes SECRET/KEY");
+    expect(stderr).not.toContain("sk-typed");
+  });
+
+  it("says what to do instead where a field cannot be changed", async () => {
+    expect(await patch("llm/claude", "type=openai")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(
+        "hint: to have another one, delete it and create it again: mcpctl delete llm claude\n",
+      ),
+    });
+  });
+
   it.each(["poolName=", "poolName=null"])("clears a field with %s", async (change) => {
     await patch("llm/claude", change);
     expect(server.writes[0]?.body).toEqual({ poolName: null });
@@ -95,6 +126,7 @@ describe("patch", () => {
   it.each([
     [["llm", "claude", "modle=x"], 'modle: unknown field; did you mean "model"?'],
     [["llm", "claude", "type=openai"], "type cannot be changed"],
+    [["token", "ci", "limits.tokensPerDay=5"], "delete the token and create it again"],
     [["llm", "claude", "name=other"], "name cannot be changed"],
     [["llm", "claude", "status=active"], "status is set by the server"],
     [["llm", "claude", "model.x=1"], "model has no inner fields"],

@@ -35,10 +35,6 @@ export async function prune(
     for (const object of all.filter(isLeft))
       deletions.push({ kind, name: object.name, query: scopeParameter(kind, object) });
   }
-  if (dryRun) {
-    for (const { kind, name } of deletions)
-      context.terminal.out(`${kind.kind} '${name}' deleted (dry run)\n`);
-    return 0;
-  }
-  return removeAll(deletions, deletions.length > 0 && !force, context);
+  const ask = deletions.length > 0 && !force;
+  return removeAll(deletions, { ask, dryRun, changed: manifests }, context);
 }

@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import type { KindInfo } from "../../../kinds/define.ts";
 import { anything } from "../../client/answers.ts";
+import { dryRunQuery, PlannedObjects } from "../../client/dry-run.ts";
 import { objectPath, withNearestName } from "../../client/objects.ts";
 import type { Context } from "../../core/context.ts";
 import { reportFailure, warn } from "../../core/failure.ts";
@@ -16,27 +17,38 @@ export interface Deletion {
   remove?(name: string, context: Context): Promise<string>;
 }
 
+interface RemovalOptions {
+  /** Ask first, where there is a terminal. */
+  ask: boolean;
+  /** Let the server check it, and delete nothing. */
+  dryRun: boolean;
+  /** With `dryRun`: objects that the same command would have changed, and that may therefore not stand against a deletion. */
+  changed?: readonly { kind: KindInfo; name: string }[];
+}
+
 /**
  * Deletes objects in their order, and goes on after one that cannot be deleted.
  *
- * @param ask true to ask first, where there is a terminal
  * @returns the exit code
  * @throws AppError if the only one cannot be deleted
  */
 export async function removeAll(
   deletions: readonly Deletion[],
-  ask: boolean,
+  { ask, dryRun, changed = [] }: RemovalOptions,
   context: Context,
 ): Promise<number> {
   const { terminal } = context;
-  if (ask && terminal.inIsTerminal && !(await confirmed(deletions, context))) {
+  if (ask && !dryRun && terminal.inIsTerminal && !(await confirmed(deletions, context))) {
     terminal.err("Nothing was deleted.\n");
     return 1;
   }
   let exit = 0;
+  const planned = dryRun ? new PlannedObjects() : undefined;
+  for (const one of changed) planned?.add(one);
   for (const one of deletions) {
     try {
-      await remove(one, context);
+      await remove(one, planned, context);
+      planned?.add(one);
     } catch (error) {
       if (deletions.length === 1 || !(error instanceof AppError)) throw error;
       exit = Math.max(exit, reportFailure(error, terminal, context.flags.verbose));
@@ -52,21 +64,30 @@ async function confirmed(deletions: readonly Deletion[], context: Context): Prom
   return /^y(es)?$/i.test(answer.trim());
 }
 
-/** Deletes an object and prints a line. Throws AppError. */
-async function remove({ kind, name, query, remove }: Deletion, context: Context): Promise<void> {
+/** Deletes an object and prints a line; where deletions are only planned, it lets the server check it. Throws AppError. */
+async function remove(
+  { kind, name, query, remove }: Deletion,
+  planned: PlannedObjects | undefined,
+  context: Context,
+): Promise<void> {
   if (remove) {
     const line = await remove(name, context);
     return context.terminal.out(`${context.flags.output === "name" ? `${kind.kind}/${name}` : line}\n`);
   }
   const client = await context.client();
-  const lost = (await (await extensionOf(kind.kind)).lostBy?.(name, context)) ?? [];
+  const extension = planned ? {} : await extensionOf(kind.kind);
+  const lost = (await extension.lostBy?.(name, planned !== undefined, context)) ?? [];
+  let suffix = planned ? " (dry run)" : "";
   try {
-    await client.call("DELETE", objectPath(kind, name), { query, answer: anything });
+    const all = { ...query, ...dryRunQuery(planned !== undefined) };
+    await client.call("DELETE", objectPath(kind, name), { query: all, answer: anything });
   } catch (error) {
-    throw await withNearestName(error, kind, name, client);
+    const users = planned?.behindDeletion(error);
+    if (users === undefined) throw await withNearestName(error, kind, name, client);
+    suffix = ` (dry run; not checked to the end, it is used by ${users})`;
   }
   context.terminal.out(
-    context.flags.output === "name" ? `${kind.kind}/${name}\n` : `${kind.kind} '${name}' deleted\n`,
+    context.flags.output === "name" ? `${kind.kind}/${name}\n` : `${kind.kind} '${name}' deleted${suffix}\n`,
   );
   for (const warning of lost) warn(context.terminal, warning);
 }

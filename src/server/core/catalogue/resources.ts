@@ -189,8 +189,17 @@ export class Resources {
     });
   }
 
-  /** Deletes a row. Throws AppError `still_referenced` with the names of referrers that the caller may see. */
-  remove(caller: Caller, kind: Kind, idOrName: string, scope?: string): Promise<void> {
+  /**
+   * Deletes a row; in a dry run only checks it. Throws AppError `still_referenced` with the names of referrers that the
+   * caller may see.
+   */
+  remove(
+    caller: Caller,
+    kind: Kind,
+    idOrName: string,
+    scope?: string,
+    { dryRun = false }: Pick<WriteOptions, "dryRun"> = {},
+  ): Promise<void> {
     return this.#retrying(false, async () => {
       const row = this.find(caller.principal, "delete", kind, idOrName, scope);
       const { snapshot } = this.#catalogue;
@@ -215,6 +224,7 @@ export class Resources {
         });
         return { op: "update", row: next, refs };
       });
+      if (dryRun) return;
       const self: Write = { op: "delete", id: row.id, version: row.version };
       // Rows that are deleted along with it may have referrers too: those are cleared first.
       const along = draft.writeFirst.splice(0);

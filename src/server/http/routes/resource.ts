@@ -25,6 +25,7 @@ export function resourceRoutes(server: Server): Route[] {
 }
 
 const dryRunQuery = { dryRun: "true: check all that the write checks, return the object, and write nothing" };
+const dryDeleteQuery = { dryRun: "true: check all that the delete checks, and delete nothing" };
 
 const operations: Partial<Record<Route["method"], WriteOperation>> = {
   POST: "create",
@@ -136,9 +137,10 @@ function routesOf(server: Server, kind: Kind): Route[] {
       access: rightFor(kind, "delete"),
       summary: `Delete ${named}`,
       status: 204,
-      query: scoped,
+      query: { ...scoped, ...dryDeleteQuery },
       handle: async (call) => {
-        await resources.remove(call, kind, call.params["idOrName"]!, scope(call));
+        const dryRun = flagIn(call.query, "dryRun");
+        await resources.remove(call, kind, call.params["idOrName"]!, scope(call), { dryRun });
         return new Response(null, { status: 204 });
       },
     },

@@ -138,6 +138,10 @@ it("delete secret names the llms that have lost their key, and those calls say s
   const { server, call } = await withProvider(refuseWith(401, { message: "no key" }));
   await must(server.admin("POST", "/api/v1/secrets", { name: "spare", data: { k: canary } }));
   expect((await run(server, "delete secret spare")).stderr).toBe("");
+  expect(await run(server, "delete secret key --dry-run")).toMatchObject({
+    stdout: "secret 'key' deleted (dry run)\n",
+    stderr: 'warning: llm "gpt" would lose its key\n',
+  });
   const { code, stdout, stderr } = await run(server, "delete secret key");
   expect({ code, stdout }).toEqual({ code: 0, stdout: "secret 'key' deleted\n" });
   expect(stderr).toBe('warning: llm "gpt" has lost its key: mcpctl patch llm gpt apiKeyRef=SECRET/KEY\n');

@@ -60,16 +60,44 @@ it("checks a change and writes nothing", async () => {
   expect(text).not.toContain("second-value");
 });
 
+it("checks a deletion of every kind and deletes nothing", async () => {
+  const server = await testServer();
+  const { admin } = server;
+  for (const kind of created) await must(admin("POST", `/api/v1/${kind.plural}?probe=false`, kind.example));
+  const before = await stateOf(server);
+  for (const kind of created) {
+    const path = `/api/v1/${kind.plural}/${kind.example.name}?dryRun=true`;
+    const { status, body } = await admin("DELETE", path);
+    expect([204, 409], kind.kind).toContain(status);
+    if (status === 409) expect(body, kind.kind).toMatchObject({ code: "still_referenced" });
+  }
+  expect(await stateOf(server)).toEqual(before);
+  for (const kind of created.toReversed()) {
+    const path = `/api/v1/${kind.plural}/${kind.example.name}`;
+    const planned = await admin("DELETE", `${path}?dryRun=true`);
+    const real = await admin("DELETE", path);
+    expect([kind.kind, planned.status, planned.body?.code]).toEqual([
+      kind.kind,
+      real.status,
+      real.body?.code,
+    ]);
+  }
+});
+
 it("needs the same rights as the write, and is refused where its value is misspelt", async () => {
   const server = await testServer();
   await must(server.admin("POST", "/api/v1/projects", { name: "p" }));
   const { call } = await server.user("bob", [{ role: "view", resource: "projects" }]);
   expect((await call("POST", "/api/v1/projects?dryRun=true", { name: "q" })).status).toBe(403);
   expect((await call("PUT", "/api/v1/projects/p?dryRun=true", { description: "x" })).status).toBe(403);
+  expect((await call("DELETE", "/api/v1/projects/p?dryRun=true")).status).toBe(403);
   for (const text of ["1", "yes", "", "True"]) {
     const { status } = await server.admin("POST", `/api/v1/projects?dryRun=${text}`, { name: "q" });
     expect(status, text).toBe(400);
+    const deletion = await server.admin("DELETE", `/api/v1/projects/p?dryRun=${text}`);
+    expect(deletion.status, text).toBe(400);
   }
+  expect((await server.admin("GET", "/api/v1/projects/p")).status).toBe(200);
   expect((await server.admin("GET", "/api/v1/projects/q")).status).toBe(404);
 });
 
