@@ -126,7 +126,6 @@ describe("patch", () => {
   it.each([
     [["llm", "claude", "modle=x"], 'modle: unknown field; did you mean "model"?'],
     [["llm", "claude", "type=openai"], "type cannot be changed"],
-    [["token", "ci", "limits.tokensPerDay=5"], "delete the token and create it again"],
     [["llm", "claude", "name=other"], "name cannot be changed"],
     [["llm", "claude", "status=active"], "status is set by the server"],
     [["llm", "claude", "model.x=1"], "model has no inner fields"],

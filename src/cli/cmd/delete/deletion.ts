@@ -75,8 +75,7 @@ async function remove(
     return context.terminal.out(`${context.flags.output === "name" ? `${kind.kind}/${name}` : line}\n`);
   }
   const client = await context.client();
-  const extension = planned ? {} : await extensionOf(kind.kind);
-  const lost = (await extension.lostBy?.(name, planned !== undefined, context)) ?? [];
+  const lost = (await (await extensionOf(kind.kind)).lostBy?.(name, planned !== undefined, context)) ?? [];
   let suffix = planned ? " (dry run)" : "";
   try {
     const all = { ...query, ...dryRunQuery(planned !== undefined) };
