@@ -10,9 +10,14 @@ interface Scripts {
   scripts: Record<string, string>;
 }
 type Config = Scripts & {
+  name: string;
+  version: string;
+  release?: string;
   contents: { src: string; file_info: { mtime: string } }[];
   apk?: Scripts;
 };
+
+const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 
 /** Makes a package with a program in the place of nfpm that keeps its configuration. */
 function configOf(format: Format): Config {
@@ -27,7 +32,7 @@ function configOf(format: Format): Config {
   });
   writeFileSync(program, "");
   mkdirSync(work);
-  const edition = { version: "1.0.0", date };
+  const edition = { version, date };
   makePackage({ format, arch: "arm64", program, companions: [], edition, nfpm, work, outFolder: folder });
   return JSON.parse(readFileSync(join(folder, "config"), "utf8"));
 }
@@ -44,3 +49,12 @@ it.each(Object.keys(formats) as Format[])(
     for (const path of paths) expect(readFileSync(path, "utf8")).toMatch(/^#!\/bin\/sh\n/);
   },
 );
+
+it("docs/install.md installs the packages by the names that nfpm gives them", () => {
+  const guide = readFileSync("docs/install.md", "utf8");
+  const named = (format: Format, nameOf: (config: Config) => string) =>
+    expect(guide).toContain(` ./${nameOf(configOf(format))}`);
+  named("deb", ({ name, version }) => `${name}_${version}_amd64.deb`);
+  named("rpm", ({ name, version, release }) => `${name}-${version}-${release}.x86_64.rpm`);
+  named("apk", ({ name, version, release }) => `${name}_${version}-${release}_x86_64.apk`);
+});
