@@ -11,7 +11,7 @@ import type { Context } from "../core/context.ts";
 import { timeOf } from "../core/time-flag.ts";
 import type { Format } from "../output/format.ts";
 import { type LimitUse, limitHeaders, limitRow } from "../output/limits.ts";
-import { numberText } from "../output/numbers.ts";
+import { costText, numberText } from "../output/numbers.ts";
 import { printedAsData } from "../output/print.ts";
 import { type TableOptions, table } from "../output/table.ts";
 import type { Report } from "./extension.ts";
@@ -65,8 +65,8 @@ const usageAnswer = answerShape(Type.Array(Line));
 
 /** Returns the cost of a line. Calls of llms without a price are named: they did not cost nothing. */
 function costOf({ cost, unpriced }: Record<string, string | number | null>): string {
-  const dollars = typeof cost === "number" ? `$${cost.toFixed(4)}` : "";
-  if (typeof unpriced !== "number" || unpriced === 0) return dollars || "$0.0000";
+  const dollars = typeof cost === "number" ? costText(cost) : "";
+  if (typeof unpriced !== "number" || unpriced === 0) return dollars || costText(0);
   return dollars === "" ? "unpriced" : `${dollars} (${unpriced} unpriced)`;
 }
 

@@ -2,6 +2,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { Time, Words } from "../../client/answers.ts";
 import { answerShape } from "../../client/shape.ts";
 import { plain } from "../../output/cells.ts";
+import { costText } from "../../output/numbers.ts";
 import { type Layout, layoutOf, type TableColumn } from "../../output/table.ts";
 
 const some = Type.Optional;
@@ -131,7 +132,7 @@ function tokens({ promptTokens, completionTokens, estimated }: ApiAuditEvent): s
 
 /** Dollars; a call with tokens and without a price did not cost nothing. */
 export function cost(event: ApiAuditEvent): string | undefined {
-  if (event.cost !== undefined) return `$${event.cost.toFixed(4)}`;
+  if (event.cost !== undefined) return costText(event.cost);
   return event.promptTokens || event.completionTokens || units(event) ? "unpriced" : undefined;
 }
 
