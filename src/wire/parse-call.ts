@@ -40,9 +40,14 @@ export function parseCall(text: string, operation: Operation): ScannedJson | Pro
   const limits = operation === "embeddings" ? embeddingLimits : callLimits;
   if (text.length > largeText) return parseLarge(text, limits);
   const scan = scanJson(text, limits);
-  if (scan.items > manyItems) return nextTurn().then(() => parseScanned(text, scan, limits));
+  if (scan.items > manyItems) return parseLater(text, scan, limits);
   refuseOtherCase(scan);
   return { text, scan, body: parsedBody(text, parseExact) };
+}
+
+async function parseLater(text: string, scan: JsonScan, limits: JsonLimits): Promise<ScannedJson> {
+  await nextTurn();
+  return parseScanned(text, scan, limits);
 }
 
 /** Scans and parses JSON text in turns of their own, and returns in another one. */

@@ -99,6 +99,10 @@ class WholeHeaders implements Iterable<[string, string]> {
     this.#values.set(name, value);
   }
 
+  forEach(callback: (value: string, name: string) => void): void {
+    this.#values.forEach(callback);
+  }
+
   [Symbol.iterator](): IterableIterator<[string, string]> {
     return this.#values.entries();
   }

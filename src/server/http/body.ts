@@ -124,16 +124,10 @@ function bytesOf(call: BodyOf, inflate: boolean, deadlines: Deadlines): Uint8Arr
   const declared = headers.get("content-length");
   if (declared !== null && Number(declared) > most) throw tooLarge(most);
   const isPlain = !isCompressed(headers);
-  // A body may take a minute to arrive. Who was refused meanwhile writes nothing any more (T56).
-  const recheck = (bytes: Uint8Array) => {
-    call.recheck?.();
-    return bytes;
-  };
   if (isPlain && declared !== null) {
-    const read = () => inTime(request.bytes(), deadlines).then(recheck);
     const held = body.hold(Number(declared));
-    if (held) return held.then(read);
-    return request.arrived?.() ?? read();
+    if (held) return held.then(() => arriving(call, deadlines));
+    return request.arrived?.() ?? arriving(call, deadlines);
   }
   if (!isPlain && !inflate)
     throw new AppError(
@@ -141,15 +135,27 @@ function bytesOf(call: BodyOf, inflate: boolean, deadlines: Deadlines): Uint8Arr
       "compressed bodies are only accepted by calls of models whose body is JSON",
       { hint: "send it without content-encoding" },
     );
+  return ofUnknownLength(call, isPlain, deadlines);
+}
+
+/** Returns a body whose rights are checked again: it may have taken a minute. Who was refused meanwhile writes nothing (T56). */
+async function arriving(call: BodyOf, deadlines: Deadlines): Promise<Uint8Array> {
+  const bytes = await inTime(call.request.bytes(), deadlines);
+  call.recheck?.();
+  return bytes;
+}
+
+async function ofUnknownLength(call: BodyOf, isPlain: boolean, deadlines: Deadlines): Promise<Uint8Array> {
+  const { request, maxBodyBytes: most, body } = call;
   // Nobody knows yet how many they become.
   const onLarge = () => body.hold(most);
   const read = isPlain
     ? counted(request, most, onLarge)
     : inflatedBody(request, most, () => tooLarge(most), onLarge);
-  return inTime(read, deadlines).then((bytes) => {
-    body.isWhole(bytes.length);
-    return recheck(bytes);
-  });
+  const bytes = await inTime(read, deadlines);
+  body.isWhole(bytes.length);
+  call.recheck?.();
+  return bytes;
 }
 
 /**

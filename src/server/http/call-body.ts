@@ -23,8 +23,11 @@ export function readCall(
   operation: Operation,
 ): ScannedJson | Promise<ScannedJson> {
   const bytes = readJsonBytes(call, deadlines, { inflate: true });
-  if (bytes instanceof Promise) return bytes.then((all) => parsed(all, operation));
-  return parsed(bytes, operation);
+  return bytes instanceof Promise ? arriving(bytes, operation) : parsed(bytes, operation);
+}
+
+async function arriving(bytes: Promise<Uint8Array>, operation: Operation): Promise<ScannedJson> {
+  return parsed(await bytes, operation);
 }
 
 function parsed(bytes: Uint8Array, operation: Operation): ScannedJson | Promise<ScannedJson> {

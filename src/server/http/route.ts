@@ -6,6 +6,7 @@ import { grantWords, lacksRight } from "../core/access/forbidden.ts";
 import { mayHold, type Right } from "../core/access/parts.ts";
 import { mayRun, nobody, type Principal } from "../core/access/policy.ts";
 import type { BodyBudget } from "../core/body-budget.ts";
+import { oncePerObject } from "../core/once-per-object.ts";
 import { storeFailure } from "../core/store/store-failure.ts";
 import { StoreError } from "../core/store/types.ts";
 import type { LoggedRequest } from "../observability/access-log.ts";
@@ -189,9 +190,17 @@ function admit(access: Access, principal: Principal): void {
   throw lacksRight(`${access.verb} ${access.resource}`, grantWords(access.verb, access.resource));
 }
 
+/** The rights of principals to routes. A principal and its policies never change: the next snapshot has another one. */
+const heldBy = oncePerObject((_: Principal) => new Map<Access, boolean>());
+
 function holds(principal: Principal, access: Exclude<Access, string>): boolean {
-  if ("action" in access) return mayRun(principal, access.action);
-  return mayHold(principal, access);
+  const known = heldBy(principal);
+  let isHeld = known.get(access);
+  if (isHeld === undefined) {
+    isHeld = "action" in access ? mayRun(principal, access.action) : mayHold(principal, access);
+    known.set(access, isHeld);
+  }
+  return isHeld;
 }
 
 /** Sets the id of a request in its response. Anthropic's SDKs read it from a header of another name. */

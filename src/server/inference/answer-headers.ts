@@ -1,4 +1,5 @@
 import type { ProviderResponse } from "../../net/pushed-response.ts";
+import { oncePerObject } from "../core/once-per-object.ts";
 import { redact } from "../core/redact.ts";
 
 /** The headers of a provider that callers get: the limits of its account, by which their SDKs slow down (case 163). */
@@ -13,18 +14,19 @@ const none: Headers = {};
 /** The options of every answer in JSON. */
 export const jsonHeaders = { headers: { "content-type": "application/json" } };
 
+/** The limits in headers. A connection has the same headers for responses with the same head. */
+const limitsIn = oncePerObject((headers: ProviderResponse["headers"]): readonly [string, string][] =>
+  [...headers]
+    .filter(([name]) => name.includes("ratelimit") && passedName.test(name))
+    .filter(([, value]) => value.length <= longestValue && /^[\x20-\x7e]*$/.test(value))
+    .slice(0, mostHeaders),
+);
+
 /** Returns the headers of a provider's response that tell the limits of its account. */
 export function limitHeaders({ headers }: ProviderResponse, key: string | undefined): Headers {
-  let found: Record<string, string> | undefined;
-  let count = 0;
-  for (const [name, value] of headers) {
-    // Most headers have other names.
-    if (!name.includes("ratelimit") || !passedName.test(name)) continue;
-    if (value.length > longestValue || !/^[\x20-\x7e]*$/.test(value) || ++count > mostHeaders) continue;
-    found ??= {};
-    found[name] = redact(value, key);
-  }
-  return found ?? none;
+  const limits = limitsIn(headers);
+  if (limits.length === 0) return none;
+  return Object.fromEntries(limits.map(([name, value]) => [name, redact(value, key)]));
 }
 
 /**

@@ -9,6 +9,7 @@ import { uncompressed } from "../../net/inflated-response.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, isPassed } from "../../wire/dialects/operations.ts";
+import type { LongTexts } from "../../wire/long-texts.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import { isStillValid, principalAt } from "../core/access/principals.ts";
 import { dearTier } from "../core/service-tiers.ts";
@@ -276,13 +277,9 @@ async function wholeResponse(
   if (remembered) context.onAnswer(remembered, prepared.llm);
   if (isLarge) await nextTurn();
   const options = answerOptions(jsonHeaders, prepared, response, key);
-  const withTexts = async (text: string): Promise<MadeResponse> => [
-    Buffer.concat(await long!.parts(text)),
-    options,
-  ];
   if (translated) {
     const text = JSON.stringify(translated);
-    return long ? withTexts(text) : [text, options];
+    return [long ? await withTexts(text, long) : text, options];
   }
   const vectors =
     operation === "embeddings"
@@ -291,7 +288,12 @@ async function wholeResponse(
   if (vectors !== undefined) return [vectors, options];
   if (answer.bytes && !request.persona) return [answer.bytes, options];
   const text = request.persona ? withModel(answer.text, body, requestedName(prepared)) : answer.text;
-  return long ? withTexts(text) : [text, options];
+  return [long ? await withTexts(text, long) : text, options];
+}
+
+/** Returns a body with the long texts that were cut out of it. */
+async function withTexts(text: string, long: LongTexts): Promise<Buffer<ArrayBuffer>> {
+  return Buffer.concat(await long.parts(text));
 }
 
 /** Returns the llm as it is now, after a wait. Throws AppError if the caller may no longer run it. */

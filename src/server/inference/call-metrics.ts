@@ -97,10 +97,12 @@ export class CallMetrics {
   }
 
   #seriesOf(llm: LlmRow, dialect: Operation): CallSeries {
+    return this.#known.get(llm)?.get(dialect) ?? this.#makeSeries(llm, dialect);
+  }
+
+  #makeSeries(llm: LlmRow, dialect: Operation): CallSeries {
     const byDialect = this.#known.get(llm) ?? new Map<string, CallSeries>();
     this.#known.set(llm, byDialect);
-    const known = byDialect.get(dialect);
-    if (known) return known;
     const labels = this.#labelsOf(llm, dialect);
     const tokens = (type: string) =>
       this.#metrics.series("gen_ai_client_token_usage", { ...labels, gen_ai_token_type: type });

@@ -359,7 +359,12 @@ export class Inference {
     return reader ? [reader, ...all.filter((llm) => llm !== reader), ...last] : [...all, ...last];
   }
 
-  #resolve({ principal }: InferenceCall, record: CallRecord, name: string, persona?: PersonaRow): LlmRow[] {
+  #resolve(
+    { principal }: InferenceCall,
+    record: CallRecord,
+    name: string,
+    persona?: PersonaRow,
+  ): readonly LlmRow[] {
     const { snapshot } = this.#deps.catalogue;
     record.asks(name);
     if (persona) record.facts.persona = persona;

@@ -34,16 +34,15 @@ const picture = /^(?:iVBORw0KGg|\\?\/9j\\?\/|R0lGOD|UklGR.{6}XRUJQ)/;
 export function tokensOfRequest(text: string, long: LongTexts | undefined = undefined): RequestTokens {
   let bytes = Buffer.byteLength(text);
   let files = 0;
-  const patterns = [
-    ...(text.includes(";base64,") ? [inUrl] : []),
-    ...(text.includes('"base64"') || text.includes('"input_audio"') ? [inData] : []),
-  ];
-  for (const pattern of patterns)
+  const takeFiles = (pattern: RegExp) => {
     for (const [, content = ""] of text.matchAll(pattern)) {
       bytes -= content.length;
       if (!picture.test(content))
         files += content.length / (content.startsWith(pdf) ? bytesPerTokenOf.pdf : bytesPerTokenOf.other);
     }
+  };
+  if (text.includes(";base64,")) takeFiles(inUrl);
+  if (text.includes('"base64"') || text.includes('"input_audio"')) takeFiles(inData);
   if (long) {
     bytes += long.size - long.embedded;
     files += long.embedded / bytesPerTokenOf.other;

@@ -230,8 +230,11 @@ const maxChoices = 128;
 
 /** Returns the number of answers that a request asks for: OpenAI's `n`, or the more that vLLM makes for `best_of`. */
 export function choicesOf({ n, best_of: tried }: Record<string, unknown>): number {
-  const counts = [n, tried].filter((count) => typeof count === "number" && count >= 1) as number[];
-  return Math.min(Math.ceil(Math.max(1, ...counts)), maxChoices);
+  return Math.min(Math.ceil(Math.max(countOf(n), countOf(tried))), maxChoices);
+}
+
+function countOf(value: unknown): number {
+  return typeof value === "number" && value >= 1 ? value : 1;
 }
 
 /** Returns a model's name without `[1m]`, with which Claude Code asks Anthropic for the large context. */

@@ -52,13 +52,18 @@ interface SettledUsage {
 
 const units = [...billedUnits, ...unsummedUnits];
 
+function hasUnits(usage: Usage): boolean {
+  for (const name of units) if (usage[name]) return true;
+  return false;
+}
+
 /** Adds the units that a provider bills for the request that it has. */
 function withUnits(
   usage: Usage,
   { sent, askedUnits }: SettledCall,
 ): { usage: Usage; units: BilledUnits | undefined } {
   // Few calls have any.
-  if (!askedUnits && units.every((name) => !usage[name])) return { usage, units: undefined };
+  if (!askedUnits && !hasUnits(usage)) return { usage, units: undefined };
   const told = presentCounts(Object.fromEntries(units.map((name) => [name, usage[name]])));
   const { units: used, countedHere } = usedUnits((sent && askedUnits) ?? {}, told);
   if (Object.keys(used).length === 0) return { usage, units: undefined };

@@ -77,18 +77,32 @@ export function wholeAnswer(
   if (shapeOf(bytes) === "stream") return collected(bytes, dialect);
   if (hasTwoValues(bytes) && areJsonLines(bytes, true)) return collected(bytes, dialect, eventsOfLines);
   const plain = withoutMark(bytes);
-  const read = (sent: unknown, { text, long }: AnswerText): ReadAnswer | Promise<ReadAnswer> => {
-    if (isOllamaLine(sent))
-      return collected(Buffer.from(text), dialect, eventsOfLines).then((answer) => ({ ...answer, long }));
-    const body = inDialect(sent, dialect);
-    const fault = answerShapes[dialect].faultIn(body);
-    if (body === sent) return { body, text, bytes: plain as Uint8Array<ArrayBuffer>, long, fault };
-    return { ...written(body), long, fault };
-  };
-  if (isLargeAnswer(plain))
-    return cutAnswer(plain, exact).then(async (cut) => read(await parseAnswerInTurns(cut.text, exact), cut));
+  if (isLargeAnswer(plain)) return largeAnswer(plain, dialect, exact);
   const text = plain.toString("utf8");
-  return read(parseAnswer(text, exact), { text, long: undefined });
+  return parsedAnswer(parseAnswer(text, exact), dialect, plain, { text, long: undefined });
+}
+
+async function largeAnswer(plain: Buffer, dialect: Dialect, exact: boolean): Promise<ReadAnswer> {
+  const cut = await cutAnswer(plain, exact);
+  return parsedAnswer(await parseAnswerInTurns(cut.text, exact), dialect, plain, cut);
+}
+
+/** Returns an answer of a dialect that was parsed. A runtime may have answered with one of its own shape. */
+function parsedAnswer(
+  sent: unknown,
+  dialect: Dialect,
+  bytes: Buffer,
+  { text, long }: AnswerText,
+): ReadAnswer | Promise<ReadAnswer> {
+  if (isOllamaLine(sent)) return ollamaAnswer(dialect, { text, long });
+  const body = inDialect(sent, dialect);
+  const fault = answerShapes[dialect].faultIn(body);
+  if (body === sent) return { body, text, bytes: bytes as Uint8Array<ArrayBuffer>, long, fault };
+  return { ...written(body), long, fault };
+}
+
+async function ollamaAnswer(dialect: Dialect, { text, long }: AnswerText): Promise<ReadAnswer> {
+  return { ...(await collected(Buffer.from(text), dialect, eventsOfLines)), long };
 }
 
 /** Returns true for JSON whose second line begins with a value of its own: most answers have one line, or are indented. */

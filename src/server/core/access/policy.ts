@@ -169,21 +169,30 @@ export function decide(
   name?: string,
   row?: Row,
 ): Decision {
-  const { policies } = principal;
-  const held = policies.every(
-    (policy) =>
-      holds(policy, verb, resource, name, row) ||
-      publishedBy(principal, policy, verb, row) ||
-      ownedBy(principal, policy, verb, resource, row),
-  );
-  if (!held) {
-    if (verb === "view" && row?.owner === null && open.has(resource)) return "allow";
-    // The holder of a grant that is bound to a deleted row must not learn that there is a new, private row of the name.
-    const stale = row !== undefined && policies.every((policy) => holds(policy, verb, resource, name));
-    return stale && !isVisible(principal, resource, row) ? "hidden" : "forbidden";
-  }
+  for (const policy of principal.policies)
+    if (
+      !holds(policy, verb, resource, name, row) &&
+      !publishedBy(principal, policy, verb, row) &&
+      !ownedBy(principal, policy, verb, resource, row)
+    )
+      return refusal(principal, verb, resource, name, row);
   if (name === undefined) return "allow";
   return row && isVisible(principal, resource, row) ? "allow" : "hidden";
+}
+
+/** Returns the decision about an access that some policy does not allow. */
+function refusal(
+  principal: Principal,
+  verb: Verb,
+  resource: string,
+  name: string | undefined,
+  row: Row | undefined,
+): Decision {
+  if (verb === "view" && row?.owner === null && open.has(resource)) return "allow";
+  // The holder of a grant that is bound to a deleted row must not learn that there is a new, private row of the name.
+  const stale =
+    row !== undefined && principal.policies.every((policy) => holds(policy, verb, resource, name));
+  return stale && !isVisible(principal, resource, row) ? "hidden" : "forbidden";
 }
 
 /** Returns true if a principal is an administrator, whom limits of its own do not keep from changing them. */

@@ -140,8 +140,10 @@ export class Snapshot {
   }
 
   #table(kind: string): Table {
-    const known = this.#tables.get(kind);
-    if (known) return known;
+    return this.#tables.get(kind) ?? this.#makeTable(kind);
+  }
+
+  #makeTable(kind: string): Table {
     const table = tableOf([...this.byId.values()].filter((row) => row.kind === kind));
     this.#tables.set(kind, table);
     return table;

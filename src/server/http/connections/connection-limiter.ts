@@ -21,6 +21,9 @@ const calmAfter = 1000;
 /** Milliseconds between two lines in the log about errors. */
 const faultInterval = 60_000;
 
+/** The most connections that wait in the kernel: beyond them a caller tries again after a second. Linux allows as many. */
+const mostWaiting = 4096;
+
 export interface ConnectionLimiterOptions {
   /** The port on which this process listens. */
   port: number;
@@ -81,7 +84,7 @@ export class ConnectionLimiter {
     this.#sockets = sockets;
     this.#descriptors = descriptors;
     this.#gate = gate;
-    this.#backlog = Math.min(512, Math.max(16, Math.floor(descriptors.hard / 4)));
+    this.#backlog = Math.min(mostWaiting, Math.max(16, Math.floor(descriptors.hard / 4)));
     this.#maxPerAddress = options.maxPerAddress ?? Math.min(1000, Math.floor(descriptors.ordinary / 4));
     this.#configure();
     descriptors.allow(descriptors.ordinary);

@@ -127,13 +127,16 @@ export class OwnListener implements TcpListener, ConnectionHost {
     // Nobody knows these methods, of which some would become others.
     if (request?.method !== exchange.head.method) return exchange.connection.refuse(400);
     this.#exchanges.set(request, exchange);
-    const fail = () => exchange.connection.refuse(500);
+    void this.#respond(exchange, request);
+  }
+
+  async #respond(exchange: ServerExchange, request: Request): Promise<void> {
     try {
       const response = this.#handle(request);
-      if (response instanceof Promise) response.then((late) => sendWebResponse(exchange, late)).catch(fail);
-      else sendWebResponse(exchange, response).catch(fail);
+      const sending = sendWebResponse(exchange, response instanceof Promise ? await response : response);
+      if (sending) await sending;
     } catch {
-      fail();
+      exchange.connection.refuse(500);
     }
   }
 

@@ -12,12 +12,17 @@ const ownNames = /^(?:connection|transfer-encoding|keep-alive|date)$/;
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 type Read = Awaited<ReturnType<Reader["read"]>>;
 
-/** Sends a `Response` as the response of an exchange. */
-export async function sendWebResponse(exchange: ServerExchange, response: Response): Promise<void> {
+/** Sends a `Response` as the response of an exchange. Returns undefined if all of it has been written at once. */
+export function sendWebResponse(exchange: ServerExchange, response: Response): Promise<void> | undefined {
+  const first = statusLine(response.status) + headerLines(response.headers);
+  if (!(response instanceof WholeResponse)) return sendBody(exchange, response, first);
+  sendText(exchange, first, response.whole);
+  return undefined;
+}
+
+async function sendBody(exchange: ServerExchange, response: Response, first: string): Promise<void> {
   const { status, headers } = response;
   const isHead = exchange.head.method === "HEAD";
-  const first = statusLine(status) + headerLines(headers);
-  if (response instanceof WholeResponse) return sendText(exchange, first, response.whole);
   if (response instanceof LiveResponse) return sendLive(exchange, first, response.live);
   const { body } = response;
   if (exchange.isGone || body === null || isHead || isBodiless(status)) {
@@ -123,8 +128,11 @@ function inTurn(read: Promise<Read>): Promise<Read | undefined> {
   return Promise.race([read, new Promise<undefined>((resolve) => setImmediate(resolve))]);
 }
 
-function headerLines(headers: Iterable<[string, string]>): string {
+function headerLines(headers: Pick<Headers, "forEach">): string {
   let lines = "";
-  for (const [name, value] of headers) if (!ownNames.test(name)) lines += `${name}: ${value}\r\n`;
+  // An iterator makes a list for each header.
+  headers.forEach((value, name) => {
+    if (!ownNames.test(name)) lines += `${name}: ${value}\r\n`;
+  });
   return lines;
 }

@@ -123,8 +123,19 @@ function readRequest(
   const parsed = operations[operation].isForm
     ? readForm(call, server.deadlines)
     : readCall(call, server.deadlines, operation);
-  const request = (sent: ScannedJson) => requestOf(server, call, operation, onModel, sent);
-  return parsed instanceof Promise ? parsed.then(request) : request(parsed);
+  return parsed instanceof Promise
+    ? arriving(server, call, operation, onModel, parsed)
+    : requestOf(server, call, operation, onModel, parsed);
+}
+
+async function arriving(
+  server: Server,
+  call: Call,
+  operation: Operation,
+  onModel: (model: string) => void,
+  parsed: Promise<ScannedJson>,
+): Promise<ParsedRequest> {
+  return requestOf(server, call, operation, onModel, await parsed);
 }
 
 /** Returns the request of a body. Its model may name a persona where the path names no llm. */

@@ -222,11 +222,15 @@ export class Limiter {
     kind,
     id,
     userId,
-    makers = [],
+    makers,
   }: Pick<Principal, "kind" | "id" | "userId" | "makers">): readonly Account[] {
-    const user = this.#account(userId);
-    if (kind !== "Token") return [user];
-    return [this.#account(id), ...makers.map((maker) => this.#account(maker)), user];
+    const accounts: Account[] = [];
+    if (kind === "Token") {
+      accounts.push(this.#account(id));
+      if (makers) for (const maker of makers) accounts.push(this.#account(maker));
+    }
+    accounts.push(this.#account(userId));
+    return accounts;
   }
 
   #account(id: string): Account {

@@ -2,6 +2,7 @@ import { AppError } from "../../../errors.ts";
 import { bareName, stemOf } from "../../../kinds/aliases.ts";
 import { didYouMean } from "../../../kinds/names.ts";
 import { isVisible, type Principal } from "../../core/access/policy.ts";
+import { oncePerObject } from "../../core/once-per-object.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import { mayRun, poolOf, resolve } from "./resolve.ts";
@@ -11,13 +12,36 @@ const mostCompared = 1000;
 /** The most llms of which is asked if the caller may run them. */
 const mostAsked = 10_000;
 
+/** The most names whose llms are remembered for a principal. */
+const mostRemembered = 1000;
+
+/** The names that principals have called in a snapshot, with the llms that answer. */
+const resolvedBy = oncePerObject((_: Snapshot) => new WeakMap<Principal, Map<string, readonly LlmRow[]>>());
+
+function resolvedIn(snapshot: Snapshot, principal: Principal): Map<string, readonly LlmRow[]> {
+  const byPrincipal = resolvedBy(snapshot);
+  let known = byPrincipal.get(principal);
+  if (!known) {
+    known = new Map();
+    byPrincipal.set(principal, known);
+  }
+  return known;
+}
+
 /**
  * Returns the llms that answer calls of a model, as `resolve` does. The error for a mistyped name has the nearest one that
  * the principal may run; it depends on nothing else (T118).
  */
-export function resolveNamed(snapshot: Snapshot, principal: Principal, name: string): LlmRow[] {
+export function resolveNamed(snapshot: Snapshot, principal: Principal, name: string): readonly LlmRow[] {
+  const known = resolvedIn(snapshot, principal);
+  const found = known.get(name);
+  if (found) return found;
   try {
-    return resolve(snapshot, principal, name);
+    const llms = resolve(snapshot, principal, name);
+    // A pattern makes names without end.
+    if (known.size >= mostRemembered) known.clear();
+    known.set(name, llms);
+    return llms;
   } catch (error) {
     const isMissing = error instanceof AppError && ["not_found", "forbidden"].includes(error.code);
     const hint = isMissing ? nearestModel(snapshot, principal, name) : undefined;

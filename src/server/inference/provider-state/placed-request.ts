@@ -9,7 +9,7 @@ import { keepsState, type ProviderObjects } from "./provider-objects.ts";
 /** A responses request, and the llms that can answer it. */
 export interface PlacedRequest {
   request: ParsedRequest;
-  candidates: LlmRow[];
+  candidates: readonly LlmRow[];
 }
 
 /**
@@ -21,7 +21,7 @@ export interface PlacedRequest {
  */
 export async function placedRequest(
   request: ParsedRequest,
-  candidates: LlmRow[],
+  candidates: readonly LlmRow[],
   owner: string,
   objects: ProviderObjects,
   memory: AnswerMemory,
