@@ -37,25 +37,25 @@ export type Outbound = (url: URL, options: OutboundOptions) => Promise<Exchange>
  * @param options.ca certificates in PEM; they replace the certificate authorities of the system
  * @param options.proxyFor the proxy of each URL; all are called directly if it is left out
  * @param options.isSelf true for a URL that leads to this program, which must not call itself (T105)
- * @param options.isPublicOnly true to refuse addresses that are of no public network (T195)
+ * @param options.network the kind of networks whose addresses are called; all if it is left out (T195)
  * @throws AppError `invalid_request` if `ca` is not one or more certificates in PEM
  */
 export function createOutbound(
   options: Pick<HttpClientOptions, "resolve"> & {
     ca?: string;
     isSelf?: (url: URL) => boolean;
-    isPublicOnly?: boolean;
+    network?: "public" | "private";
     proxyFor?: ProxyRule | undefined;
   } = {},
 ): Outbound & { close(): void } {
-  const { ca, isSelf, isPublicOnly = false, proxyFor, ...rest } = options;
+  const { ca, isSelf, network, proxyFor, ...rest } = options;
   const client = createHttpClient({
     ...rest,
     // The server reads responses on their way, so they must not be compressed.
     headers: { "accept-encoding": "identity" },
     ...(ca !== undefined && { tls: { ca: certificatesIn(ca, "the CA") } }),
     checkAddress(address, { port, protocol }) {
-      if (isForbiddenHost(address) || (isPublicOnly && isPrivateAddress(address)))
+      if (isForbiddenHost(address) || (network && isPrivateAddress(address) !== (network === "private")))
         throw new AppError("provider_unreachable", "the address is not allowed");
       const host = address.includes(":") ? `[${address.replace(/%.*/, "")}]` : address;
       if (isSelf?.(new URL(`${protocol}//${host}:${port}`)))

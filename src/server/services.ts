@@ -87,7 +87,10 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
   );
   const outbound = await lifecycle.start(closable("outbound", () => createOutbound({ isSelf, proxyFor })));
   const publicOutbound = await lifecycle.start(
-    closable("public outbound", () => createOutbound({ isSelf, proxyFor, isPublicOnly: true })),
+    closable("public outbound", () => createOutbound({ isSelf, proxyFor, network: "public" })),
+  );
+  const privateOutbound = await lifecycle.start(
+    closable("private outbound", () => createOutbound({ isSelf, proxyFor, network: "private" })),
   );
   const gemini =
     commands &&
@@ -181,6 +184,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
       quotas,
       outbound,
       publicOutbound,
+      privateOutbound,
       backends: secretServices.backends,
       secretWrites: secretServices.secretWrites,
       publicUrls: options.publicUrls,

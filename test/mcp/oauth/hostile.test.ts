@@ -3,7 +3,6 @@ import { discover } from "../../../src/mcp/oauth/discovery.ts";
 import { oauthFetch } from "../../../src/mcp/oauth/oauth-fetch.ts";
 import { exchangeCode, tokenServerOf } from "../../../src/mcp/oauth/tokens.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
-import { LoginNetwork } from "../../../src/server/mcp/authorization/login-network.ts";
 import { protectedServer } from "../../support/mcp/protected-server.ts";
 
 const outbound = createOutbound();
@@ -108,34 +107,6 @@ describe("the metadata for a login", () => {
     const fetch = oauthFetch(outbound);
     for (let i = 0; i < 12; i++) await fetch(`${far.issuer.issuer}/x`);
     await expect(fetch(`${far.issuer.issuer}/x`)).rejects.toThrow(/too many/);
-  });
-
-  it("is not read at a private address that a public name leads to, unless the server is private (T195)", async () => {
-    const far = protectedServer();
-    const { port } = new URL(far.url);
-    const asked: string[] = [];
-    const resolve = async (name: string) => {
-      asked.push(name);
-      return ["127.0.0.1"];
-    };
-    const network = (own: string) =>
-      new LoginNetwork({
-        outbound: createOutbound({ resolve }),
-        publicOutbound: createOutbound({ resolve, isPublicOnly: true }),
-        lookUp: async () => [own],
-      });
-    const metadataUrl = `http://localhost:${port}/.well-known/oauth-protected-resource/mcp`;
-    const look = async (own: string) =>
-      discover({
-        serverUrl: "https://mcp.example.com/mcp",
-        metadataUrl,
-        issuer: undefined,
-        fetch: await network(own).fetchFor("https://mcp.example.com/mcp"),
-      }).catch((error: Error) => error.message);
-    expect(await look("93.184.216.34")).toMatch(/not allowed/);
-    // It is read then, and is that of another server.
-    expect(await look("192.168.1.5")).toMatch(/that of another one/);
-    expect(asked).toContain("localhost");
   });
 
   it("with another authorization server than the chosen one is refused (T198)", async () => {

@@ -126,7 +126,7 @@ describe("the document of a client", () => {
       },
     });
     onTestFinished(() => server.stop(true));
-    const outbound = createOutbound({ isPublicOnly: true, resolve: async () => ["127.0.0.1"] });
+    const outbound = createOutbound({ network: "public", resolve: async () => ["127.0.0.1"] });
     onTestFinished(() => outbound.close());
     const reader = new ClientDocuments({ outbound, elapsed: () => 0 });
     const failures = [];
