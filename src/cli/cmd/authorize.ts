@@ -96,9 +96,7 @@ export const authorize = defineVerb({
     const write = (object: Resource, line: string) => {
       if (format === "json") terminal.out(jsonText(object));
       else if (format === "yaml") terminal.out(yamlText(object));
-      else
-        terminal.out(`${format === "name" ? `server/${name}` : line}
-`);
+      else terminal.out(`${format === "name" ? `server/${name}` : line}\n`);
     };
     const give = async (keys: Readonly<Record<string, string>>) => {
       const put = client.call("PUT", path, { body: { keys }, answer: objectOf(kind) });
