@@ -1,4 +1,5 @@
-import { Snapshot } from "../store/snapshot.ts";
+import { eachInTurns, nextTurn, TurnPace } from "../../../wire/next-turn.ts";
+import { Snapshot, type VolatileState } from "../store/snapshot.ts";
 import type { Change, Contents, Row, Store, Write } from "../store/types.ts";
 import { inCurrentForm } from "./llm-settings.ts";
 
@@ -41,7 +42,7 @@ export class Catalogue {
 
   /** Loads the store. `onError` gets the errors of refreshes that another server's change caused. */
   static async open(store: Store, onError: (error: unknown) => void): Promise<Catalogue> {
-    return new Catalogue(store, new Snapshot(current(await store.load())), onError);
+    return new Catalogue(store, await loaded(store), onError);
   }
 
   get snapshot(): Snapshot {
@@ -92,7 +93,8 @@ export class Catalogue {
 
   /** Loads everything again, because the changes since are pruned. Watchers must list again. */
   async #reload(): Promise<void> {
-    this.#snapshot = new Snapshot(current(await this.store.load()), this.#snapshot.volatile);
+    await nextTurn();
+    this.#snapshot = await loaded(this.store, this.#snapshot.volatile);
     this.#recent.length = 0;
     this.#recentSince = this.#snapshot.revision;
     for (const listener of this.#listeners) listener(null);
@@ -113,6 +115,19 @@ export class Catalogue {
     while (this.#recent.length > remembered) this.#recentSince = this.#recent.shift()!.revision;
     for (const listener of this.#listeners) listener(changed);
   }
+}
+
+/**
+ * Loads everything. A database in a file answers in the turn in which it is asked, and tens of thousands of rows take tens
+ * of milliseconds to read, to bring into form and to index: each has turns of its own (T338).
+ */
+async function loaded(store: Store, volatile?: VolatileState): Promise<Snapshot> {
+  const pace = new TurnPace();
+  const contents = await store.load();
+  const rows: Row[] = [];
+  await eachInTurns(contents.rows, (row) => rows.push(inCurrentForm(row)), pace);
+  await pace.pause();
+  return new Snapshot({ ...contents, rows }, volatile);
 }
 
 /** Returns contents with every row in the form that this version writes. */

@@ -1,0 +1,77 @@
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+import { Catalogue } from "../../../../src/server/core/catalogue/catalogue.ts";
+import { openStore } from "../../../../src/server/core/store/index.ts";
+import type { Row } from "../../../../src/server/core/store/types.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
+import { spin } from "../../../support/turns.ts";
+
+const count = 128;
+
+/** A row that takes a while to be brought into form. */
+function slowRow(n: number, turnOf: () => void): Row {
+  const row = {
+    id: `prj_${n}`,
+    kind: "project",
+    scope: "",
+    name: `p${n}`,
+    owner: null,
+    visibility: null,
+    status: {},
+    version: 1,
+    createdAt: 1,
+    updatedAt: 1,
+  };
+  return {
+    ...row,
+    get spec() {
+      turnOf();
+      spin(0.1);
+      return {};
+    },
+  };
+}
+
+it("a catalogue is read, brought into form and indexed in several turns, when it is opened and loaded again (T338)", async () => {
+  const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
+  onTestFinished(() => store.close());
+  let turn = 0;
+  let isOver = false;
+  const next = () => {
+    turn++;
+    if (!isOver) setImmediate(next);
+  };
+  setImmediate(next);
+  onTestFinished(() => {
+    isOver = true;
+  });
+  const read: number[] = [];
+  const formed = new Set<number>();
+  const slow = {
+    ...store,
+    async load() {
+      const contents = await store.load();
+      spin(10);
+      read.push(turn);
+      const rows = Array.from({ length: count }, (_, n) => slowRow(n, () => formed.add(turn)));
+      return { ...contents, rows };
+    },
+  };
+  const catalogue = await Catalogue.open(slow, () => {});
+  expect(catalogue.snapshot.byId.size).toBe(count);
+  expect(formed.size).toBeGreaterThan(1);
+  expect([...formed].every((one) => one >= read[0]!)).toBe(true);
+  expect(turn).toBeGreaterThan(read[0]!);
+
+  formed.clear();
+  let heard = 0;
+  catalogue.subscribe((changes) => {
+    if (changes === null) heard = turn;
+  });
+  slow.changesSince = async () => null;
+  const asked = turn;
+  await catalogue.refresh();
+  expect(read[1]).toBeGreaterThan(asked);
+  expect(formed.size).toBeGreaterThan(1);
+  expect(heard).toBeGreaterThan(Math.max(read[1]!, Math.min(...formed)));
+});
