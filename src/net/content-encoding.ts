@@ -113,7 +113,7 @@ export async function inflatedBody(
     if (typeof code === "string" && /^(Z|ERR|ZSTD)_/.test(code)) throw notEncoded(encoding, error);
     throw error;
   }
-  return inflated.take();
+  return inflated.takeInTurns();
 }
 
 function tooDense(): AppError {

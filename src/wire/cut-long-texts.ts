@@ -1,5 +1,6 @@
 import { LongTexts } from "./long-texts.ts";
 import { nextTurn } from "./next-turn.ts";
+import { joinInTurns } from "./pieces.ts";
 import { wellFormedJson } from "./well-formed.ts";
 
 /** Sizes in bytes. */
@@ -91,7 +92,7 @@ export async function cutLongTexts(
   }
   if (kept.length === 0) return undefined;
   kept.push(bytes.subarray(from));
-  return { rest: Buffer.concat(kept), long };
+  return { rest: await joinInTurns(kept), long };
 }
 
 /** Returns the middle of a string, between two places where no escape and no character is cut; undefined for none. */

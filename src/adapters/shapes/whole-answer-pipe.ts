@@ -73,6 +73,8 @@ export class WholeAnswerPipe extends WrappingPipe {
    * not JSON.
    */
   async convert(): Promise<void> {
+    // From here on the bytes are one piece, which need not be joined again.
+    if (!this.#lines) this.#bytes.add(await this.#bytes.takeInTurns());
     if (!this.#lines) this.#keep(this.#passLines(true));
     if (this.#lines) return;
     const bytes = this.#bytes.take();

@@ -99,7 +99,7 @@ async function bytesOf(request: Request): Promise<Buffer> {
     pieces.add(bytes);
     if (pieces.length > maxBodyBytes) throw tooLarge();
   }
-  return pieces.take();
+  return pieces.takeInTurns();
 }
 
 /** Returns undefined for an invalid body: the server explains what is wrong with it. */

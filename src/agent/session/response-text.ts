@@ -23,7 +23,7 @@ export async function textOf({ body, headers }: Response, onPart = () => {}): Pr
     onPart();
   }
   if (left < 0) throw new AppError("connection_failed", "the server's response is too large");
-  return pieces.take().toString("utf8");
+  return (await pieces.takeInTurns()).toString("utf8");
 }
 
 /** Returns a text of the server as one line for the log; "" for a value that is not a text (T42). */

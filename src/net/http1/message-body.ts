@@ -89,7 +89,10 @@ export abstract class MessageBody {
             waits.then(() => this.resume(), giveUp);
           }
         },
-        end: () => (waits ? waits.then(() => resolve(pieces.take()), reject) : resolve(pieces.take())),
+        end: () => {
+          if (waits) waits.then(() => resolve(pieces.takeInTurns()), reject);
+          else resolve(pieces.length > largeText ? pieces.takeInTurns() : pieces.take());
+        },
         error: reject,
       });
     });

@@ -225,7 +225,7 @@ async function counted(
     if (pieces.length > most) throw tooLarge(most);
     if (pieces.length > largeText) await onLarge();
   }
-  return pieces.take();
+  return pieces.takeInTurns();
 }
 
 export function tooLarge(most: number, subject = "the body"): AppError {

@@ -11,6 +11,7 @@ import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, isPassed } from "../../wire/dialects/operations.ts";
 import type { LongTexts } from "../../wire/long-texts.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
+import { joinInTurns } from "../../wire/pieces.ts";
 import { isStillValid, principalAt } from "../core/access/principals.ts";
 import { dearTier } from "../core/service-tiers.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
@@ -155,7 +156,7 @@ async function sendLarge(
   const takesText = isVirtual(llm) || provider.adapter.isCommand;
   const parts = await request.long.parts(text);
   await nextTurn();
-  const body = takesText ? Buffer.concat(parts).toString() : parts;
+  const body = takesText ? (await joinInTurns(parts)).toString() : parts;
   return begin(deps, context, prepared, key, body);
 }
 
@@ -293,7 +294,7 @@ async function wholeResponse(
 
 /** Returns a body with the long texts that were cut out of it. */
 async function withTexts(text: string, long: LongTexts): Promise<Buffer<ArrayBuffer>> {
-  return Buffer.concat(await long.parts(text));
+  return joinInTurns(await long.parts(text));
 }
 
 /** Returns the llm as it is now, after a wait. Throws AppError if the caller may no longer run it. */

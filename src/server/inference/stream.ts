@@ -6,6 +6,7 @@ import { AppError, type ProviderError } from "../../errors.ts";
 import type { BodySink } from "../../net/http1/message-body.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import type { DialectWire } from "../../wire/dialects/types.ts";
+import { areComments, endsFrame } from "../../wire/frame-ends.ts";
 import { largeText } from "../../wire/next-turn.ts";
 import { eventStreamHeaders } from "../../wire/sse.ts";
 import type { Deadline, Deadlines } from "../core/deadlines.ts";
@@ -25,7 +26,6 @@ const endTimeout = 1000;
 export const streamHeaders = { headers: eventStreamHeaders };
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 const comment = encoder.encode(":\n\n");
 const nothing = new Uint8Array(0);
 
@@ -249,7 +249,7 @@ class StreamSource implements LiveBody, BodySink {
     const bytes = typeof out === "string" ? encoder.encode(out) : out;
     if (!this.isOpen) {
       // Comments do not open the body: an error of the call can still follow.
-      if (this.#options.wire && isComments(bytes)) return false;
+      if (this.#options.wire && areComments(bytes)) return false;
       this.#open();
     }
     this.#betweenFrames = endsFrame(bytes);
@@ -382,18 +382,4 @@ class StreamSource implements LiveBody, BodySink {
     response.resume();
     this.#endTimeout = deadlines.after(endTimeout, () => response.cancel());
   }
-}
-
-/** True if bytes end with an empty line. A comment can follow then. */
-function endsFrame(bytes: Uint8Array): boolean {
-  const { length } = bytes;
-  if (bytes[length - 1] !== 10) return false;
-  return bytes[length - 2] === 10 || (bytes[length - 2] === 13 && bytes[length - 3] === 10);
-}
-
-/** True if all lines are comments. */
-function isComments(bytes: Uint8Array): boolean {
-  if (bytes[0] !== 58) return false;
-  const lines = decoder.decode(bytes).split(/[\r\n]+/);
-  return lines.every((line) => line === "" || line.startsWith(":"));
 }
