@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
-import { expect, it, onTestFinished, vi } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { must, startBinary } from "../support/binary.ts";
+import { passes } from "../support/passes.ts";
 
 const program = join(import.meta.dirname, "../../bench/conformance/everything.ts");
 const modes = { modern: { pin: "2026-07-28" }, legacy: "legacy" } as const;
@@ -21,10 +22,10 @@ it("what the conformance suite calls works through the compiled server, whatever
     .split("\n")
     .at(-1)!;
   for (const upstream of eras) {
-    await vi.waitFor(
+    await passes(
       async () =>
         expect(await must(server.run(["get", "tools", "-p", upstream]))).toContain("test_simple_text"),
-      { timeout: 60_000, interval: 100 },
+      100,
     );
     for (const era of eras) {
       const client = new Client(

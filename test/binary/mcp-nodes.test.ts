@@ -40,20 +40,20 @@ it("two servers on one PostgreSQL run an MCP server once; one that was killed ha
   await must(one.run("attach-server files -p p"));
   const made = await must(one.run("create token t --bind role:run,resource:projects -o json"));
   const count = (server: BinaryServer) => countAt(server, JSON.parse(made).token);
-  await expect.poll(() => count(one), { timeout: 15_000, interval: 50 }).toBe(1);
+  await expect.poll(() => count(one), { interval: 50 }).toBe(1);
   const two = await startBinary({ env });
-  await expect.poll(() => count(two), { timeout: 15_000, interval: 50 }).toBe(2);
+  await expect.poll(() => count(two), { interval: 50 }).toBe(2);
   expect(starts()).toBe(1);
   expect(await must(two.run("get instances"))).toMatch(/NODE[\s\S]*files-1/);
   expect(await must(two.run("logs files"))).toContain("has started");
   await must(two.run("delete instance files-1"));
-  await expect.poll(() => count(two), { timeout: 15_000, interval: 50 }).toBe(1);
+  await expect.poll(() => count(two), { interval: 50 }).toBe(1);
   expect(starts()).toBe(2);
   // Others would wait for the end of its lease; the server itself knows that its last run is over.
   one.kill("SIGKILL");
   await one.ended;
   const again = await startBinary({ env, home: one.home });
   expect(await count(again)).toBe(1);
-  await expect.poll(() => count(two), { timeout: 15_000, interval: 50 }).toBeGreaterThan(1);
+  await expect.poll(() => count(two), { interval: 50 }).toBeGreaterThan(1);
   expect(starts()).toBe(3);
 });

@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
-import { expect, it, onTestFinished, vi } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { freePort, mcpctl, must } from "../support/binary.ts";
+import { passes } from "../support/passes.ts";
 import { isAlive } from "../support/processes/processes.ts";
 import { startTestMachines } from "../support/test-machines.ts";
 
-const patient = { timeout: 60_000 };
 const program = join(import.meta.dirname, "../support/mcp-stdio-server.ts");
 const textIn = ({ content }: { content?: unknown }) => (content as { text: string }[])[0]!.text;
 
@@ -27,7 +27,7 @@ it("mcpctl agent publishes an MCP server under the desk, which any client calls 
   const options = { args: ["--listen", door], env: { MCPCTL_TOKEN: desk }, waitFor: [] };
   const agent = await start(options);
   const status = async () => (await server.admin("GET", "/api/v1/servers/files")).body?.status;
-  await vi.waitFor(async () => expect(await status()).toBe("ready"), patient);
+  await passes(async () => expect(await status()).toBe("ready"));
   expect((await server.admin("GET", "/api/v1/servers")).body).toHaveLength(1);
   await must(run("create project demo --server files"));
   const token = await made("create token narrow --bind role:run,resource:projects,name:demo");
@@ -61,13 +61,13 @@ it("mcpctl agent publishes an MCP server under the desk, which any client calls 
   await begun.promise;
   agent.kill("SIGKILL");
   await expect(slow).rejects.toThrow(/went away during the call/);
-  await vi.waitFor(async () => expect(await status()).toBe("offline"), patient);
+  await passes(async () => expect(await status()).toBe("offline"));
   await expect(call("echo", { text: "hi" })).rejects.toThrow(/not (connected|offered)|unknown tool/i);
 
   await start(options);
-  await vi.waitFor(async () => expect(await status()).toBe("ready"), patient);
+  await passes(async () => expect(await status()).toBe("ready"));
   expect(isAlive(pid)).toBe(false);
-  await vi.waitFor(async () => expect(await call("echo", { text: "again" })).toBe("again"), patient);
+  await passes(async () => expect(await call("echo", { text: "again" })).toBe("again"));
 });
 
 it("MCP servers of Claude Desktop and VS Code are found, published, and run in a sandbox, for their owner alone until they are shared", async () => {
@@ -99,7 +99,7 @@ it("MCP servers of Claude Desktop and VS Code are found, published, and run in a
   await run("agent publish my-tools");
   await start({ env: { MCPCTL_TOKEN: owner }, waitFor: [] });
   const seenBy = async (bearer: string) => (await server.call("GET", "/api/v1/servers", { bearer })).body;
-  await vi.waitFor(async () => expect(await seenBy(owner)).toMatchObject([{ status: "ready" }]), patient);
+  await passes(async () => expect(await seenBy(owner)).toMatchObject([{ status: "ready" }]));
   expect(await seenBy(owner)).toMatchObject([{ name: "my-tools", visibility: "private", toolCount: 4 }]);
   expect(await seenBy(other)).toEqual([]);
   await must(server.run("create project demo --server my-tools --proxy-model none"));

@@ -2,7 +2,7 @@ import { copyFileSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import {
   type BinaryServer,
   binary,
@@ -14,8 +14,8 @@ import {
   startBinary,
   textOf,
 } from "../support/binary.ts";
+import { passes } from "../support/passes.ts";
 
-const patient = { timeout: 60_000 };
 const program = join(import.meta.dirname, "../support/mcp-stdio-server.ts");
 
 it("a server with a relative --data-dir tells the command that reaches it, and runs MCP servers in a sandbox", async () => {
@@ -35,26 +35,22 @@ it("a server with a relative --data-dir tells the command that reaches it, and r
   expect(reached).toContain("hi");
 });
 
-it(
-  "a server whose file an upgrade has replaced goes on to start MCP servers, in every sandbox (failure mode 237)",
-  patient,
-  async () => {
-    const home = freshFolder();
-    const [file, next] = [join(home, "mcpctl"), join(home, "next")];
-    copyFileSync(binary, file);
-    copyFileSync(binary, next);
-    const server = await startBinary({ home, before: ["sh", "-c", `shift; exec ${file} "$@"`, "sh"] });
-    renameSync(next, file);
-    await must(server.run("create project demo --proxy-model none"));
-    for (const sandbox of ["none", "auto"]) {
-      const source = `--command ${process.execPath} --command ${program} --sandbox ${sandbox}`;
-      await must(server.run(`create server in-${sandbox} ${source}`));
-      await must(server.run(`attach-server in-${sandbox} -p demo`));
-    }
-    const expected = "echo,in-auto_echo";
-    expect(await must(server.run(`test mcp -p demo --expect-tools ${expected}`))).toContain("all 2");
-  },
-);
+it("a server whose file an upgrade has replaced goes on to start MCP servers, in every sandbox (failure mode 237)", async () => {
+  const home = freshFolder();
+  const [file, next] = [join(home, "mcpctl"), join(home, "next")];
+  copyFileSync(binary, file);
+  copyFileSync(binary, next);
+  const server = await startBinary({ home, before: ["sh", "-c", `shift; exec ${file} "$@"`, "sh"] });
+  renameSync(next, file);
+  await must(server.run("create project demo --proxy-model none"));
+  for (const sandbox of ["none", "auto"]) {
+    const source = `--command ${process.execPath} --command ${program} --sandbox ${sandbox}`;
+    await must(server.run(`create server in-${sandbox} ${source}`));
+    await must(server.run(`attach-server in-${sandbox} -p demo`));
+  }
+  const expected = "echo,in-auto_echo";
+  expect(await must(server.run(`test mcp -p demo --expect-tools ${expected}`))).toContain("all 2");
+});
 
 /** A server with a project whose only MCP server runs over standard input and output, and a token for that project. */
 async function open(): Promise<{
@@ -160,57 +156,49 @@ const initialize = {
 };
 
 describe("MCP clients of the compiled program", () => {
-  it(
-    "use a project in both eras, over HTTP and over mcpctl mcp, and none has the token in its arguments (T188)",
-    patient,
-    async () => {
-      const { server, token, tokenFile } = await open();
-      const url = new URL(`${server.url}/projects/demo/mcp`);
-      await vi.waitFor(
-        async () => expect((await server.run("test mcp -p demo --expect-tools echo,pid")).code).toBe(0),
-        { timeout: 30_000, interval: 200 },
-      );
-      const pids = new Set<string>();
-      for (const era of ["modern", "legacy"] as const) {
-        for (const transport of [
-          url,
-          { command: binary, args: bridgeArgs(server, tokenFile), env: cleanEnv(freshFolder()) },
-        ]) {
-          const client = await connected(transport, token, era);
-          expect(client.getServerVersion()?.name).toBe("mcpctl");
-          const { tools } = await client.listTools();
-          expect(tools.map(({ name }) => name)).toEqual(["broken", "echo", "pid", "slow"]);
-          expect(await echo(client, `${era} größe`)).toBe(`${era} größe`);
-          pids.add(textIn(await client.callTool({ name: "pid", arguments: {} })));
-          const parts: unknown[] = [];
-          // The SDK forgets progress that it reads together with the answer.
-          await vi.waitFor(
-            async () => {
-              await client.callTool(
-                { name: "slow", arguments: { milliseconds: 50 } },
-                { onprogress: (progress) => parts.push(progress) },
-              );
-              expect(parts.length).toBeGreaterThan(0);
-            },
-            { timeout: 30_000, interval: 10 },
+  it("use a project in both eras, over HTTP and over mcpctl mcp, and none has the token in its arguments (T188)", async () => {
+    const { server, token, tokenFile } = await open();
+    const url = new URL(`${server.url}/projects/demo/mcp`);
+    await passes(
+      async () => expect((await server.run("test mcp -p demo --expect-tools echo,pid")).code).toBe(0),
+      200,
+    );
+    const pids = new Set<string>();
+    for (const era of ["modern", "legacy"] as const) {
+      for (const transport of [
+        url,
+        { command: binary, args: bridgeArgs(server, tokenFile), env: cleanEnv(freshFolder()) },
+      ]) {
+        const client = await connected(transport, token, era);
+        expect(client.getServerVersion()?.name).toBe("mcpctl");
+        const { tools } = await client.listTools();
+        expect(tools.map(({ name }) => name)).toEqual(["broken", "echo", "pid", "slow"]);
+        expect(await echo(client, `${era} größe`)).toBe(`${era} größe`);
+        pids.add(textIn(await client.callTool({ name: "pid", arguments: {} })));
+        const parts: unknown[] = [];
+        // The SDK forgets progress that it reads together with the answer.
+        await passes(async () => {
+          await client.callTool(
+            { name: "slow", arguments: { milliseconds: 50 } },
+            { onprogress: (progress) => parts.push(progress) },
           );
-          expect(argumentsOfAll()).not.toContain(token);
-        }
+          expect(parts.length).toBeGreaterThan(0);
+        }, 10);
+        expect(argumentsOfAll()).not.toContain(token);
       }
-      // All share one process of the server.
-      expect(pids.size).toBe(1);
-    },
-  );
+    }
+    // All share one process of the server.
+    expect(pids.size).toBe(1);
+  });
 
   it.each(["modern", "legacy"] as const)(
     "go on over mcpctl mcp after the server was killed with -9 and started again: %s (failure mode 151)",
-    patient,
     async (era) => {
       const opened = await open();
       const { token, tokenFile } = opened;
       const args = bridgeArgs(opened.server, tokenFile);
       const client = await connected({ command: binary, args, env: cleanEnv(freshFolder()) }, token, era);
-      await vi.waitFor(async () => expect(await echo(client, "before")).toBe("before"), { timeout: 30_000 });
+      await passes(async () => expect(await echo(client, "before")).toBe("before"));
       await opened.restart();
       expect(await echo(client, "after")).toBe("after");
       expect((await client.listTools()).tools).toHaveLength(4);
@@ -218,53 +206,49 @@ describe("MCP clients of the compiled program", () => {
   );
 });
 
-it(
-  "limits of users and groups on MCP calls hold in both eras, over HTTP and mcpctl mcp, and after kill -9",
-  patient,
-  async () => {
-    const opened = await open();
-    const { admin, call } = opened.server;
-    const bearerOf = async (name: string) => {
-      const password = `${name}-password`;
-      await admin("POST", "/api/v1/users", { name, password });
-      await admin("POST", "/api/v1/rbac", {
-        name: `of-${name}`,
-        subjects: [{ kind: "User", name }],
-        roleBindings: [{ role: "run", resource: "projects" }],
-      });
-      return (await call("POST", "/api/v1/auth/login", { body: { user: name, password } })).body
-        .token as string;
-    };
-    const bearers = { alice: await bearerOf("alice"), bob: await bearerOf("bob") };
-    await must(opened.server.run("patch user alice limits.mcpCallsPerDay=2"));
-    await must(opened.server.run("create group team --member alice --member bob --limit mcpCallsPerDay=3"));
-    await must(opened.server.run("test mcp -p demo --expect-tools echo"));
-    const clientOf = async (name: keyof typeof bearers, era: Era, isStdio: boolean) => {
-      const { url, home } = opened.server;
-      const tokenFile = join(home, `${name}.token`);
-      await Bun.write(tokenFile, bearers[name]);
-      const env = cleanEnv(freshFolder());
-      const way = isStdio ? { command: binary, args: bridgeArgs({ url }, tokenFile), env } : undefined;
-      return connected(way ?? new URL(`${url}/projects/demo/mcp`), bearers[name], era);
-    };
-    expect(await echo(await clientOf("alice", "modern", false), "1")).toBe("1");
-    const alice = await clientOf("alice", "legacy", true);
-    expect(await echo(alice, "2")).toBe("2");
-    await expect(echo(alice, "3")).rejects.toThrow('user "alice" has used 2 of its 2 MCP calls of today');
-    expect(await echo(await clientOf("bob", "legacy", false), "3")).toBe("3");
-    await opened.restart();
-    for (const [era, isStdio] of [
-      ["modern", true],
-      ["legacy", false],
-    ] as const)
-      await expect(echo(await clientOf("bob", era, isStdio), "4")).rejects.toThrow(
-        'group "team" has used 3 of its 3 MCP calls of today',
-      );
-  },
-);
+it("limits of users and groups on MCP calls hold in both eras, over HTTP and mcpctl mcp, and after kill -9", async () => {
+  const opened = await open();
+  const { admin, call } = opened.server;
+  const bearerOf = async (name: string) => {
+    const password = `${name}-password`;
+    await admin("POST", "/api/v1/users", { name, password });
+    await admin("POST", "/api/v1/rbac", {
+      name: `of-${name}`,
+      subjects: [{ kind: "User", name }],
+      roleBindings: [{ role: "run", resource: "projects" }],
+    });
+    return (await call("POST", "/api/v1/auth/login", { body: { user: name, password } })).body
+      .token as string;
+  };
+  const bearers = { alice: await bearerOf("alice"), bob: await bearerOf("bob") };
+  await must(opened.server.run("patch user alice limits.mcpCallsPerDay=2"));
+  await must(opened.server.run("create group team --member alice --member bob --limit mcpCallsPerDay=3"));
+  await must(opened.server.run("test mcp -p demo --expect-tools echo"));
+  const clientOf = async (name: keyof typeof bearers, era: Era, isStdio: boolean) => {
+    const { url, home } = opened.server;
+    const tokenFile = join(home, `${name}.token`);
+    await Bun.write(tokenFile, bearers[name]);
+    const env = cleanEnv(freshFolder());
+    const way = isStdio ? { command: binary, args: bridgeArgs({ url }, tokenFile), env } : undefined;
+    return connected(way ?? new URL(`${url}/projects/demo/mcp`), bearers[name], era);
+  };
+  expect(await echo(await clientOf("alice", "modern", false), "1")).toBe("1");
+  const alice = await clientOf("alice", "legacy", true);
+  expect(await echo(alice, "2")).toBe("2");
+  await expect(echo(alice, "3")).rejects.toThrow('user "alice" has used 2 of its 2 MCP calls of today');
+  expect(await echo(await clientOf("bob", "legacy", false), "3")).toBe("3");
+  await opened.restart();
+  for (const [era, isStdio] of [
+    ["modern", true],
+    ["legacy", false],
+  ] as const)
+    await expect(echo(await clientOf("bob", era, isStdio), "4")).rejects.toThrow(
+      'group "team" has used 3 of its 3 MCP calls of today',
+    );
+});
 
 describe("mcpctl mcp", () => {
-  it("hands on that its client has cancelled a call, in both eras (failure mode 235)", patient, async () => {
+  it("hands on that its client has cancelled a call, in both eras (failure mode 235)", async () => {
     const { server, token, tokenFile } = await open();
     const journal = join(server.home, "journal");
     const scripted = join(import.meta.dirname, "../support/mcp/scripted-stdio.ts");
@@ -272,8 +256,7 @@ describe("mcpctl mcp", () => {
     await must(server.run(["create", "server", "waits", ...words, "--sandbox", "none"]));
     await must(server.run("attach-server waits -p demo"));
     await must(server.run("test mcp -p demo --expect-tools wait"));
-    const noted = (line: string) =>
-      vi.waitFor(() => expect(readFileSync(journal, "utf8")).toContain(line), { timeout: 30_000 });
+    const noted = (line: string) => passes(() => expect(readFileSync(journal, "utf8")).toContain(line));
     const args = bridgeArgs(server, tokenFile);
     for (const era of ["modern", "legacy"] as const) {
       const client = await connected({ command: binary, args, env: cleanEnv(freshFolder()) }, token, era);
@@ -289,29 +272,25 @@ describe("mcpctl mcp", () => {
     }
   });
 
-  it(
-    "answers what it was asked and ends with 0 when its input ends (failure mode 152)",
-    patient,
-    async () => {
-      const { server, tokenFile } = await open();
-      const { child, send } = bridge(server.url, tokenFile);
-      send(initialize);
-      send({ method: "notifications/initialized" });
-      send({ id: 2, method: "ping" });
-      await child.stdin.end();
-      const lines = (await textOf(child.stdout))
-        .trim()
-        .split("\n")
-        .map((line) => JSON.parse(line));
-      expect(lines.map(({ id }) => id)).toEqual([1, 2]);
-      expect({ code: await child.exited, stderr: await textOf(child.stderr) }).toEqual({
-        code: 0,
-        stderr: "",
-      });
-    },
-  );
+  it("answers what it was asked and ends with 0 when its input ends (failure mode 152)", async () => {
+    const { server, tokenFile } = await open();
+    const { child, send } = bridge(server.url, tokenFile);
+    send(initialize);
+    send({ method: "notifications/initialized" });
+    send({ id: 2, method: "ping" });
+    await child.stdin.end();
+    const lines = (await textOf(child.stdout))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines.map(({ id }) => id)).toEqual([1, 2]);
+    expect({ code: await child.exited, stderr: await textOf(child.stderr) }).toEqual({
+      code: 0,
+      stderr: "",
+    });
+  });
 
-  it("ends when the reader of its output has gone, and on SIGTERM (failure mode 152)", patient, async () => {
+  it("ends when the reader of its output has gone, and on SIGTERM (failure mode 152)", async () => {
     const { server, tokenFile } = await open();
     for (const how of ["reader", "SIGTERM"] as const) {
       const { child, send } = bridge(server.url, tokenFile);
@@ -331,7 +310,7 @@ describe("mcpctl mcp", () => {
     }
   });
 
-  it("tells the client why a request fails: no right, no valid token", patient, async () => {
+  it("tells the client why a request fails: no right, no valid token", async () => {
     const { server } = await open();
     const other = join(server.home, "other.token");
     const made = await must(server.run("create token nothing"));

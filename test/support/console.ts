@@ -51,7 +51,7 @@ export async function expectScreen(name: string, { screen }: Pick<Pty, "screen">
     await Bun.sleep(500);
     writeFileSync(file, text());
   }
-  await expect.poll(text, { message: name, timeout: 20_000 }).toBe(readFileSync(file, "utf8"));
+  await expect.poll(text, { message: name }).toBe(readFileSync(file, "utf8"));
 }
 
 /** A row without ports, times and ids, which are others each time. Columns stay where they are. */

@@ -1,8 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, vi } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { freshFolder, send, startBinary } from "./binary.ts";
+import { passes } from "./passes.ts";
 
 /** The folders of the programs for disks. */
 export const diskPath = `${process.env["PATH"]}:/usr/sbin:/sbin`;
@@ -41,19 +42,12 @@ export async function serverOnDisk({ mount, image }: Disk) {
       send("http://localhost", inside(server.socketPath), method, path, { body }),
     /** Resolves with the reasons for which the server is not ready. */
     unready: () =>
-      vi.waitFor(
-        async () => {
-          const { status, text } = await server.call("GET", "/readyz");
-          expect(status).toBe(503);
-          return text;
-        },
-        { timeout: 20_000, interval: 100 },
-      ),
-    ready: () =>
-      vi.waitFor(async () => expect((await server.call("GET", "/readyz")).status).toBe(200), {
-        timeout: 20_000,
-        interval: 100,
-      }),
+      passes(async () => {
+        const { status, text } = await server.call("GET", "/readyz");
+        expect(status).toBe(503);
+        return text;
+      }, 100),
+    ready: () => passes(async () => expect((await server.call("GET", "/readyz")).status).toBe(200), 100),
   };
 }
 

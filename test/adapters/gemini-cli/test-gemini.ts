@@ -1,9 +1,10 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { onTestFinished, vi } from "vitest";
+import { onTestFinished } from "vitest";
 import { createGeminiCli, type GeminiCliOptions } from "../../../src/adapters/gemini-cli/index.ts";
 import { redact } from "../../../src/server/core/redact.ts";
+import { passes } from "../../support/passes.ts";
 
 export const key = "test-key-0123456789-never-to-be-seen";
 
@@ -51,14 +52,11 @@ export function gemini(options: Partial<GeminiCliOptions> = {}) {
     writtenPids,
     /** Returns the process numbers that a run has written down, once so many are there. */
     pids: (name: string, count: number) =>
-      vi.waitFor(
-        () => {
-          const pids = writtenPids(name);
-          if (pids.length < count) throw new Error("not all are there");
-          return pids;
-        },
-        { timeout: 60_000, interval: 5 },
-      ),
+      passes(() => {
+        const pids = writtenPids(name);
+        if (pids.length < count) throw new Error("not all are there");
+        return pids;
+      }, 5),
   };
 }
 
@@ -89,9 +87,6 @@ export function isThere(pid: number): boolean {
 
 /** Waits until a condition holds; fails after a minute. */
 export const until = (check: () => boolean) =>
-  vi.waitFor(
-    () => {
-      if (!check()) throw new Error("not yet");
-    },
-    { timeout: 60_000, interval: 5 },
-  );
+  passes(() => {
+    if (!check()) throw new Error("not yet");
+  }, 5);

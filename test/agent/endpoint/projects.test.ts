@@ -1,6 +1,7 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { said, scriptedMcp, tool } from "../../support/mcp/http-server.ts";
+import { passes } from "../../support/passes.ts";
 import { must } from "../../support/server.ts";
 import { goodProvider } from "../../support/upstream.ts";
 import { testProviders } from "./local-providers.ts";
@@ -22,10 +23,7 @@ async function open() {
   await must(
     server.admin("POST", "/api/v1/projects", { name: "demo", servers: ["far"], proxyModel: "none" }),
   );
-  await vi.waitFor(
-    async () => expect((await server.admin("GET", "/api/v1/servers/far")).body.toolCount).toBe(2),
-    { timeout: 60_000 },
-  );
+  await passes(async () => expect((await server.admin("GET", "/api/v1/servers/far")).body.toolCount).toBe(2));
   const { bearer } = await server.token("narrow", [{ role: "run", resource: "projects", name: "demo" }]);
   return { server, bearer, gone: gone.promise, door: url.replace("/v1", "/projects/demo/mcp") };
 }

@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Client } from "@modelcontextprotocol/client";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { McpServerSet } from "../../../src/agent/core/mcp-server.ts";
 import { mcpAgent, mcpConfig } from "../../support/agent/mcp-agent.ts";
 import { scriptedMcp } from "../../support/mcp/http-server.ts";
 import { testProject } from "../../support/mcp/project.ts";
 import { scriptedHttp, scriptedSse } from "../../support/mcp/scripted-http.ts";
+import { passes } from "../../support/passes.ts";
 import { must, type TestServer } from "../../support/server.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
@@ -20,7 +21,7 @@ const grants = [
 
 /** Waits until a function returns a value. */
 async function until<T>(read: () => Promise<T>, value: T): Promise<void> {
-  await vi.waitFor(async () => expect(await read()).toEqual(value), { timeout: 30_000, interval: 20 });
+  await passes(async () => expect(await read()).toEqual(value));
 }
 
 /** Starts a server with the project `p`, and the agent of alice, whose MCP server `desk` is attached to it. */
@@ -82,13 +83,10 @@ describe("a call of an MCP server of a workstation", () => {
     expect(textOf(result as never)).toBe("done");
     expect(await audited()).toMatchObject([{ status: 200 }]);
     // The SDK forgets progress that it reads together with the answer.
-    await vi.waitFor(
-      async () => {
-        await own.callTool({ name: "it", arguments: {} }, { onprogress });
-        expect(steps).toContain(1);
-      },
-      { timeout: 20_000, interval: 10 },
-    );
+    await passes(async () => {
+      await own.callTool({ name: "it", arguments: {} }, { onprogress });
+      expect(steps).toContain(1);
+    }, 10);
   });
 
   it("is cancelled at the tool when its client gives it up (failure mode 154)", async () => {
@@ -97,9 +95,9 @@ describe("a call of an MCP server of a workstation", () => {
     const giveUp = new AbortController();
     const call = own.callTool({ name: "it", arguments: {} }, { signal: giveUp.signal });
     call.catch(() => {});
-    await vi.waitFor(() => expect(mcp.of("tools/call")).toHaveLength(1), { timeout: 20_000 });
+    await passes(() => expect(mcp.of("tools/call")).toHaveLength(1));
     giveUp.abort();
-    await vi.waitFor(() => expect(mcp.of("tools/call")[0]!.signal.aborted).toBe(true), { timeout: 20_000 });
+    await passes(() => expect(mcp.of("tools/call")[0]!.signal.aborted).toBe(true));
     await expect(call).rejects.toThrow();
   });
 
@@ -137,14 +135,14 @@ describe("a call of an MCP server of a workstation", () => {
     const told: string[] = [];
     own.setNotificationHandler("notifications/resources/updated", ({ params }) => void told.push(params.uri));
     await own.subscribeResource({ uri });
-    await vi.waitFor(() => expect(mcp.hasStream()).toBe(true), { timeout: 20_000 });
+    await passes(() => expect(mcp.hasStream()).toBe(true));
     mcp.broadcast("notifications/resources/updated", { uri: "test://b" });
     mcp.broadcast("notifications/resources/updated", { uri });
-    await vi.waitFor(() => expect(told).toEqual([uri]), { timeout: 20_000 });
+    await passes(() => expect(told).toEqual([uri]));
     expect(mcp.of("resources/subscribe")).toHaveLength(1);
     await own.unsubscribeResource({ uri });
-    await vi.waitFor(() => expect(mcp.of("resources/unsubscribe")).toHaveLength(1), { timeout: 20_000 });
-    await vi.waitFor(() => expect(mcpServers.all[0]!.describe().inFlight).toBe(0));
+    await passes(() => expect(mcp.of("resources/unsubscribe")).toHaveLength(1));
+    await passes(() => expect(mcpServers.all[0]!.describe().inFlight).toBe(0));
     isRefused = true;
     await expect(own.subscribeResource({ uri })).rejects.toThrow(/not that one/);
     isRefused = false;
@@ -160,7 +158,7 @@ describe("a call of an MCP server of a workstation", () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     far.held = promise;
     const early = call({ waits: true });
-    await vi.waitFor(() => expect(far.seen).toContain("tools/call 1"), { timeout: 30_000 });
+    await passes(() => expect(far.seen).toContain("tools/call 1"));
     far.forget();
     const results = await Promise.all(Array.from({ length: 8 }, () => call()));
     const texts = new Set(results.map((one) => textOf(one as never)));
@@ -218,12 +216,12 @@ describe("the lists of an MCP server of a workstation", () => {
       const names = async () => (await own.listTools()).tools.map((tool) => tool.name);
       expect(await names()).toEqual(["first"]);
       if (era === "legacy") tell = () => mcp.broadcast(changed);
-      await vi.waitFor(() =>
+      await passes(() =>
         expect([tell, era === "modern" || mcp.hasStream()]).toEqual([expect.any(Function), true]),
       );
       name = "second";
       for (let n = 0; n < 50; n++) tell!();
-      await vi.waitFor(async () => expect(await names()).toEqual(["second"]), { timeout: 20_000 });
+      await passes(async () => expect(await names()).toEqual(["second"]));
       expect(mcp.of("tools/list").length).toBeLessThan(10);
     },
   );
@@ -249,8 +247,7 @@ describe("an MCP server of a workstation that ends at the question for the newes
 
 describe("the end of an MCP server of a workstation", () => {
   /** Waits until the agent has the call. */
-  const arrived = ({ all }: McpServerSet) =>
-    vi.waitFor(() => expect(all[0]!.describe().inFlight).toBe(1), { timeout: 20_000, interval: 10 });
+  const arrived = ({ all }: McpServerSet) => passes(() => expect(all[0]!.describe().inFlight).toBe(1), 10);
   const pidOf = async (own: Client) =>
     Number(textOf((await own.callTool({ name: "pid", arguments: {} })) as never));
 
@@ -264,7 +261,7 @@ describe("the end of an MCP server of a workstation", () => {
     process.kill(pid, "SIGKILL");
     await expect(call).rejects.toThrow(/ended during the call, which may have been carried out/);
     let next = 0;
-    await vi.waitFor(async () => (next = await pidOf(own)), { timeout: 20_000, interval: 100 });
+    await passes(async () => (next = await pidOf(own)), 100);
     expect(next).not.toBe(pid);
   });
 
@@ -322,12 +319,7 @@ describe("a published MCP server", () => {
     const { user, url, asAlice, status } = await desk();
     const bob = await user("bob", grants);
     const other = mcpAgent({ url, bearer: bob.bearer, servers: [mcpConfig("desk"), mcpConfig("mine")] });
-    await vi.waitFor(
-      () => expect(other.logged.join("\n")).toMatch(/desk is not published: .*exists already/),
-      {
-        timeout: 20_000,
-      },
-    );
+    await passes(() => expect(other.logged.join("\n")).toMatch(/desk is not published: .*exists already/));
     await until(async () => (await bob.call("GET", "/api/v1/servers/mine")).body?.status, "ready");
     expect(await status()).toBe("ready");
     expect((await asAlice("GET", "/api/v1/servers/desk")).body.owner).toBe("alice");
@@ -337,9 +329,7 @@ describe("a published MCP server", () => {
     const project = await testProject();
     const carol = await project.user("carol", [{ role: "expose", resource: "llms" }]);
     const { logged } = mcpAgent({ url: project.url, bearer: carol.bearer, servers: [mcpConfig("desk")] });
-    await vi.waitFor(() => expect(logged.join("\n")).toMatch(/publishing server "desk" needs expose/), {
-      timeout: 20_000,
-    });
+    await passes(() => expect(logged.join("\n")).toMatch(/publishing server "desk" needs expose/));
     expect((await project.admin("GET", "/api/v1/servers")).body).toEqual([]);
   });
 

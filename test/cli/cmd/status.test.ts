@@ -45,7 +45,7 @@ describe("status", () => {
     expect(code).toBe(6);
     expect(stdout).toMatch(/^Reachable: +no: .* did not respond in time$/m);
     expect(stderr).toContain("did not respond in time");
-  }, 9000);
+  });
 
   it("names the workstations that are connected, and counts those that are away", async () => {
     const one = (name: string, state: string) => ({

@@ -27,7 +27,7 @@ describe("a task on the command line", () => {
     expect(left).toMatchObject({ code: 0, stderr: "" });
     expect(left.stdout).toMatch(/^tsk_[0-9a-z]{26}\n$/);
     const id = left.stdout.trim();
-    await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => held.length).toBe(1);
     expect(provider.seen[0]!.body).toMatchObject({
       model: "up",
       stream: true,
@@ -37,7 +37,7 @@ describe("a task on the command line", () => {
         { role: "user", content: "from a pipe" },
       ],
     });
-    await expect.poll(async () => (await cli(`logs task/${id}`)).stdout, { timeout: 10_000 }).toBe("one \n");
+    await expect.poll(async () => (await cli(`logs task/${id}`)).stdout).toBe("one \n");
     const followed = cli(`logs ${id} -f`);
     const waited = cli(`wait task/${id} --timeout 20s`);
     held[0]!.write(chunk(frames.slice(2).join("")) + lastChunk);
@@ -56,7 +56,7 @@ describe("a task on the command line", () => {
     expect((await cli(`delete task/${id}`)).stdout).toBe(`task '${id}' had ended already: it is completed\n`);
 
     const { id: hangs } = JSON.parse((await cli("chat-llm gpt --async -m hello -o json")).stdout);
-    await expect.poll(() => held.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => held.length).toBe(2);
     const stop = new AbortController();
     const watched = cli(`get tasks ${hangs} -w -o json`, { signal: stop.signal });
     expect(await cli(`wait task/${hangs} --timeout 50ms`)).toMatchObject({ code: 6 });

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { HttpWire } from "../../../src/mcp/upstream/http-wire.ts";
 import { eventStream, openHttpWire, patient, result, streamOf } from "../../support/mcp/http-wire.ts";
+import { passes } from "../../support/passes.ts";
 
 describe("the streams of a server over HTTP", () => {
   it("tells what it sends by itself on a stream of its own", async () => {
@@ -11,7 +12,7 @@ describe("the streams of a server over HTTP", () => {
     );
     await wire.exchange("initialize", {}, patient);
     wire.use("2025-11-25");
-    await vi.waitFor(() => expect(own.onNotification.mock.calls).toEqual([[changed]]));
+    await passes(() => expect(own.onNotification.mock.calls).toEqual([[changed]]));
   });
 
   /** A legacy session is begun. */
@@ -97,15 +98,13 @@ describe("the streams of a server over HTTP", () => {
     await begun(wire);
     const onRequest = vi.fn(async () => ({ roots: [] }));
     const first = wire.exchange("first", {}, { ...patient, onRequest });
-    await vi.waitFor(() => expect([held.has("first"), ask]).toEqual([true, expect.any(Function)]));
+    await passes(() => expect([held.has("first"), ask]).toEqual([true, expect.any(Function)]));
     ask("alone");
-    await vi.waitFor(() =>
-      expect(answered).toEqual([{ jsonrpc: "2.0", id: "alone", result: { roots: [] } }]),
-    );
+    await passes(() => expect(answered).toEqual([{ jsonrpc: "2.0", id: "alone", result: { roots: [] } }]));
     const second = wire.exchange("second", {}, { ...patient, onRequest });
-    await vi.waitFor(() => expect(held.has("second")).toBe(true));
+    await passes(() => expect(held.has("second")).toBe(true));
     ask("of whom");
-    await vi.waitFor(() => expect(answered[1]).toMatchObject({ id: "of whom", error: { code: -32600 } }));
+    await passes(() => expect(answered[1]).toMatchObject({ id: "of whom", error: { code: -32600 } }));
     expect(onRequest).toHaveBeenCalledTimes(1);
     for (const waiting of held.values()) waiting.resolve();
     await Promise.all([first, second]);

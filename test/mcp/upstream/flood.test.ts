@@ -4,6 +4,7 @@ import { HttpWire } from "../../../src/mcp/upstream/http-wire.ts";
 import { stdioWire } from "../../../src/mcp/upstream/stdio.ts";
 import { StreamWire } from "../../../src/mcp/upstream/stream-wire.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
+import { passes } from "../../support/passes.ts";
 
 const ping = (id: number) => ({ jsonrpc: "2.0", id: `p${id}`, method: "ping" }) as const;
 const lines = (count: number, line: (i: number) => string) =>
@@ -41,7 +42,7 @@ describe("an MCP server that writes without end", () => {
     });
     const { events } = program(lines(60_000, line));
     setImmediate(count);
-    await vi.waitFor(() => expect(events.onClose).toHaveBeenCalled(), { timeout: 60_000 });
+    await passes(() => expect(events.onClose).toHaveBeenCalled());
     // In one go the lines would take one turn.
     expect(turns).toBeGreaterThan(10);
   });
@@ -53,7 +54,7 @@ describe("an MCP server that asks without end", () => {
       lines(5000, (i) => JSON.stringify(ping(i))),
       () => new Promise(() => undefined),
     );
-    await vi.waitFor(() => expect(stop).toHaveBeenCalled());
+    await passes(() => expect(stop).toHaveBeenCalled());
     expect(written.mock.calls.length).toBeLessThanOrEqual(1000);
     expect(events.onClose.mock.calls[0]![0].message).toBe(
       "the server does not take the answers to its requests",
@@ -62,7 +63,7 @@ describe("an MCP server that asks without end", () => {
 
   it("over pipes goes on when it reads them", async () => {
     const { events, stop, written } = program(lines(900, (i) => JSON.stringify(ping(i))));
-    await vi.waitFor(() => expect(events.onClose).toHaveBeenCalled());
+    await passes(() => expect(events.onClose).toHaveBeenCalled());
     expect(stop).not.toHaveBeenCalled();
     expect(written).toHaveBeenCalledTimes(900);
   });
@@ -76,7 +77,7 @@ describe("an MCP server that asks without end", () => {
     wire.exchange("tools/call", {}, { timeout: 60_000, onRequest }).catch(() => undefined);
     for (let id = 0; id < 150; id++)
       wire.receive({ jsonrpc: "2.0", id, method: "sampling/createMessage", params: {} });
-    await vi.waitFor(() => expect(sent).toHaveLength(51));
+    await passes(() => expect(sent).toHaveLength(51));
     expect(onRequest).toHaveBeenCalledTimes(100);
     expect(sent.at(-1)).toMatchObject({ error: { message: "more than 100 requests at a time" } });
   });
@@ -108,7 +109,7 @@ describe("an MCP server that asks without end", () => {
       await server.stop(true);
     });
     expect(await wire.exchange("tools/call", {}, { timeout: 60_000 })).toEqual({ is: "it" });
-    await vi.waitFor(() => expect(answers).toBe(100));
+    await passes(() => expect(answers).toBe(100));
     expect(await wire.exchange("tools/call", {}, { timeout: 60_000 })).toEqual({ is: "it" });
     expect(answers).toBe(100);
   });

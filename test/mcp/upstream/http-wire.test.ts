@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { HttpWire } from "../../../src/mcp/upstream/http-wire.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
 import { eventStream, openHttpWire, patient, result, streamOf } from "../../support/mcp/http-wire.ts";
+import { passes } from "../../support/passes.ts";
 
 describe("a server over HTTP", () => {
   it.each([
@@ -13,7 +14,7 @@ describe("a server over HTTP", () => {
       const { wire, received } = openHttpWire(answer);
       const call = wire.exchange("tools/call", {}, patient);
       call.catch(() => undefined);
-      await vi.waitFor(() => expect(received).toHaveLength(1));
+      await passes(() => expect(received).toHaveLength(1));
       await wire.close();
       await expect(call).rejects.toMatchObject({ kind: "closed", isUnsent: false });
     },
@@ -161,13 +162,11 @@ describe("a server over HTTP", () => {
     wire.use("2025-11-25");
     const caller = new AbortController();
     const call = wire.exchange("tools/call", {}, { ...patient, signal: caller.signal });
-    await vi.waitFor(() =>
-      expect(received.some(({ message }) => message["method"] === "tools/call")).toBe(true),
-    );
+    await passes(() => expect(received.some(({ message }) => message["method"] === "tools/call")).toBe(true));
     caller.abort();
     await expect(call).rejects.toMatchObject({ kind: "cancelled" });
     await gone.promise;
-    await vi.waitFor(() =>
+    await passes(() =>
       expect(received.at(-1)!.message).toMatchObject({
         method: "notifications/cancelled",
         params: { requestId: 2 },

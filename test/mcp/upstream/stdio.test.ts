@@ -1,5 +1,6 @@
 import { expect, it, vi } from "vitest";
 import { maxMessageBytes, stdioWire } from "../../../src/mcp/upstream/stdio.ts";
+import { passes } from "../../support/passes.ts";
 
 function open(output: (controller: ReadableStreamDefaultController<Uint8Array>) => void) {
   const written: string[] = [];
@@ -20,7 +21,7 @@ it("reads messages that are cut anywhere, with LF and CRLF", async () => {
     for (const byte of bytes) controller.enqueue(Uint8Array.of(byte));
     controller.close();
   });
-  await vi.waitFor(() => expect(events.onClose).toHaveBeenCalled());
+  await passes(() => expect(events.onClose).toHaveBeenCalled());
   expect(events.onNotification.mock.calls).toEqual([[notification], [notification]]);
   expect(events.onNoise).not.toHaveBeenCalled();
 });
@@ -31,7 +32,7 @@ it("passes over lines that are no messages, and reports the beginning of each", 
     controller.enqueue(new TextEncoder().encode([...noise, JSON.stringify(notification), ""].join("\n")));
     controller.close();
   });
-  await vi.waitFor(() => expect(events.onClose).toHaveBeenCalled());
+  await passes(() => expect(events.onClose).toHaveBeenCalled());
   expect(events.onNotification).toHaveBeenCalledTimes(1);
   expect(events.onNoise.mock.calls.map(([text]) => text.length)).toEqual([22, 16, 500]);
 });
@@ -41,7 +42,7 @@ it("ends a server whose message is longer than 10 MB", async () => {
     for (let sent = 0; sent <= maxMessageBytes; sent += 1024 * 1024)
       controller.enqueue(new Uint8Array(1024 * 1024).fill(97));
   });
-  await vi.waitFor(() => expect(stop).toHaveBeenCalled());
+  await passes(() => expect(stop).toHaveBeenCalled());
   expect(events.onClose.mock.calls[0]![0].message).toBe("the server sent a message of more than 10 MB");
 });
 
@@ -60,7 +61,7 @@ it("reads a long message that comes in many pieces, and takes one that is nested
     for (let at = 0; at < bytes.length; at += 1000) controller.enqueue(bytes.subarray(at, at + 1000));
     controller.close();
   });
-  await vi.waitFor(() => expect(events.onClose).toHaveBeenCalled());
+  await passes(() => expect(events.onClose).toHaveBeenCalled());
   expect(events.onNotification.mock.calls).toEqual([[long], [notification]]);
   expect(events.onNoise).toHaveBeenCalledTimes(1);
 });

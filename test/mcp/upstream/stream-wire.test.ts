@@ -3,6 +3,7 @@ import type { EndSignal } from "../../../src/end-signal.ts";
 import type { JsonObject, RpcMessage, RpcRequest } from "../../../src/mcp/messages.ts";
 import { RpcError } from "../../../src/mcp/rpc-error.ts";
 import { StreamWire } from "../../../src/mcp/upstream/stream-wire.ts";
+import { passes } from "../../support/passes.ts";
 
 /** A wire whose server is the test. */
 function open() {
@@ -26,7 +27,7 @@ describe("requests on one stream", () => {
   it("get the answers with their ids, in any order", async () => {
     const { wire, sent, answer } = open();
     const [a, b] = [wire.exchange("a", {}, patient), wire.exchange("b", { x: 1 }, patient)];
-    await vi.waitFor(() => expect(sent).toHaveLength(2));
+    await passes(() => expect(sent).toHaveLength(2));
     answer(sent[1]!, { of: "b" });
     answer(sent[0]!, { of: "a" });
     expect([await a, await b]).toEqual([{ of: "a" }, { of: "b" }]);
@@ -63,7 +64,7 @@ describe("requests on one stream", () => {
     wire.receive({ jsonrpc: "2.0", id: 99, result: {} });
     wire.receive({ jsonrpc: "2.0", id: "1", result: { not: "this" } });
     const result = wire.exchange("a", {}, patient);
-    await vi.waitFor(() => expect(sent).toHaveLength(1));
+    await passes(() => expect(sent).toHaveLength(1));
     answer(sent[0]!, { first: true });
     answer(sent[0]!, { second: true });
     expect(await result).toEqual({ first: true });
@@ -73,7 +74,7 @@ describe("requests on one stream", () => {
     const { wire, sent, answer } = open();
     const onProgress = vi.fn();
     const result = wire.exchange("a", { _meta: { other: 1 } }, { ...patient, onProgress });
-    await vi.waitFor(() => expect(sent).toHaveLength(1));
+    await passes(() => expect(sent).toHaveLength(1));
     expect((sent[0] as RpcRequest).params).toEqual({ _meta: { other: 1, progressToken: 1 } });
     wire.receive({
       jsonrpc: "2.0",
@@ -94,7 +95,7 @@ describe("requests on one stream", () => {
     const { wire, sent } = open();
     const caller = new AbortController();
     const result = wire.exchange("a", {}, { ...patient, signal: caller.signal });
-    await vi.waitFor(() => expect(sent).toHaveLength(1));
+    await passes(() => expect(sent).toHaveLength(1));
     caller.abort();
     await expect(result).rejects.toMatchObject({ name: "McpFailure", kind: "cancelled" });
     expect(sent[1]).toMatchObject({ method: "notifications/cancelled", params: { requestId: 1 } });
@@ -167,7 +168,7 @@ describe("requests of the server", () => {
       .exchange("a", {}, { ...patient, onRequest: async ({ params }) => ({ asked: params }) })
       .catch(() => undefined);
     wire.receive(question);
-    await vi.waitFor(() =>
+    await passes(() =>
       expect(sent.at(-1)).toEqual({ jsonrpc: "2.0", id: 7, result: { asked: { message: "?" } } }),
     );
   });
@@ -178,7 +179,7 @@ describe("requests of the server", () => {
     wire.exchange("a", {}, { ...patient, onRequest }).catch(() => undefined);
     wire.exchange("b", {}, { ...patient, onRequest }).catch(() => undefined);
     wire.receive(question);
-    await vi.waitFor(() => expect(sent.at(-1)).toMatchObject({ id: 7, error: { code: -32600 } }));
+    await passes(() => expect(sent.at(-1)).toMatchObject({ id: 7, error: { code: -32600 } }));
     expect(onRequest).not.toHaveBeenCalled();
   });
 
@@ -189,18 +190,18 @@ describe("requests of the server", () => {
       .exchange("a", {}, { ...patient, onRequest: () => Promise.reject(refusals.shift()) })
       .catch(() => undefined);
     wire.receive(question);
-    await vi.waitFor(() =>
+    await passes(() =>
       expect(sent.at(-1)).toMatchObject({ error: { code: -32601, message: "not supported" } }),
     );
     wire.receive({ ...question, id: 8 });
-    await vi.waitFor(() => expect(sent.at(-1)).toMatchObject({ id: 8, error: { code: -32603 } }));
+    await passes(() => expect(sent.at(-1)).toMatchObject({ id: 8, error: { code: -32603 } }));
     expect(JSON.stringify(sent)).not.toContain("secret text");
   });
 
   it("of ping are answered at any time", async () => {
     const { wire, sent } = open();
     wire.receive({ jsonrpc: "2.0", id: "p", method: "ping" });
-    await vi.waitFor(() => expect(sent).toEqual([{ jsonrpc: "2.0", id: "p", result: {} }]));
+    await passes(() => expect(sent).toEqual([{ jsonrpc: "2.0", id: "p", result: {} }]));
   });
 
   it("are told when their call is over", async () => {
@@ -209,7 +210,7 @@ describe("requests of the server", () => {
     const onRequest = (_: RpcRequest, signal: EndSignal) =>
       new Promise<JsonObject>(() => signal.addEventListener("abort", over));
     wire.exchange("a", {}, { ...patient, onRequest }).catch(() => undefined);
-    await vi.waitFor(() => expect(sent).toHaveLength(1));
+    await passes(() => expect(sent).toHaveLength(1));
     wire.receive(question);
     answer(sent[0]!, {});
     expect(over).toHaveBeenCalledTimes(1);

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { stdioWire } from "../../../src/mcp/upstream/stdio.ts";
 import { unreadAnswer } from "../../../src/mcp/upstream/unread-answer.ts";
+import { passes } from "../../support/passes.ts";
 
 /** More escapes than are read. */
 const tooMany = '\\"'.repeat(1_100_000);
@@ -48,7 +49,7 @@ describe("a response that cannot be read", () => {
     const [first, second] = ["a", "b"].map((name) =>
       wire.exchange("tools/call", { name }, { timeout: 60_000 }).catch((error) => error),
     );
-    await vi.waitFor(() => expect(written).toHaveLength(2));
+    await passes(() => expect(written).toHaveLength(2));
     const [one, two] = written.map((text) => JSON.parse(text).id);
     const send = (text: string) => output.enqueue(new TextEncoder().encode(`${text}\n`));
     send(`{"jsonrpc":"2.0","id":${one},"result":{"text":"${tooMany}"}}`);

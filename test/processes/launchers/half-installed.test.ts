@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { noteInstalled, removeHalfInstalled } from "../../../src/processes/launchers/half-installed.ts";
+import { passes } from "../../support/passes.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const parts = [".npm/_npx/4948964c6f03a544/node_modules", "tmp/bunx-0-x@1.0.0", ".npm/_cacache", "tmp/other"];
@@ -32,9 +33,7 @@ it("removes what an earlier run was removing when it ended", async () => {
   const { folder } = programFolder();
   mkdirSync(join(folder, ".npm/.removed-1/node_modules"), { recursive: true });
   await removeHalfInstalled(folder, "npm:x@1.0.0");
-  await vi.waitFor(() => expect(readdirSync(join(folder, ".npm"))).toEqual(["_cacache"]), {
-    timeout: 20_000,
-  });
+  await passes(() => expect(readdirSync(join(folder, ".npm"))).toEqual(["_cacache"]));
 });
 
 it("does nothing where no program has been yet", async () => {

@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import postgres from "postgres";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { copyTables } from "../../../src/server/core/store/copy-tables.ts";
 import { openPostgres } from "../../../src/server/core/store/postgres/store.ts";
 import { openSqlite } from "../../../src/server/core/store/sqlite/store.ts";
 import type { Store } from "../../../src/server/core/store/types.ts";
 import { row } from "../../contract/store-fixtures.ts";
 import { freshDatabase } from "../../postgres.ts";
+import { passes } from "../../support/passes.ts";
 import { testServer } from "../../support/server.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
@@ -45,7 +46,7 @@ describe.each(dialects)("a restore on %s that takes longer than writes wait", (_
       const logged = [...warnings, ...server.logged];
       expect(logged.filter((line) => /failed|locked|answer/.test(line))).toEqual([]);
     }, false);
-    await vi.waitFor(async () =>
+    await passes(async () =>
       expect((await server.admin("POST", "/api/v1/groups", { name: "g" })).status).toBe(201),
     );
   });

@@ -21,7 +21,7 @@ it("shares a batch among two nodes: each request is answered once, also when one
   const ids = Array.from({ length: 20 }, (_, i) => `r${i}`);
   const { id } = await api.begin(ids.map((one) => line(one)));
   // Of one model each node runs four at a time.
-  await expect.poll(() => held.length, { timeout: 20_000 }).toBe(8);
+  await expect.poll(() => held.length).toBe(8);
   b.kill("SIGKILL");
   await b.exited;
   isHolding = false;

@@ -122,7 +122,7 @@ export async function testProject(
 
 /** Returns when a server has been listed. */
 async function listed({ admin }: TestServer, name: string): Promise<void> {
-  const end = performance.now() + 20_000;
+  const end = performance.now() + 60_000;
   while ((await admin("GET", `/api/v1/servers/${name}`)).body.listedAt === null) {
     if (performance.now() > end) throw new Error(`server ${name} was not listed`);
     await Bun.sleep(10);

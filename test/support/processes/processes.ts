@@ -1,11 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { onTestFinished, vi } from "vitest";
+import { onTestFinished } from "vitest";
 import {
   type ProcessIdentity,
   type ProcessTable,
   processTable,
 } from "../../../src/processes/process-table.ts";
+import { passes } from "../passes.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
 /** Returns true while a process runs; a zombie does not. */
@@ -19,7 +20,7 @@ export function eventually(holds: () => boolean): Promise<void> {
   const check = () => {
     if (!holds()) throw new Error(`it never held: ${holds}`);
   };
-  return vi.waitFor(check, { timeout: 60_000, interval: 5 });
+  return passes(check, 5);
 }
 
 /** Returns the numbers that programs of a test have written to a file, one a line, once so many are there. */

@@ -1,6 +1,7 @@
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { ApiClient } from "../../../../src/cli/client/client.ts";
 import { McpBridge } from "../../../../src/cli/cmd/mcp/bridge.ts";
+import { passes } from "../../../support/passes.ts";
 
 interface Posted {
   method: string;
@@ -94,7 +95,7 @@ describe("mcpctl mcp", () => {
   it("keeps the session and the revision of a legacy client, and ends the session with the input", async () => {
     const { posted, answers, type, end } = open(legacy([], () => "s-1"));
     await type(initialize, ready, ping(2));
-    await vi.waitFor(() => expect(answers()).toHaveLength(2));
+    await passes(() => expect(answers()).toHaveLength(2));
     await end();
     expect(answers()[1]).toEqual({ jsonrpc: "2.0", id: 2, result: { in: "s-1" } });
     const asked = posted.find(({ message }) => message.method === "ping")!;
@@ -109,10 +110,10 @@ describe("mcpctl mcp", () => {
     let made = 0;
     const { posted, answers, type, end } = open(legacy(sessions, () => `s-${++made}`));
     await type(initialize, ready, ping(2));
-    await vi.waitFor(() => expect(answers()).toHaveLength(2));
+    await passes(() => expect(answers()).toHaveLength(2));
     sessions.length = 0;
     await type(ping(3), ping(4));
-    await vi.waitFor(() => expect(answers()).toHaveLength(4));
+    await passes(() => expect(answers()).toHaveLength(4));
     await end();
     expect(
       answers()
@@ -135,11 +136,11 @@ describe("mcpctl mcp", () => {
     const refuse = () => (isStarting ? Response.json(busy, { status: 503 }) : undefined);
     const { answers, type, end } = open(legacy(sessions, () => `s-${++made}`, refuse));
     await type(initialize, ready, ping(2));
-    await vi.waitFor(() => expect(answers()).toHaveLength(2));
+    await passes(() => expect(answers()).toHaveLength(2));
     sessions.length = 0;
     isStarting = true;
     await type(ping(3));
-    await vi.waitFor(() => expect(answers()).toHaveLength(3));
+    await passes(() => expect(answers()).toHaveLength(3));
     isStarting = false;
     await type(ping(4));
     await end();
@@ -153,7 +154,7 @@ describe("mcpctl mcp", () => {
     const { response, left } = openStream(progress);
     const { posted, answers, type, end } = open(() => response);
     await type({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "wait", _meta: modern } });
-    await vi.waitFor(() => expect(answers()).toHaveLength(1));
+    await passes(() => expect(answers()).toHaveLength(1));
     await type({
       jsonrpc: "2.0",
       method: "notifications/cancelled",
@@ -174,7 +175,7 @@ describe("mcpctl mcp", () => {
       return one.message.method === "tools/call" ? (called.promise as never) : known(one);
     });
     await type(initialize, ready, { jsonrpc: "2.0", id: 2, method: "tools/call", params: { name: "wait" } });
-    await vi.waitFor(() => expect(posted.map(({ message }) => message.method)).toContain("tools/call"));
+    await passes(() => expect(posted.map(({ message }) => message.method)).toContain("tools/call"));
     await type({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 2 } });
     await end();
     expect(answers().map(({ id }) => id)).toEqual([1]);
@@ -184,7 +185,7 @@ describe("mcpctl mcp", () => {
     const { response, left } = openStream({ method: "notifications/subscriptions/acknowledged" });
     const { answers, type, end } = open(() => response);
     await type({ jsonrpc: "2.0", id: 1, method: "subscriptions/listen", params: { _meta: modern } });
-    await vi.waitFor(() => expect(answers()).toHaveLength(1));
+    await passes(() => expect(answers()).toHaveLength(1));
     await end();
     await left;
     expect(answers()).toHaveLength(1);
@@ -237,7 +238,7 @@ describe("mcpctl mcp", () => {
       return new Response(body, { headers: { "content-type": "text/event-stream" } });
     });
     await type(ping(1));
-    await vi.waitFor(() => expect(answers()).toHaveLength(1));
+    await passes(() => expect(answers()).toHaveLength(1));
     second.resolve();
     await end();
     expect(answers()).toMatchObject([{ method: "notifications/progress" }, { id: 1, result: {} }]);

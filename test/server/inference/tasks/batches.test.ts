@@ -127,11 +127,11 @@ describe("a batch", () => {
       echo(seen, connection);
     });
     const { id } = await begin(Array.from({ length: 20 }, (_, i) => line(`r${i}`)));
-    await expect.poll(() => provider.seen.length, { timeout: 10_000 }).toBe(4);
+    await expect.poll(() => provider.seen.length).toBe(4);
     await server.admin("DELETE", "/api/v1/tokens/t");
     held.resolve();
     const batch = async () => (await server.admin("GET", `/v1/batches/${id}`)).body;
-    await expect.poll(async () => (await batch()).status, { timeout: 10_000 }).toBe("completed");
+    await expect.poll(async () => (await batch()).status).toBe("completed");
     const { output_file_id: output, error_file_id: errors, request_counts: counts } = await batch();
     expect(counts.failed).toBeGreaterThanOrEqual(16);
     expect(provider.seen).toHaveLength(4);
@@ -145,7 +145,7 @@ describe("a batch", () => {
       if (++asked <= 2) echo(seen, connection);
     });
     const { id } = await begin(Array.from({ length: 30 }, (_, i) => line(`r${i}`)));
-    await expect.poll(() => provider.seen.length, { timeout: 10_000 }).toBe(6);
+    await expect.poll(() => provider.seen.length).toBe(6);
     expect((await openai.batches.cancel(id)).status).toBe("cancelling");
     const batch = await ended(id);
     expect(batch).toMatchObject({
@@ -171,7 +171,7 @@ describe("a batch", () => {
     );
     const api = sdkAt(server.url, bearer);
     const { id } = await api.begin([line("r0"), line("r1")]);
-    await expect.poll(() => provider.seen.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => provider.seen.length).toBe(2);
     await expect.poll(async () => (await api.openai.batches.retrieve(id)).request_counts?.completed).toBe(1);
     now += 24 * 60 * 60_000;
     const batch = await api.ended(id);
@@ -196,7 +196,7 @@ describe("a batch", () => {
     );
     const api = sdkAt(server.url, bearer);
     const { id } = await api.begin([line("r0"), line("r1")]);
-    await expect.poll(() => provider.seen.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => provider.seen.length).toBe(2);
     await expect.poll(async () => (await api.openai.batches.retrieve(id)).request_counts?.completed).toBe(1);
     jump = 365 * 24 * 60 * 60_000;
     const { bearer: later } = await server.token("later", [{ role: "run", resource: "llms" }]);

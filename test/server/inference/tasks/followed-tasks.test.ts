@@ -35,7 +35,7 @@ async function withStreams(options: object = {}) {
   const follow = (id: string, query = "", as = bearer) => followed(server.url, id, as, query);
   const ended = async (id: string) =>
     (await must(call("GET", `/api/v1/inference-tasks/${id}?wait=20s`))).body;
-  const begun = (count = 1) => expect.poll(() => calls.length, { timeout: 10_000 }).toBe(count);
+  const begun = (count = 1) => expect.poll(() => calls.length).toBe(count);
   return { ...setup, calls, make, streamed, follow, ended, begun };
 }
 
@@ -53,7 +53,7 @@ function followed(url: string, id: string, bearer: string, query: string) {
     for await (const bytes of response.body!) state.text += decoder.decode(bytes, { stream: true });
     state.isOver = true;
   })().catch(() => {});
-  const shows = (text: string) => expect.poll(() => state.text, { timeout: 10_000 }).toContain(text);
+  const shows = (text: string) => expect.poll(() => state.text).toContain(text);
   return { state, over, shows, leave: () => abort.abort() };
 }
 
@@ -199,7 +199,7 @@ describe("GET /api/v1/inference-tasks/ID/stream", () => {
     const copy = join(server.folder, "copy.db");
     const database = new Database(join(server.folder, "mcpctl.db"), { readonly: true });
     const parts = () => database.query("select count(*) from inference_task_parts").values()[0]![0];
-    await expect.poll(parts, { timeout: 5000 }).toBeGreaterThanOrEqual(2);
+    await expect.poll(parts).toBeGreaterThanOrEqual(2);
     // The file as a kill leaves it.
     database.run(`vacuum into '${copy}'`);
     database.close();

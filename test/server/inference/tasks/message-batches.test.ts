@@ -17,7 +17,7 @@ it("Anthropic's SDK makes batches of messages at a provider of OpenAI's, and rea
   });
   const ended = async (id: string) => {
     const status = async () => (await batches.retrieve(id)).processing_status;
-    await expect.poll(status, { timeout: 20_000, interval: 20 }).toBe("ended");
+    await expect.poll(status, { interval: 20 }).toBe("ended");
     return batches.retrieve(id);
   };
   const begun = await batches.create({ requests: [request("a", "hello"), request("b", "fail 400")] });
@@ -39,7 +39,7 @@ it("Anthropic's SDK makes batches of messages at a provider of OpenAI's, and rea
   ]);
 
   const second = await batches.create({ requests: [request("c", "never"), request("d", "never")] });
-  await expect.poll(() => provider.seen.length, { timeout: 10_000 }).toBe(4);
+  await expect.poll(() => provider.seen.length).toBe(4);
   await expect(batches.delete(second.id)).rejects.toMatchObject({ status: 409 });
   await expect(batches.results(second.id)).rejects.toThrow();
   expect((await batches.cancel(second.id)).processing_status).toBe("canceling");
@@ -94,6 +94,6 @@ it("a batch that is cancelled while its requests are stored is shown as what it 
   storing.release();
   expect((await made).processing_status).not.toBe("in_progress");
   const status = async () => (await batches.retrieve(data[0]!.id)).processing_status;
-  await expect.poll(status, { timeout: 20_000 }).toBe("ended");
+  await expect.poll(status).toBe("ended");
   expect(provider.seen).toEqual([]);
 });

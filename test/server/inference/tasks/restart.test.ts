@@ -18,12 +18,12 @@ it("a batch goes on after its server was killed in the middle, and every request
   const { id, input_file_id: input } = await before.begin(
     Array.from({ length: 12 }, (_, i) => line(`r${i}`)),
   );
-  await expect.poll(() => provider.seen.length, { timeout: 10_000 }).toBe(7);
+  await expect.poll(() => provider.seen.length).toBe(7);
   const copy = join(server.folder, "copy.db");
   const database = new Database(join(server.folder, "mcpctl.db"), { readonly: true });
   const completed = () =>
     database.query("select count(*) from inference_tasks where state = 'completed'").values()[0]![0];
-  await expect.poll(completed, { timeout: 5000 }).toBe(3);
+  await expect.poll(completed).toBe(3);
   // The file as a kill leaves it.
   database.run(`vacuum into '${copy}'`);
   database.close();
@@ -44,6 +44,6 @@ it("a batch goes on after its server was killed in the middle, and every request
   });
   const ids = (await after.linesOf(batch.output_file_id)).map(({ custom_id }) => custom_id);
   expect(ids).toEqual(Array.from({ length: 12 }, (_, i) => `r${i}`));
-  await expect.poll(() => reopened.file("file_half"), { timeout: 5000 }).toBeNull();
-  await expect.poll(() => reopened.tasksOfBatch(id, 0, 20), { timeout: 5000 }).toEqual([]);
+  await expect.poll(() => reopened.file("file_half")).toBeNull();
+  await expect.poll(() => reopened.tasksOfBatch(id, 0, 20)).toEqual([]);
 });

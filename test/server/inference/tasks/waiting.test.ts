@@ -57,7 +57,7 @@ describe("a batch whose llm cannot take it", () => {
     const api = sdkAt(server.url, bearer);
     const lines = Array.from({ length: 7 }, (_, i) => line(`r${i}`));
     const { id } = await api.begin(lines);
-    await expect.poll(() => provider.seen.length, { timeout: 10_000 }).toBe(4);
+    await expect.poll(() => provider.seen.length).toBe(4);
     const ofMessages = { max_tokens: 9, messages: [{ role: "user", content: "hi" }] };
     const task = { llm: "gpt", dialect: "messages", request: ofMessages };
     const made = await must(call("POST", "/api/v1/inference-tasks", task));
