@@ -286,6 +286,24 @@ describe("a kind", () => {
 });
 
 describe("a test file", () => {
+  it("waits as long as the others, because limits of its own are over too early on a busy machine", () => {
+    const impatient = [...new Bun.Glob("test/**/*.ts").scanSync(root)]
+      .filter(
+        (path) =>
+          !["test/house.test.ts", "test/support/passes.ts", "test/support/console-crash.ts"].includes(path),
+      )
+      .filter((path) => {
+        const text = readFileSync(join(root, path), "utf8");
+        const polls = text.matchAll(/expect\.poll\([^;]*?timeout: ([\d_]+)/g);
+        const tests = text.matchAll(
+          /^ *\}, (\d+_?\d{3})\);$|\b(?:it|describe)[^\n]*\{ timeout: ([\d_]+) \}/gm,
+        );
+        const limits = [...polls, ...tests].map(([, a, b]) => Number((a ?? b)!.replaceAll("_", "")));
+        return text.includes("vi.waitFor(") || limits.some((limit) => limit < 60_000);
+      });
+    expect(impatient).toEqual([]);
+  });
+
   it("has a process of its own if it replaces modules or globals, because others share theirs", () => {
     const replacing = [...new Bun.Glob("test/**/*.test.ts").scanSync(root)].filter((path) =>
       /\bvi\.(mock|doMock|stubGlobal|stubEnv)\(/.test(readFileSync(join(root, path), "utf8")),

@@ -56,12 +56,13 @@ describe("the terminal, after the console ended (failure mode 190)", () => {
       expect(await pty.modes(), signal).toEqual(before);
     }
     // Before it is connected.
-    const silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const asked = Promise.withResolvers<void>();
+    const silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => asked.resolve() } });
     const waiting = pty.start([binary, "console", "p"], {
       ...env,
       MCPCTL_SERVER: `http://127.0.0.1:${silent.port}`,
     });
-    await Bun.sleep(300);
+    await asked.promise;
     pty.type(keys.interrupt);
     expect(await waiting.ended).toBe(130);
     expect(await pty.modes(), "before it is connected").toEqual(before);

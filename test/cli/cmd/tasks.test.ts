@@ -58,14 +58,16 @@ describe("a task on the command line", () => {
     const { id: hangs } = JSON.parse((await cli("chat-llm gpt --async -m hello -o json")).stdout);
     await expect.poll(() => held.length).toBe(2);
     const stop = new AbortController();
-    const watched = cli(`get tasks ${hangs} -w -o json`, { signal: stop.signal });
+    const watched = cli(`get tasks ${hangs} -w -o json`, {
+      signal: stop.signal,
+      onOutput: (text: string) => text.includes('"cancelled"') && stop.abort(),
+    });
     expect(await cli(`wait task/${hangs} --timeout 50ms`)).toMatchObject({ code: 6 });
     expect((await cli(`delete task ${hangs}`)).stdout).toBe(`task '${hangs}' cancelled\n`);
     const lost = await cli(`wait task/${hangs}`);
     expect(lost).toMatchObject({ code: 1, stdout: "" });
     expect(lost.stderr).toContain(`task "${hangs}" is cancelled`);
     expect(await cli(`logs task/${hangs} -f`)).toMatchObject({ code: 1, stdout: "one \n" });
-    setTimeout(() => stop.abort(), 1500);
     const states = (await watched).stdout
       .trim()
       .split("\n")

@@ -99,21 +99,20 @@ describe("tables on a terminal", () => {
     const stop = new AbortController();
     const sse = llms.map((one) => `event: added\nid: 1\ndata: ${JSON.stringify(one)}\n\n`).join("");
     const api = fakeApi({
-      "GET /api/v1/llms": () => {
-        setTimeout(() => stop.abort(), 200);
-        return new Response(
+      "GET /api/v1/llms": () =>
+        new Response(
           new ReadableStream({
             start: (controller) => controller.enqueue(`${sse}event: synced\nid: 1\ndata: {}\n\n`),
           }),
           { headers: { "content-type": "text/event-stream" } },
-        );
-      },
+        ),
     });
     const { stdout } = await cli("get llms -w", {
       server: api,
       answers: [],
       columns: 80,
       signal: stop.signal,
+      onOutput: (text) => text.includes(llms.at(-1)!.name) && stop.abort(),
     });
     const printed = stdout.trimEnd().split("\n");
     expect(printed).toHaveLength(3);

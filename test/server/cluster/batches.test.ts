@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { must } from "../../support/server.ts";
 import { type Connection, type Seen, upstream } from "../../support/upstream.ts";
 import { echo, line, sdkAt } from "../inference/tasks/batch-setup.ts";
-import { nodes, separateNode } from "./nodes.ts";
+import { nodes, separateNode, shortLeases } from "./nodes.ts";
 
 it("shares a batch among two nodes: each request is answered once, also when one is killed (failure mode 271)", async () => {
   const held: [Seen, Connection][] = [];
@@ -11,7 +11,7 @@ it("shares a batch among two nodes: each request is answered once, also when one
     if (isHolding) held.push([seen, connection]);
     else echo(seen, connection);
   });
-  const { url, nodes: started } = await nodes(["a"], { tick: 50 });
+  const { url, nodes: started } = await nodes(["a"], { tick: 50, leaseTimes: shortLeases });
   const a = started[0]!;
   const b = await separateNode(url, "b");
   const llm = { name: "gpt", type: "openai", model: "up", url: provider.url };

@@ -19,6 +19,8 @@ export interface TypedInput {
   answers?: string[];
   /** Is given `interrupt`, which presses Ctrl-C between questions. */
   keys?: Keys;
+  /** Is called with all output so far whenever there is more. */
+  onOutput?(stdout: string): void;
 }
 
 export interface Keys {
@@ -26,7 +28,7 @@ export interface Keys {
 }
 
 /** A terminal that records its output. With `answers` it is interactive, otherwise input and output are pipes. */
-export function fakeTerminal({ stdin = "", answers, keys }: TypedInput = {}): FakeTerminal {
+export function fakeTerminal({ stdin = "", answers, keys, onOutput }: TypedInput = {}): FakeTerminal {
   const isInteractive = answers !== undefined;
   const left = [...(answers ?? [])];
   return {
@@ -36,6 +38,7 @@ export function fakeTerminal({ stdin = "", answers, keys }: TypedInput = {}): Fa
     prompts: [],
     out(text) {
       this.stdout += text;
+      onOutput?.(this.stdout);
     },
     err(text) {
       this.stderr += text;

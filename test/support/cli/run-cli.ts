@@ -18,6 +18,8 @@ export interface CliOptions {
   columns?: number;
   now?: string;
   signal?: AbortSignal;
+  /** Is called with all of standard output so far whenever there is more. */
+  onOutput?(stdout: string): void;
   commands?: Commands;
   fetch?: typeof fetch;
 }
@@ -45,6 +47,7 @@ export async function cli(line: string | readonly string[], options: CliOptions 
     ...(stdin !== undefined && { stdin }),
     ...(answers && { answers }),
     ...(options.keys && { keys: options.keys }),
+    ...(options.onOutput && { onOutput: options.onOutput }),
   });
   if (columns !== undefined) screen.columns = columns;
   const code = await runMain(typeof line === "string" ? words(line) : line, options.commands ?? allCommands, {
