@@ -12,7 +12,7 @@ describe("sweep", () => {
       stranger({ TEST_MARKER: `${value}0` }),
       stranger(),
     ];
-    await sweep({ variable: "TEST_MARKER", value }, { name: "it", timeout: 10_000 });
+    await sweep({ variable: "TEST_MARKER", value }, { name: "it", timeout: 60_000 });
     expect([ours, other, unmarked].map(({ pid }) => isAlive(pid))).toEqual([false, true, true]);
   });
 
@@ -26,7 +26,7 @@ describe("sweep", () => {
       inGroup: () => [],
       startOf: () => (startsRead++ < 4 ? "a" : undefined),
     };
-    await sweep(marker, { name: "vLLM", timeout: 5000, table });
+    await sweep(marker, { name: "vLLM", timeout: 60_000, table });
     expect([looks, startsRead]).toEqual([4, 5]);
     expect(await child.exited).not.toBe(0);
   });

@@ -54,7 +54,7 @@ describe.each(dialects)("a restore on %s that takes longer than writes wait", (_
 
 it("lets a backup on PostgreSQL go on whose reader pauses while a query of others gets no answer (failure mode 273)", async () => {
   const url = await freshDatabase();
-  const store = await openPostgres(url, Date.now, { timeout: 500 });
+  const store = await openPostgres(url, Date.now, { timeout: 3000 });
   onTestFinished(() => store.close());
   await store.commit([{ op: "insert", row: row("first"), refs: [] }]);
   const copy = await store.copy();

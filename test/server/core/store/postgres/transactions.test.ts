@@ -125,7 +125,7 @@ it("is left for the next host when it does not answer, while it runs and at the 
   // As after a failover whose old primary was cut off: the next host is the same database here.
   const [silent, next] = [way.url, url].map((one) => new URL(one).searchParams.get("host")!);
   const both = `${way.url.split("?")[0]}?host=${silent},${next}&connect_timeout=1`;
-  const open = () => openPostgres(both, now, { timeout: 500 });
+  const open = () => openPostgres(both, now, { timeout: 3000 });
   const store = await open();
   onTestFinished(() => store.close());
   const insert = (id: string) => store.commit([{ op: "insert", row: row(id), refs: [] }]);
