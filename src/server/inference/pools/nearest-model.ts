@@ -12,8 +12,9 @@ const mostCompared = 1000;
 /** The most llms of which is asked if the caller may run them. */
 const mostAsked = 10_000;
 
-/** The most names whose llms are remembered for a principal. */
+/** The most names whose llms are remembered for a principal, and the longest: patterns take names without end. */
 const mostRemembered = 1000;
+const longestRemembered = 200;
 
 /** The names that principals have called in a snapshot, with the llms that answer. */
 const resolvedBy = oncePerObject((_: Snapshot) => new WeakMap<Principal, Map<string, readonly LlmRow[]>>());
@@ -38,9 +39,8 @@ export function resolveNamed(snapshot: Snapshot, principal: Principal, name: str
   if (found) return found;
   try {
     const llms = resolve(snapshot, principal, name);
-    // A pattern makes names without end.
     if (known.size >= mostRemembered) known.clear();
-    known.set(name, llms);
+    if (name.length <= longestRemembered) known.set(name, llms);
     return llms;
   } catch (error) {
     const isMissing = error instanceof AppError && ["not_found", "forbidden"].includes(error.code);
