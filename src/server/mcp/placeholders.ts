@@ -3,7 +3,9 @@ const placeholders = [/^<[^<>]*>$/, /^\$\{.*\}$/, /^\{\{.*\}\}$/];
 
 /** Texts that stand in examples where a key belongs. */
 const exampleKeys = [
-  /^(?:your|my|insert|enter|replace|put)[-_ ].*(?:key|token|secret|password|here)/i,
+  // Words alone: a real key has more than these, and "my-secret-key" is one that people choose.
+  /^(?:your|insert|enter|replace|put)[-_ ](?:[a-z]+\d?[-_ ])*(?:key|token|secret|password|here)$/i,
+  /^my[-_ ](?:[a-z]+\d?[-_ ])+here$/i,
   /^(?:change|replace|fill)[-_ ]?(?:me|this|in)$/i,
   /^(?:todo|tbd|placeholder|redacted|x{3,}|\*{3,}|\.{3,}|…)$/i,
 ];

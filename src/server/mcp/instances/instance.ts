@@ -361,7 +361,8 @@ export class Instance {
     const act = () => {
       this.#retry = undefined;
       if (this.#owner.isWanted(this)) this.start().catch(() => undefined);
-      else if (this.state === "backoff") this.#set("stopped");
+      // Also after a final failure: it gives its place to others, and the next call or listing starts it (failure mode 256).
+      else this.#set("stopped");
       done.resolve();
     };
     this.#retry = { at: time.elapsed() + delay, isAsked: asked > 0, cancel: time.after(delay, act), done };

@@ -72,23 +72,23 @@ export async function keepListing(
 }
 
 /**
- * True if the failure of an instance that callers have of their own says nothing of those of others: they may have given
- * access, or keys that work.
+ * Returns the status of a server after a failed start. That of an instance that callers have of their own says nothing of
+ * those of others, which may run: a server that was listed stays offered (failure mode 255). A fault of the server's fields
+ * or of the host is told to everybody, but no refusal and no words of the caller's program.
+ *
+ * @param ofCaller true for an instance that callers have of their own
  */
-export function isOfCaller({ spec, status }: McpServerRow, { type }: StartFailure): boolean {
-  return type === "NeedsAuthorization" || (hasUserKeys(spec) && status.listedAt !== undefined);
-}
-
-/** Returns the status of a server after a failed start. */
-export function withFailure(
-  { state: _, ...status }: McpServerStatus,
+export function failedStatus(
+  { spec, status }: McpServerRow,
   { type, message, isFinal }: StartFailure,
+  ofCaller: boolean,
 ): McpServerStatus {
-  return {
-    ...status,
-    ...(isFinal && { state: "failed" as const }),
-    conditions: [{ type, message }],
-  };
+  const conditions = [{ type, message }];
+  if (ofCaller && type === "NeedsAuthorization") return status;
+  if (ofCaller && status.listedAt !== undefined)
+    return hasUserKeys(spec) || !isFinal || type === "Unauthorized" ? status : { ...status, conditions };
+  const { state: _, ...others } = status;
+  return { ...others, ...(isFinal && { state: "failed" as const }), conditions };
 }
 
 /** True if the tools that a server lists are not those that are kept. */

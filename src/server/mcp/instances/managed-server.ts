@@ -17,7 +17,7 @@ import { Instance, type InstanceOwner, type InstanceSettings } from "./instance.
 import { InstanceGroups } from "./instance-groups.ts";
 import { costOf, instanceStatus, type NodeFacts } from "./instance-status.ts";
 import { lacksListing, listingGroup, userGroup } from "./listing-need.ts";
-import { hasOtherTools, isOfCaller, keepListing, withFailure } from "./listings.ts";
+import { failedStatus, hasOtherTools, keepListing } from "./listings.ts";
 import { InstanceLog } from "./logs/instance-log.ts";
 import { openInstance, type StartServices } from "./open-instance.ts";
 import type { RowStatuses } from "./row-statuses.ts";
@@ -265,8 +265,10 @@ export class ManagedServer implements InstanceOwner {
     }
   }
 
-  isWanted({ usedAt, followed }: Instance): boolean {
+  isWanted({ usedAt, followed, failure }: Instance): boolean {
     if (this.#isMissing || followed.size > 0) return true;
+    // A refused key is not sent again and again: many services lock an account for that.
+    if (failure?.isFinal && failure.type === "NeedsAuthorization") return false;
     const { idleTime } = this.settings();
     return idleTime === 0 || this.time.elapsed() - usedAt < idleTime;
   }
@@ -289,8 +291,7 @@ export class ManagedServer implements InstanceOwner {
     });
     const { failure, state } = instance;
     if (!failure || (state !== "failed" && state !== "backoff")) return;
-    if (instance.key !== "" && isOfCaller(this.#row, failure)) return;
-    rows.change(this.#row.id, ({ status: before }) => withFailure(before, failure)).catch(onError);
+    rows.change(this.#row.id, (row) => failedStatus(row, failure, instance.key !== "")).catch(onError);
   }
 
   get #isMissing(): boolean {

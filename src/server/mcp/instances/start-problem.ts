@@ -4,7 +4,7 @@ import { McpFailure, RpcError } from "../../../mcp/rpc-error.ts";
 import type { McpCondition } from "../../core/store/mcp-status.ts";
 import { lastWords } from "./last-words.ts";
 
-/** A reason why a server does not start, which only a person can remove. It is not tried again and again. */
+/** A reason why a server does not start, which only a person can remove. Calls fail with it at once. */
 export class StartProblem extends Error {
   readonly type: string;
 
