@@ -85,6 +85,7 @@ function checkGiven({ name, spec }: McpServerRow, given: Readonly<Record<string,
     if (!Object.hasOwn(given, key)) fault(key, "is required");
     else if (given[key]!.trim() === "") fault(key, "is empty");
     else if (isExample(given[key]!)) fault(key, "is a placeholder");
+    else if (given[key]!.includes("\0")) fault(key, "has a NUL, which cannot be sent");
     else {
       // A line break in a key would split the header that it is sent in (T14).
       const unsendable = isHeader ? headerFault(given[key]!) : undefined;

@@ -172,6 +172,7 @@ describe("an MCP server with a key of each user", () => {
   it.each([
     [{ token: " " }, "token: is empty"],
     [{ token: "your-api-key-here" }, "token: is a placeholder"],
+    [{ token: "a-key\0-in-two" }, "token: has a NUL, which cannot be sent"],
     [{ other: "x" }, "token: is required"],
     [{ token: "x-1", other: "y" }, "other: is not wanted; the keys are: token"],
   ])("refuses the keys %o", async (given, message) => {
