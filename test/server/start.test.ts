@@ -43,6 +43,7 @@ const services = [
     "secret upkeep",
     "outbound",
     "public outbound",
+    "private outbound",
     "gemini",
   ],
   ...["upkeep", "sessions", "limits", "audit", "mcp"],

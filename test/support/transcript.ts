@@ -74,7 +74,12 @@ export async function follow(page: string, { home, env, substitutions }: Session
   const came = (await textOf(shell.stdout)).split("\x1e");
   return said.map(({ command, output }, i) => {
     const raw = came[i] ?? "";
-    return { command, shown: output, came: asShown(raw, output, substituted), raw };
+    const lines = asShown(raw, output, substituted);
+    // Several programs of a line write at the same time: nobody knows whose line is first.
+    const isSame =
+      command.includes(" | ") &&
+      lines.toSorted().join("\n") === output.map(substituted).toSorted().join("\n");
+    return { command, shown: output, came: isSame ? output : lines, raw };
   });
 }
 
