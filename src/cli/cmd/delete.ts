@@ -8,7 +8,7 @@ import type { Context } from "../core/context.ts";
 import { resolveTargets } from "../kinds/resolve-kind.ts";
 import { listThreads, threadKind } from "../kinds/threads.ts";
 import { fileArg } from "../manifest/file-arg.ts";
-import { type Deletion, removeAll } from "./delete/deletion.ts";
+import { type Deletion, type Removed, removeAll } from "./delete/deletion.ts";
 
 export const deleteVerb = defineVerb({
   meta: {
@@ -89,8 +89,11 @@ async function openTasks(context: Context) {
   return tasks.filter(({ endedAt }) => endedAt === null);
 }
 
-/** Cancels a task. Returns its line. */
-async function cancelled(id: string, context: Context): Promise<string> {
+async function cancelled(id: string, context: Context): Promise<Removed> {
   const { status } = await cancelTask(await context.client(), id);
-  return `task '${id}' ${status.startsWith("cancel") ? "cancelled" : `had ended already: it is ${status}`}`;
+  const isCancelled = status.startsWith("cancel");
+  return {
+    line: `task '${id}' ${isCancelled ? "cancelled" : `had ended already: it is ${status}`}`,
+    result: isCancelled ? "cancelled" : status,
+  };
 }

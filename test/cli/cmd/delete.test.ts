@@ -30,6 +30,26 @@ describe("delete", () => {
     expect((await cli("delete llm claude -o name", { server })).stdout).toBe("llm/claude\n");
   });
 
+  it("prints JSON and nothing else with -o json, also after a failure", async () => {
+    const server = fakeApi({
+      ...deletions,
+      "DELETE /api/v1/llms/qwen-alice": () => failure(409, "still_referenced", "it is used"),
+    });
+    const one = await cli("delete llm claude -o json", { server });
+    expect(JSON.parse(one.stdout)).toEqual({ kind: "llm", name: "claude", result: "deleted" });
+    const some = await cli("delete llm qwen-alice claude -o json", { server });
+    expect(some.code).toBe(1);
+    expect(JSON.parse(some.stdout)).toEqual([
+      { kind: "llm", name: "qwen-alice", result: "failed" },
+      { kind: "llm", name: "claude", result: "deleted" },
+    ]);
+    expect((await cli("delete llm claude -o yaml", { server })).stdout).toBe(
+      "kind: llm\nname: claude\nresult: deleted\n",
+    );
+    const wide = await cli("delete llm claude -o wide", { server });
+    expect(wide).toMatchObject({ code: 2, stdout: "" });
+  });
+
   it("continues after a failure and exits with its code", async () => {
     const server = fakeApi({
       ...deletions,

@@ -1,11 +1,14 @@
 import { AppError } from "../../../errors.ts";
 import type { KindInfo } from "../../../kinds/define.ts";
+import { jsonText } from "../../../wire/text.ts";
 import { anything } from "../../client/answers.ts";
 import { dryRunQuery, PlannedObjects } from "../../client/dry-run.ts";
 import { objectPath, withNearestName } from "../../client/objects.ts";
 import type { Context } from "../../core/context.ts";
 import { reportFailure, warn } from "../../core/failure.ts";
 import { extensionOf } from "../../kinds/index.ts";
+import { resultFormat } from "../../manifest/write-result.ts";
+import { yamlText } from "../../output/yaml.ts";
 
 /** One object that will be deleted. */
 export interface Deletion {
@@ -13,8 +16,23 @@ export interface Deletion {
   name: string;
   /** The scope in which its name is looked up. */
   query: Record<string, string | undefined>;
-  /** Deletes what is no object of a kind, and returns the line to print. */
-  remove?(name: string, context: Context): Promise<string>;
+  /** Deletes what is no object of a kind. */
+  remove?(name: string, context: Context): Promise<Removed>;
+}
+
+/** What became of an object: the line to print, and its word for `-o json` and `-o yaml`. */
+export interface Removed {
+  line: string;
+  result: string;
+  /** What else is lost with it. */
+  warnings?: readonly string[];
+}
+
+/** The result of one deletion, as `-o json` and `-o yaml` print it. */
+interface DeletionReport {
+  kind: string;
+  name: string;
+  result: string;
 }
 
 interface RemovalOptions {
@@ -38,6 +56,7 @@ export async function removeAll(
   context: Context,
 ): Promise<number> {
   const { terminal } = context;
+  const format = resultFormat(context.flags);
   if (ask && !dryRun && terminal.inIsTerminal && !(await confirmed(deletions, context))) {
     terminal.err("Nothing was deleted.\n");
     return 1;
@@ -45,15 +64,25 @@ export async function removeAll(
   let exit = 0;
   const planned = dryRun ? new PlannedObjects() : undefined;
   for (const one of changed) planned?.add(one);
+  const reports: DeletionReport[] = [];
   for (const one of deletions) {
+    const [kind, { name }] = [one.kind.kind, one];
     try {
-      await remove(one, planned, context);
+      const { line, result, warnings = [] } = await remove(one, planned, context);
+      reports.push({ kind, name, result });
+      if (format === "text" || format === "name")
+        terminal.out(`${format === "name" ? `${kind}/${name}` : line}\n`);
+      for (const warning of warnings) warn(terminal, warning);
       planned?.add(one);
     } catch (error) {
       if (deletions.length === 1 || !(error instanceof AppError)) throw error;
+      reports.push({ kind, name, result: "failed" });
       exit = Math.max(exit, reportFailure(error, terminal, context.flags.verbose));
     }
   }
+  const shown = deletions.length === 1 ? reports[0] : reports;
+  if (format === "json") terminal.out(jsonText(shown));
+  else if (format === "yaml") terminal.out(yamlText(shown));
   return exit;
 }
 
@@ -64,16 +93,13 @@ async function confirmed(deletions: readonly Deletion[], context: Context): Prom
   return /^y(es)?$/i.test(answer.trim());
 }
 
-/** Deletes an object and prints a line; where deletions are only planned, it lets the server check it. Throws AppError. */
+/** Deletes an object; where deletions are only planned, it lets the server check it. Throws AppError. */
 async function remove(
   { kind, name, query, remove }: Deletion,
   planned: PlannedObjects | undefined,
   context: Context,
-): Promise<void> {
-  if (remove) {
-    const line = await remove(name, context);
-    return context.terminal.out(`${context.flags.output === "name" ? `${kind.kind}/${name}` : line}\n`);
-  }
+): Promise<Removed> {
+  if (remove) return remove(name, context);
   const client = await context.client();
   const lost = (await (await extensionOf(kind.kind)).lostBy?.(name, planned !== undefined, context)) ?? [];
   let suffix = planned ? " (dry run)" : "";
@@ -85,8 +111,5 @@ async function remove(
     if (users === undefined) throw await withNearestName(error, kind, name, client);
     suffix = ` (dry run; not checked to the end, it is used by ${users})`;
   }
-  context.terminal.out(
-    context.flags.output === "name" ? `${kind.kind}/${name}\n` : `${kind.kind} '${name}' deleted${suffix}\n`,
-  );
-  for (const warning of lost) warn(context.terminal, warning);
+  return { line: `${kind.kind} '${name}' deleted${suffix}`, result: "deleted", warnings: lost };
 }
