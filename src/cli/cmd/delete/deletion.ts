@@ -20,11 +20,11 @@ export interface Deletion {
   remove?(name: string, context: Context): Promise<Removed>;
 }
 
-/** What became of an object: the line to print, and its word for `-o json` and `-o yaml`. */
+/** The outcome of a deletion: the line to print, and its word for `-o json` and `-o yaml`. */
 export interface Removed {
   line: string;
   result: string;
-  /** What else is lost with it. */
+  /** Other things that are lost with the object. */
   warnings?: readonly string[];
 }
 
