@@ -126,8 +126,7 @@ function bytesOf(call: BodyOf, inflate: boolean, deadlines: Deadlines): Uint8Arr
   const isPlain = !isCompressed(headers);
   if (isPlain && declared !== null) {
     const held = body.hold(Number(declared));
-    if (held) return held.then(() => arriving(call, deadlines));
-    return request.arrived?.() ?? arriving(call, deadlines);
+    return (held ? undefined : request.arrived?.()) ?? arriving(call, deadlines, held);
   }
   if (!isPlain && !inflate)
     throw new AppError(
@@ -138,8 +137,17 @@ function bytesOf(call: BodyOf, inflate: boolean, deadlines: Deadlines): Uint8Arr
   return ofUnknownLength(call, isPlain, deadlines);
 }
 
-/** Returns a body whose rights are checked again: it may have taken a minute. Who was refused meanwhile writes nothing (T56). */
-async function arriving(call: BodyOf, deadlines: Deadlines): Promise<Uint8Array> {
+/**
+ * Returns a body whose rights are checked again: it may have taken a minute. Who was refused meanwhile writes nothing (T56).
+ *
+ * @param held resolves when there is memory for it; undefined if there is
+ */
+async function arriving(
+  call: BodyOf,
+  deadlines: Deadlines,
+  held: Promise<void> | undefined,
+): Promise<Uint8Array> {
+  if (held) await held;
   const bytes = await inTime(call.request.bytes(), deadlines);
   call.recheck?.();
   return bytes;

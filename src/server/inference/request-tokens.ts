@@ -34,15 +34,12 @@ const picture = /^(?:iVBORw0KGg|\\?\/9j\\?\/|R0lGOD|UklGR.{6}XRUJQ)/;
 export function tokensOfRequest(text: string, long: LongTexts | undefined = undefined): RequestTokens {
   let bytes = Buffer.byteLength(text);
   let files = 0;
-  const takeFiles = (pattern: RegExp) => {
+  for (const pattern of filePatterns(text))
     for (const [, content = ""] of text.matchAll(pattern)) {
       bytes -= content.length;
       if (!picture.test(content))
         files += content.length / (content.startsWith(pdf) ? bytesPerTokenOf.pdf : bytesPerTokenOf.other);
     }
-  };
-  if (text.includes(";base64,")) takeFiles(inUrl);
-  if (text.includes('"base64"') || text.includes('"input_audio"')) takeFiles(inData);
   if (long) {
     bytes += long.size - long.embedded;
     files += long.embedded / bytesPerTokenOf.other;
@@ -50,6 +47,16 @@ export function tokensOfRequest(text: string, long: LongTexts | undefined = unde
   const images = text.includes("image") ? text.match(image)?.length : undefined;
   const tokens = Math.ceil(bytes / bytesPerToken);
   return { text: tokens, all: tokens + Math.ceil(files) + tokensOfImage * (images ?? 0) };
+}
+
+const noPatterns: readonly RegExp[] = [];
+
+/** Returns the patterns of the files that a text has. Most texts have none. */
+function filePatterns(text: string): readonly RegExp[] {
+  const hasUrls = text.includes(";base64,");
+  const hasData = text.includes('"base64"') || text.includes('"input_audio"');
+  if (!hasUrls && !hasData) return noPatterns;
+  return [...(hasUrls ? [inUrl] : []), ...(hasData ? [inData] : [])];
 }
 
 /** Estimates the tokens of a request before it is known which llm gets it. */

@@ -17,24 +17,16 @@ const mostRemembered = 1000;
 const longestRemembered = 200;
 
 /** The names that principals have called in a snapshot, with the llms that answer. */
-const resolvedBy = oncePerObject((_: Snapshot) => new WeakMap<Principal, Map<string, readonly LlmRow[]>>());
-
-function resolvedIn(snapshot: Snapshot, principal: Principal): Map<string, readonly LlmRow[]> {
-  const byPrincipal = resolvedBy(snapshot);
-  let known = byPrincipal.get(principal);
-  if (!known) {
-    known = new Map();
-    byPrincipal.set(principal, known);
-  }
-  return known;
-}
+const resolvedIn = oncePerObject((_: Snapshot) =>
+  oncePerObject((_: Principal) => new Map<string, readonly LlmRow[]>()),
+);
 
 /**
  * Returns the llms that answer calls of a model, as `resolve` does. The error for a mistyped name has the nearest one that
  * the principal may run; it depends on nothing else (T118).
  */
 export function resolveNamed(snapshot: Snapshot, principal: Principal, name: string): readonly LlmRow[] {
-  const known = resolvedIn(snapshot, principal);
+  const known = resolvedIn(snapshot)(principal);
   const found = known.get(name);
   if (found) return found;
   try {

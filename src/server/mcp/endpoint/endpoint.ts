@@ -35,8 +35,11 @@ export class McpEndpoint {
   serve(incoming: EndpointRequest): Response | Promise<Response> {
     const { clients } = this.#options;
     const label = clients && labelOf(incoming);
-    if (label === undefined) return this.#serveHere(incoming);
-    return clients!.forward(label, incoming).then((response) => response ?? this.#serveHere(incoming));
+    return label === undefined ? this.#serveHere(incoming) : this.#serveElsewhere(label, incoming);
+  }
+
+  async #serveElsewhere(label: string, incoming: EndpointRequest): Promise<Response> {
+    return (await this.#options.clients!.forward(label, incoming)) ?? this.#serveHere(incoming);
   }
 
   /** Answers a request that another host has handed on. Undefined if its project is not known here. */
