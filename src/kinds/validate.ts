@@ -5,6 +5,7 @@ import { withArticle } from "./article.ts";
 import type { Kind } from "./define.ts";
 import { boundFault, withoutUniqueItems } from "./list-bounds.ts";
 import { didYouMean, nearest } from "./names.ts";
+import { unstorable, unstorableTexts } from "./storable-text.ts";
 
 // RFC 3339, as `date-time` means in JSON Schema.
 const dateTime = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
@@ -48,10 +49,14 @@ export function validateFields(
   const tooLong = Object.entries(kind.fields.properties).filter(
     ([field, schema]) => isFreeForm(schema) && (JSON.stringify(filled[field])?.length ?? 0) > maxFreeForm,
   );
+  const ofRow = Object.fromEntries(
+    Object.entries(filled).filter(([field]) => !kind.writeOnly.includes(field)),
+  );
   return {
     fields: filled,
     faults: [
       ...validate(kind.fields, filled),
+      ...Array.from(unstorableTexts(ofRow).take(maxFaults), (path) => ({ path, message: unstorable })),
       ...tooLong.map(([field]) => ({
         path: `/${field}`,
         message: `must have at most ${maxFreeForm} characters as JSON`,

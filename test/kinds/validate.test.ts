@@ -45,6 +45,23 @@ describe("validateFields", () => {
     ]);
     expect(({} as Record<string, unknown>)["x"]).toBeUndefined();
   });
+
+  it("names the field of a text that no program could be started with, without the text (T325)", () => {
+    const value = "secret\0value";
+    const server = {
+      ...{ command: ["/bin/echo", value], args: [value], description: "half \ud83d" },
+      ...{ env: [{ name: "A", value }], hostPaths: { read: [`/${value}`] } },
+      healthCheck: { tool: "t", arguments: { [value]: 1, inner: [value] } },
+    };
+    const { faults } = validateFields(kindOf("server"), server);
+    const faulty = faults.filter(({ message }) => message.includes("NUL")).map(({ path }) => path);
+    expect(faulty).toEqual([
+      ...["/command/1", "/args/0", "/description", "/env/0/value", "/hostPaths/read/0"],
+      ...[`/healthCheck/arguments/${value}`, "/healthCheck/arguments/inner/0"],
+    ]);
+    expect(faults.map(({ message }) => message).join()).not.toContain("secret");
+    expect(validateFields(kindOf("server"), { command: ["/bin/echo", "größe 😀"] }).faults).toEqual([]);
+  });
 });
 
 describe("validate", () => {

@@ -40,7 +40,7 @@ function managedFaults({ model, extraArgs, venvPath, command }: Fields): Fault[]
   const faults: Fault[] = [];
   if (venvPath !== undefined && command !== undefined)
     faults.push({ path: "/command", message: "cannot be given together with venvPath" });
-  if (typeof model === "string" && /^-|\0/.test(model))
+  if (typeof model === "string" && model.startsWith("-"))
     faults.push({ path: "/model", message: 'must not begin with "-": vLLM would take it for an option' });
   const isList = Array.isArray(extraArgs) && extraArgs.every((arg) => typeof arg === "string");
   return [...faults, ...(isList ? extraArgsFaults(extraArgs, "/extraArgs") : [])];

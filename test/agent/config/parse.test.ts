@@ -23,6 +23,32 @@ function faultsOf(provider: object): string[] {
     : [];
 }
 
+it("names each text with a NUL, which would stand in the error of a start, and never repeats it (T325)", () => {
+  const value = "secret\0value";
+  const wake = { type: "command", command: "/bin/wake", args: ["--key", value] };
+  const lines = read({
+    llm: {
+      providers: [
+        { name: "p", type: "vllm-managed", model: value, extraArgs: [value] },
+        { name: "w", type: "vllm", model: "m", wake },
+      ],
+    },
+    agents: [{ name: "a", llm: "p", systemPrompt: value }],
+    mcpServers: [
+      { name: "c", command: ["/bin/sh", value], args: [value], env: { KEY: value }, readable: [`/${value}`] },
+      { name: "i", image: value },
+      { name: "u", url: "http://127.0.0.1:1/", headers: { "x-key": value } },
+    ],
+  }) as string[];
+  expect(lines.map((line) => /: (\S+): must not have U\+0000 \(NUL\)/.exec(line)?.[1])).toEqual([
+    ...["llm.providers[0].model", "llm.providers[0].extraArgs[0]", "llm.providers[1].wake.args[1]"],
+    "agents[0].systemPrompt",
+    ...["mcpServers[0].command[1]", "mcpServers[0].args[0]", "mcpServers[0].env.KEY"],
+    ...["mcpServers[0].readable[0]", "mcpServers[1].image", "mcpServers[2].headers.x-key"],
+  ]);
+  expect(lines.join()).not.toContain("secret");
+});
+
 describe("the config of an agent", () => {
   it("is empty when there is no file, and when the file has no part for the agent", () => {
     expect(parseAgentConfig(undefined, place)).toEqual({

@@ -1,4 +1,5 @@
 import { AppError } from "../../../errors.ts";
+import { isStorable } from "../../../kinds/storable-text.ts";
 
 /**
  * Throws `invalid_request` if any text in a value, keys included, has U+0000 or half a surrogate pair. PostgreSQL cannot
@@ -6,7 +7,7 @@ import { AppError } from "../../../errors.ts";
  */
 export function assertStorable(value: unknown): void {
   if (typeof value === "string") {
-    if (value.includes("\0") || !value.isWellFormed())
+    if (!isStorable(value))
       throw new AppError("invalid_request", "Text with U+0000 or half a surrogate pair cannot be stored");
   } else if (typeof value === "object" && value !== null) {
     for (const [key, inner] of Object.entries(value)) {
