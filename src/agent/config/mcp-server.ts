@@ -9,6 +9,7 @@ import { headerFault } from "../../wire/header-value.ts";
 import { isObject } from "../../wire/json.ts";
 import type { McpServerConfig, McpSource } from "../core/mcp-server.ts";
 import { nameFaults } from "./names.ts";
+import { withTextFaults } from "./text-faults.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -50,7 +51,7 @@ const ofPrograms = ["args", "env", "readable", "writable", "network", "sandbox"]
 
 /** Returns every fault in an entry of `mcpServers`, with JSON pointers into it. */
 export function checkMcpServer(entry: unknown): Fault[] {
-  const faults = validate(schema, entry);
+  const faults = withTextFaults(entry, validate(schema, entry));
   if (!isObject(entry) || faults.length > 0) return faults;
   faults.push(...nameFaults(schema, entry));
   const given = sources.filter((source) => entry[source] !== undefined);

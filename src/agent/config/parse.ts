@@ -1,6 +1,5 @@
 import { isAbsolute, join, resolve } from "node:path";
 import type { Fault } from "../../errors.ts";
-import { unstorable, unstorableTexts } from "../../kinds/storable-text.ts";
 import { validate } from "../../kinds/validate.ts";
 import type { AgentConfig, PersonaConfig } from "../core/config.ts";
 import { parseJson, pointerSegments } from "./json-text.ts";
@@ -8,6 +7,7 @@ import { checkMcpServer, mcpServerOf } from "./mcp-server.ts";
 import { nameFaults } from "./names.ts";
 import { checkProvider, providerOf } from "./provider.ts";
 import { fileSchema, personaSchema } from "./schema.ts";
+import { withTextFaults } from "./text-faults.ts";
 
 /** A fault in the config and its place. */
 export interface ConfigFault {
@@ -104,13 +104,8 @@ function read(
     return isAbsolute(path) ? path : resolve(place.home, path);
   };
   const check = (entries: readonly unknown[], list: string, faultsOf: (entry: unknown) => Fault[]) => {
-    for (const [at, entry] of entries.entries()) {
-      // They reach programs as arguments and variables, where an error of the system would repeat them (T325).
-      const texts = [...unstorableTexts(entry)].map((path) => ({ path, message: unstorable }));
-      const known = new Set(texts.map(({ path }) => path));
-      const more = faultsOf(entry).filter(({ path }) => !known.has(path));
-      faults.push(...[...texts, ...more].map((fault) => below(`/${list}/${at}`, fault)));
-    }
+    for (const [at, entry] of entries.entries())
+      faults.push(...faultsOf(entry).map((fault) => below(`/${list}/${at}`, fault)));
   };
   check(providers, "llm/providers", checkProvider);
   check(agents, "agents", checkPersona);
@@ -152,7 +147,7 @@ function namesTwice(
 }
 
 function checkPersona(entry: unknown): Fault[] {
-  const faults = validate(personaSchema, entry);
+  const faults = withTextFaults(entry, validate(personaSchema, entry));
   if (faults.length > 0) return faults;
   return nameFaults(personaSchema, entry as Fields);
 }

@@ -9,6 +9,7 @@ import type { ManagedConfig, ProviderConfig, WakeRecipe } from "../core/config.t
 import { extraArgsFaults } from "../runtimes/vllm/command.ts";
 import { nameFaults } from "./names.ts";
 import { meantFor, providerSchema, providerTypes, ranges, wakeSchema } from "./schema.ts";
+import { withTextFaults } from "./text-faults.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -22,7 +23,7 @@ const localUrls: Readonly<Record<string, string>> = {
 export function checkProvider(entry: unknown): Fault[] {
   const fields = isObject(entry) ? entry : undefined;
   const schema = providerSchema(fields?.["type"]);
-  const faults = validate(schema, entry).map(explained);
+  const faults = withTextFaults(entry, validate(schema, entry).map(explained));
   if (!fields) return faults;
   const known = new Set(faults.map(({ path }) => path));
   const more = [

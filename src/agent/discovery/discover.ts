@@ -1,3 +1,4 @@
+import { isStorable } from "../../kinds/storable-text.ts";
 import type { Outbound } from "../../net/outbound.ts";
 import { normaliseProviderUrl } from "../../net/provider-url.ts";
 import { changeConfig } from "../config/change.ts";
@@ -126,8 +127,10 @@ async function lookAt(outbound: Outbound, url: string): Promise<Server | undefin
   const isLocked = listed === undefined && (await wantsKey(probe));
   if (!runtime && !isLocked) return undefined;
   const models = listed ?? [];
-  // Names with control characters are left out: they may be meant to move a cursor (T42).
-  const plain = models.filter((model) => /^[^\u0000-\u001f\u007f-\u009f]{1,200}$/.test(model));
+  // Names with control characters are left out: they may be meant to move a cursor (T42). The config takes no half ones.
+  const plain = models.filter(
+    (model) => /^[^\u0000-\u001f\u007f-\u009f]{1,200}$/.test(model) && isStorable(model),
+  );
   return { runtime: runtime ?? "OpenAI-compatible", url, models: plain, isLocked };
 }
 

@@ -207,8 +207,11 @@ describe("mcpctl agent discover", () => {
     expect(readFileSync(path, "utf8")).toBe('{"llm": {"providers": [{}]}}');
   });
 
-  it("leaves out a model whose name would move a cursor (T42)", async () => {
-    const { stdout } = await discover(portsOf(ollama("ok:1", "bad\u001b[2J")), newHome(), "-o", "json");
+  it("leaves out a model whose name would move a cursor, or cannot stand in the config (T42, T325)", async () => {
+    const home = newHome();
+    const names = ["ok:1", "bad\u001b[2J", "half\ud83d"];
+    const { stdout } = await discover(portsOf(ollama(...names)), home, "--write", "-o", "json");
+    expect((await discover(portsOf(ollama("ok:1")), home)).code).toBe(0);
     expect(JSON.parse(stdout).map(({ model }: { model: string }) => model)).toEqual(["ok:1"]);
   });
 

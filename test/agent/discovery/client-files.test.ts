@@ -59,12 +59,14 @@ describe("the MCP servers of clients", () => {
         args: { command: "x", args: [1] },
         elsewhere: { command: "x", cwd: "/srv" },
         variables: { command: "x", envFile: ".env" },
+        nul: { command: "x", env: { KEY: "secret\0value" } },
       },
     });
     const found = serversOfClients("/", [path], []);
     expect(found.map(({ refusal, entry }) => [refusal !== null, entry])).toEqual(
-      Array.from({ length: 7 }, () => [true, undefined]),
+      Array.from({ length: 8 }, () => [true, undefined]),
     );
+    expect(found[7]!.refusal).toMatch(/^env\.KEY: must not have U\+0000/);
     expect(found[5]!.refusal).toMatch(/^it has cwd/);
     expect(found[0]!.refusal).toMatch(/variables of its client/);
   });

@@ -39,7 +39,7 @@ export function checkHostProcesses({ before, row, principal }: ServerDraft): voi
   throw new AppError(
     "forbidden",
     `setting ${matters.join(", ")} of a server runs programs on the host of mcpctl server: it needs the operation host-processes`,
-    { hint: "an administrator grants it with --roleBindings role:run,action:host-processes" },
+    { hint: "an administrator can allow it: mcpctl grant USER run host-processes" },
   );
 }
 

@@ -247,9 +247,10 @@ describe("running programs on the host (T134)", () => {
     const { call: allowed } = await server.user("bob", onHost);
     for (const fields of [{ command: ["node"] }, { package: "npm:x@1.0.0" }, { image: "mcp/fetch" }]) {
       const { status, body } = await call("POST", "/api/v1/servers", { name: "s", ...fields });
-      expect([status, body.error]).toEqual([
+      expect([status, body.error, body.hint]).toEqual([
         403,
         expect.stringContaining("it needs the operation host-processes"),
+        "an administrator can allow it: mcpctl grant USER run host-processes",
       ]);
     }
     await must(call("POST", "/api/v1/servers", { name: "remote", url }));
