@@ -147,7 +147,7 @@ const lines: [line: string, options?: CliOptions][] = [
   ["authorize server one --data k=v"],
   ["deauthorize server one"],
   ["cache list"],
-  ["cache list -o yaml"],
+  ["cache list -o json"],
   ["cache clear"],
   ["console one --traffic"],
   ["backup"],

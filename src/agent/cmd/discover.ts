@@ -30,6 +30,7 @@ export const discoverVerb = defineVerb({
       ["mcpctl agent discover --from .vscode/mcp.json", "List the MCP servers of a file"],
     ],
   },
+  output: ["json"],
   args: {
     write: { type: "boolean", description: "Add new models to ~/.mcpctl/config.json, unpublished" },
     port: { type: "string", multiple: true, description: "Ask this port instead of the usual ones" },

@@ -41,6 +41,7 @@ export const publishVerb = defineVerb({
       ["mcpctl agent publish my-model --port 8090", "Find the model on this port"],
     ],
   },
+  output: ["json"],
   args: {
     names: { type: "positional", valueHint: "NAME", multiple: true, required: true, complete: "providers" },
     as: { type: "string", valueHint: "NAME", description: "Its name on the server, for one NAME" },
@@ -68,6 +69,7 @@ export const unpublishVerb = defineVerb({
     usage: "NAME... [-o json]",
     examples: [["mcpctl agent unpublish ollama-qwen3-8b", "Stop publishing a model"]],
   },
+  output: ["json"],
   args: {
     names: { type: "positional", valueHint: "NAME", multiple: true, required: true, complete: "providers" },
   },

@@ -2,9 +2,13 @@ import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { isName } from "../../kinds/names.ts";
-import { anything } from "../client/answers.ts";
+import { objectOf } from "../client/answers.ts";
+import { dryRunQuery } from "../client/dry-run.ts";
 import { listObjects, objectPath } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
+import { dryRunArg } from "../manifest/dry-run-arg.ts";
+import { ResultList } from "../manifest/result-list.ts";
+import { resultFormat, resultFormats } from "../manifest/write-result.ts";
 
 /** `mcpctl admit NAME --pool POOL` */
 export const admit = defineVerb({
@@ -20,12 +24,14 @@ export const admit = defineVerb({
       ["mcpctl admit bobs-qwen --pool qwen --remove", "Admit it no longer; an llm that has joined stays"],
     ],
   },
+  output: resultFormats,
   args: {
     name: { type: "positional", description: "The name of the llm that may join" },
     pool: { type: "string", valueHint: "POOL", description: "The pool, or an llm without a pool" },
     remove: { type: "boolean", description: "Admit it no longer" },
+    "dry-run": dryRunArg,
   },
-  async run({ name, pool, remove }, context) {
+  async run({ name, pool, remove, "dry-run": dryRun }, context) {
     if (pool === undefined) throw new AppError("usage", "--pool is missing");
     if (!isName(name)) throw new AppError("usage", `"${name}" cannot be the name of an llm`);
     const kind = kindOf("llm");
@@ -37,13 +43,17 @@ export const admit = defineVerb({
         hint: "to see all pools: mcpctl get llms -o wide",
       });
     const client = await context.client();
+    const results = new ResultList(resultFormat(context.flags), members.length, context.terminal);
     for (const { id, name: member, version, admits = [] } of members as (Resource & {
       admits?: string[];
     })[]) {
       const others = admits.filter((one) => one !== name);
       const body = { version, admits: remove ? others : [...others, name] };
-      await client.call("PUT", objectPath(kind, id), { body, answer: anything });
-      context.terminal.out(`llm '${member}' ${remove ? "no longer admits" : "admits"} '${name}'\n`);
+      const query = dryRunQuery(dryRun);
+      const object = await client.call("PUT", objectPath(kind, id), { query, body, answer: objectOf(kind) });
+      const line = `llm '${member}' ${remove ? "no longer admits" : "admits"} '${name}'`;
+      results.add({ kind, name: member, object, line: `${line}${dryRun ? " (dry run)" : ""}` });
     }
+    results.end();
   },
 });

@@ -13,7 +13,7 @@ import { isFatal, reportManifestFailure } from "../manifest/manifest-failure.ts"
 import { independentGroups, inOrder } from "../manifest/order.ts";
 import { readManifests } from "../manifest/read.ts";
 import { findLive, type Outcome, reconcileWith } from "../manifest/reconcile.ts";
-import { onceLine, resultFormat, warnAbout } from "../manifest/write-result.ts";
+import { onceLine, resultFormat, resultFormats, warnAbout } from "../manifest/write-result.ts";
 import { conditionFrom } from "../output/where.ts";
 import { yamlText } from "../output/yaml.ts";
 import { progressOn } from "../terminal/progress.ts";
@@ -45,6 +45,7 @@ export const apply = defineVerb({
       ["mcpctl get llms -o yaml | mcpctl apply -f -", "Apply an export, which changes nothing"],
     ],
   },
+  output: resultFormats,
   args: {
     file: { ...fileArg, required: true },
     "dry-run": {

@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { defineVerb } from "../core/command.ts";
 import { resolveObject } from "../kinds/resolve-kind.ts";
+import { resultFormats } from "../manifest/write-result.ts";
 
 /** `mcpctl approve server NAME`, `mcpctl approve promptrequest NAME` */
 export const approve = defineVerb({
@@ -23,6 +24,7 @@ export const approve = defineVerb({
       ["mcpctl approve promptrequest test-database -p website", "Make a prompt of what a model has proposed"],
     ],
   },
+  output: resultFormats,
   args: {
     kind: {
       type: "positional",

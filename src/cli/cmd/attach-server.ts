@@ -5,8 +5,9 @@ import type { ApiClient } from "../client/client.ts";
 import { withNearestName } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { dryRunArg } from "../manifest/dry-run-arg.ts";
 import { reconcile } from "../manifest/reconcile.ts";
-import { resultFormat, resultText } from "../manifest/write-result.ts";
+import { resultFormat, resultFormats, resultText } from "../manifest/write-result.ts";
 
 /** `mcpctl attach-server NAME -p PROJECT` */
 export const attachServer = defineVerb({
@@ -29,6 +30,7 @@ export const attachServer = defineVerb({
       ["mcpctl get tools -p website", "See which tools the project offers, and why others are missing"],
     ],
   },
+  output: resultFormats,
   args: {
     name: { type: "positional", description: "The name of the MCP server", complete: { kind: "server" } },
     prefix: {
@@ -48,8 +50,9 @@ export const attachServer = defineVerb({
       valueHint: "TOOL",
       description: "Do not offer this tool; * stands for any text",
     },
+    "dry-run": dryRunArg,
   },
-  async run({ name, prefix, allow, deny }, context) {
+  async run({ name, prefix, allow, deny, "dry-run": dryRun }, context) {
     const project = projectOf(context);
     if (!isName(name)) throw new AppError("usage", `"${name}" cannot be the name of an MCP server`);
     const format = resultFormat(context.flags);
@@ -63,14 +66,14 @@ export const attachServer = defineVerb({
     };
     const manifest = { kind, name, fields, source: "the command line" };
     const client = await context.client();
-    const { result, object } = await reconcile(client, manifest).catch(async (error) => {
+    const { result, object } = await reconcile(client, manifest, { dryRun }).catch(async (error) => {
       throw await withNearestOf(name, project, error, client);
     });
     const line =
       result === "created"
         ? `server '${name}' attached to project '${project}'`
         : `server '${name}' is attached to project '${project}'${result === "configured" ? ", and was changed" : " already"}`;
-    context.terminal.out(resultText(format, kind, object!, line));
+    context.terminal.out(resultText(format, kind, object!, `${line}${dryRun ? " (dry run)" : ""}`));
   },
 });
 

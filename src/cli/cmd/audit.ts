@@ -6,7 +6,7 @@ import type { Context } from "../core/context.ts";
 import { withTimeout } from "../core/deadline.ts";
 import { timeOf } from "../core/time-flag.ts";
 import { knownActions, warnOfUnknownNames } from "../kinds/unknown-names.ts";
-import { type Format, formatName, parseFormat } from "../output/format.ts";
+import { type Format, parseFormat } from "../output/format.ts";
 import { layoutLine, table, titlesOf } from "../output/table.ts";
 import { type ApiAuditEvent, auditCells, auditColumns, auditEvents, auditLayout } from "./audit/cells.ts";
 import { followAudit } from "./audit/follow.ts";
@@ -32,6 +32,7 @@ export const audit = defineVerb({
       ["mcpctl audit --action llm_inference_call -o json", "Print calls as JSON"],
     ],
   },
+  output: ["wide", "json", "yaml"],
   args: {
     "request-id": {
       type: "positional",
@@ -81,7 +82,7 @@ export const audit = defineVerb({
     "no-headers": { type: "boolean", description: "Print no header line" },
   },
   async run(args, context) {
-    const format = formatOf(context);
+    const format = parseFormat(context.flags.output) as AuditFormat;
     const query = {
       since: timeOf("--since", args.since, context.now()),
       until: timeOf("--until", args.until, context.now()),
@@ -116,16 +117,8 @@ function noEvents(request: string): AppError {
   });
 }
 
+/** The formats of events, as `output` of the verb says. */
 type AuditFormat = Extract<Format, { as: "table" | "wide" | "json" | "yaml" }>;
-
-function formatOf({ flags }: Context): AuditFormat {
-  const format = parseFormat(flags.output);
-  if (format.as === "name" || format.as === "jsonpath" || format.as === "columns")
-    throw new AppError("usage", `-o ${formatName(format)} is not possible for events`, {
-      hint: "formats: wide, json, yaml",
-    });
-  return format;
-}
 
 function statusOf(text: string | undefined): string | undefined {
   if (text === undefined || /^[1-9](\d\d|xx)$/.test(text)) return text;

@@ -33,6 +33,7 @@ const canI = defineVerb({
       ["mcpctl auth can-i --list --as alice", "List what alice may do, and why"],
     ],
   },
+  output: ["json"],
   args: {
     verb: { type: "positional", required: false, options: [...roles] },
     resource: { type: "positional", required: false, valueHint: "RESOURCE[/NAME]", complete: "kinds" },

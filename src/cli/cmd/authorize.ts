@@ -3,7 +3,7 @@ import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { isObject } from "../../wire/json.ts";
-import { escapeLine, jsonText } from "../../wire/text.ts";
+import { escapeLine } from "../../wire/text.ts";
 import { unexpectedAnswer } from "../client/answer-text.ts";
 import { objectOf } from "../client/answers.ts";
 import { getObject, objectPath, withNearestName } from "../client/objects.ts";
@@ -12,9 +12,8 @@ import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { secretValues } from "../flags/secret-values.ts";
 import { resolveObject } from "../kinds/resolve-kind.ts";
-import { resultFormat } from "../manifest/write-result.ts";
+import { resultFormat, resultFormats, verbResultText } from "../manifest/write-result.ts";
 import { plain } from "../output/cells.ts";
-import { yamlText } from "../output/yaml.ts";
 import { openBrowser } from "../terminal/browser.ts";
 import { type Loopback, listenForAnswer } from "./authorize/loopback.ts";
 import { askedKeys, type Wanted, WantedKeys } from "./authorize/user-keys.ts";
@@ -60,6 +59,7 @@ export const authorize = defineVerb({
       ["mcpctl authorize server tracker --data token=-", "Give your own key, from standard input"],
     ],
   },
+  output: resultFormats,
   args: {
     kind: { type: "positional", description: "server, or server/NAME", complete: ["server"] },
     name: { type: "positional", required: false, description: "The name", complete: { kind: "server" } },
@@ -93,11 +93,8 @@ export const authorize = defineVerb({
     const withName = async (error: unknown) => {
       throw await withNearestName(error, kind, name, client);
     };
-    const write = (object: Resource, line: string) => {
-      if (format === "json") terminal.out(jsonText(object));
-      else if (format === "yaml") terminal.out(yamlText(object));
-      else terminal.out(`${format === "name" ? `server/${name}` : line}\n`);
-    };
+    const write = (object: Resource, line: string) =>
+      terminal.out(verbResultText(format, { data: object, name: `server/${name}`, line }));
     const give = async (keys: Readonly<Record<string, string>>) => {
       const put = client.call("PUT", path, { body: { keys }, answer: objectOf(kind) });
       write(await put.catch(withName), `server '${name}' has your ${Object.keys(keys).join(", ")}`);

@@ -33,6 +33,7 @@ export const backup = defineVerb({
       ["mcpctl backup verify home.tar.zst", "Check a file"],
     ],
   },
+  output: ["json"],
   args: {
     file: { type: "positional", required: false, description: "The file, or verify", complete: ["verify"] },
     checked: { type: "positional", required: false, description: "The file to verify", complete: [] },

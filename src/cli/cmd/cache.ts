@@ -41,6 +41,7 @@ export const cache = defineVerb({
       ["mcpctl cache clear", "Remove all that you may remove"],
     ],
   },
+  output: ["json"],
   args: {
     action: { type: "positional", description: "list or clear", complete: ["list", "clear"] },
   },

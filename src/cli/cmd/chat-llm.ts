@@ -27,6 +27,7 @@ export const chatLlm = defineVerb({
       ],
     ],
   },
+  output: ["json"],
   args: {
     llm: { type: "positional", valueHint: "NAME", description: "The llm or pool", complete: { kind: "llm" } },
     ...chatArgs,

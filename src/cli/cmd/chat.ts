@@ -27,6 +27,7 @@ export const chat = defineVerb({
       ["git diff | mcpctl chat reviewer", "Send the output of another command"],
     ],
   },
+  output: ["json"],
   args: {
     agent: { type: "positional", valueHint: "NAME", description: "The persona", complete: { kind: "agent" } },
     ...chatArgs,

@@ -21,6 +21,7 @@ const view = defineVerb({
     usage: "",
     examples: [["mcpctl config view", "Print the config as JSON"]],
   },
+  output: ["json"],
   async run(_, context) {
     const { home } = context;
     wantsJson(context.flags.output);
@@ -40,6 +41,7 @@ const getContexts = defineVerb({
     usage: "[-o json]",
     examples: [["mcpctl config get-contexts", "List the contexts; * marks the current one"]],
   },
+  output: ["json"],
   async run(_, { home, terminal, flags }) {
     const { contexts, currentContext } = readConfig(home);
     const entries = Object.entries(contexts);

@@ -30,6 +30,7 @@ export const consoleVerb = defineVerb({
       ["mcpctl console website --revision 2025-11-25", "See what clients with sessions see"],
     ],
   },
+  output: ["json"],
   args: {
     project: {
       type: "positional",

@@ -18,7 +18,7 @@ import { splitKindName } from "../kinds/kind-name.ts";
 import { kindNamed, resolveObject } from "../kinds/resolve-kind.ts";
 import type { Manifest } from "../manifest/manifest.ts";
 import { createObject, reconcile } from "../manifest/reconcile.ts";
-import { resultFormat, resultText, warnAbout } from "../manifest/write-result.ts";
+import { resultFormat, resultFormats, resultText, warnAbout } from "../manifest/write-result.ts";
 
 const examples: readonly (readonly [command: string, purpose: string])[] = [
   ["mcpctl create secret anthropic --data api-key=-", "Store an API key that standard input provides"],
@@ -51,6 +51,7 @@ export const create = defineVerb({
     usage: "KIND NAME [flags]",
     examples,
   },
+  output: resultFormats,
   args: {
     kind: { type: "positional", description: "The kind, or KIND/NAME", writes: "create" },
     name: { type: "positional", required: false, description: "The name" },

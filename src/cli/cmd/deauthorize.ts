@@ -1,9 +1,7 @@
-import { jsonText } from "../../wire/text.ts";
 import { anything } from "../client/answers.ts";
 import { objectPath, withNearestName } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
-import { resultFormat } from "../manifest/write-result.ts";
-import { yamlText } from "../output/yaml.ts";
+import { resultFormat, resultFormats, verbResultText } from "../manifest/write-result.ts";
 import { serverIn } from "./authorize.ts";
 
 /** `mcpctl deauthorize server NAME` */
@@ -17,6 +15,7 @@ export const deauthorize = defineVerb({
     usage: "server NAME",
     examples: [["mcpctl deauthorize server notion", "Forget the access to the server notion"]],
   },
+  output: resultFormats,
   args: {
     kind: { type: "positional", description: "server, or server/NAME", complete: ["server"] },
     name: { type: "positional", required: false, description: "The name", complete: { kind: "server" } },
@@ -30,9 +29,7 @@ export const deauthorize = defineVerb({
     await client.call("DELETE", path, { answer: anything }).catch(async (error) => {
       throw await withNearestName(error, kind, name, client);
     });
-    if (format === "json") terminal.out(jsonText({ deauthorized: name }));
-    else if (format === "yaml") terminal.out(yamlText({ deauthorized: name }));
-    else if (format === "name") terminal.out(`server/${name}\n`);
-    else terminal.out(`server '${name}' deauthorized\n`);
+    const line = `server '${name}' deauthorized`;
+    terminal.out(verbResultText(format, { data: { deauthorized: name }, name: `server/${name}`, line }));
   },
 });

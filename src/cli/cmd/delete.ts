@@ -8,6 +8,7 @@ import type { Context } from "../core/context.ts";
 import { resolveTargets } from "../kinds/resolve-kind.ts";
 import { listThreads, threadKind } from "../kinds/threads.ts";
 import { fileArg } from "../manifest/file-arg.ts";
+import { resultFormats } from "../manifest/write-result.ts";
 import { type Deletion, type Removed, removeAll } from "./delete/deletion.ts";
 
 export const deleteVerb = defineVerb({
@@ -28,6 +29,7 @@ export const deleteVerb = defineVerb({
       ["mcpctl delete user bob --dry-run", "Let the server check it, and delete nothing"],
     ],
   },
+  output: resultFormats,
   args: {
     kind: { type: "positional", required: false, writes: "delete" },
     names: { type: "positional", required: false, multiple: true },

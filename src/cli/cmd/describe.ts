@@ -1,4 +1,3 @@
-import { AppError } from "../../errors.ts";
 import type { KindInfo, Resource } from "../../kinds/define.ts";
 import { getObject, listObjects } from "../client/objects.ts";
 import { taskKind } from "../client/task-answers.ts";
@@ -24,15 +23,12 @@ export const describe = defineVerb({
       ["mcpctl describe task tsk_01k…", "Show a task and its answer"],
     ],
   },
+  insteadOfOutput: "as data: mcpctl get KIND NAME -o yaml",
   args: {
     kind: { type: "positional" },
     names: { type: "positional", required: false, multiple: true },
   },
   async run(args, context) {
-    if (context.flags.output !== undefined)
-      throw new AppError("usage", "describe prints text only and takes no -o", {
-        hint: `mcpctl get ${[args.kind, ...args.names].join(" ")} -o ${context.flags.output}`,
-      });
     const targets = await resolveTargets([args.kind, ...args.names], context, [taskKind]);
     const texts: string[] = [];
     for (const { kind, names } of targets) {

@@ -1,8 +1,11 @@
 import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { anything } from "../client/answers.ts";
+import { dryRunQuery } from "../client/dry-run.ts";
 import { objectPath } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
+import { dryRunArg } from "../manifest/dry-run-arg.ts";
+import { resultFormat, resultFormats, verbResultText } from "../manifest/write-result.ts";
 import { projectOf } from "./attach-server.ts";
 
 /** `mcpctl detach-server NAME -p PROJECT` */
@@ -12,18 +15,21 @@ export const detachServer = defineVerb({
     description: "Detach an MCP server from a project",
     about: `The project no longer offers the tools of the server. The server itself stays, also for other projects. You need
       to be able to change the project.`,
-    usage: "NAME -p PROJECT",
+    usage: "NAME -p PROJECT [flags]",
     examples: [["mcpctl detach-server files -p website", "Take the tools of files from the project website"]],
   },
+  output: resultFormats,
   args: {
     name: { type: "positional", description: "The name of the MCP server", complete: { kind: "server" } },
+    "dry-run": dryRunArg,
   },
-  async run({ name }, context) {
+  async run({ name, "dry-run": dryRun }, context) {
     const project = projectOf(context);
+    const format = resultFormat(context.flags);
     const client = await context.client();
     const path = objectPath(kindOf("serverattachment"), name);
     try {
-      await client.call("DELETE", path, { query: { project }, answer: anything });
+      await client.call("DELETE", path, { query: { project, ...dryRunQuery(dryRun) }, answer: anything });
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== "not_found") throw error;
       throw new AppError("not_found", `server "${name}" is not attached to project "${project}"`, {
@@ -31,10 +37,8 @@ export const detachServer = defineVerb({
         hint: `to see what is: mcpctl get serverattachments -p ${project}`,
       });
     }
-    context.terminal.out(
-      context.flags.output === "name"
-        ? `serverattachment/${name}\n`
-        : `server '${name}' detached from project '${project}'\n`,
-    );
+    const line = `server '${name}' detached from project '${project}'${dryRun ? " (dry run)" : ""}`;
+    const data = { detached: name, project };
+    context.terminal.out(verbResultText(format, { data, name: `serverattachment/${name}`, line }));
   },
 });

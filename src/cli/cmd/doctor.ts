@@ -34,6 +34,7 @@ export const doctor = defineVerb({
       ["mcpctl doctor --idle 75s", "Also test if a stream survives 75 seconds of silence"],
     ],
   },
+  output: ["json"],
   args: {
     idle: {
       type: "string",

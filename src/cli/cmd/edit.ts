@@ -7,13 +7,15 @@ import { assertWrite } from "../../kinds/writes.ts";
 import { escapeLine } from "../../wire/text.ts";
 import { objectOf } from "../client/answers.ts";
 import type { ApiClient } from "../client/client.ts";
+import { dryRunQuery } from "../client/dry-run.ts";
 import { getObject, objectPath } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { resolveObject } from "../kinds/resolve-kind.ts";
+import { dryRunArg } from "../manifest/dry-run-arg.ts";
 import { parseManifests } from "../manifest/read.ts";
 import { changesTo } from "../manifest/reconcile.ts";
-import { resultFormat, resultText } from "../manifest/write-result.ts";
+import { resultFormat, resultFormats, resultText } from "../manifest/write-result.ts";
 import { exportOf, toYaml } from "../output/yaml.ts";
 import { openEditor } from "../terminal/editor.ts";
 
@@ -31,9 +33,11 @@ export const edit = defineVerb({
       ["EDITOR='code --wait' mcpctl edit project/website", "Use another editor this once"],
     ],
   },
+  output: resultFormats,
   args: {
     kind: { type: "positional", description: "The kind, or KIND/NAME", writes: "update" },
     name: { type: "positional", required: false, description: "The name" },
+    "dry-run": dryRunArg,
   },
   async run(args, context) {
     const { kind, name } = resolveObject(args.name === undefined ? [args.kind] : [args.kind, args.name]);
@@ -41,11 +45,24 @@ export const edit = defineVerb({
     const format = resultFormat(context.flags);
     const client = await context.client();
     const live = await getObject(kind, name, context);
-    const object = await editInFile(client, kind, live, context);
+    const dryRun = args["dry-run"];
+    const object = await editInFile({ client, kind, live, dryRun }, context);
     if (!object) context.terminal.err("Edit cancelled, nothing was changed.\n");
-    else context.terminal.out(resultText(format, kind, object, `${kind.kind} '${name}' edited`));
+    else
+      context.terminal.out(
+        resultText(format, kind, object, `${kind.kind} '${name}' edited${dryRun ? " (dry run)" : ""}`),
+      );
   },
 });
+
+/** The object that is edited, as the server has it. */
+interface Edited {
+  client: ApiClient;
+  kind: Kind;
+  live: Resource;
+  /** The server checks the changes, and makes none. */
+  dryRun: boolean;
+}
 
 /**
  * Opens the object in a file in the editor and sends the changes. The file is removed unless the changes are refused.
@@ -53,18 +70,14 @@ export const edit = defineVerb({
  * @returns the changed object, or undefined if nothing was changed
  * @throws AppError that names the file with the text
  */
-async function editInFile(
-  client: ApiClient,
-  kind: Kind,
-  live: Resource,
-  context: Context,
-): Promise<Resource | undefined> {
+async function editInFile(edited: Edited, context: Context): Promise<Resource | undefined> {
+  const { kind, live } = edited;
   const folder = ownFolder();
   // The name is what the server says it is, and was checked to be a name (T109).
   const file = join(folder, `${kind.kind}-${live.name}.yaml`);
   const original = toYaml(kind, [live]);
   try {
-    const object = await editUntilAccepted(client, kind, live, original, file, context);
+    const object = await editUntilAccepted(edited, original, file, context);
     rmSync(folder, { recursive: true });
     return object;
   } catch (error) {
@@ -89,9 +102,7 @@ function ownFolder(): string {
 
 /** Opens the editor, and again with the reason at the top if the text is refused and there is a terminal. */
 async function editUntilAccepted(
-  client: ApiClient,
-  kind: Kind,
-  live: Resource,
+  edited: Edited,
   original: string,
   file: string,
   { env, terminal }: Context,
@@ -99,7 +110,7 @@ async function editUntilAccepted(
   let text = original;
   let refusal: AppError | undefined;
   while (true) {
-    writeFileSync(file, header(kind, live, refusal) + text, { mode: 0o600 });
+    writeFileSync(file, header(edited, refusal) + text, { mode: 0o600 });
     await openEditor(file, env);
     const saved = readFileSync(file, "utf8");
     const before = text;
@@ -107,7 +118,7 @@ async function editUntilAccepted(
     if (text === original || isBlank(text)) return undefined;
     if (refusal && text === before) throw refusal;
     try {
-      return await send(client, kind, live, saved, file);
+      return await send(edited, saved, file);
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== "invalid_request" || !terminal.inIsTerminal)
         throw error;
@@ -118,9 +129,7 @@ async function editUntilAccepted(
 
 /** Sends the fields that were changed, added or removed, with the version that was shown. */
 async function send(
-  client: ApiClient,
-  kind: Kind,
-  live: Resource,
+  { client, kind, live, dryRun }: Edited,
   text: string,
   file: string,
 ): Promise<Resource | undefined> {
@@ -136,6 +145,7 @@ async function send(
   if (Object.keys(changes).length === 0) return undefined;
   return client.call("PUT", objectPath(kind, live.id), {
     answer: objectOf(kind),
+    query: dryRunQuery(dryRun),
     body: { ...changes, version: live.version },
   });
 }
@@ -143,7 +153,7 @@ async function send(
 /** The line between the header and the text to edit. */
 const border = `# ${"-".repeat(72)}\n`;
 
-function header(kind: Kind, { name }: Resource, refusal: AppError | undefined): string {
+function header({ kind, live: { name } }: Edited, refusal: AppError | undefined): string {
   const lines = [
     `Edit ${kind.kind} "${name}", save and close the editor. To change nothing, leave the text as it is.`,
   ];

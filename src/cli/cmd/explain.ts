@@ -25,6 +25,7 @@ export const explain = defineVerb({
       ["mcpctl explain llm.apiKeyRef", "Describe one field"],
     ],
   },
+  output: ["json"],
   args: {
     what: { type: "positional", required: false, valueHint: "KIND[.FIELD...]", complete: "field-paths" },
   },

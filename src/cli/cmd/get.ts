@@ -10,7 +10,7 @@ import { reportOf } from "../kinds/index.ts";
 import { splitKindName } from "../kinds/kind-name.ts";
 import { resolveTargets, type Target } from "../kinds/resolve-kind.ts";
 import { plain } from "../output/cells.ts";
-import { type Format, parseFormat } from "../output/format.ts";
+import { dataFormats, type Format, parseFormat } from "../output/format.ts";
 import { valuesAt } from "../output/jsonpath.ts";
 import { type Listing, printAll } from "../output/print.ts";
 import { conditionFrom } from "../output/where.ts";
@@ -47,6 +47,7 @@ export const get = defineVerb({
       ],
     ],
   },
+  output: dataFormats,
   args: {
     kind: { type: "positional" },
     names: { type: "positional", required: false, multiple: true },

@@ -26,15 +26,16 @@ export const grant = defineVerb({
       ["mcpctl grant alice run backup", "Give the right to one operation"],
     ],
   },
+  output: ["json"],
   args: grantArgs,
-  async run({ user, role, on }, context) {
+  async run({ user, role, on, "dry-run": dryRun }, context) {
     const json = wantsJson(context.flags.output);
     const subject = subjectNamed(user);
     const given = await grantFrom(role, on, context);
-    const { binding, was } = await addGrant(await context.client(), subject, given);
+    const { binding, was } = await addGrant({ client: await context.client(), dryRun }, subject, given);
     const { terminal } = context;
     if (json) return terminal.out(jsonText({ subject, grant: given, binding, unchanged: was }));
     const line = `${grantPhrase(given)}: ${was ? "granted already" : "granted"} to ${subjectPhrase(subject)}`;
-    terminal.out(`${line} (rbac/${binding})\n`);
+    terminal.out(`${line} (rbac/${binding})${dryRun ? " (dry run)" : ""}\n`);
   },
 });

@@ -15,7 +15,7 @@ import type { Context } from "../core/context.ts";
 import { withTimeout } from "../core/deadline.ts";
 import { timeOf } from "../core/time-flag.ts";
 import { kindNamed } from "../kinds/resolve-kind.ts";
-import { parseFormat } from "../output/format.ts";
+import { wantsJson } from "../output/format.ts";
 
 const ApiLogLine = Type.Object({
   at: Time,
@@ -47,6 +47,7 @@ export const logs = defineVerb({
       ["mcpctl logs github-1 --previous", "Show the run before this one, for example after a crash"],
     ],
   },
+  output: ["json"],
   args: {
     name: {
       type: "positional",
@@ -68,20 +69,12 @@ export const logs = defineVerb({
     timestamps: { type: "boolean", description: "Print the time of each line" },
   },
   async run(args, context) {
-    const { as } = parseFormat(context.flags.output);
-    if (as !== "table" && as !== "json")
-      throw new AppError("usage", `-o ${as} is not possible for logs`, { hint: "formats: json" });
+    const json = wantsJson(context.flags.output);
     if (args.follow && args.previous)
       throw new AppError("usage", "-f and --previous do not go together: the run before is over");
     const task = taskIn(args.name);
     if (task !== undefined) {
-      if (
-        as === "json" ||
-        args.tail !== undefined ||
-        args.since !== undefined ||
-        args.previous ||
-        args.timestamps
-      )
+      if (json || args.tail !== undefined || args.since !== undefined || args.previous || args.timestamps)
         throw new AppError("usage", "the answer of a task is a text, and takes no flag but -f", {
           hint: `as JSON: mcpctl get task/${task} -o json`,
         });
@@ -93,7 +86,7 @@ export const logs = defineVerb({
       since: timeOf("--since", args.since, context.now()),
       ...(args.previous && { previous: "1" }),
     };
-    const text = printer(as === "json", args.timestamps);
+    const text = printer(json, args.timestamps);
     const path = await findLog(args.name, query, context);
     const { terminal } = context;
     if (args.follow) return follow(path, query, text, context);

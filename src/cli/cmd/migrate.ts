@@ -18,6 +18,7 @@ export const migrate = defineVerb({
       ["mcpctl migrate secrets --from default --to bao --names anthropic,openai", "Move two secrets"],
     ],
   },
+  output: ["json"],
   args: {
     what: { type: "positional", required: false, complete: ["secrets"] },
     from: {

@@ -12,7 +12,8 @@ import { schemaAt, setAt, shapeOf, typedValue } from "../flags/schema.ts";
 import { secretValue } from "../flags/secret-values.ts";
 import { extensionOf } from "../kinds/index.ts";
 import { resolveObject } from "../kinds/resolve-kind.ts";
-import { resultFormat, resultText, warnAbout } from "../manifest/write-result.ts";
+import { dryRunArg } from "../manifest/dry-run-arg.ts";
+import { resultFormat, resultFormats, resultText, warnAbout } from "../manifest/write-result.ts";
 
 /** `mcpctl patch KIND NAME field=value…` */
 export const patch = defineVerb({
@@ -31,10 +32,11 @@ export const patch = defineVerb({
       ["mcpctl patch llm claude model=claude-9 --dry-run", "Let the server check it, and change nothing"],
     ],
   },
+  output: resultFormats,
   args: {
     kind: { type: "positional", description: "The kind, or KIND/NAME", writes: "update" },
     changes: { type: "positional", multiple: true, required: false, valueHint: "NAME FIELD=VALUE" },
-    "dry-run": { type: "boolean", description: "Let the server check it, and change nothing" },
+    "dry-run": dryRunArg,
   },
   async run(args, context) {
     const { kind, name, rest } = resolveObject([args.kind, ...args.changes]);

@@ -30,6 +30,7 @@ export const provider = defineVerb({
       ["mcpctl provider qwen down", "Stop a vLLM that the agent runs"],
     ],
   },
+  output: ["json"],
   args: {
     name: {
       type: "positional",

@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { defineVerb } from "../core/command.ts";
 import { resolveObject } from "../kinds/resolve-kind.ts";
+import { resultFormats } from "../manifest/write-result.ts";
 
 /** `mcpctl reject promptrequest NAME` */
 export const reject = defineVerb({
@@ -12,6 +13,7 @@ export const reject = defineVerb({
     usage: "promptrequest NAME [flags]",
     examples: [["mcpctl reject promptrequest test-database -p website", "Reject what a model has proposed"]],
   },
+  output: resultFormats,
   args: {
     kind: {
       type: "positional",

@@ -63,6 +63,7 @@ export const restore = defineVerb({
       ["mcpctl restore home.tar.zst --merge skip --dry-run", "Show which objects a server lacks"],
     ],
   },
+  output: ["json"],
   args: {
     file: { type: "positional", description: "The backup; - reads standard input" },
     merge: {

@@ -35,13 +35,14 @@ export const revoke = defineVerb({
       ["mcpctl revoke group:friends run llms", "Take it from a group"],
     ],
   },
+  output: ["json"],
   args: grantArgs,
-  async run({ user, role, on }, context) {
+  async run({ user, role, on, "dry-run": dryRun }, context) {
     const { terminal } = context;
     const json = wantsJson(context.flags.output);
     const subject = subjectNamed(user);
     const taken = await grantFrom(role, on, context);
-    const { removed, kept } = await removeGrant(await context.client(), subject, taken);
+    const { removed, kept } = await removeGrant({ client: await context.client(), dryRun }, subject, taken);
     const phrase = grantPhrase(taken);
     const who = subjectPhrase(subject);
     // What is deleted may still have rules, so names are looked up only now.
@@ -56,9 +57,11 @@ export const revoke = defineVerb({
               : "to see all rules: mcpctl get rbac",
       });
     if (json) terminal.out(jsonText({ subject, grant: taken, removed, kept }));
-    else
-      terminal.out(`${phrase}: revoked from ${who} (${removed.map((name) => `rbac/${name}`).join(", ")})\n`);
-    await warnOfOthers(subject, role, taken, context);
+    else {
+      const bindings = removed.map((name) => `rbac/${name}`).join(", ");
+      terminal.out(`${phrase}: revoked from ${who} (${bindings})${dryRun ? " (dry run)" : ""}\n`);
+    }
+    await warnOfOthers(subject, { role, taken, removed }, context);
   },
 });
 
@@ -73,11 +76,18 @@ async function assertNames(subject: Subject, taken: RoleBinding, context: Contex
   }
 }
 
-/** Warns of rules that still give the same right to a user. */
+/** Warns of rules that still give the same right to a user. Those of `removed` are gone, or go without a dry run. */
 async function warnOfOthers(
   subject: Subject,
-  role: string,
-  taken: { resource?: string; name?: string; action?: string },
+  {
+    role,
+    taken,
+    removed,
+  }: {
+    role: string;
+    taken: { resource?: string; name?: string; action?: string };
+    removed: readonly string[];
+  },
   context: Context,
 ): Promise<void> {
   if (subject.kind !== "User") return;
@@ -90,8 +100,9 @@ async function warnOfOthers(
       return [];
     });
   const still = rules.filter(
-    ({ grant, isStale }) =>
+    ({ grant, isStale, binding }) =>
       !isStale &&
+      !(binding !== null && removed.includes(binding)) &&
       grant.role === role &&
       grant.action === taken.action &&
       (grant.resource === taken.resource || grant.resource === "*") &&

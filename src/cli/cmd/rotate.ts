@@ -34,6 +34,7 @@ export const rotate = defineVerb({
       ["mcpctl rotate master-key", "Replace the master key of sealed secrets"],
     ],
   },
+  output: ["json"],
   args: {
     what: { type: "positional", required: false, complete: ["token", "secretbackend", "master-key"] },
     name: { type: "positional", required: false },

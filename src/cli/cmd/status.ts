@@ -51,6 +51,7 @@ export const status = defineVerb({
     usage: "[-o json]",
     examples: [["mcpctl status", "Check the server and your login"]],
   },
+  output: ["json"],
   async run(_, context) {
     const json = wantsJson(context.flags.output);
     const client = await context.client();

@@ -22,6 +22,7 @@ export const version = defineVerb({
       ["mcpctl version --check", "See if there is a newer release"],
     ],
   },
+  output: ["json"],
   args: {
     check: {
       type: "boolean",

@@ -2,17 +2,19 @@ import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { didYouMean } from "../../kinds/names.ts";
 import { backoffPause } from "../client/reconnect.ts";
-import { taskKind } from "../client/task-answers.ts";
+import { type TaskDetails, taskKind } from "../client/task-answers.ts";
 import { changesOf } from "../client/watch.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
 import { assertField, assertValue } from "../kinds/field-name.ts";
 import { resolveTargets } from "../kinds/resolve-kind.ts";
+import { ResultList } from "../manifest/result-list.ts";
+import { resultFormat, resultFormats } from "../manifest/write-result.ts";
 import { plain } from "../output/cells.ts";
 import { valuesAt } from "../output/jsonpath.ts";
-import { type Progress, waitingOn } from "../terminal/progress.ts";
-import type { Condition, Wait } from "./wait/condition.ts";
+import { waitingOn } from "../terminal/progress.ts";
+import type { Condition, Report, Wait } from "./wait/condition.ts";
 import { reachTasks } from "./wait/tasks.ts";
 
 /** The time limit in milliseconds, unless `--timeout` sets one. */
@@ -36,6 +38,7 @@ export const wait = defineVerb({
       ["mcpctl wait task/tsk_01k… --timeout 8h", "Wait until a task has its answer"],
     ],
   },
+  output: resultFormats,
   args: {
     names: { type: "positional", valueHint: "KIND/NAME", multiple: true },
     for: {
@@ -65,11 +68,25 @@ export const wait = defineVerb({
     const deadline = AbortSignal.timeout(timeout);
     const signal = AbortSignal.any([context.signal, deadline]);
     const waits = targets.map(({ kind, names }) => ({ kind, waiting: new Set(names) }));
+    const count = waits.reduce((sum, { waiting }) => sum + waiting.size, 0);
+    const results = new ResultList(resultFormat(context.flags), count, context.terminal);
     const progress = waitingOn(context, `waiting for ${args.names.join(", ")}`);
+    /** Prints an object that meets the condition; undefined stands for one that is deleted. */
+    const onMet = ({ kind, waiting }: Wait, name: string, object: Resource | TaskDetails | undefined) => {
+      waiting.delete(name);
+      progress.erase();
+      results.add({ kind, name, object, line: `${kind.kind} '${name}' ${condition.met}` });
+    };
     try {
       await Promise.all(
         waits.map((wait) =>
-          (wait.kind === taskKind ? reachTasks : reach)(wait, condition, signal, progress, context),
+          (wait.kind === taskKind ? reachTasks : reach)(
+            wait,
+            condition,
+            signal,
+            { progress, onMet },
+            context,
+          ),
         ),
       );
     } catch (error) {
@@ -78,6 +95,7 @@ export const wait = defineVerb({
       throw new AppError("timed_out", `${names.join(", ")}: ${condition.unmet} after ${timeout / 1000} s`);
     } finally {
       progress.end();
+      results.end();
     }
   },
 });
@@ -104,18 +122,16 @@ function parseCondition(text: string): Condition {
 
 /** Follows the objects of one kind until each has met the condition once. */
 async function reach(
-  { kind, waiting }: Wait,
+  wait: Wait,
   condition: Condition,
   signal: AbortSignal,
-  progress: Progress,
+  { progress, onMet }: Report,
   context: Context,
 ): Promise<void> {
+  const { kind, waiting } = wait;
   const client = await context.client();
   const look = (name: string, object: Resource | undefined) => {
-    if (!condition.isMet(object)) return;
-    waiting.delete(name);
-    progress.erase();
-    context.terminal.out(`${kind.kind} '${name}' ${condition.met}\n`);
+    if (condition.isMet(object)) onMet(wait, name, object);
   };
   /** A name that is not there yet is no fault, unless it is near another one. */
   const warnOfMistyped = (objects: readonly Resource[]) => {

@@ -16,6 +16,7 @@ export const whoami = defineVerb({
     usage: "[-o json]",
     examples: [["mcpctl whoami", "Show the user that the server sees"]],
   },
+  output: ["json"],
   async run(_, context) {
     const json = wantsJson(context.flags.output);
     const client = await context.client();

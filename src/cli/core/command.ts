@@ -8,6 +8,7 @@ import {
   type StringArgDef,
 } from "citty";
 import type { WriteOperation } from "../../kinds/define.ts";
+import type { DataFormat } from "../output/format.ts";
 import type { Context } from "./context.ts";
 
 /**
@@ -83,7 +84,15 @@ export interface VerbMeta extends CommandMeta {
 /** The exit code; none stands for 0. Failures are thrown as AppError. */
 type Outcome = Promise<number | undefined> | Promise<void>;
 
-interface VerbDefinition<A extends Args> {
+/** What a verb prints with `-o`. */
+interface VerbOutput {
+  /** The formats of `-o` besides the text. A verb without them refuses `-o`. */
+  output?: readonly DataFormat[];
+  /** Of a verb that refuses `-o`: the hint that says what to do instead. */
+  insteadOfOutput?: string;
+}
+
+interface VerbDefinition<A extends Args> extends VerbOutput {
   meta: VerbMeta;
   args?: A;
   /**
@@ -99,15 +108,16 @@ interface VerbDefinition<A extends Args> {
 }
 
 /** A verb as the runner calls it: citty's command with members that citty lacks, and without citty's `run`. */
-export type CommandVerb = Omit<CommandDef, "meta" | "args" | "run"> & {
-  meta: VerbMeta;
-  args: Args;
-  moreArgs?(words: readonly string[], context: Context): Args | Promise<Args>;
-  metaFor?(words: readonly string[]): Promise<Partial<VerbMeta>>;
-  /** The verbs that its next word may name, as in `config use-context`. Without such a word it calls `act`, if set. */
-  verbs?: Commands;
-  act?(args: Record<string, Value>, context: Context, commands: Commands): Outcome;
-};
+export type CommandVerb = Omit<CommandDef, "meta" | "args" | "run"> &
+  VerbOutput & {
+    meta: VerbMeta;
+    args: Args;
+    moreArgs?(words: readonly string[], context: Context): Args | Promise<Args>;
+    metaFor?(words: readonly string[]): Promise<Partial<VerbMeta>>;
+    /** The verbs that its next word may name, as in `config use-context`. Without such a word it calls `act`, if set. */
+    verbs?: Commands;
+    act?(args: Record<string, Value>, context: Context, commands: Commands): Outcome;
+  };
 
 /** One line of the help, and a function that loads the verb: only the one that runs is loaded. */
 export interface CommandEntry {
@@ -125,11 +135,13 @@ export type Commands = Readonly<Record<string, CommandEntry>>;
 export function defineVerb<const A extends Args = Record<never, Arg>>(
   definition: VerbDefinition<A>,
 ): CommandVerb {
-  const { meta, args, moreArgs, metaFor, run } = definition;
+  const { meta, args, output, insteadOfOutput, moreArgs, metaFor, run } = definition;
   return {
     ...defineCommand({ meta, args: (args ?? {}) as ArgsDef }),
     meta,
     args: args ?? {},
+    ...(output && { output }),
+    ...(insteadOfOutput !== undefined && { insteadOfOutput }),
     ...(moreArgs && { moreArgs }),
     ...(metaFor && { metaFor }),
     act: run as NonNullable<CommandVerb["act"]>,
@@ -149,6 +161,7 @@ export function defineGroup(meta: VerbMeta, verbs: Commands, own?: CommandVerb):
     }),
     meta,
     args: own?.args ?? {},
+    ...(own?.output && { output: own.output }),
     ...(own?.act && { act: own.act }),
     verbs,
   } as CommandVerb;

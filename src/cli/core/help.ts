@@ -1,3 +1,4 @@
+import { typedFormats } from "../output/format.ts";
 import type { Arg, Args, Commands, CommandVerb } from "./command.ts";
 import { globalArgs } from "./globals.ts";
 import { aliasesOf } from "./parse.ts";
@@ -34,8 +35,12 @@ export function verbHelp(path: string, verb: CommandVerb, args: Args): string {
   if (examples.length > 0) blocks.push(`Examples:\n${examples.join("\n\n")}`);
   if (verb.verbs) blocks.push(...verbLists(verb.verbs));
   if (Object.keys(own).length > 0) blocks.push(["Flags:", ...flagLines(own)].join("\n"));
+  if (verb.output && own["output"] === undefined)
+    blocks.push(`Output formats:  -o ${typedFormats(verb.output).join("|")}`);
+  const hasOutput = verb.output !== undefined || verb.act === undefined;
   const shown = Object.entries<Arg>(globalArgs)
     .filter(([name, arg]) => name !== "help" && own[name] === undefined && !arg.hidden)
+    .filter(([name]) => name !== "output" || hasOutput)
     .map(([name]) => name);
   blocks.push(`Global flags:  ${shown.map((name) => `--${name}`).join(", ")}   (see: mcpctl help flags)`);
   return `${blocks.join("\n\n")}\n`;

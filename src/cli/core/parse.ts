@@ -22,7 +22,7 @@ export function flagsIn(argv: readonly string[], args: Args): Record<string, Val
     const name = token.kind === "option" ? names.get(token.name) : undefined;
     if (name === undefined || token.kind !== "option") continue;
     if (args[name]!.type === "boolean") found[name] = true;
-    else if (token.value !== undefined) found[name] = token.value;
+    else if (token.value !== undefined) found[name] = valueIn(token, token.value);
   }
   return found;
 }
@@ -94,6 +94,11 @@ function tokensOf(argv: readonly string[], args: Args) {
 
 type OptionToken = Extract<ReturnType<typeof tokensOf>[number], { kind: "option" }>;
 
+/** The value of a flag. Of `-o=json` node keeps the sign as part of it. */
+function valueIn({ rawName, inlineValue }: OptionToken, value: string): string {
+  return inlineValue && !rawName.startsWith("--") ? value.replace(/^=/, "") : value;
+}
+
 function readValue(token: OptionToken, arg: Arg, names: ReadonlyMap<string, string>): string | boolean {
   const { rawName, inlineValue } = token;
   if (arg.type === "boolean") {
@@ -101,8 +106,7 @@ function readValue(token: OptionToken, arg: Arg, names: ReadonlyMap<string, stri
     return true;
   }
   if (token.value === undefined) throw new AppError("usage", `${rawName} needs a value`);
-  // `-o=json`: node keeps the sign as part of the value.
-  const value = inlineValue && !rawName.startsWith("--") ? token.value.replace(/^=/, "") : token.value;
+  const value = valueIn(token, token.value);
   const [flag] = value.split("=");
   if (!inlineValue && /^--?[a-zA-Z]/.test(value) && names.has(flag!.replace(/^--?/, "")))
     throw new AppError("usage", `${rawName} needs a value, and ${flag} is a flag`, {
@@ -127,6 +131,11 @@ export function choice(options: readonly string[]): string {
 
 function unknownFlag(rawName: string, known: Iterable<string>): AppError {
   const typed = rawName.slice(2);
+  // A verb without it may not be tried as if it had it.
+  if (typed === "dry-run")
+    return new AppError("usage", "--dry-run is not possible with this verb", {
+      hint: "it cannot try a change without making it; nothing was done",
+    });
   const names = [...known].filter((name) => name.length > 1);
   const near = rawName.startsWith("--")
     ? (nearest(typed, names) ??

@@ -5,6 +5,7 @@ import { findKind } from "../../kinds/index.ts";
 import { nearest } from "../../kinds/names.ts";
 import { escapeLine } from "../../wire/text.ts";
 import type { ApiClient } from "../client/client.ts";
+import { assertPrints } from "../output/format.ts";
 import { safeTerminal } from "../terminal/safe-terminal.ts";
 import type { Terminal, TerminalDevice } from "../terminal/terminal.ts";
 import { clientFor } from "./api-client.ts";
@@ -71,6 +72,8 @@ async function dispatch(argv: readonly string[], commands: Commands, world: Safe
     world.terminal.out(verbHelp(path, { ...verb, meta }, args));
     return 0;
   }
+  const output = early["output"];
+  if (typeof output === "string" && !("output" in args)) assertPrints(path, verb, output);
   try {
     const values = parse(rest, { ...globalArgs, ...args });
     // A verb may have its own --timeout, which is not the global flag of that name.

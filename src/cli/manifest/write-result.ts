@@ -1,10 +1,8 @@
-import { AppError } from "../../errors.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { escapeLine, jsonText } from "../../wire/text.ts";
 import type { GlobalFlags } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
 import type { KindExtension } from "../kinds/extension.ts";
-import { parseFormat } from "../output/format.ts";
 import { exportOf, yamlText } from "../output/yaml.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
@@ -29,15 +27,15 @@ export function onceLine(object: Resource, { shownOnce }: KindExtension): string
   return typeof value === "string" ? `${escapeLine(value)}\n` : "";
 }
 
-/** The output format of a verb that writes: a sentence, or the object. */
-export type ResultFormat = "text" | "json" | "yaml" | "name";
+/** The formats of `-o` of a verb that writes objects. */
+export const resultFormats = ["json", "yaml", "name"] as const;
 
-/** The format that `-o` selects. Throws AppError `usage`, so a verb calls it before it changes anything. */
+/** The output format of a verb that writes: a sentence, or the object. */
+export type ResultFormat = "text" | (typeof resultFormats)[number];
+
+/** The format that `-o` selects. */
 export function resultFormat({ output }: GlobalFlags): ResultFormat {
-  const { as } = parseFormat(output);
-  if (as === "table") return "text";
-  if (as === "json" || as === "yaml" || as === "name") return as;
-  throw new AppError("usage", `-o ${as} is not possible here`, { hint: "formats: json, yaml, name" });
+  return resultFormats.find((format) => format === output) ?? "text";
 }
 
 /** The text on stdout for an object that was just written. `line` is the sentence for `text`. */
@@ -55,4 +53,18 @@ export function resultText(
     return yamlText({ ...exportOf(kind, object), ...once });
   }
   return `${format === "name" ? `${kind.kind}/${object.name}` : line}\n${onceLine(object, extension)}`;
+}
+
+/** The result of a verb for each format: the data of JSON and YAML, `KIND/NAME`, and the sentence. */
+export interface VerbResult {
+  data: unknown;
+  name: string;
+  line: string;
+}
+
+/** The text on stdout for a result that is not an object as the server stores it. */
+export function verbResultText(format: ResultFormat, { data, name, line }: VerbResult): string {
+  if (format === "json") return jsonText(data);
+  if (format === "yaml") return yamlText(data);
+  return `${escapeLine(format === "name" ? name : line)}\n`;
 }

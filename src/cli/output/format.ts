@@ -20,14 +20,45 @@ export interface CustomColumn {
   valuesOf: (data: unknown) => unknown[];
 }
 
-export const formats = ["table", "wide", "json", "yaml", "name", "jsonpath", "custom-columns"] as const;
+/** The formats besides the text that a verb prints without `-o`. A verb declares those that it prints. */
+export const dataFormats = ["wide", "json", "yaml", "name", "jsonpath", "custom-columns"] as const;
+export type DataFormat = (typeof dataFormats)[number];
+const formats = ["table", ...dataFormats] as const;
 
-/** The name of a format as it is typed. */
-export function formatName({ as }: Format): string {
-  return as === "columns" ? "custom-columns" : as;
+/** The formats of a verb as they are typed: `json`, `jsonpath=EXPR`. */
+export function typedFormats(printed: readonly DataFormat[]): string[] {
+  const typed: Partial<Record<DataFormat, string>> = {
+    jsonpath: "jsonpath=EXPR",
+    "custom-columns": "custom-columns=…",
+  };
+  return printed.map((name) => typed[name] ?? name);
 }
 
-/** Reads the value of `-o`. Throws AppError `usage` that suggests the nearest. */
+/**
+ * Throws AppError `usage` if a verb does not print a format. `table` names the text that it prints without `-o`.
+ *
+ * @param verb the words that name it: `config view`
+ * @param text the value of `-o`
+ */
+export function assertPrints(
+  verb: string,
+  { output = [], insteadOfOutput }: { output?: readonly DataFormat[]; insteadOfOutput?: string },
+  text: string,
+): void {
+  if (output.length === 0)
+    throw new AppError("usage", `mcpctl ${verb} prints text only and takes no -o`, {
+      hint: insteadOfOutput ?? "leave out -o",
+    });
+  const name = /^(jsonpath|custom-columns)=/.exec(text)?.[1] ?? text;
+  const printed = ["table", ...output];
+  if (printed.includes(name)) return;
+  const list = `formats: ${typedFormats(output).join(", ")}`;
+  if (formats.some((format) => format === name))
+    throw new AppError("usage", `mcpctl ${verb} does not print ${name}`, { hint: list });
+  throw new AppError("usage", `unknown output format "${text}"`, { hint: didYouMean(text, printed) ?? list });
+}
+
+/** Reads the value of `-o`. Throws AppError `usage`. */
 export function parseFormat(text: string | undefined): Format {
   if (text === undefined) return { as: "table" };
   if (text.startsWith("jsonpath="))
@@ -42,22 +73,12 @@ export function parseFormat(text: string | undefined): Format {
     throw new AppError("usage", "-o jsonpath needs an expression", { hint: "-o jsonpath='{.model}'" });
   const format = formats.find((format) => format === text);
   if (format !== undefined && format !== "jsonpath" && format !== "custom-columns") return { as: format };
-  throw new AppError("usage", `unknown output format "${text}"`, {
-    hint:
-      didYouMean(text, formats) ?? "formats: table, wide, json, yaml, name, jsonpath=EXPR, custom-columns=…",
-  });
+  throw new AppError("usage", `unknown output format "${text}"`);
 }
 
-/** True if `-o json` was given to a verb that prints text or JSON. Throws AppError `usage` for any other format. */
+/** True if `-o json` was given. */
 export function wantsJson(output: string | undefined): boolean {
-  const format = parseFormat(output);
-  const { as } = format;
-  if (as !== "table" && as !== "json")
-    throw new AppError(
-      "usage",
-      `-o ${formatName(format)} is not possible here: this verb prints text, or JSON with -o json`,
-    );
-  return as === "json";
+  return parseFormat(output).as === "json";
 }
 
 /** Reads `NAME:.name,MODEL:.model`. Throws AppError `usage`. */

@@ -188,7 +188,7 @@ describe("create", () => {
     [["create", "llm", "x", "--modle", "m"], "unknown flag --modle", "did you mean --model?"],
     [["create", "llm", "x", "--type", "openai"], "--model is required", "for help: mcpctl create llm --help"],
     [["create", "user", "x", "--password", "hunter2!"], "unknown flag --password", ""],
-    [["create", "user", "x", "-o", "wide"], "-o wide is not possible here", "formats: json, yaml, name"],
+    [["create", "user", "x", "-o", "wide"], "mcpctl create does not print wide", "formats: json, yaml, name"],
   ])("%j is a usage error and sends nothing", async (argv, message, hint) => {
     const { code, stdout, stderr } = await server.run(argv);
     expect(code).toBe(2);

@@ -191,7 +191,7 @@ describe("describe", () => {
     const server = fakeApi(catalogueResponses());
     const { code, stderr } = await cli("describe llm claude -o json", { server });
     expect({ code, requests: server.requests }).toEqual({ code: 2, requests: [] });
-    expect(stderr).toContain("hint: mcpctl get llm claude -o json");
+    expect(stderr).toContain("hint: as data: mcpctl get KIND NAME -o yaml");
     expect((await cli("describe llm claudo", { server })).code).toBe(3);
   });
 });

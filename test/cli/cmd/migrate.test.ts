@@ -327,7 +327,7 @@ describe("a usage error of migrate", () => {
     [`${line} --names a,,b`, "--names contains an empty name", ""],
     [`${line} --name a`, "unknown flag --name", "did you mean --names?"],
     [`${line} more`, 'unexpected argument "more"', ""],
-    [`${line} -o yaml`, "-o yaml is not possible here: this verb prints text, or JSON with -o json", ""],
+    [`${line} -o yaml`, "mcpctl migrate does not print yaml", "formats: json"],
   ])("%s", async (words, message, hint) => {
     const server = fakeApi({});
     const { code, stdout, stderr } = await cli(words, { server });

@@ -26,6 +26,18 @@ it("wait exits at once if the condition holds", async () => {
   expect((await wait("llm/gone --for=delete")).stdout).toBe("llm 'gone' is deleted\n");
 });
 
+it("wait prints the objects that it waited for with -o json, and those of before a time-out", async () => {
+  const { wait } = await serverWithLlm();
+  const one = JSON.parse((await wait("llm/gpt --for=status=active -o json")).stdout);
+  expect(one).toMatchObject({ name: "gpt", model: "m", status: "active" });
+  const gone = { kind: "llm", name: "gone", result: "deleted" };
+  expect(JSON.parse((await wait("llm/gone --for=delete -o json")).stdout)).toEqual(gone);
+  const several = await wait("llm/gpt llm/later --for=status=active -o json --timeout 50ms");
+  expect([several.code, JSON.parse(several.stdout)]).toEqual([6, [{ kind: "llm", ...one }]]);
+  const none = await wait("llm/later --for=status=active -o json --timeout 50ms");
+  expect([none.code, none.stdout]).toEqual([6, ""]);
+});
+
 it("wait follows changes until every object has met the condition, also objects that are created later", async () => {
   const { server, wait, followed } = await serverWithLlm();
   const waiting = wait("llm gpt later --for=tier=heavy --timeout 20s");

@@ -7,6 +7,7 @@ const seen: { args: unknown; flags: unknown }[] = [];
 
 const fetchVerb = defineVerb({
   meta: { name: "fetch", description: "Fetch things" },
+  output: ["json", "name"],
   args: {
     what: { type: "positional" },
     names: { type: "positional", required: false, multiple: true },

@@ -153,7 +153,7 @@ describe("create secretbackend --wizard", () => {
     ["create secretbackend bao --type plaintext --wizard", "--wizard is for --type openbao"],
     ["create secretbackend bao --wizard", "--type is required"],
     [`${line} --wizard=${token}`, "--wizard takes no value"],
-    [`${line} --wizard -o wide`, "-o wide is not possible here"],
+    [`${line} --wizard -o wide`, "mcpctl create does not print wide"],
     ["create llm x --type openai --model m --wizard", "unknown flag --wizard"],
   ])("%s is a usage error that asks for nothing and sends nothing", async (words, message) => {
     const server = created();

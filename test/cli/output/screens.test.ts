@@ -152,9 +152,9 @@ describe("get --where and -o custom-columns", () => {
     ["get llms -o custom-columns=N", '"N" is not HEADER:PATH', "NAME:.name"],
     ["get llms -o custom-columns", "needs columns", "NAME:.name"],
     ["wait llm/claude --for=foo=bar", '--for: llm has no field "foo"', "mcpctl explain llm"],
-    ["audit -o custom-columns=A:.at", "-o custom-columns is not possible for events", "wide, json, yaml"],
+    ["audit -o custom-columns=A:.at", "mcpctl audit does not print custom-columns", "wide, json, yaml"],
     ["describe llm claude -o custom-columns=N:.name", "takes no -o", ""],
-    ["whoami -o custom-columns=N:.name", "-o custom-columns is not possible here", ""],
+    ["whoami -o custom-columns=N:.name", "mcpctl whoami does not print custom-columns", "formats: json"],
   ])("%s is refused", async (line, message, hint) => {
     const { code, stdout, stderr } = await cli(line, { server: server() });
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

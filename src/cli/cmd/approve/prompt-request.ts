@@ -1,12 +1,11 @@
 import { AppError } from "../../../errors.ts";
 import { kindOf } from "../../../kinds/index.ts";
-import { escapeBlock, escapeLine, jsonText } from "../../../wire/text.ts";
+import { escapeBlock } from "../../../wire/text.ts";
 import { anything } from "../../client/answers.ts";
 import { getObject, objectPath } from "../../client/objects.ts";
 import type { Context } from "../../core/context.ts";
-import { resultFormat } from "../../manifest/write-result.ts";
+import { resultFormat, verbResultText } from "../../manifest/write-result.ts";
 import { plain } from "../../output/cells.ts";
-import { yamlText } from "../../output/yaml.ts";
 
 /** Decides about a proposed prompt. On a terminal it is shown first, and you are asked. Returns the exit code. */
 export async function decidePromptRequest(
@@ -45,9 +44,9 @@ export async function decidePromptRequest(
     });
   const status = decision === "approve" ? "approved" : "rejected";
   const result = { name: request.name, project: request["project"], status };
-  if (format === "json") terminal.out(jsonText(result));
-  else if (format === "yaml") terminal.out(yamlText(result));
-  else if (format === "name") terminal.out(`promptrequest/${escapeLine(request.name)}\n`);
-  else terminal.out(`promptrequest '${escapeLine(request.name)}' ${status}\n`);
+  const full = `promptrequest/${request.name}`;
+  terminal.out(
+    verbResultText(format, { data: result, name: full, line: `promptrequest '${request.name}' ${status}` }),
+  );
   return 0;
 }

@@ -1,12 +1,12 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { kindOf } from "../../../kinds/index.ts";
-import { escapeBlock, escapeLine, jsonText } from "../../../wire/text.ts";
+import { escapeBlock, escapeLine } from "../../../wire/text.ts";
 import { anything } from "../../client/answers.ts";
 import { objectPath, withNearestName } from "../../client/objects.ts";
 import { answerShape } from "../../client/shape.ts";
 import type { Context } from "../../core/context.ts";
-import { resultFormat } from "../../manifest/write-result.ts";
+import { resultFormat, verbResultText } from "../../manifest/write-result.ts";
 import { yamlText } from "../../output/yaml.ts";
 import { coloredDiff } from "../diff/colored-diff.ts";
 import { unifiedDiff } from "../diff/line-diff.ts";
@@ -40,8 +40,10 @@ export async function approveServer(
     .catch(async (error) => {
       throw await withNearestName(error, kind, name, client);
     });
+  const result = (approved: string[], line: string) =>
+    terminal.out(verbResultText(format, { data: { approved }, name: `server/${name}`, line }));
   if (changes.length === 0) {
-    if (format === "json") terminal.out(jsonText({ approved: [] }));
+    if (format === "json" || format === "yaml") result([], "");
     else terminal.err(`server '${name}' has changed nothing that waits\n`);
     return 0;
   }
@@ -68,12 +70,6 @@ export async function approveServer(
   const accepted = changes.map(({ key, hash }) => ({ key, hash }));
   await client.call("POST", `${path}/approve`, { body: { changes: accepted }, answer: anything });
   const keys = changes.map(({ key }) => key);
-  if (format === "json") terminal.out(jsonText({ approved: keys }));
-  else if (format === "yaml") terminal.out(yamlText({ approved: keys }));
-  else if (format === "name") terminal.out(`server/${name}\n`);
-  else
-    terminal.out(
-      `server '${name}' approved: ${keys.map((key) => escapeLine(key.replace(/^tool\//, ""))).join(", ")}\n`,
-    );
+  result(keys, `server '${name}' approved: ${keys.map((key) => key.replace(/^tool\//, "")).join(", ")}`);
   return 0;
 }

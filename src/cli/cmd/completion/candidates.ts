@@ -8,7 +8,6 @@ import type { Context } from "../../core/context.ts";
 import { globalArgs } from "../../core/globals.ts";
 import { aliasesOf, firstWord, wordsOf } from "../../core/parse.ts";
 import { splitKindName } from "../../kinds/kind-name.ts";
-import { formats } from "../../output/format.ts";
 import { liveNames } from "./live-names.ts";
 import {
   conditionWords,
@@ -165,12 +164,20 @@ async function valuesOf(
     case "verbs":
       return verbsOf((await walk(words, situation.commands)).level ?? {});
     case "output":
-      return formats.map((format) => ({ value: format === "jsonpath" ? "jsonpath=" : format }));
+      return outputWords((await walk(situation.typed, situation.commands)).verb);
     case "project":
       return namesOf(offered, [], situation);
     default:
       return [];
   }
+}
+
+/** The formats of `-o` that a verb prints. */
+function outputWords(verb: CommandVerb | undefined): Candidate[] {
+  const words = verb?.output ?? [];
+  return plainWords(
+    words.map((word) => (word === "jsonpath" || word === "custom-columns" ? `${word}=` : word)),
+  );
 }
 
 function plainWords(words: readonly string[]): Candidate[] {

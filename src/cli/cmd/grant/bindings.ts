@@ -4,11 +4,19 @@ import type { RoleBinding } from "../../../kinds/grants.ts";
 import { rbac } from "../../../kinds/rbac.ts";
 import { anything, listOf, objectOf } from "../../client/answers.ts";
 import type { ApiClient } from "../../client/client.ts";
+import { dryRunQuery } from "../../client/dry-run.ts";
 import { objectPath } from "../../client/objects.ts";
 import type { Subject } from "./target.ts";
 
 /** A binding as the server lists it. */
 type Binding = Resource & { subjects: Subject[]; roleBindings: RoleBinding[] };
+
+/** The server to change, and whose bindings are read. */
+interface Target {
+  client: ApiClient;
+  /** The server checks the changes, and makes none. */
+  dryRun: boolean;
+}
 
 /** Attempts of a change that somebody else's change has come before. */
 const attempts = 5;
@@ -21,24 +29,30 @@ const attempts = 5;
  * @throws AppError `forbidden` if the caller does not have the right itself
  */
 export async function addGrant(
-  client: ApiClient,
+  target: Target,
   subject: Subject,
   grant: RoleBinding,
 ): Promise<{ binding: string; was: boolean }> {
   return retried(async () => {
-    const all = await bindings(client);
+    const all = await bindings(target);
     const giving = all.filter((one) => gives(one, subject, grant));
     const own = giving.find((one) => isFor(one, subject) && one.roleBindings.length === 1);
     if (own) {
       // Sent again: it then holds for the object that has the name now.
-      await change(client, own, [grant]);
+      await change(target, own, [grant]);
       return { binding: own.name, was: true };
     }
     if (giving[0]) return { binding: giving[0].name, was: true };
     const names = new Set(all.map(({ name }) => name));
     const name = freeName(nameOf(subject, grant), names);
     const body = { name, subjects: [subject], roleBindings: [grant] };
-    await client.call("POST", `/api/v1/${rbac.plural}`, { body, answer: objectOf(rbac) }).catch((error) => {
+    const query = dryRunQuery(target.dryRun);
+    const created = target.client.call("POST", `/api/v1/${rbac.plural}`, {
+      body,
+      query,
+      answer: objectOf(rbac),
+    });
+    await created.catch((error) => {
       throw aboutTyped(error, subject, grant);
     });
     return { binding: name, was: false };
@@ -73,21 +87,25 @@ function aboutTyped(error: unknown, { kind }: Subject, grant: RoleBinding): unkn
  * single objects besides, which a change would give anew
  */
 export async function removeGrant(
-  client: ApiClient,
+  target: Target,
   subject: Subject,
   grant: RoleBinding,
 ): Promise<{ removed: string[]; kept: string[] }> {
   const removed: string[] = [];
   const kept = await retried(async () => {
     const left: string[] = [];
-    for (const one of (await bindings(client)).filter((one) => gives(one, subject, grant))) {
+    for (const one of (await bindings(target)).filter((one) => gives(one, subject, grant))) {
       const others = one.roleBindings.filter((other) => !isSame(other, grant));
       if (!isFor(one, subject) || others.some((other) => "name" in other)) {
         left.push(one.name);
         continue;
       }
-      if (others.length > 0) await change(client, one, others);
-      else await client.call("DELETE", objectPath(rbac, one.id), { answer: anything });
+      if (others.length > 0) await change(target, one, others);
+      else
+        await target.client.call("DELETE", objectPath(rbac, one.id), {
+          query: dryRunQuery(target.dryRun),
+          answer: anything,
+        });
       removed.push(one.name);
     }
     return left;
@@ -95,12 +113,17 @@ export async function removeGrant(
   return { removed, kept };
 }
 
-async function bindings(client: ApiClient): Promise<Binding[]> {
+async function bindings({ client }: Target): Promise<Binding[]> {
   return (await client.call("GET", `/api/v1/${rbac.plural}`, { answer: listOf(rbac) })) as Binding[];
 }
 
-function change(client: ApiClient, { id, version }: Binding, roleBindings: RoleBinding[]): Promise<unknown> {
+function change(
+  { client, dryRun }: Target,
+  { id, version }: Binding,
+  roleBindings: RoleBinding[],
+): Promise<unknown> {
   return client.call("PUT", objectPath(rbac, id), {
+    query: dryRunQuery(dryRun),
     body: { roleBindings, version },
     answer: objectOf(rbac),
   });

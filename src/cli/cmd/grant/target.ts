@@ -8,6 +8,7 @@ import type { Context } from "../../core/context.ts";
 import { subjectOf } from "../../flags/parse-values.ts";
 import { parseKindName } from "../../kinds/kind-name.ts";
 import { resolveKind } from "../../kinds/resolve-kind.ts";
+import { dryRunArg } from "../../manifest/dry-run-arg.ts";
 
 /** The subject of a binding: it gets the right. */
 export interface Subject {
@@ -29,9 +30,10 @@ export const grantArgs = {
     description: "A kind, one object of it, * for all kinds, or after run an operation",
     complete: "kinds",
   },
+  "dry-run": dryRunArg,
 } as const satisfies Args;
 
-export const grantUsage = "USER|group:NAME|token:NAME ROLE KIND[/NAME]|OPERATION";
+export const grantUsage = "USER|group:NAME|token:NAME ROLE KIND[/NAME]|OPERATION [flags]";
 
 /** Reads `alice`, `group:friends` or `token:ci`. */
 export function subjectNamed(text: string): Subject {

@@ -44,6 +44,7 @@ export const testGate = defineVerb({
       ["mcpctl test gate -p website --tag database --show", "Print the answer that the model would get"],
     ],
   },
+  output: ["json"],
   args: {
     task: { type: "string", valueHint: "TEXT", description: "What the model is about to do" },
     tag: {

@@ -32,6 +32,7 @@ export const testLlm = defineVerb({
       ["mcpctl test llm fast -o json", "Test a pool from a script"],
     ],
   },
+  output: ["json"],
   args: { name: { type: "positional", description: "The llm or pool", complete: { kind: "llm" } } },
   async run(args, context) {
     const json = wantsJson(context.flags.output);

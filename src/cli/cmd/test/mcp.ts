@@ -45,6 +45,7 @@ export const testMcp = defineVerb({
       ],
     ],
   },
+  output: ["json"],
   args: {
     url: { type: "positional", required: false, description: "The URL of an MCP server" },
     tool: { type: "string", valueHint: "TOOL", description: "Call this tool" },

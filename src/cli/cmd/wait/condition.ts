@@ -1,5 +1,7 @@
 import type { Resource } from "../../../kinds/define.ts";
+import type { TaskDetails } from "../../client/task-answers.ts";
 import type { Target } from "../../kinds/resolve-kind.ts";
+import type { Progress } from "../../terminal/progress.ts";
 
 /** The condition that `wait` waits for. */
 export interface Condition {
@@ -17,4 +19,11 @@ export interface Condition {
 export interface Wait {
   kind: Target["kind"];
   waiting: Set<string>;
+}
+
+/** What is shown while objects are waited for. */
+export interface Report {
+  progress: Progress;
+  /** Is called once for each object that meets the condition, with undefined for one that is deleted. */
+  onMet(wait: Wait, name: string, object: Resource | TaskDetails | undefined): void;
 }

@@ -4,8 +4,7 @@ import type { Resource } from "../../../kinds/define.ts";
 import { isTransient, stopped } from "../../client/reconnect.ts";
 import { answerText, finalStates, readTask } from "../../client/task-answers.ts";
 import type { Context } from "../../core/context.ts";
-import type { Progress } from "../../terminal/progress.ts";
-import type { Condition, Wait } from "./condition.ts";
+import type { Condition, Report, Wait } from "./condition.ts";
 
 /** Milliseconds between two looks. */
 const lookInterval = 500;
@@ -14,17 +13,17 @@ const serverWait = 20;
 
 /** Waits until each task has met the condition once. Throws AppError for one that has ended and never will. */
 export async function reachTasks(
-  { waiting }: Wait,
+  wait: Wait,
   condition: Condition,
   signal: AbortSignal,
-  progress: Progress,
+  { onMet }: Report,
   context: Context,
 ): Promise<void> {
   if (condition.wanted === undefined)
     throw new AppError("usage", "--for=delete: a task ends by itself", {
       hint: "for example --for=status=completed",
     });
-  await Promise.all([...waiting].map((id) => reachTask(id)));
+  await Promise.all([...wait.waiting].map((id) => reachTask(id)));
 
   async function reachTask(id: string): Promise<void> {
     const client = await context.client();
@@ -38,9 +37,7 @@ export async function reachTasks(
       );
       if (signal.aborted) throw stopped(signal);
       if (task && condition.isMet({ ...task, name: id } as unknown as Resource)) {
-        waiting.delete(id);
-        progress.erase();
-        return context.terminal.out(`task '${id}' ${condition.met}\n`);
+        return onMet(wait, id, task);
       }
       if (task && task.endedAt !== null) {
         const reason = answerText(task.answer);
