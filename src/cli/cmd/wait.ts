@@ -14,7 +14,7 @@ import { resultFormat, resultFormats } from "../manifest/write-result.ts";
 import { plain } from "../output/cells.ts";
 import { valuesAt } from "../output/jsonpath.ts";
 import { waitingOn } from "../terminal/progress.ts";
-import type { Condition, Report, Wait } from "./wait/condition.ts";
+import type { Condition, Wait, WaitReport } from "./wait/condition.ts";
 import { reachTasks } from "./wait/tasks.ts";
 
 /** The time limit in milliseconds, unless `--timeout` sets one. */
@@ -125,7 +125,7 @@ async function reach(
   wait: Wait,
   condition: Condition,
   signal: AbortSignal,
-  { progress, onMet }: Report,
+  { progress, onMet }: WaitReport,
   context: Context,
 ): Promise<void> {
   const { kind, waiting } = wait;

@@ -22,7 +22,7 @@ export interface Wait {
 }
 
 /** What is shown while objects are waited for. */
-export interface Report {
+export interface WaitReport {
   progress: Progress;
   /** Is called once for each object that meets the condition, with undefined for one that is deleted. */
   onMet(wait: Wait, name: string, object: Resource | TaskDetails | undefined): void;

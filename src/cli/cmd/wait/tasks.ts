@@ -4,7 +4,7 @@ import type { Resource } from "../../../kinds/define.ts";
 import { isTransient, stopped } from "../../client/reconnect.ts";
 import { answerText, finalStates, readTask } from "../../client/task-answers.ts";
 import type { Context } from "../../core/context.ts";
-import type { Condition, Report, Wait } from "./condition.ts";
+import type { Condition, Wait, WaitReport } from "./condition.ts";
 
 /** Milliseconds between two looks. */
 const lookInterval = 500;
@@ -16,7 +16,7 @@ export async function reachTasks(
   wait: Wait,
   condition: Condition,
   signal: AbortSignal,
-  { onMet }: Report,
+  { onMet }: WaitReport,
   context: Context,
 ): Promise<void> {
   if (condition.wanted === undefined)
