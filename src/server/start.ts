@@ -44,7 +44,7 @@ const sessionsInterval = 5000;
 const certificateInterval = 5000;
 /** Milliseconds between two looks at what other servers on the same database have let through. */
 const sharedLimitsInterval = 5000;
-/** Milliseconds between two looks for llms whose capabilities must be read. */
+/** Milliseconds between two looks for llms whose capabilities must be read, at least. */
 const capabilitiesInterval = minute;
 /** Milliseconds between two looks at answers that providers make in the background. */
 const backgroundInterval = 5000;
@@ -154,7 +154,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await lifecycle.start(storeHealthComponent(health, Math.min(tick, healthInterval), metrics));
   await every("upkeep", tick, upkeep);
   await every("client grants", tick, () => services.clients.grants.sweep());
-  await every("capabilities", capabilitiesInterval, () => services.inference.refreshCapabilities());
+  await every("capabilities", Math.max(tick, capabilitiesInterval), () =>
+    services.inference.refreshCapabilities(),
+  );
   await lifecycle.start({ name: "background answers", start: () => services.inference.loadBackground() });
   await every("background usage", Math.min(tick, backgroundInterval), () =>
     services.inference.settleBackground(),
@@ -164,7 +166,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await every("tasks", Math.min(tick, tasksInterval), () => tasks.queue.tick());
   await every("tasks upkeep", tick, () => tasks.prune());
   await every("secret upkeep", tick, secretUpkeep.run, true);
-  await every("sessions", Math.min(tick, sessionsInterval), () => sessions.checkLeases());
+  // Not waited for: it must be seen that the process did not sleep, also while the database is slow.
+  await every("sessions", Math.min(tick, sessionsInterval), async () => void sessions.checkLeases());
   const loadLimits = () => {
     limits.forgetDeleted();
     return store.dialect === "postgres" ? limits.load() : limits.loadNewMonth();

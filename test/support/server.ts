@@ -86,6 +86,8 @@ async function startTestServer({
     // A retry does not wait.
     pace: { ...systemPace, wait: async () => {} },
     metricsPublic: false,
+    // What is done every minute would come in between the requests that a slow machine makes.
+    tick: 3_600_000,
     passwordCost: { memoryCost: 8, timeCost: 1 },
     log: { info: log, warn: log, error: log, success: log },
     ...options,

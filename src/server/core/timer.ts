@@ -6,7 +6,7 @@ export interface TimerOptions {
   every: number;
   /** The first run is at the start, not one interval later. */
   atStart?: boolean;
-  /** Begins a run, also while the run before is under way. */
+  /** Does the work of one run. The next run does not begin before it ends: it would only add to what is slow. */
   run(): Promise<void>;
   /** Gets the error of a run that failed; the next run takes place all the same. */
   onError(error: unknown): void;
@@ -15,12 +15,18 @@ export interface TimerOptions {
 /** A component that runs work at intervals until it drains. */
 export function timer(options: TimerOptions): Component<ReturnType<typeof setInterval>> {
   const { name, every, atStart = false, onError } = options;
-  const run = () => void options.run().catch(onError);
+  let isRunning = false;
+  const run = async () => {
+    if (isRunning) return;
+    isRunning = true;
+    await options.run().catch(onError);
+    isRunning = false;
+  };
   return {
     name,
     start() {
-      if (atStart) run();
-      return setInterval(run, every);
+      if (atStart) void run();
+      return setInterval(() => void run(), every);
     },
     drain: clearInterval,
     close: clearInterval,

@@ -11,7 +11,7 @@ import { temporaryFolder } from "../../support/temporary-folder.ts";
 /** Short leases, for tests that wait for their end. A node that gets no processor for so long loses what it holds. */
 export const shortLeases = { beat: 100, lease: 2500, margin: 1000 };
 /** Leases that a busy machine does not end. */
-const longLeases = { beat: 100, lease: 120_000, margin: 1000 };
+export const longLeases = { beat: 100, lease: 120_000, margin: 1000 };
 
 /** Starts servers of mcpctl on one database, in this process. Their leases do not end within a test. */
 export async function nodes(names: readonly string[], options: Partial<ServerOptions> = {}) {
@@ -36,6 +36,7 @@ export async function separateNode(
   url: string,
   node: string,
   folder = temporaryFolder(),
+  leaseTimes = shortLeases,
 ): Promise<SeparateNode> {
   const words = [
     process.execPath,
@@ -43,7 +44,7 @@ export async function separateNode(
     folder,
     url,
     node,
-    JSON.stringify(shortLeases),
+    JSON.stringify(leaseTimes),
   ];
   const child = Bun.spawn(words, { stdout: "pipe", stderr: "ignore" });
   onTestFinished(() => child.kill("SIGKILL"));
@@ -56,6 +57,14 @@ export async function separateNode(
     kill: (signal) => child.kill(signal),
     exited: child.exited,
   };
+}
+
+/** Ends the lease of a node that is gone, as the others do after its time. */
+export async function endLease(url: string, node: string): Promise<void> {
+  const store = await openStore({ url, now: Date.now });
+  const { nodes } = await store.cluster!.clusterState();
+  await store.cluster!.leave(nodes.find(({ name }) => name === node)!.id);
+  await store.close();
 }
 
 /** The journal of a program that all nodes start: `start PID` for each start. */

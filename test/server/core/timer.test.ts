@@ -24,6 +24,23 @@ it("a timer runs at intervals, also after a run that failed, until the server st
   expect(runs).toBe(3);
 });
 
+it("a timer begins no run before the last has ended, so that a slow database is not asked more and more (failure mode 304)", async () => {
+  const runs: PromiseWithResolvers<void>[] = [];
+  const lifecycle = new Lifecycle(() => {});
+  const run = () => {
+    const one = Promise.withResolvers<void>();
+    runs.push(one);
+    return one.promise;
+  };
+  await lifecycle.start(timer({ name: "t", every: 1000, run, onError: () => {} }));
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(runs).toHaveLength(1);
+  runs[0]!.reject(new Error("slow"));
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(runs).toHaveLength(2);
+  await lifecycle.stop(0);
+});
+
 it("a timer with atStart has its first run at the start", async () => {
   let runs = 0;
   const lifecycle = new Lifecycle(() => {});

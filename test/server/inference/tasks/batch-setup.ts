@@ -1,6 +1,6 @@
 import OpenAI, { toFile } from "openai";
 import { expect } from "vitest";
-import { reply, type Script, type Seen } from "../../../support/upstream.ts";
+import { goodProvider, reply, type Script, type Seen } from "../../../support/upstream.ts";
 import { confidential } from "../setup.ts";
 
 /** A line of an input file. */
@@ -15,9 +15,11 @@ export const line = (id: string, body: object = {}, more: object = {}) => ({
 const textOf = (lines: readonly unknown[]) =>
   lines.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join("\n");
 
-/** Answers with the caller's words, over several lines. */
-export const echo: Script = ({ body }: Seen, connection) => {
-  const { content } = body.messages[0];
+/** Answers with the caller's words. */
+export const echo: Script = (asked: Seen, connection) => {
+  // The server reads what the model can do.
+  if (asked.method === "GET") return goodProvider(asked, connection);
+  const { content } = asked.body.messages[0];
   const [, status] = /fail (\d+)/.exec(content) ?? [];
   if (status) {
     connection.write(
