@@ -3,13 +3,15 @@ import type { RowReader } from "../../backup/read-backup.ts";
 import type { CopyRow, CopyTable, StoreFill } from "../core/store/copy/copy.ts";
 import type { BackupColumns } from "./backup-columns.ts";
 import { checkResource, type ResourceRow, readRow } from "./backup-rows.ts";
-import type { RestoreOptions, RestoreVerdict } from "./restore-plan.ts";
+import type { PlannedRow, RestoreOptions, RestoreVerdict } from "./restore-plan.ts";
 
 export interface FillingOptions {
   fill: StoreFill;
   options: RestoreOptions;
   verdicts: ReadonlyMap<string, RestoreVerdict>;
   columns: BackupColumns;
+  /** True if the values of an object are in the backup, or on a backend elsewhere. */
+  hasValues(row: Pick<PlannedRow, "externalRef" | "backend">): boolean;
 }
 
 /** Puts the rows of a backup into the tables, as its verdicts say. */
@@ -74,7 +76,10 @@ export class Filling implements RowReader {
   /** Returns an object as it is to be stored here. */
   #fitted(row: ResourceRow, { id, existing }: RestoreVerdict): ResourceRow {
     const { mayRunPrograms, merge } = this.#options.options;
-    const fitted = { ...row, id, owner: row.owner === null ? null : this.#idHere(row.owner) };
+    const given = row.kind === "authorization" ? this.#givenStatus(row) : row.status;
+    // That of a server has what its program says, which stays letter by letter.
+    const status = row.kind === "server" ? given : this.#withIdsOfHere(given);
+    const fitted = { ...row, id, owner: row.owner === null ? null : this.#idHere(row.owner), status };
     if (existing) fitted.version = Math.max(existing.version + 1, row.version);
     // There is one default backend, and with a merge it is the one that stands here.
     if (row.kind === "secretbackend" && merge !== undefined)
@@ -87,6 +92,29 @@ export class Filling implements RowReader {
       this.switchedOff.push(row.name);
     }
     return fitted;
+  }
+
+  /** Returns the status of an authorization: one whose tokens or keys are not in the backup has to be given again. */
+  #givenStatus({ spec, status }: ResourceRow): ResourceRow["status"] {
+    const { server, serverId, url, userId, externalRef } = status;
+    const backend = String(spec["backend"] ?? "");
+    if (this.#options.hasValues({ externalRef: externalRef as string | undefined, backend })) return status;
+    return {
+      server,
+      serverId,
+      ...(url !== undefined && { url }),
+      ...(userId !== undefined && { userId }),
+      state: "needed",
+    };
+  }
+
+  /** Returns a value of a status in which the ids of objects are those that they have here. */
+  #withIdsOfHere<T>(value: T): T {
+    if (typeof value === "string") return this.#idHere(value) as T;
+    if (typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value)) return value.map((one) => this.#withIdsOfHere(one)) as T;
+    const entries = Object.entries(value).map(([key, one]) => [key, this.#withIdsOfHere(one)]);
+    return Object.fromEntries(entries) as T;
   }
 
   async #addParts(table: CopyTable, rows: readonly CopyRow[]): Promise<void> {

@@ -57,8 +57,9 @@ export async function restore(
     return await store.fill(async (fill) => {
       const existing = await fill.existing();
       if (options.merge === undefined) refuseFull(existing);
-      const verdicts = planRestore(survey.objects, existing, (row) => survey.hasValues(row), options.merge);
-      const filling = new Filling({ fill, options, verdicts, columns });
+      const hasValues = survey.hasValues.bind(survey);
+      const verdicts = planRestore(survey.objects, existing, hasValues, options.merge);
+      const filling = new Filling({ fill, options, verdicts, columns, hasValues });
       if (options.merge === undefined) await makeRoom(fill, manifest);
       const before = await fill.lastEvent();
       await readBackup(

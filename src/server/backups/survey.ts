@@ -58,7 +58,7 @@ export class Survey implements RowReader {
   }
 
   /** True if the values of an object are in the backup, or on a backend elsewhere. */
-  hasValues({ externalRef, backend }: PlannedRow): boolean {
+  hasValues({ externalRef, backend }: Pick<PlannedRow, "externalRef" | "backend">): boolean {
     if (externalRef === undefined || this.refs.has(externalRef)) return true;
     // A type that needs a login keeps them elsewhere.
     return findBackendType(this.#backendTypes.get(backend))?.login !== undefined;

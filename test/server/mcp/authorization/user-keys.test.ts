@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { loginPath } from "../../../support/mcp/log-in.ts";
 import { protectedServer } from "../../../support/mcp/protected-server.ts";
-import { type McpTestServer, mcpTestServer, until } from "../../../support/mcp/runtime.ts";
+import { isAlive, type McpTestServer, mcpTestServer, until } from "../../../support/mcp/runtime.ts";
 import { type Client, must } from "../../../support/server.ts";
 
 const mayRun = [{ role: "run", resource: "projects" }];
@@ -167,6 +167,35 @@ describe("an MCP server with a key of each user", () => {
     expect(await mcp.tools()).toContain("env");
     expect(await valueFor(mcp, alice.call)).toEqual({ text: keys.alice });
     expect((await mcp.row("files")).status).toBe("ready");
+  });
+
+  it("is not called with the key of a user by somebody who acts as that user, nor by one of that name later (T266)", async () => {
+    const { mcp, files, alice } = await withAlice();
+    await valueFor(mcp, alice.call);
+    const { call: boss } = await mcp.user("boss", [...mayRun, { role: "run", action: "impersonate" }]);
+    const { body } = await must(boss("POST", "/api/v1/auth/impersonate", { user: "alice" }));
+    const acting = mcp.as(body.token);
+    expect((await acting("GET", "/api/v1/auth/whoami")).body).toMatchObject({
+      user: "alice",
+      impersonator: "boss",
+    });
+    expect((await valueFor(mcp, acting)).error?.message).toMatch(/it wants a key of yours/);
+    await must(give(acting, "key-of-the-boss"));
+    expect(await valueFor(mcp, acting)).toEqual({ text: "key-of-the-boss" });
+    expect((await acting("DELETE", path)).status).toBe(204);
+    expect(await valueFor(mcp, alice.call)).toEqual({ text: keys.alice });
+    const [own] = files.alive();
+    await must(mcp.admin("DELETE", "/api/v1/users/alice"));
+    await until(
+      async () => isAlive(own!),
+      (alive) => !alive,
+    );
+    const { body: left } = await must(mcp.admin("GET", "/api/v1/authorizations"));
+    expect(left.map(({ user }: { user: string }) => user)).toEqual(["boss"]);
+    const again = await mcp.user("alice");
+    const subjects = [{ kind: "User", name: "alice" }];
+    await must(mcp.admin("POST", "/api/v1/rbac", { name: "again", subjects, roleBindings: mayRun }));
+    expect((await valueFor(mcp, again.call)).error?.message).toMatch(/it wants a key of yours/);
   });
 
   it.each([
