@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
-import { type ParameterValues, serverFrom } from "../../kinds/fill-template.ts";
+import { type ParameterValue, type ParameterValues, serverFrom } from "../../kinds/fill-template.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { didYouMean } from "../../kinds/names.ts";
 import type { TemplateParameter } from "../../kinds/template.ts";
@@ -31,8 +31,8 @@ export const server: KindExtension = {
       multiple: true,
       valueHint: "NAME=VALUE",
       description:
-        "A parameter of the template. A secret one is SECRET/KEY, or @file or - for a value that a new secret of the " +
-        "server's name keeps. On a terminal, missing ones are asked for",
+        "A parameter of the template. A secret one is SECRET/KEY, user://KEY for a key that each user gives, or @file or " +
+        "- for a value that a new secret of the server's name keeps. On a terminal, missing ones are asked for",
     },
   },
   startFrom,
@@ -131,7 +131,7 @@ async function valuesOf(
   name: string,
   context: Context,
 ): Promise<{ values: ParameterValues; secrets: Record<string, string> }> {
-  const values: Record<string, ParameterValues[string]> = {};
+  const values: Record<string, ParameterValue> = {};
   const secrets: Record<string, string> = {};
   const missing: TemplateParameter[] = [];
   for (const parameter of parameters) {
@@ -175,14 +175,16 @@ async function askFor(
   if (!required || !terminal.inIsTerminal) return undefined;
   const what = escapeLine(description === "" ? name : `${name} (${description})`);
   const answer = await terminal.prompt(
-    `${what}${secret ? ", SECRET/KEY or the value" : ""}: `,
+    `${what}${secret ? ", SECRET/KEY, user://KEY or the value" : ""}: `,
     secret === true,
   );
   return answer.trim() === "" ? undefined : answer.trim();
 }
 
-/** `SECRET/KEY` as a reference; undefined for any other text. */
-function referenceIn(text: string): { name: string; key: string } | undefined {
+/** `SECRET/KEY` or `user://KEY` as a reference; undefined for any other text. */
+function referenceIn(text: string): Exclude<ParameterValue, string> | undefined {
+  const [, userKey] = /^user:\/\/([A-Za-z0-9_][A-Za-z0-9._-]{0,99})$/.exec(text) ?? [];
+  if (userKey !== undefined) return { userKey };
   const [, name, key] =
     /^([a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?)\/([A-Za-z0-9_][A-Za-z0-9._-]{0,99})$/.exec(text) ?? [];
   return name === undefined || key === undefined ? undefined : { name, key };
@@ -201,7 +203,7 @@ async function secretTyped(
       "usage",
       `--set: ${name} is a secret, and every process can see the arguments of another`,
       {
-        hint: `write ${name}=SECRET/KEY, ${name}=@file or ${name}=- for standard input`,
+        hint: `write ${name}=SECRET/KEY, ${name}=user://KEY, ${name}=@file or ${name}=- for standard input`,
       },
     );
   return secretValue(name, text, context);

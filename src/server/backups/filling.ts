@@ -97,8 +97,9 @@ export class Filling implements RowReader {
   /** Returns the status of an authorization: one whose tokens or keys are not in the backup has to be given again. */
   #givenStatus({ spec, status }: ResourceRow): ResourceRow["status"] {
     const { server, serverId, url, userId, externalRef } = status;
-    const backend = String(spec["backend"] ?? "");
-    if (this.#options.hasValues({ externalRef: externalRef as string | undefined, backend })) return status;
+    const { backend = "" } = spec;
+    if (this.#options.hasValues({ externalRef: externalRef as string | undefined, backend: String(backend) }))
+      return status;
     return {
       server,
       serverId,

@@ -36,6 +36,32 @@ describe("create server --from-template", () => {
     });
   });
 
+  it("makes each user give a key with user://KEY, and so does a template that says it itself", async () => {
+    const { cli, shown, server } = await withCli();
+    const env = [{ name: "TOKEN", valueFrom: { userKey: "pat" } }];
+    const own = { name: "own", server: { command: ["/bin/true"], sharing: "session", env } };
+    await must(server.admin("POST", "/api/v1/templates", own));
+    for (const [line, key, sharing] of [
+      ["create server each --from-template github --set TOKEN=user://token", "token", "principal"],
+      [
+        "create server apart --from-template github --set TOKEN=user://token --sharing session",
+        "token",
+        "session",
+      ],
+      ["create server said --from-template own", "pat", "session"],
+    ] as const) {
+      const { code, stderr } = await cli(line);
+      expect(code, stderr).toBe(0);
+      const row = await shown(line.split(" ")[2]!);
+      expect([row.env[0].valueFrom, row.sharing]).toEqual([{ userKey: key }, sharing]);
+    }
+    expect((await must(server.admin("GET", "/api/v1/secrets"))).body).toEqual([]);
+    const shared = await cli(
+      "create server f --from-template github --set TOKEN=user://token --sharing shared",
+    );
+    expect([shared.code, shared.stderr]).toEqual([1, expect.stringContaining("--sharing")]);
+  });
+
   it("uses a secret that exists, and stores a value that a file or standard input has", async () => {
     const { cli, shown, server } = await withCli();
     await must(server.admin("POST", "/api/v1/secrets", { name: "gh", data: { token } }));
@@ -68,7 +94,7 @@ describe("create server --from-template", () => {
     expect(code, stderr).toBe(0);
     expect(prompts).toEqual([
       "URL (The address of Grafana: http://grafana.lan:3000): ",
-      "TOKEN (The token of a service account of Grafana), SECRET/KEY or the value: (hidden)",
+      "TOKEN (The token of a service account of Grafana), SECRET/KEY, user://KEY or the value: (hidden)",
     ]);
     expect(stdout + stderr).not.toContain(token);
     expect((await shown("graf")).env).toEqual([
