@@ -23,8 +23,10 @@ export interface ProgramsOptions {
 /** The programs of MCP servers on this host, each with a folder of its own. */
 export class Programs {
   readonly #options: ProgramsOptions;
-  /** The number of programs that use a folder. */
-  readonly #users = new Map<string, number>();
+  /** The starts and programs that use a folder: promises of their ends. */
+  readonly #users = new Map<string, Set<Promise<unknown>>>();
+  /** The removals of folders under way, for which a start waits (failure mode 258). */
+  readonly #removals = new Map<string, Promise<void>>();
 
   constructor(options: ProgramsOptions) {
     this.#options = options;
@@ -44,31 +46,48 @@ export class Programs {
     { id, name, spec }: McpServerRow,
     options: { instanceId: string; folder: string; values: ServerValues; log: InstanceLog },
   ): Promise<{ child: RunningLaunch; launch: Launch }> {
-    const { host, kept, folder, grace } = this.#options;
-    const { instanceId, values, log } = options;
     const ownFolder = join(this.#folderOf(id), options.folder);
-    if (spec.package !== undefined && !this.#users.has(ownFolder))
-      await removeHalfInstalled(ownFolder, spec.package);
-    const launch = await prepareLaunch(spec, {
+    const isFirst = !this.#users.has(ownFolder);
+    const release = this.#use(ownFolder);
+    try {
+      await this.#removals.get(ownFolder);
+      if (spec.package !== undefined && isFirst) await removeHalfInstalled(ownFolder, spec.package);
+      const { values, log, instanceId } = options;
+      const launch = await this.#prepare({ name, spec }, ownFolder, values, log);
+      const { grace } = this.#options;
+      const child = startLaunch(launch, {
+        records: this.#records,
+        id: instanceId,
+        onStderr: (bytes) => log.stderr(bytes),
+        ...(grace !== undefined && { grace }),
+      });
+      void child.closed.finally(release);
+      return { child, launch };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  #prepare(
+    { name, spec }: Pick<McpServerRow, "name" | "spec">,
+    ownFolder: string,
+    { env }: ServerValues,
+    log: InstanceLog,
+  ): Promise<Launch> {
+    const { host, kept, folder } = this.#options;
+    return prepareLaunch(spec, {
       host,
       name,
       sandbox: spec.sandbox,
       ...(spec.resources && { resources: spec.resources }),
       ...(spec.hostPaths?.read && { readable: spec.hostPaths.read }),
       ...(spec.hostPaths?.write && { writable: spec.hostPaths.write }),
-      env: values.env,
+      env,
       folder: ownFolder,
       kept: [...kept, folder],
       onProgress: (line) => log.line(line),
     });
-    const child = startLaunch(launch, {
-      records: this.#records,
-      id: instanceId,
-      onStderr: (bytes) => log.stderr(bytes),
-      ...(grace !== undefined && { grace }),
-    });
-    this.#use(ownFolder, child.closed);
-    return { child, launch };
   }
 
   /** Notes that a program has started and answers: the package that it came from is whole. */
@@ -101,9 +120,17 @@ export class Programs {
     });
   }
 
-  /** Removes the folder of an instance that has ended for good. */
-  removeFolder(serverId: string, folder: string): Promise<void> {
-    return rm(join(this.#folderOf(serverId), folder), { recursive: true, force: true });
+  /**
+   * Removes the folder of an instance that has ended for good, unless a later instance for the same callers uses it, which
+   * removes it at its own end.
+   */
+  async removeFolder(serverId: string, folder: string): Promise<void> {
+    const path = join(this.#folderOf(serverId), folder);
+    await Promise.allSettled(this.#users.get(path) ?? []);
+    if (this.#users.has(path)) return;
+    const removal = rm(path, { recursive: true, force: true }).finally(() => this.#removals.delete(path));
+    this.#removals.set(path, removal);
+    await removal;
   }
 
   /** Removes all that a server has here. */
@@ -125,13 +152,16 @@ export class Programs {
     return faults;
   }
 
-  #use(folder: string, ended: Promise<unknown>): void {
-    this.#users.set(folder, (this.#users.get(folder) ?? 0) + 1);
-    void ended.finally(() => {
-      const others = this.#users.get(folder)! - 1;
-      if (others > 0) this.#users.set(folder, others);
-      else this.#users.delete(folder);
-    });
+  /** Notes that a folder is in use. Returns the function that ends that. */
+  #use(folder: string): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const users = this.#users.get(folder) ?? new Set();
+    this.#users.set(folder, users.add(promise));
+    return () => {
+      users.delete(promise);
+      if (users.size === 0 && this.#users.get(folder) === users) this.#users.delete(folder);
+      resolve();
+    };
   }
 
   get #records(): string {
