@@ -160,7 +160,7 @@ export class Cluster implements McpCluster {
     this.#isDraining = true;
     const works = [this.#clients, this.#workstations, this.#llms].map((hosted) => hosted?.work.drain());
     await Promise.all([this.#own?.drain(), ...works]);
-    this.#closeHosted();
+    await Promise.all([...this.#hosted].map((link) => link.leave()));
   }
 
   /** Ends the links to and from other nodes. */

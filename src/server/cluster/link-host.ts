@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { EndSignal } from "../../end-signal.ts";
 import type { JsonObject, RpcRequest } from "../../mcp/messages.ts";
 import { parseExact } from "../../wire/exact-json.ts";
+import { within } from "../core/lifecycle.ts";
 import type { SocketHandler } from "../core/socket-handler.ts";
 import type { ServerNotice } from "../mcp/types.ts";
 import {
@@ -40,6 +41,9 @@ const firstFrameBytes = 1024;
 const proofTime = 5000;
 const silence = 9000;
 
+/** Milliseconds in which the other side closes a link that is left. One of an earlier version does not. */
+const leaveTime = 1000;
+
 interface Hosted {
   abort: AbortController;
   questions: Map<number, PromiseWithResolvers<JsonObject>>;
@@ -53,6 +57,7 @@ export class HostedLink implements SocketHandler {
   readonly #nonce = randomBytes(18).toString("base64url");
   #socket: Bun.ServerWebSocket<SocketHandler> | undefined;
   #isProved = false;
+  readonly #closed = Promise.withResolvers<void>();
   #isOver = false;
   #heardAt = performance.now();
   #lastQuestion = 0;
@@ -99,6 +104,19 @@ export class HostedLink implements SocketHandler {
       for (const { reject } of questions.values()) reject(unanswered());
     }
     this.#options.onEnd(this);
+    this.#closed.resolve();
+  }
+
+  /**
+   * Lets the other side close the link, and waits for that. If this one closed it, the answers on their way would be lost
+   * wherever a message of the other side is on its way too (failure mode 300).
+   */
+  async leave(): Promise<void> {
+    if (this.#isProved) {
+      this.#send({ op: "leaving" });
+      await within(leaveTime, this.#closed.promise);
+    }
+    this.close();
   }
 
   close(): void {

@@ -88,7 +88,9 @@ export type AskedMessage =
   | { op: "ask"; id: number; question: number; request: RpcRequest }
   | { op: "withdraw"; id: number; question: number }
   | { op: "notice"; notice: ServerNotice }
-  | { op: "pong" };
+  | { op: "pong" }
+  /** It stops. All that it has carried out is answered, and it carries out nothing more. */
+  | { op: "leaving" };
 
 /** An error as a link carries it. */
 export type LinkError =
@@ -107,7 +109,7 @@ export class InstanceMoved extends Error {
 
 /** The link to a node has ended before its answer. */
 export class LinkLost extends Error {
-  /** True if the request cannot have reached the node. */
+  /** True if the node has not carried the request out. */
   readonly isUnsent: boolean;
 
   constructor(isUnsent: boolean, cause?: unknown) {

@@ -103,11 +103,16 @@ export class NodeLink {
 
   /** Ends the link. Requests that wait fail. */
   close(): void {
+    this.#end(false);
+  }
+
+  /** @param isRefused true if the other node has not carried out the requests that wait */
+  #end(isRefused: boolean): void {
     if (this.#isOver) return;
     this.#isOver = true;
     clearInterval(this.#timer);
     this.#opened.reject(new LinkLost(true));
-    for (const { reject } of [...this.#waiting.values()]) reject(new LinkLost(false));
+    for (const { reject } of [...this.#waiting.values()]) reject(new LinkLost(isRefused));
     this.#socket.terminate();
   }
 
@@ -142,6 +147,7 @@ export class NodeLink {
 
   #receive(message: AskedMessage): void {
     if (message.op === "pong") return;
+    if (message.op === "leaving") return this.#end(true);
     if (message.op === "notice") return this.onNotice(message.notice);
     const waiting = this.#waiting.get(message.id);
     if (!waiting) return;

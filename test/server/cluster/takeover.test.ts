@@ -90,7 +90,8 @@ it("a node that stops in order leaves its instances to others at once, and waits
   await stopped;
   expect(files.alive()).toEqual([]);
   expect(await other.call("count")).toEqual({ text: "1" });
-  expect((await other.instances()).map(({ node }) => node)).toEqual(["other"]);
+  const rows = await until(other.instances, (some) => some.length > 0);
+  expect(rows.map(({ node }) => node)).toEqual(["other"]);
 });
 
 it("a node that cannot renew its lease ends its programs before another one starts them (failure mode 169)", async () => {
