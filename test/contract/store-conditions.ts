@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Store, Write } from "../../src/server/core/store/types.ts";
-import { insert, refusalOf, remove, session, update } from "./store-fixtures.ts";
+import { insert, refusalOf, remove, update } from "./store-fixtures.ts";
 
 /** Conditions of a transaction, which hold in the database at the moment of the commit. */
 export function conditionsContract(open: () => Store): void {
@@ -22,16 +22,6 @@ export function conditionsContract(open: () => Store): void {
       // Nothing of a refused transaction is written, also what comes before the condition.
       expect(await refusal(insert("other"), { ...isFirst, hash: "second" })).toBe("stale");
       expect((await store.load()).rows.map(({ id }) => id)).toEqual(["user"]);
-    });
-
-    it("of a session hold until it ends", async () => {
-      await store.commit([insert("user", { kind: "user" })]);
-      const isThere: Write = { op: "ifSession", id: "s" };
-      expect(await refusal(isThere)).toBe("stale");
-      await store.commit([{ op: "insertSession", session: session("s", "user") }]);
-      await store.commit([isThere]);
-      await store.commit([{ op: "deleteSession", id: "s" }]);
-      expect(await refusal(isThere)).toBe("stale");
     });
 
     it("of a kind hold until a row of it is added, changed or deleted", async () => {

@@ -8,6 +8,7 @@ import { backend, event, insert, refusalOf, remove, row, session, update } from 
 import { linksContract } from "./store-links.ts";
 import { namesContract } from "./store-names.ts";
 import { recordsContract } from "./store-records.ts";
+import { standingContract } from "./store-standing.ts";
 import { tasksContract } from "./store-tasks.ts";
 import { trimContract } from "./store-trim.ts";
 
@@ -212,6 +213,7 @@ export function storeContract(name: string, fresh: () => Promise<Open>): void {
 
     changesContract(() => store);
     conditionsContract(() => store);
+    standingContract(() => store);
     credentialsContract(() => store);
     recordsContract(() => store);
     linksContract(() => store);

@@ -22,6 +22,10 @@ type Method =
   | "fileUse"
   | "openBatches"
   | "addTasks"
+  | "addBatch"
+  | "addFile"
+  | "addThread"
+  | "addProviderSession"
   | "deleteProviderSession";
 
 /** A store of which a test holds single calls, as a database that answers late does. */

@@ -4,6 +4,7 @@ import { token } from "../../kinds/token.ts";
 import { bearerBytes, bearerHash, bearerOf } from "../core/access/bearer.ts";
 import { nobody, type Principal } from "../core/access/policy.ts";
 import { userPrincipal } from "../core/access/principals.ts";
+import { standing } from "../core/access/standing.ts";
 import { newId } from "../core/ids.ts";
 import { isOf } from "../core/store/typed-rows.ts";
 import { type AuditEvent, type Row, type Session, StoreError, type Write } from "../core/store/types.ts";
@@ -109,6 +110,7 @@ export async function openSession(
     ...by,
   };
   const writes: Write[] = [
+    ...standing(holder),
     ...(passwordHash === undefined
       ? []
       : [{ op: "ifPassword" as const, userId: user.id, hash: passwordHash }]),

@@ -2,6 +2,7 @@ import { AppError } from "../../errors.ts";
 import { scopeIn } from "../../kinds/scopes.ts";
 import { token } from "../../kinds/token.ts";
 import { decide } from "../core/access/policy.ts";
+import { standing } from "../core/access/standing.ts";
 import { makersOf } from "../core/access/token-makers.ts";
 import { mayActForOthers, mayRotate } from "../core/access/token-rights.ts";
 import { eventBy } from "../core/caller.ts";
@@ -65,6 +66,7 @@ export async function changeToken(server: Server, call: Call, change: TokenChang
     const detail = { kind: token.kind, name: row.name, id: row.id };
     try {
       await catalogue.commit([
+        ...standing(principal),
         { op: "update", row: next, refs: snapshot.refsOf(row.id) },
         ...(changed.writes ?? []),
         { op: "audit", event: eventBy(call, { at: now, action, status: 200, detail }) },

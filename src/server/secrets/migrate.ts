@@ -3,6 +3,7 @@ import { kindOf } from "../../kinds/index.ts";
 import { secret as secretKind } from "../../kinds/secret.ts";
 import { secretBackend } from "../../kinds/secret-backend.ts";
 import { canHoldCredentials, credentialOf, findBackendType } from "../../kinds/secret-backends/config.ts";
+import { standing } from "../core/access/standing.ts";
 import { type Caller, eventBy } from "../core/caller.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { resolveReferences } from "../core/catalogue/draft.ts";
@@ -170,6 +171,7 @@ async function move(
       principal: caller.principal,
     });
     await catalogue.commit([
+      ...standing(caller.principal),
       secretWrites.adopt(externalRef),
       ...(keepSource ? [] : [secretWrites.letGo(from, source)]),
       { op: "update", row, refs },

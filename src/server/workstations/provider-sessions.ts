@@ -5,6 +5,7 @@ import { linkRevisions, negotiate } from "../../wire/link/revisions/index.ts";
 import type { LinkRevision } from "../../wire/link/revisions/revision.ts";
 import type { Principal } from "../core/access/policy.ts";
 import type { Quotas } from "../core/access/quotas.ts";
+import { standing } from "../core/access/standing.ts";
 import type { Caller } from "../core/caller.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { present } from "../core/catalogue/present.ts";
@@ -108,7 +109,10 @@ export class ProviderSessions {
       this.#plan(caller, registration, known?.session.id ?? "", known);
       const state = await this.#claims.claim(caller.principal, registration, known);
       const { id: sessionId, epoch } = state.session;
-      await this.#writes.commit(() => this.#plan(caller, registration, sessionId, state));
+      await this.#writes.commit(() => {
+        const plan = this.#plan(caller, registration, sessionId, state);
+        return plan.length === 0 ? plan : [...standing(caller.principal), ...plan];
+      });
       return {
         providerSessionId: sessionId,
         epoch,

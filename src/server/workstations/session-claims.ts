@@ -1,5 +1,6 @@
 import type { Principal } from "../core/access/policy.ts";
 import type { Quotas } from "../core/access/quotas.ts";
+import { standing } from "../core/access/standing.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { newId, type Random } from "../core/ids.ts";
 import type { ProviderSession } from "../core/store/types.ts";
@@ -98,7 +99,7 @@ export class SessionClaims {
     const at = now();
     const id = newId("pvs", at, random);
     const session = { id, ownerId, machineId, bootId, protocol, epoch: 1, createdAt: at, seenAt: at };
-    await catalogue.store.addProviderSession(session).finally(release);
+    await catalogue.store.addProviderSession(session, ...standing(principal)).finally(release);
     const state = registry.add(session);
     state.isHere = true;
     state.about = registration.about;

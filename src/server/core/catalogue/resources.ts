@@ -9,8 +9,10 @@ import { ownFirst } from "../access/own-names.ts";
 import { decideCreate, decideOn, decideOnRow, decideToShow, isShown } from "../access/parts.ts";
 import { type Principal, serverPrincipal, type Verb } from "../access/policy.ts";
 import { ownedBy, reserveSize } from "../access/quotas.ts";
+import { standing } from "../access/standing.ts";
 import { type Caller, changeEvent } from "../caller.ts";
 import { newId } from "../ids.ts";
+import { isCondition } from "../store/conditions.ts";
 import { rowsNamed } from "../store/rows-named.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import { storeFailure } from "../store/store-failure.ts";
@@ -227,7 +229,8 @@ export class Resources {
       if (dryRun) return;
       const self: Write = { op: "delete", id: row.id, version: row.version };
       // Rows that are deleted along with it may have referrers too: those are cleared first.
-      const along = draft.writeFirst.splice(0);
+      const along = draft.writeFirst.filter((write) => !isCondition(write));
+      draft.writeFirst = draft.writeFirst.filter(isCondition);
       await this.#commit(draft, "delete", caller.requestId, [...cleared, ...along, self], []);
     });
   }
@@ -281,6 +284,7 @@ export class Resources {
     const caller = { principal: draft.principal, requestId };
     const event = changeEvent(caller, action, draft.row, this.#services.now(), fields, draft.noted);
     await this.#catalogue.commit([
+      ...standing(draft.principal),
       ...draft.writeFirst,
       ...writes,
       ...draft.writeAfter,

@@ -12,6 +12,11 @@ export function storeFailure(error: StoreError): AppError {
         cause: error,
         hint: "read it again",
       });
+    case "ended":
+      return new AppError("unauthenticated", "the login session, the token or the user has ended", {
+        cause: error,
+        hint: "log in again",
+      });
     case "referenced":
       return new AppError("still_referenced", "something still points at it", { cause: error });
     case "dangling":

@@ -1,5 +1,6 @@
 import { type SQL, sql } from "drizzle-orm";
 import { nextTurn } from "../../../wire/next-turn.ts";
+import type { WriteCondition } from "./conditions.ts";
 import { storable } from "./storable.ts";
 import {
   batchColumns,
@@ -26,6 +27,8 @@ import type {
 /** The access of the queries to one dialect of the database. The statements are the same in both. */
 export interface TaskDatabase {
   read(query: SQL): Promise<FoundTaskRow[]>;
+  /** Runs a statement in a transaction, if conditions hold there. */
+  writeIf(conditions: readonly WriteCondition[], query: SQL): Promise<void>;
   /** Runs statements in one transaction. Returns the rows of the last one. */
   write(...queries: readonly SQL[]): Promise<FoundTaskRow[]>;
   /** Is appended to the choice of a row that is then changed: others do not wait for it. */
@@ -74,7 +77,7 @@ function sourceIs(source: TaskSource): SQL {
 }
 
 /** The part of the store for inference tasks, their batches and their files, in either dialect. */
-export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase): TaskStore {
+export function taskQueries({ read, write, writeIf, skipLocked, hasLease }: TaskDatabase): TaskStore {
   const some = async <T>(query: SQL) => (await read(query)).map((row) => typed<T>(row));
   const one = async <T>(query: SQL) => (await some<T>(query))[0] ?? null;
   const done = async (...queries: SQL[]) => void (await write(...queries));
@@ -92,9 +95,9 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
   };
 
   return {
-    addFile(file) {
+    addFile(file, ...conditions) {
       const { names, values: row } = values(fileColumns.names, { ...file, name: storable(file.name) });
-      return done(sql`insert into stored_files (${names}) values (${row})`);
+      return writeIf(conditions, sql`insert into stored_files (${names}) values (${row})`);
     },
     addFilePart: (fileId, seq, content) =>
       done(sql`insert into stored_file_parts (file_id, seq, content) values (${fileId}, ${seq}, ${content})`),
@@ -122,9 +125,9 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
       return use!;
     },
 
-    addBatch(batch) {
+    addBatch(batch, ...conditions) {
       const { names, values: row } = values(batchColumns.names, batch);
-      return done(sql`insert into inference_batches (${names}) values (${row})`);
+      return writeIf(conditions, sql`insert into inference_batches (${names}) values (${row})`);
     },
     batch: (id) =>
       one<InferenceBatch>(sql`select ${batchColumns.selected} from inference_batches where id = ${id}`),
@@ -149,7 +152,7 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
         where id = ${id} and state in (${among(from)}) and ${isHere} returning id`);
     },
 
-    async addTasks(tasks) {
+    async addTasks(tasks, ...conditions) {
       for (let at = 0; at < tasks.length; at += rowsOfInsert) {
         if (at > 0) await nextTurn();
         const rows = tasks.slice(at, at + rowsOfInsert).map((task) => values(taskColumns.names, task));
@@ -157,8 +160,10 @@ export function taskQueries({ read, write, skipLocked, hasLease }: TaskDatabase)
           rows.map((row) => sql`(${row.values})`),
           sql`, `,
         );
-        await write(sql`
-          insert into inference_tasks (${rows[0]!.names}) values ${tuples} on conflict do nothing`);
+        await writeIf(
+          conditions,
+          sql`insert into inference_tasks (${rows[0]!.names}) values ${tuples} on conflict do nothing`,
+        );
       }
     },
     task: (id) =>

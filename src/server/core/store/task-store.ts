@@ -1,3 +1,5 @@
+import type { WriteCondition } from "./conditions.ts";
+
 /** A file of a user: the requests of a batch, or what became of them. Its text is stored in parts. */
 export interface StoredFile {
   id: string;
@@ -141,7 +143,8 @@ export interface FailedAs {
 
 /** The part of the store for inference tasks, their batches and their files. */
 export interface TaskStore {
-  addFile(file: StoredFile): Promise<void>;
+  /** Stores a new file without a text, if some conditions hold. */
+  addFile(file: StoredFile, ...conditions: WriteCondition[]): Promise<void>;
   addFilePart(fileId: string, seq: number, content: string): Promise<void>;
   /** Completes a file that is uploading. Returns false if it is gone. */
   completeFile(id: string, bytes: number, expiresAt?: number): Promise<boolean>;
@@ -155,7 +158,8 @@ export interface TaskStore {
   /** Returns the number of a user's files and the sum of their bytes. */
   fileUse(ownerId: string): Promise<{ files: number; bytes: number }>;
 
-  addBatch(batch: InferenceBatch): Promise<void>;
+  /** Stores a new batch, if some conditions hold. */
+  addBatch(batch: InferenceBatch, ...conditions: WriteCondition[]): Promise<void>;
   batch(id: string): Promise<InferenceBatch | null>;
   /** Returns batches of a user, or of all. */
   batches(of: Partial<OwnedBy>, page: Page & { form?: InferenceBatch["form"] }): Promise<InferenceBatch[]>;
@@ -174,8 +178,11 @@ export interface TaskStore {
     runner?: string,
   ): Promise<boolean>;
 
-  /** Adds tasks. Those with an id that is there, or with the idempotency key of another one, are left out. */
-  addTasks(tasks: readonly InferenceTask[]): Promise<void>;
+  /**
+   * Adds tasks, if some conditions hold. Those with an id that is there, or with the idempotency key of another one, are left
+   * out.
+   */
+  addTasks(tasks: readonly InferenceTask[], ...conditions: WriteCondition[]): Promise<void>;
   task(id: string): Promise<InferenceTask | null>;
   taskFacts(id: string): Promise<TaskFacts | null>;
   /** Adds a part of the answer of a task that the server runs. Returns false if it no longer does. */

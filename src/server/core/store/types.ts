@@ -150,6 +150,8 @@ export type Write =
 export type Refusal =
   /** The name is taken in its kind and scope, or there would be a second default secret backend. */
   | "taken"
+  /** The principal of the write has ended (`ifStanding`). */
+  | "ended"
   /** The row has another version or no longer exists; the orphan is not on record or cannot be adopted. */
   | "stale"
   /** A reference still points at the row to delete. */
@@ -356,8 +358,8 @@ export interface Store extends CopyQueries, FormerNameQueries, TaskStore {
   usage(filter: UsageFilter): Promise<UsageRow[]>;
   /** Returns the sessions of all workstation agents. */
   providerSessions(): Promise<ProviderSession[]>;
-  /** Stores a new session. */
-  addProviderSession(session: ProviderSession): Promise<void>;
+  /** Stores a new session, if some conditions hold. */
+  addProviderSession(session: ProviderSession, ...conditions: WriteCondition[]): Promise<void>;
   /** Raises the epoch of a session by one, atomically, and changes it. Returns null if it no longer exists. */
   raiseEpoch(
     id: string,
@@ -371,7 +373,8 @@ export interface Store extends CopyQueries, FormerNameQueries, TaskStore {
   thread(id: string): Promise<Thread | null>;
   /** Returns the messages of a thread, in order: messages of the OpenAI chat dialect. */
   threadMessages(id: string): Promise<Record<string, unknown>[]>;
-  addThread(thread: Thread): Promise<void>;
+  /** Stores a new thread, if some conditions hold. */
+  addThread(thread: Thread, ...conditions: WriteCondition[]): Promise<void>;
   /** Adds messages to a thread, in one transaction. Returns false if the thread no longer exists. */
   appendToThread(id: string, messages: readonly Record<string, unknown>[], at: number): Promise<boolean>;
   deleteThread(id: string): Promise<void>;

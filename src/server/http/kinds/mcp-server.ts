@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { mcpServer } from "../../../kinds/mcp-server.ts";
+import { standing } from "../../core/access/standing.ts";
 import { changeEvent } from "../../core/caller.ts";
 import { approved, changesIn } from "../../core/catalogue/mcp-pins.ts";
 import { StoreError } from "../../core/store/types.ts";
@@ -77,6 +78,7 @@ async function approve(server: Server, call: Call, { changes }: Static<typeof Ap
     try {
       if (keys.length > 0)
         await catalogue.commit([
+          ...standing(call.principal),
           { op: "update", row: next, refs: catalogue.snapshot.refsOf(row.id) },
           { op: "audit", event },
         ]);

@@ -4,6 +4,7 @@ import { clientGrant } from "../../../kinds/client-grant.ts";
 import { bearerOf } from "../../core/access/bearer.ts";
 import { isAdministrator } from "../../core/access/policy.ts";
 import { impersonating } from "../../core/access/principals.ts";
+import { standing } from "../../core/access/standing.ts";
 import { eventBy } from "../../core/caller.ts";
 import { endGrants } from "../../core/catalogue/hooks/client-grant.ts";
 import { retryingStale } from "../../core/catalogue/retrying-stale.ts";
@@ -173,7 +174,7 @@ async function passwd(server: Server, call: Call): Promise<Response> {
     return [
       // Whoever knows an old password, or has a login that has ended, sets none (T340).
       ...(call.peer === "tcp" ? [{ op: "ifPassword" as const, userId, hash }] : []),
-      ...(sessionId === undefined ? [] : [{ op: "ifSession" as const, id: sessionId }]),
+      ...standing(principal),
       { op: "ifUnchanged", kind: clientGrant.kind, since: snapshot.revision },
       { op: "setPassword", userId, hash: newHash },
       { op: "deleteSessionsOf", userId, ...(sessionId !== undefined && { exceptId: sessionId }) },

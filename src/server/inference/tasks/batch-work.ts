@@ -5,6 +5,7 @@ import { makerPrincipal } from "../../core/access/principals.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { newId, type Random } from "../../core/ids.ts";
 import type { InferenceBatch, InferenceTask, TaskState } from "../../core/store/task-store.ts";
+import { StoreError } from "../../core/store/types.ts";
 import { type BatchFault, BatchLineError, lineCharacters, mostRequests, requestIn } from "./batch-line.ts";
 import { batchFiles } from "./batch-output.ts";
 import { mayRunModel } from "./may-run-model.ts";
@@ -65,7 +66,10 @@ export class BatchWork {
       );
       if (!isMine) return true;
     }
-    await this.#end(batch, runner);
+    await this.#end(batch, runner).catch((error) => {
+      // Somebody else has it by now, or its owner may no longer have it.
+      if (!(error instanceof StoreError) || error.refusal !== "stale") throw error;
+    });
     return true;
   }
 
@@ -168,8 +172,12 @@ export class BatchWork {
     const lines = batchFiles[batch.form];
     const others = failed + cancelled + expired;
     const hasOutput = completed > 0 || (lines.together && others > 0);
-    const output = hasOutput ? await this.#file(batch, "output") : undefined;
-    const errors = lines.together ? output : others > 0 ? await this.#file(batch, "errors") : undefined;
+    const output = hasOutput ? await this.#file(batch, runner, "output") : undefined;
+    const errors = lines.together
+      ? output
+      : others > 0
+        ? await this.#file(batch, runner, "errors")
+        : undefined;
     const pace = new TurnPace();
     for (let after = 0; ; ) {
       await pace.pause();
@@ -181,9 +189,10 @@ export class BatchWork {
       if (tasks.length < tasksAtATime) break;
       after = tasks.at(-1)!.seq;
     }
-    for (const file of new Set([output, errors])) await file?.writer.end();
+    const files = [...new Set([output, errors])].filter((file) => file !== undefined);
+    for (const { writer } of files) await writer.end();
     const isCancelled = batch.cancellingAt !== null;
-    await this.#store.changeBatch(
+    const hasEnded = await this.#store.changeBatch(
       batch.id,
       ["finalizing"],
       {
@@ -199,21 +208,25 @@ export class BatchWork {
       },
       runner,
     );
+    if (!hasEnded) for (const { id } of files) await this.#store.deleteFile(id);
   }
 
-  async #file({ id: batchId, ownerId, tokenId }: InferenceBatch, what: "output" | "errors") {
+  async #file({ id: batchId, ownerId, tokenId }: InferenceBatch, runner: string, what: "output" | "errors") {
     const { now, random } = this.#options;
     const createdAt = now();
     const id = newId("file", createdAt, random);
-    const writer = await FileWriter.begin(this.#store, {
+    const file = {
       id,
       ownerId,
       tokenId,
       name: `${batchId}_${what}.jsonl`,
-      purpose: "batch_output",
+      purpose: "batch_output" as const,
       createdAt,
       expiresAt: createdAt + fileLifetime,
-    });
+    };
+    // A new password of the owner has taken the batch away, maybe this very moment: no file may come after it (T350).
+    const isMine = { op: "ifBatch", id: batchId, state: "finalizing", runner } as const;
+    const writer = await FileWriter.begin(this.#store, file, isMine);
     return { id, writer };
   }
 }

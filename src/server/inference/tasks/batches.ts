@@ -2,6 +2,7 @@ import { AppError } from "../../../errors.ts";
 import type { Operation } from "../../../wire/dialects/operations.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
+import { standing } from "../../core/access/standing.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { newId, type Random } from "../../core/ids.ts";
 import type { InferenceBatch, Page, TaskState } from "../../core/store/task-store.ts";
@@ -159,8 +160,8 @@ export class Batches {
       },
     );
     try {
-      await stored(this.#store.addBatch(batch));
-      if (requests.length > 0) await this.#start(batch, requests);
+      await stored(this.#store.addBatch(batch, ...standing(principal)));
+      if (requests.length > 0) await this.#start(principal, batch, requests);
     } finally {
       release();
     }
@@ -168,7 +169,11 @@ export class Batches {
     return this.#counted(principal, batch);
   }
 
-  async #start(batch: InferenceBatch, requests: readonly BatchRequest[]): Promise<void> {
+  async #start(
+    principal: Principal,
+    batch: InferenceBatch,
+    requests: readonly BatchRequest[],
+  ): Promise<void> {
     const { ownerId, tokenId, operation, expiresAt: deadline, createdAt } = batch;
     const tasks = requests.map(({ customId, model: llm, text: request }, index) =>
       newTask({
@@ -178,7 +183,7 @@ export class Batches {
         seq: index + 1,
       }),
     );
-    await stored(this.#store.addTasks(tasks));
+    await stored(this.#store.addTasks(tasks, ...standing(principal)));
     const change = { state: "in_progress" as const, startedAt: createdAt };
     const isBegun = await stored(this.#store.changeBatch(batch.id, ["validating"], change));
     // It can be seen, and cancelled, before all of its requests are stored.

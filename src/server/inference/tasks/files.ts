@@ -2,6 +2,7 @@ import { AppError } from "../../../errors.ts";
 import type { FormEvent } from "../../../wire/form-stream.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
+import { standing } from "../../core/access/standing.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { newId, type Random } from "../../core/ids.ts";
 import type { Page, StoredFile } from "../../core/store/task-store.ts";
@@ -120,7 +121,11 @@ export class Files {
         name = utf8(event.field.fileName ?? "").slice(0, mostNameCharacters) || "file.jsonl";
         const begun = { ...makerOf(principal), id, name, createdAt, purpose: "batch" as const };
         text = new FileText(
-          await FileWriter.begin(this.#store, { ...begun, expiresAt: createdAt + fileLifetime }),
+          await FileWriter.begin(
+            this.#store,
+            { ...begun, expiresAt: createdAt + fileLifetime },
+            ...standing(principal),
+          ),
         );
       }
       if (!text) throw invalid("file", "file is required");

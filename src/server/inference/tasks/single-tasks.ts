@@ -4,6 +4,7 @@ import { spliceTopLevel } from "../../../wire/json-splice.ts";
 import { parseCall } from "../../../wire/parse-call.ts";
 import { isAdministrator, type Principal } from "../../core/access/policy.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
+import { standing } from "../../core/access/standing.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { newId, type Random } from "../../core/ids.ts";
 import type { InferenceBatch, InferenceTask, TaskFacts, TaskState } from "../../core/store/task-store.ts";
@@ -93,7 +94,7 @@ export class Tasks {
       idempotent: given.isIdempotent ? 1 : 0,
       createdAt: at,
     });
-    await stored(this.#store.addTasks([task])).finally(release);
+    await stored(this.#store.addTasks([task], ...standing(principal))).finally(release);
     onWork();
     // Another request with the same key may have been faster.
     return (await this.#ofKey(principal, idempotencyKey)) ?? task;

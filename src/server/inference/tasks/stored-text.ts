@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { TurnPace } from "../../../wire/next-turn.ts";
+import type { WriteCondition } from "../../core/store/conditions.ts";
 import type { StoredFile, TaskStore } from "../../core/store/task-store.ts";
 
 /** The characters of one part of a file. A part is in memory at a time. */
@@ -21,9 +22,13 @@ export class FileWriter {
     this.#id = id;
   }
 
-  /** Begins a file. Throws StoreError. */
-  static async begin(store: FileStore, file: Omit<StoredFile, "state" | "bytes">): Promise<FileWriter> {
-    await store.addFile({ ...file, state: "uploading", bytes: 0 });
+  /** Begins a file, if some conditions hold. Throws StoreError. */
+  static async begin(
+    store: FileStore,
+    file: Omit<StoredFile, "state" | "bytes">,
+    ...conditions: WriteCondition[]
+  ): Promise<FileWriter> {
+    await store.addFile({ ...file, state: "uploading", bytes: 0 }, ...conditions);
     return new FileWriter(store, file.id);
   }
 

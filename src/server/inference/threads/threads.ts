@@ -2,6 +2,7 @@ import { AppError } from "../../../errors.ts";
 import { isId } from "../../../kinds/names.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
+import { standing } from "../../core/access/standing.ts";
 import { isGivenOut } from "../../core/access/token-rights.ts";
 import { newId, type Random } from "../../core/ids.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
@@ -71,7 +72,7 @@ export class Threads {
     const at = now();
     const id = newId("thr", at, random);
     const thread = { id, agentId: persona.id, ownerId, title, createdAt: at, updatedAt: at };
-    await stored(store.addThread(thread)).finally(release);
+    await stored(store.addThread(thread, ...standing(principal))).finally(release);
     return this.#view(principal, thread);
   }
 

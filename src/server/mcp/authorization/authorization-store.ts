@@ -11,6 +11,7 @@ import {
 } from "../../core/catalogue/mcp-authorizations.ts";
 import { newId, type Random } from "../../core/ids.ts";
 import type { AuthorizationChallenge, AuthorizationStatus } from "../../core/store/authorization-status.ts";
+import type { WriteCondition } from "../../core/store/conditions.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import { type AuditEvent, type Row, StoreError, type Write } from "../../core/store/types.ts";
@@ -50,6 +51,8 @@ export interface AuthorizationChange {
   /** The new record; the old one stays if it is left out. */
   record?: AuthorizationRecord;
   event?: AuditEvent;
+  /** What must hold when it is written. */
+  conditions?: readonly WriteCondition[];
 }
 
 export interface AuthorizationStoreOptions {
@@ -202,6 +205,7 @@ export class AuthorizationStore {
         updatedAt: now(),
       };
       const writes: Write[] = [
+        ...(change.conditions ?? []),
         ...(isNew ? [secretWrites.adopt(ref)] : []),
         ...(isNew && old !== undefined && before ? [secretWrites.letGo(before, old)] : []),
         {

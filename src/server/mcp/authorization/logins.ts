@@ -5,6 +5,8 @@ import { discover, isSame } from "../../../mcp/oauth/discovery.ts";
 import { LoginFailure, loginFailure, plainText } from "../../../mcp/oauth/login-failure.ts";
 import { checkIssuer, loginPage } from "../../../mcp/oauth/login-page.ts";
 import { exchangeCode, revokeTokens, tokenServerOf } from "../../../mcp/oauth/tokens.ts";
+import type { Principal } from "../../core/access/policy.ts";
+import { standing } from "../../core/access/standing.ts";
 import { type Caller, eventBy } from "../../core/caller.ts";
 import type { RowChange } from "../../core/catalogue/catalogue.ts";
 import type { StoredAuthorization } from "../../core/catalogue/mcp-authorizations.ts";
@@ -70,7 +72,7 @@ export class Logins {
   ): Promise<StartedLogin | undefined> {
     try {
       if (server.spec.oauth?.grant !== "client_credentials")
-        return await this.#start(server, userId, principal.userId, redirectUri);
+        return await this.#start(server, userId, principal, redirectUri);
       await this.tokens.obtain(server, undefined, true);
       return undefined;
     } catch (error) {
@@ -142,9 +144,10 @@ export class Logins {
   async #start(
     server: McpServerRow,
     userId: string,
-    startedBy: string,
+    principal: Principal,
     redirectUri: string,
   ): Promise<StartedLogin> {
+    const startedBy = principal.userId;
     const { store, network, catalogue, readSecret, documentUrl, now } = this.#options;
     const { oauth, url = "" } = server.spec;
     const row = await store.need(server, userId);
@@ -193,6 +196,7 @@ export class Logins {
       return {
         status: { ...rest, flow: { startedBy, until: new Date(until).toISOString() } },
         record: { ...present, flow },
+        conditions: standing(principal),
       };
     });
     // Its url was changed, or somebody took the access back: nobody could end this login.

@@ -1,6 +1,7 @@
 import { AppError, type Fault } from "../../../errors.ts";
 import type { AuthorizationNeeded } from "../../../mcp/oauth/authorized-outbound.ts";
 import { headerFault } from "../../../wire/header-value.ts";
+import { standing } from "../../core/access/standing.ts";
 import { type Caller, eventBy } from "../../core/caller.ts";
 import { definitionHash } from "../../core/catalogue/mcp-rights.ts";
 import { hasUserKeys, userKeysOf } from "../../core/catalogue/user-keys.ts";
@@ -63,6 +64,7 @@ export class UserKeys {
         authorizedAt: new Date(at).toISOString(),
       },
       record: { keys: { definition: definitionHash(server), values: given } },
+      conditions: standing(caller.principal),
       event: eventBy(caller, { at, action: "authorize", status: 200, detail }),
     }));
     if (!row)

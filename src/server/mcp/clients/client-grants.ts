@@ -1,8 +1,8 @@
-import { AppError } from "../../../errors.ts";
 import { clientGrant } from "../../../kinds/client-grant.ts";
 import { bearerHash, mintBearer } from "../../core/access/bearer.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import { ownedBy, type Quotas } from "../../core/access/quotas.ts";
+import { standing } from "../../core/access/standing.ts";
 import { type Caller, changeEvent } from "../../core/caller.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { retryingStale } from "../../core/catalogue/retrying-stale.ts";
@@ -39,7 +39,7 @@ export class ClientGrants {
     return this.#options.catalogue.snapshot;
   }
 
-  /** Gives a client access to a project for the caller. Returns the code that the client exchanges for tokens. */
+  /** Gives a client access to a project for the caller. Returns the code that the client exchanges for tokens. Throws StoreError. */
   async give(
     caller: Caller,
     { client, redirectUri, challenge }: AuthorizationRequest,
@@ -74,15 +74,14 @@ export class ClientGrants {
     const release = quotas.reserve(this.snapshot, principal, clientGrant.plural, has);
     const noted = { project: project.name, client: client.name, redirectUri };
     const event = changeEvent(caller, "create", row, at, [], noted);
-    const { sessionId } = principal;
     const writes: Write[] = [
       // A login that a new password has ended gives nothing any more (T341).
-      ...(sessionId === undefined ? [] : [{ op: "ifSession" as const, id: sessionId }]),
+      ...standing(principal),
       { op: "insert", row, refs: [] },
       { op: "audit", event },
     ];
-    if (await this.#commit(writes).finally(release)) return code;
-    throw new AppError("unauthenticated", "the login session has ended", { hint: "log in again" });
+    await this.#options.catalogue.commit(writes).finally(release);
+    return code;
   }
 
   /** Returns the grant that has a hash; also one that another server on the database has just written. */

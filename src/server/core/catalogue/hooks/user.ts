@@ -64,6 +64,9 @@ export const userHooks: Hooks<RowOf<"user">> = {
     if (!coversPolicy(draft.principal, userPolicy(snapshot, row))) {
       throw new AppError("forbidden", "this user has rights that you do not have");
     }
+    // What came since the snapshot would stay (T350).
+    for (const kind of ["token", clientGrant.kind, "authorization"])
+      draft.writeFirst.push({ op: "ifUnchanged", kind, since: snapshot.revision });
     for (const token of snapshot.table("token").sorted) {
       if (token.owner === row.id)
         draft.writeFirst.push({ op: "delete", id: token.id, version: token.version });

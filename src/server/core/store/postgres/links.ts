@@ -1,15 +1,24 @@
 import { eq, sql } from "drizzle-orm";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import type { WriteCondition } from "../conditions.ts";
 import type { Store } from "../types.ts";
 import { providerSessions } from "./schema.ts";
+import type { Queries } from "./write.ts";
 
 /** Runs work, and throws its errors as StoreError. */
 export type PostgresRun = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** Runs work in one transaction, if conditions hold in it. */
+export type PostgresRunIf = <T>(
+  conditions: readonly WriteCondition[],
+  work: (db: Queries) => Promise<T>,
+) => Promise<T>;
 
 /** The part of the store for sessions of workstation agents. They have no revisions, and so need no writer's lock. */
 export function linkQueries(
   db: PostgresJsDatabase,
   guarded: PostgresRun,
+  writingIf: PostgresRunIf,
 ): Pick<
   Store,
   "providerSessions" | "addProviderSession" | "raiseEpoch" | "touchProviderSessions" | "deleteProviderSession"
@@ -18,8 +27,8 @@ export function linkQueries(
   return {
     providerSessions: () => guarded(async () => await db.select().from(providerSessions)),
 
-    addProviderSession: (session) =>
-      guarded(async () => void (await db.insert(providerSessions).values(session))),
+    addProviderSession: (session, ...conditions) =>
+      writingIf(conditions, async (queries) => void (await queries.insert(providerSessions).values(session))),
 
     raiseEpoch: (wanted, change) =>
       guarded(async () => {

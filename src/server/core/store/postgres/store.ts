@@ -4,6 +4,7 @@ import { drizzle } from "drizzle-orm/postgres-js";
 import { migrations } from "../../../../../drizzle/postgres/migrations.ts";
 import { auditEvent, auditWhere, callsWhere } from "../audit.ts";
 import { after, ended, type Note } from "../changes.ts";
+import type { WriteCondition } from "../conditions.ts";
 import { type Ids, idsOf, inMemory } from "../contents.ts";
 import { failureNotes } from "../failure-notes.ts";
 import { RestoreGate } from "../locked-by-restore.ts";
@@ -36,7 +37,7 @@ import { auditBell, tail } from "./tail.ts";
 import { threadQueries } from "./threads.ts";
 import { transactions as openTransactions } from "./transactions.ts";
 import { trimQueries } from "./trim.ts";
-import { addUsage, apply, insertAudit, type Queries } from "./write.ts";
+import { addUsage, apply, check, insertAudit, type Queries } from "./write.ts";
 
 /** Connections for transactions. More would not help writes, which wait for each other: each holds the writers' lock. */
 const transactionsAtATime = 8;
@@ -113,6 +114,24 @@ export async function openPostgres(
     return await guarded(() =>
       transactions.run(async (transaction) => {
         await transaction.execute(sql`select pg_advisory_xact_lock(${writeLock})`);
+        return await work(transaction);
+      }),
+    );
+  };
+
+  /**
+   * Runs a write, if conditions hold in its transaction. Such writes do not wait for each other, but for those that may
+   * end what they need: each of them sees all that was committed before it, and the next one all of it.
+   */
+  const writingIf = async <T>(
+    conditions: readonly WriteCondition[],
+    work: (db: Queries) => Promise<T>,
+  ): Promise<T> => {
+    await gate.passed(timeout);
+    return await guarded(() =>
+      transactions.run(async (transaction) => {
+        await transaction.execute(sql`select pg_advisory_xact_lock_shared(${writeLock})`);
+        await check(transaction, conditions);
         return await work(transaction);
       }),
     );
@@ -244,8 +263,8 @@ export async function openPostgres(
     ...copies,
     logBytes: () => undefined,
 
-    ...linkQueries(db, guarded),
-    ...threadQueries(db, transactions, guarded),
+    ...linkQueries(db, guarded, writingIf),
+    ...threadQueries(db, transactions, guarded, writingIf),
     ...providerObjectQueries(db, guarded),
     ...taskQueries({
       read: (query) => guarded(async () => [...(await db.execute(query))]),
@@ -257,6 +276,8 @@ export async function openPostgres(
             return rows;
           }),
         ),
+      writeIf: (conditions, query) =>
+        writingIf(conditions, async (transaction) => void (await transaction.execute(query))),
       skipLocked: sql`for update skip locked`,
       hasLease: (runner) => sql`${runner} in (select id from cluster_nodes)`,
     }),

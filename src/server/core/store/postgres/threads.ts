@@ -2,7 +2,7 @@ import { and, asc, desc, eq, max } from "drizzle-orm";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { storable } from "../storable.ts";
 import type { Store } from "../types.ts";
-import type { PostgresRun } from "./links.ts";
+import type { PostgresRun, PostgresRunIf } from "./links.ts";
 import { threadMessages, threads } from "./schema.ts";
 import type { Transactions } from "./transactions.ts";
 
@@ -16,6 +16,7 @@ export function threadQueries(
   db: PostgresJsDatabase,
   transactions: Transactions,
   guarded: PostgresRun,
+  writingIf: PostgresRunIf,
 ): ThreadQueries {
   return {
     threads: (ownerId, agentId) =>
@@ -41,10 +42,10 @@ export function threadQueries(
         return rows.map(({ message }) => JSON.parse(message));
       }),
 
-    addThread: (thread) =>
-      guarded(async () => {
+    addThread: (thread, ...conditions) =>
+      writingIf(conditions, async (queries) => {
         const values = { ...thread, title: storable(thread.title) };
-        await db.insert(threads).values(values);
+        await queries.insert(threads).values(values);
       }),
 
     appendToThread: (threadId, messages, at) =>

@@ -3,7 +3,7 @@ import type { PgColumn } from "drizzle-orm/pg-core";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { type AuditValue, addAuditValues, auditColumns } from "../audit.ts";
 import { ended, type Note } from "../changes.ts";
-import { isCondition, violationOf } from "../conditions.ts";
+import { isCondition, refusalBy, violationOf, type WriteCondition } from "../conditions.ts";
 import { isNamedInRecords } from "../former-names.ts";
 import { type AuditEvent, type Ref, StoreError, type UsageRow, type Write } from "../types.ts";
 import { keepName } from "./former-names.ts";
@@ -84,7 +84,7 @@ const named = {
  */
 export async function apply(db: Queries, write: Write, at: number): Promise<Note[]> {
   if (isCondition(write)) {
-    if ((await db.execute(violationOf(write))).length > 0) throw new StoreError("stale");
+    await check(db, [write]);
     return [];
   }
   switch (write.op) {
@@ -180,6 +180,12 @@ export async function apply(db: Queries, write: Write, at: number): Promise<Note
       await insertAudit(db, [write.event]);
       return [];
   }
+}
+
+/** Throws StoreError if one of some conditions does not hold in the caller's transaction. */
+export async function check(db: Queries, conditions: readonly WriteCondition[]): Promise<void> {
+  for (const condition of conditions)
+    if ((await db.execute(violationOf(condition))).length > 0) throw new StoreError(refusalBy(condition));
 }
 
 async function insertRefs(db: Queries, fromId: string, list: readonly Ref[]): Promise<void> {

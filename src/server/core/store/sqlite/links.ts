@@ -1,16 +1,21 @@
 import { eq, sql } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
+import type { WriteCondition } from "../conditions.ts";
 import type { Store } from "../types.ts";
 import { providerSessions } from "./schema.ts";
 
 /** Runs work in one transaction, or as a read, and throws its errors as StoreError. */
 export type SqliteRun = <T>(work: () => T) => Promise<T>;
 
+/** Runs work in one transaction, if conditions hold in it. */
+export type SqliteRunIf = <T>(conditions: readonly WriteCondition[], work: () => T) => Promise<T>;
+
 /** The part of the store for sessions of workstation agents. */
 export function linkQueries(
   db: BunSQLiteDatabase,
   guarded: SqliteRun,
   writing: SqliteRun,
+  writingIf: SqliteRunIf,
 ): Pick<
   Store,
   "providerSessions" | "addProviderSession" | "raiseEpoch" | "touchProviderSessions" | "deleteProviderSession"
@@ -19,7 +24,8 @@ export function linkQueries(
   return {
     providerSessions: () => guarded(() => db.select().from(providerSessions).all()),
 
-    addProviderSession: (session) => writing(() => void db.insert(providerSessions).values(session).run()),
+    addProviderSession: (session, ...conditions) =>
+      writingIf(conditions, () => void db.insert(providerSessions).values(session).run()),
 
     raiseEpoch: (wanted, change) =>
       writing(() => {

@@ -6,6 +6,7 @@ import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import { migrations } from "../../../../../drizzle/sqlite/migrations.ts";
 import { callsWhere } from "../audit.ts";
 import { after, ended, type Note } from "../changes.ts";
+import type { WriteCondition } from "../conditions.ts";
 import { type Ids, idsOf, inMemory } from "../contents.ts";
 import { failureNotes } from "../failure-notes.ts";
 import { LockedByRestore } from "../locked-by-restore.ts";
@@ -39,7 +40,7 @@ import { threadQueries } from "./threads.ts";
 import { trimQueries } from "./trim.ts";
 import { readUsage } from "./usage.ts";
 import { type UsageRollup, usageRollup } from "./usage-rollup.ts";
-import { apply, eventsOfStatement, prepareAudit } from "./write.ts";
+import { apply, check, eventsOfStatement, prepareAudit } from "./write.ts";
 
 /** Options of `openSqlite` that have defaults. */
 export interface SqliteOptions {
@@ -165,6 +166,13 @@ export function openSqlite(
       throw refused;
     }
   }
+
+  /** Runs a write, if conditions hold in its transaction. */
+  const writingIf = <T>(conditions: readonly WriteCondition[], work: () => T) =>
+    writing(() => {
+      check(db, conditions);
+      return work();
+    });
 
   function lastRevision(): number {
     const row = db
@@ -308,13 +316,14 @@ export function openSqlite(
 
     logBytes: () => statSync(`${database.filename}-wal`, { throwIfNoEntry: false })?.size ?? 0,
 
-    ...linkQueries(db, guarded, writing),
-    ...threadQueries(db, guarded, writing),
+    ...linkQueries(db, guarded, writing, writingIf),
+    ...threadQueries(db, guarded, writing, writingIf),
     ...providerObjectQueries(db, guarded, writing),
     ...taskQueries({
       read: (query) => guarded(() => db.all(query)),
       write: (...queries) =>
         writing(() => queries.map((query) => db.all<Record<string, unknown>>(query)).at(-1) ?? []),
+      writeIf: (conditions, query) => writingIf(conditions, () => void db.run(query)),
       // A writer has the whole file.
       skipLocked: sql``,
       hasLease: () => sql`1 = 0`,

@@ -2,7 +2,7 @@ import { and, asc, desc, eq, max } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { storable } from "../storable.ts";
 import type { Store } from "../types.ts";
-import type { SqliteRun } from "./links.ts";
+import type { SqliteRun, SqliteRunIf } from "./links.ts";
 import { threadMessages, threads } from "./schema.ts";
 
 type ThreadQueries = Pick<
@@ -11,7 +11,12 @@ type ThreadQueries = Pick<
 >;
 
 /** The part of the store for threads. */
-export function threadQueries(db: BunSQLiteDatabase, guarded: SqliteRun, writing: SqliteRun): ThreadQueries {
+export function threadQueries(
+  db: BunSQLiteDatabase,
+  guarded: SqliteRun,
+  writing: SqliteRun,
+  writingIf: SqliteRunIf,
+): ThreadQueries {
   return {
     threads: (ownerId, agentId) =>
       guarded(() => {
@@ -32,8 +37,8 @@ export function threadQueries(db: BunSQLiteDatabase, guarded: SqliteRun, writing
         return rows.map(({ message }) => JSON.parse(message));
       }),
 
-    addThread: (thread) =>
-      writing(() => {
+    addThread: (thread, ...conditions) =>
+      writingIf(conditions, () => {
         const values = { ...thread, title: storable(thread.title) };
         db.insert(threads).values(values).run();
       }),

@@ -3,7 +3,7 @@ import { and, eq, isNull, ne } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { type AuditValue, addAuditValues, auditColumns } from "../audit.ts";
 import { ended, type Note } from "../changes.ts";
-import { isCondition, violationOf } from "../conditions.ts";
+import { isCondition, refusalBy, violationOf, type WriteCondition } from "../conditions.ts";
 import { isNamedInRecords } from "../former-names.ts";
 import { type AuditEvent, type Ref, StoreError, type UsageRow, type Write } from "../types.ts";
 import { keepName } from "./former-names.ts";
@@ -96,7 +96,7 @@ const named = {
  */
 export function apply(db: BunSQLiteDatabase, write: Exclude<Write, { op: "audit" }>, at: number): Note[] {
   if (isCondition(write)) {
-    if (db.all(violationOf(write)).length > 0) throw new StoreError("stale");
+    check(db, [write]);
     return [];
   }
   switch (write.op) {
@@ -189,6 +189,12 @@ export function apply(db: BunSQLiteDatabase, write: Exclude<Write, { op: "audit"
       db.delete(secretOrphans).where(eq(secretOrphans.ref, write.ref)).run();
       return [];
   }
+}
+
+/** Throws StoreError if one of some conditions does not hold in the caller's transaction. */
+export function check(db: BunSQLiteDatabase, conditions: readonly WriteCondition[]): void {
+  for (const condition of conditions)
+    if (db.all(violationOf(condition)).length > 0) throw new StoreError(refusalBy(condition));
 }
 
 function insertRefs(db: BunSQLiteDatabase, fromId: string, list: readonly Ref[]): void {

@@ -5,9 +5,10 @@ import type { Socket } from "bun";
 import postgres from "postgres";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openStore } from "../../../../../src/server/core/store/index.ts";
+import { writeLock } from "../../../../../src/server/core/store/postgres/open.ts";
 import { openPostgres } from "../../../../../src/server/core/store/postgres/store.ts";
 import type { Store } from "../../../../../src/server/core/store/types.ts";
-import { event, row } from "../../../../contract/store-fixtures.ts";
+import { event, insert, row, session } from "../../../../contract/store-fixtures.ts";
 import { freshDatabase } from "../../../../postgres.ts";
 
 const now = () => 1_700_000_000_000;
@@ -164,6 +165,8 @@ describe("a server that vanishes within a transaction (failure mode 202)", () =>
     "a commit": (store, n) => store.commit([{ op: "insert", row: row(`r-${n}`), refs: [] }]),
     usage: (store, n) => store.appendAudit([call(n)]),
     "a look at the audit log": (store, n) => store.auditTail(undefined, { limit: n }),
+    "a thread": (store, n) =>
+      store.addThread({ ...thread, id: `t-${n}` }, { op: "ifPassword", userId: "u", hash: null }),
     "a message": (store) => store.appendToThread("t", [{ role: "user", content: "hi" }], 2),
   };
   /** Vanishes after each message of a write in turn. Returns how many messages it has. */
@@ -176,11 +179,13 @@ describe("a server that vanishes within a transaction (failure mode 202)", () =>
         })
         .toBe("written");
     const url = await freshDatabase();
+    const maker = await openPostgres(url, now);
+    await maker.commit(["a", "u"].map((id) => ({ op: "insert", row: row(id), refs: [] })));
+    await maker.addThread(thread);
+    await write(maker, 1);
+    await maker.close();
     const other = await openPostgres(url, now, { timeout });
     onTestFinished(() => other.close());
-    await other.commit(["a", "u"].map((id) => ({ op: "insert", row: row(id), refs: [] })));
-    await other.addThread(thread);
-    await write(other, 1);
     for (let messages = 1; ; messages++) {
       const way = cutter(url);
       const store = await openPostgres(way.url, now, { timeout });
@@ -252,4 +257,39 @@ describe("a connection to PostgreSQL that is cut", () => {
       expect(cuts).toBeGreaterThan(5);
     },
   );
+});
+
+describe("a write with a condition", () => {
+  it("waits for a commit that is about to end what it needs, and is refused then (T350)", async () => {
+    const url = await freshDatabase();
+    const store = await openStore({ url, now });
+    onTestFinished(() => store.close());
+    await store.commit([
+      insert("user", { kind: "user" }),
+      insert("persona", { kind: "agent" }),
+      { op: "insertSession", session: session("s", "user") },
+    ]);
+    const other = postgres(url.split("?")[0]!, {
+      host: new URL(url).searchParams.get("host")!,
+      max: 1,
+    });
+    onTestFinished(() => other.end());
+    const made = await other.begin(async (ending) => {
+      await ending`select pg_advisory_xact_lock(${writeLock})`;
+      await ending`delete from sessions where id = 's'`;
+      await ending`delete from threads where owner_id = 'user'`;
+      const thread = { id: "t", agentId: "persona", ownerId: "user", title: "", createdAt: 1, updatedAt: 1 };
+      const late = store.addThread(thread, { op: "ifStanding", rows: ["user"], sessions: ["s"] });
+      const refused = late.then(
+        () => "stored",
+        (error) => error.refusal,
+      );
+      const waits = async () =>
+        (await ending`select 1 from pg_locks where locktype = 'advisory' and not granted`).length;
+      await expect.poll(waits).toBe(1);
+      return [refused];
+    });
+    expect(await made[0]).toBe("ended");
+    expect(await store.thread("t")).toBeNull();
+  });
 });
