@@ -306,10 +306,7 @@ export interface Store extends CopyQueries, FormerNameQueries, TaskStore {
   changesSince(revision: number, limit: number): Promise<Change[] | null>;
   /** Loads the rows, sessions and credentials of some changes as they are now, to update a snapshot. */
   loadSome(changes: readonly Change[]): Promise<Omit<Contents, "revision">>;
-  /**
-   * Calls `ring` when another server may have written, at least every 2 s; never on SQLite. Returns a function that
-   * unsubscribes.
-   */
+  /** Calls `ring` when another server may have written, at least every 2 s; never on SQLite. Returns `unsubscribe`. */
   onDoorbell(ring: () => void): () => void;
   passwordHash(userId: string): Promise<string | null>;
   secretData(ref: string): Promise<Record<string, string> | null>;

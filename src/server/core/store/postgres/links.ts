@@ -3,7 +3,6 @@ import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type { WriteCondition } from "../conditions.ts";
 import type { Store } from "../types.ts";
 import { providerSessions } from "./schema.ts";
-import type { Queries } from "./write.ts";
 
 /** Runs work, and throws its errors as StoreError. */
 export type PostgresRun = <T>(work: () => Promise<T>) => Promise<T>;
@@ -11,7 +10,7 @@ export type PostgresRun = <T>(work: () => Promise<T>) => Promise<T>;
 /** Runs work in one transaction, if conditions hold in it. */
 export type PostgresRunIf = <T>(
   conditions: readonly WriteCondition[],
-  work: (db: Queries) => Promise<T>,
+  work: (db: Pick<PostgresJsDatabase, "insert">) => Promise<T>,
 ) => Promise<T>;
 
 /** The part of the store for sessions of workstation agents. They have no revisions, and so need no writer's lock. */
