@@ -2,11 +2,13 @@ import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { paramHeaderFault, paramHeaders } from "../../../mcp/param-headers.ts";
 import type { Era } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import { takePartRequest } from "../content/part-request.ts";
 import { isGateTool } from "../gate/gate-tools.ts";
 import { type AgentTool, agentTools, askNames } from "../offers/agent-tools.ts";
-import { type Offer, type Offered, offerOf } from "../offers/offer.ts";
+import { type HiddenTool, type Offer, type Offered, offerOf } from "../offers/offer.ts";
 import { schemaFacts } from "../offers/schema-faults.ts";
+import type { CallSubject } from "./call-event.ts";
 import type { EndpointServices } from "./endpoint-types.ts";
 import type { ClientExchange, WrittenResult } from "./exchange.ts";
 import { briefed, callOfGate, getOwnPrompt } from "./gated.ts";
@@ -66,7 +68,10 @@ function callTool(exchange: ClientExchange, services: EndpointServices): Promise
       services.agentCalls.call(exchange, agent, complete),
     );
   const tool = offer.tools.get(name);
-  if (!tool) throw unknownTool(offer, name);
+  if (!tool) {
+    const hidden = offer.hidden.find((one) => one.name === name);
+    return refuse(exchange, services, { tool: name }, notOffered(name, hidden), hidden?.server);
+  }
   const { definition, server } = tool;
   const declared = schemaFacts(definition).headers;
   if (declared.length > 0 && era === "modern") {
@@ -108,7 +113,8 @@ function getPrompt(exchange: ClientExchange, services: EndpointServices): Promis
   const name = textIn(params, "name");
   const own = offer.ownPrompts.get(name);
   if (own) return getOwnPrompt(exchange, services, name, own);
-  const prompt = promptOf(offer, name);
+  const prompt = offer.prompts.get(name);
+  if (!prompt) return refuse(exchange, services, { prompt: name }, noPrompt(name));
   return services.calls.call(exchange, prompt.server, {
     params: { ...params, name: prompt.original },
     subject: { prompt: prompt.name },
@@ -123,7 +129,8 @@ async function readResource(exchange: ClientExchange, services: EndpointServices
   const { calls, parts } = services;
   const part = offer.cuts && (await readPartAsResource(exchange, uri, offer, calls, parts));
   if (part) return part;
-  const found = resourceOf(offer, uri);
+  const found = resourceAt(offer, uri);
+  if (!found) return refuse(exchange, services, { uri }, noResource(uri));
   return calls.call(exchange, found.server, {
     params: { ...params, uri: found.original },
     subject: { uri },
@@ -193,20 +200,38 @@ function textIn(params: JsonObject, field: "name" | "uri"): string {
   return text;
 }
 
+/** Refuses a call of what is not offered. It counts, and the audit log has it: somebody may be trying names. */
+function refuse(
+  exchange: ClientExchange,
+  { calls }: EndpointServices,
+  subject: CallSubject,
+  error: RpcError,
+  server?: McpServerRow,
+): Promise<WrittenResult> {
+  return calls.answer(exchange, server, subject, () => Promise.reject(error));
+}
+
 function promptOf(offer: Offer, name: string): Offered {
   const prompt = offer.prompts.get(name);
-  if (!prompt) throw new RpcError(rpcCodes.invalidParams, `there is no prompt "${shown(name)}"`);
+  if (!prompt) throw noPrompt(name);
   return prompt;
+}
+
+function noPrompt(name: string): RpcError {
+  return new RpcError(rpcCodes.invalidParams, `there is no prompt "${shown(name)}"`);
 }
 
 function resourceOf(offer: Offer, uri: string): Pick<Offered, "server" | "original"> {
   const found = resourceAt(offer, uri);
-  if (!found) throw new RpcError(rpcCodes.invalidParams, `there is no resource "${shown(uri)}"`, { uri });
+  if (!found) throw noResource(uri);
   return found;
 }
 
-function unknownTool(offer: Offer, name: string): RpcError {
-  const hidden = offer.hidden.find((tool) => tool.name === name);
+function noResource(uri: string): RpcError {
+  return new RpcError(rpcCodes.invalidParams, `there is no resource "${shown(uri)}"`, { uri });
+}
+
+function notOffered(name: string, hidden: HiddenTool | undefined): RpcError {
   if (!hidden) return new RpcError(rpcCodes.invalidParams, `there is no tool "${shown(name)}"`);
   const why = {
     denied: "it is not allowed in this project",

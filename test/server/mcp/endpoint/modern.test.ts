@@ -174,7 +174,7 @@ describe("results of the modern era", () => {
     expect((await call("tools/list", { cursor: "" })).status).toBe(200);
   });
 
-  it("say why a tool is not offered", async () => {
+  it("say why a tool is not offered, and each such call is in the audit log (T326)", async () => {
     const p = await project();
     const row = (await p.admin("GET", "/api/v1/servers/s")).body;
     await p.admin("PUT", "/api/v1/servers/s", { ...row, tools: { deny: ["echo"] } });
@@ -185,6 +185,19 @@ describe("results of the modern era", () => {
     });
     const unknown = await p.modern("tools/call", { name: "nothing" });
     expect(unknown.body.error.message).toBe('there is no tool "nothing"');
+    await p.modern("prompts/get", { name: "nothing" });
+    await p.modern("resources/read", { uri: "test://nothing" });
+    const events = (await p.audited()).map(({ status, detail: { server, tool, prompt, uri } }) => [
+      status,
+      server,
+      tool ?? prompt ?? uri,
+    ]);
+    expect(events).toEqual([
+      [400, undefined, "test://nothing"],
+      [400, undefined, "nothing"],
+      [400, undefined, "nothing"],
+      [400, "s", "echo"],
+    ]);
   });
 });
 
