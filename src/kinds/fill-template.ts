@@ -57,3 +57,9 @@ function fillText(text: string, values: Readonly<Record<string, ParameterValue |
 export function onlyParameter(text: string): string | undefined {
   return /^\$\{([^}]*)\}$/.exec(text)?.[1];
 }
+
+/** Returns the key of each user that a text names, as in `user://KEY`; undefined for any other text. */
+export function userKeyIn(text: string): { userKey: string } | undefined {
+  const [, userKey] = /^user:\/\/([A-Za-z0-9_][A-Za-z0-9._-]{0,99})$/.exec(text) ?? [];
+  return userKey === undefined ? undefined : { userKey };
+}

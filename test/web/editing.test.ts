@@ -93,6 +93,40 @@ describe.skipIf(!hasChromium)("changing things in the page", () => {
     await context.close();
   });
 
+  it("adds MCP servers from a template: with a secret, and with a key of each user", async () => {
+    const { server, page, context, faults } = await pageOf(browser, [
+      ...everything,
+      { role: "run", action: "host-processes" },
+    ]);
+    const add = async (name: string, token: string) => {
+      await goTo(page, "mcp/servers");
+      await press(page, "Add from a template");
+      await page.getByRole("button", { name: "Choose github" }).click();
+      await page.getByLabel("Name here").fill(name);
+      await page.getByLabel("TOKEN", { exact: true }).fill(token);
+      await press(page, "Add");
+    };
+    await must(server.admin("POST", "/api/v1/servers", { name: "taken", command: ["/bin/true"] }));
+    await add("taken", "ghp_canary_value");
+    await page.getByText("exists already").first().waitFor();
+    // What was stored for it is gone again.
+    expect((await server.admin("GET", "/api/v1/secrets/taken-secrets")).status).toBe(404);
+    await page.getByLabel("Name here").fill("hub");
+    await press(page, "Add");
+    await done(page, "Added hub");
+    const envOf = async (name: string) => (await must(server.admin("GET", `/api/v1/servers/${name}`))).body;
+    expect((await envOf("hub")).env[0].valueFrom).toEqual({
+      secretRef: { name: "hub-secrets", key: "TOKEN" },
+    });
+    await add("each", "user://token");
+    await done(page, "Added each");
+    const each = await envOf("each");
+    expect([each.env[0].valueFrom, each.sharing]).toEqual([{ userKey: "token" }, "principal"]);
+    expect((await server.admin("GET", "/api/v1/secrets/each-secrets")).status).toBe(404);
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
   it("gives a right as a sentence, and takes it back; sets a limit, and takes it away", async () => {
     const { server, page, context, faults } = await pageOf(browser, everything);
     await server.user("bob");

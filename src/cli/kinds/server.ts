@@ -1,6 +1,11 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
-import { type ParameterValue, type ParameterValues, serverFrom } from "../../kinds/fill-template.ts";
+import {
+  type ParameterValue,
+  type ParameterValues,
+  serverFrom,
+  userKeyIn,
+} from "../../kinds/fill-template.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { didYouMean } from "../../kinds/names.ts";
 import type { TemplateParameter } from "../../kinds/template.ts";
@@ -183,8 +188,8 @@ async function askFor(
 
 /** `SECRET/KEY` or `user://KEY` as a reference; undefined for any other text. */
 function referenceIn(text: string): Exclude<ParameterValue, string> | undefined {
-  const [, userKey] = /^user:\/\/([A-Za-z0-9_][A-Za-z0-9._-]{0,99})$/.exec(text) ?? [];
-  if (userKey !== undefined) return { userKey };
+  const ofUsers = userKeyIn(text);
+  if (ofUsers) return ofUsers;
   const [, name, key] =
     /^([a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?)\/([A-Za-z0-9_][A-Za-z0-9._-]{0,99})$/.exec(text) ?? [];
   return name === undefined || key === undefined ? undefined : { name, key };

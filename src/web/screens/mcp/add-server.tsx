@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { type ParameterValues, serverFrom } from "../../../kinds/fill-template.ts";
+import { type ParameterValues, serverFrom, userKeyIn } from "../../../kinds/fill-template.ts";
 import { request } from "../../api/client.ts";
 import { type ApiObject, useLoaded } from "../../api/lists.ts";
 import { Command } from "../../objects/source.tsx";
@@ -75,25 +75,41 @@ function Parameters({
   const [values, setValues] = useState<Record<string, string>>({});
   const action = useAction();
   const given = parameters.filter((parameter) => (values[parameter.name] ?? "") !== "");
+  /** True for a value that becomes that of a secret. */
+  const isStored = ({ name, secret }: { name: string; secret?: boolean }) =>
+    secret === true && userKeyIn(values[name]!) === undefined;
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     void action.run(async () => {
-      const secrets = given.filter(({ secret }) => secret);
+      const secrets = given.filter(isStored);
       const secretName = `${name}-secrets`;
       if (secrets.length > 0) {
         const data = Object.fromEntries(secrets.map((one) => [one.name, values[one.name]!]));
         await request("/api/v1/secrets", { method: "POST", body: { name: secretName, data } });
       }
       const filled: ParameterValues = Object.fromEntries(
-        given.map((one) => [one.name, one.secret ? { name: secretName, key: one.name } : values[one.name]!]),
+        given.map((one) => {
+          const ofUsers = one.secret ? userKeyIn(values[one.name]!) : undefined;
+          return [
+            one.name,
+            isStored(one) ? { name: secretName, key: one.name } : (ofUsers ?? values[one.name]!),
+          ];
+        }),
       );
       const body = { name, ...serverFrom(template, filled), template: template.name };
-      await request("/api/v1/servers", { method: "POST", body });
+      try {
+        await request("/api/v1/servers", { method: "POST", body });
+      } catch (error) {
+        // Otherwise its name would be taken at the next try.
+        if (secrets.length > 0)
+          await request(`/api/v1/secrets/${secretName}`, { method: "DELETE" }).catch(() => {});
+        throw error;
+      }
       toast(`Added ${name}`);
       onClose();
     });
   };
-  const sets = given.flatMap((one) => ["--set", `${one.name}=${one.secret ? "-" : values[one.name]}`]);
+  const sets = given.flatMap((one) => ["--set", `${one.name}=${isStored(one) ? "-" : values[one.name]}`]);
   return (
     <form class="stack" onSubmit={submit}>
       <p class="quiet">{template.description}</p>
@@ -105,7 +121,7 @@ function Parameters({
           type={one.secret ? "password" : "text"}
           value={values[one.name] ?? ""}
           onValue={(value) => setValues({ ...values, [one.name]: value })}
-          hint={`${one.description ?? ""}${one.secret ? " It is stored as a secret." : ""}`}
+          hint={`${one.description ?? ""}${one.secret ? " It is stored as a secret; with user://KEY each user gives their own." : ""}`}
           {...(one.required && { required: true })}
           {...(one.default !== undefined && { placeholder: one.default })}
         />
