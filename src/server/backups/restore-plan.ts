@@ -1,3 +1,4 @@
+import { eachInTurns } from "../../wire/next-turn.ts";
 import type { ExistingRow } from "../core/store/copy/copy.ts";
 import type { ResourceRow } from "./backup-rows.ts";
 
@@ -37,34 +38,38 @@ const boundToId = new Set(["secret", "authorization"]);
 const comesWithMcpctl = new Set(["template", "proxymodel"]);
 
 /**
- * Decides what becomes of each object of a backup.
+ * Decides what becomes of each object of a backup, in several turns of the event loop (T338).
  *
  * @param hasValues returns true if the values of an object are in the backup, or on a backend elsewhere
  * @param merge undefined for an empty database: everything is created
  * @returns the verdicts by the id in the backup
  */
-export function planRestore(
+export async function planRestore(
   rows: readonly PlannedRow[],
   existing: readonly ExistingRow[],
   hasValues: (row: PlannedRow) => boolean,
   merge: Merge | undefined,
-): ReadonlyMap<string, RestoreVerdict> {
+): Promise<ReadonlyMap<string, RestoreVerdict>> {
   const verdicts = new Map<string, RestoreVerdict>();
   if (merge === undefined) {
-    for (const { id } of rows) verdicts.set(id, { result: "created", id });
+    await eachInTurns(rows, ({ id }) => verdicts.set(id, { result: "created", id }));
     return verdicts;
   }
-  const byId = new Map(existing.map((row) => [row.id, row]));
-  const byName = new Map(existing.map((row) => [keyOf(row, row.owner), row]));
+  const byId = new Map<string, ExistingRow>();
+  const byName = new Map<string, ExistingRow>();
+  await eachInTurns(existing, (row) => {
+    byId.set(row.id, row);
+    byName.set(keyOf(row, row.owner), row);
+  });
   const users = rows.filter(({ kind }) => kind === "user");
   const others = rows.filter(({ kind }) => kind !== "user");
   // Users first: the names of tokens are their owners' own.
-  for (const row of [...users, ...others]) {
+  await eachInTurns([...users, ...others], (row) => {
     const owner = row.owner === null ? null : (verdicts.get(row.owner)?.id ?? row.owner);
     const same = byId.get(row.id);
     const match = same?.kind === row.kind ? same : byName.get(keyOf(row, owner));
     verdicts.set(row.id, match ? verdictOn(row, match, merge, hasValues) : { result: "created", id: row.id });
-  }
+  });
   return verdicts;
 }
 

@@ -58,7 +58,7 @@ export async function restore(
       const existing = await fill.existing();
       if (options.merge === undefined) refuseFull(existing);
       const hasValues = survey.hasValues.bind(survey);
-      const verdicts = planRestore(survey.objects, existing, hasValues, options.merge);
+      const verdicts = await planRestore(survey.objects, existing, hasValues, options.merge);
       const filling = new Filling({ fill, options, verdicts, columns, hasValues });
       if (options.merge === undefined) await makeRoom(fill, manifest);
       const before = await fill.lastEvent();

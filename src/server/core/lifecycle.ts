@@ -1,3 +1,5 @@
+import { nextTurn } from "../../wire/next-turn.ts";
+
 /**
  * One part of a server that starts and stops with it.
  *
@@ -49,12 +51,13 @@ export class Lifecycle {
   }
 
   /**
-   * Starts one component after those before it.
+   * Starts one component after those before it, in a turn of the event loop of its own: some go through all rows (T338).
    *
    * @returns what the component provides
    * @throws the component's error, after all components before it are closed
    */
   async start<Part>(component: Component<Part>): Promise<Part> {
+    await nextTurn();
     let part: Part;
     try {
       part = await component.start();

@@ -35,6 +35,18 @@ describe("Lifecycle", () => {
     ]);
   });
 
+  it("gives each component a turn of the event loop of its own (T338)", async () => {
+    const { lifecycle, component } = recorder();
+    let turn = 0;
+    const turns: number[] = [];
+    const start = () => {
+      turns.push(turn);
+      setImmediate(() => void turn++);
+    };
+    for (const name of ["a", "b", "c"]) await lifecycle.start(component(name, { start }));
+    expect(new Set(turns).size).toBe(3);
+  });
+
   it("hands what a component provides to the caller, and back to its drain and close", async () => {
     const { lifecycle } = recorder();
     const seen: number[] = [];

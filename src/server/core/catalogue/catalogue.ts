@@ -1,3 +1,4 @@
+import { kinds } from "../../../kinds/index.ts";
 import { eachInTurns, nextTurn, TurnPace } from "../../../wire/next-turn.ts";
 import { Snapshot, type VolatileState } from "../store/snapshot.ts";
 import type { Change, Contents, Row, Store, Write } from "../store/types.ts";
@@ -119,15 +120,20 @@ export class Catalogue {
 
 /**
  * Loads everything. A database in a file answers in the turn in which it is asked, and tens of thousands of rows take tens
- * of milliseconds to read, to bring into form and to index: each has turns of its own (T338).
+ * of milliseconds to read, to bring into form, to index and to sort: each has turns of its own (T338).
  */
 async function loaded(store: Store, volatile?: VolatileState): Promise<Snapshot> {
   const pace = new TurnPace();
   const contents = await store.load();
   const rows: Row[] = [];
   await eachInTurns(contents.rows, (row) => rows.push(inCurrentForm(row)), pace);
-  await pace.pause();
-  return new Snapshot({ ...contents, rows }, volatile);
+  await nextTurn();
+  const snapshot = new Snapshot({ ...contents, rows }, volatile);
+  for (const { kind } of kinds) {
+    await nextTurn();
+    snapshot.table(kind);
+  }
+  return snapshot;
 }
 
 /** Returns contents with every row in the form that this version writes. */

@@ -1,3 +1,4 @@
+import { nextTurn } from "../../../wire/next-turn.ts";
 import type { Random } from "../ids.ts";
 import type { Component } from "../lifecycle.ts";
 import { seed } from "../seed.ts";
@@ -19,6 +20,7 @@ export function catalogueComponent({ store, now, random, onError }: CatalogueOpt
     async start() {
       const catalogue = await Catalogue.open(store, onError);
       try {
+        await nextTurn();
         await seed(catalogue, now, random);
         return catalogue;
       } catch (error) {

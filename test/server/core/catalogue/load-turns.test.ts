@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
+import { planRestore } from "../../../../src/server/backups/restore-plan.ts";
 import { Catalogue } from "../../../../src/server/core/catalogue/catalogue.ts";
 import { openStore } from "../../../../src/server/core/store/index.ts";
-import type { Row } from "../../../../src/server/core/store/types.ts";
+import type { Row, Write } from "../../../../src/server/core/store/types.ts";
+import { insert, remove } from "../../../contract/store-fixtures.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
-import { spin } from "../../../support/turns.ts";
+import { spin, turnsOf } from "../../../support/turns.ts";
 
 const count = 128;
 
@@ -74,4 +76,38 @@ it("a catalogue is read, brought into form and indexed in several turns, when it
   expect(read[1]).toBeGreaterThan(asked);
   expect(formed.size).toBeGreaterThan(1);
   expect(heard).toBeGreaterThan(Math.max(read[1]!, Math.min(...formed)));
+});
+
+it("a file is read in several turns, as it was at one moment (T338)", async () => {
+  const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
+  onTestFinished(() => store.close());
+  const rows = Array.from({ length: 4000 }, (_, n) => insert(`row-${String(n).padStart(5, "0")}`));
+  const revision = await store.commit(rows);
+  const loading = turnsOf(store.load());
+  await store.commit([remove("row-03999"), insert("late")]);
+  const { value, turns } = await loading;
+  expect(turns).toBeGreaterThan(3);
+  expect(value.revision).toBe(revision);
+  const ids = value.rows.map(({ id }) => id);
+  expect(ids).toEqual(rows.map((write) => (write as Extract<Write, { op: "insert" }>).row.id));
+  expect(await store.load()).toMatchObject({ revision: revision + 2 });
+});
+
+it("a restore is planned in several turns (T338)", async () => {
+  const slow = (name: string, kind: string) => ({
+    ...{ id: `${kind}-${name}`, scope: "", name, owner: null, externalRef: undefined, backend: "" },
+    get kind() {
+      spin(0.1);
+      return kind;
+    },
+  });
+  const existing = { version: 1, isBuiltIn: false, isDefault: false };
+  const planned = Array.from({ length: count }, (_, n) => slow(`${n}`, "llm"));
+  const there = planned.map(({ id, kind, scope, name, owner }) => ({
+    ...{ id, kind, scope, name, owner, externalRef: null },
+    ...existing,
+  }));
+  const { value, turns } = await turnsOf(planRestore(planned, there, () => true, "replace"));
+  expect(turns).toBeGreaterThan(2);
+  expect([...value.values()].every(({ result }) => result === "replaced")).toBe(true);
 });

@@ -120,13 +120,21 @@ function postgresFill(queries: Queries): StoreFill {
     sql`${sql.identifier(column)} in (select json_array_elements_text(${JSON.stringify(values)}::json))`;
   return {
     async existing() {
-      const rows = await queries.execute(sql`
-        select id, kind, scope, name, owner, version,
+      await queries.execute(sql`
+        declare existing no scroll cursor for select id, kind, scope, name, owner, version,
           coalesce((status->>'builtIn')::boolean, false) as "isBuiltIn",
           kind = 'secretbackend' and coalesce((spec->>'isDefault')::boolean, false) as "isDefault",
           status->>'externalRef' as "externalRef"
         from resources`);
-      return (rows as unknown as ExistingRow[]).map((row) => ({ ...row, version: Number(row.version) }));
+      const all: ExistingRow[] = [];
+      for (;;) {
+        const rows = await queries.execute(sql.raw(`fetch ${batchRows} from existing`));
+        for (const row of rows as unknown as ExistingRow[])
+          all.push({ ...row, version: Number(row.version) });
+        if (rows.length === 0) break;
+      }
+      await queries.execute(sql`close existing`);
+      return all;
     },
     async put(table, rows, onConflict) {
       if (rows.length === 0) return 0;

@@ -1,4 +1,4 @@
-import { and, asc, count, desc, eq, getTableColumns, gte, lte, max, sql } from "drizzle-orm";
+import { and, asc, count, desc, eq, getTableColumns, gt, gte, lte, max, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { migrations } from "../../../../../drizzle/postgres/migrations.ts";
@@ -11,7 +11,7 @@ import { RestoreGate } from "../locked-by-restore.ts";
 import type { Migration } from "../migration.ts";
 import { assertStorable } from "../storable.ts";
 import { taskQueries } from "../task-queries.ts";
-import { type Contents, type Store, StoreError, type Write } from "../types.ts";
+import { type Contents, type Row, type Store, StoreError, type Write } from "../types.ts";
 import { usageOf, usageWhere } from "../usage.ts";
 import { clusterQueries } from "./cluster.ts";
 import { copyQueries } from "./copy.ts";
@@ -41,6 +41,9 @@ import { addUsage, apply, check, insertAudit, type Queries } from "./write.ts";
 
 /** Connections for transactions. More would not help writes, which wait for each other: each holds the writers' lock. */
 const transactionsAtATime = 8;
+
+/** Rows that are read in one turn of the event loop. */
+const rowsOfTurn = 2000;
 
 /** Options of `openPostgres` that have defaults. */
 export interface PostgresOptions {
@@ -168,7 +171,9 @@ export async function openPostgres(
       ids && sql`${column} in (select json_array_elements_text(${JSON.stringify(ids)}::json))`;
     const held = among(credentials.resourceId, only?.credentials);
     return {
-      rows: await queries.select().from(resources).where(among(resources.id, only?.rows)),
+      rows: only
+        ? await queries.select().from(resources).where(among(resources.id, only.rows))
+        : await allRows(queries),
       refs: await queries.select().from(refs).where(among(refs.fromId, only?.rows)),
       sessions: await queries.select().from(sessions).where(among(sessions.id, only?.sessions)),
       ...inMemory(await queries.select().from(credentials).where(held)),
@@ -315,4 +320,20 @@ export async function openPostgres(
       await Promise.all([transactions.close(), closeCopies(), client.end({ timeout: 0 })]);
     },
   };
+}
+
+/** Reads all rows of the catalogue, some at a time: to make objects of tens of thousands takes long (T338). */
+async function allRows(queries: Queries): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (;;) {
+    const behind = gt(resources.id, rows.at(-1)?.id ?? "");
+    const page = await queries
+      .select()
+      .from(resources)
+      .where(behind)
+      .orderBy(asc(resources.id))
+      .limit(rowsOfTurn);
+    for (const row of page) rows.push(row);
+    if (page.length < rowsOfTurn) return rows;
+  }
 }

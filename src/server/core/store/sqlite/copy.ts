@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { nextTurn } from "../../../../wire/next-turn.ts";
+import { eachInTurns, nextTurn } from "../../../../wire/next-turn.ts";
 import type {
   CopyColumn,
   CopyQueries,
@@ -125,11 +125,11 @@ function sqliteFill(database: Database): StoreFill {
   return {
     async existing() {
       using statement = database.prepare<ExistingRow, []>(existing);
-      return statement.all().map((row) => ({
-        ...row,
-        isBuiltIn: Boolean(row.isBuiltIn),
-        isDefault: Boolean(row.isDefault),
-      }));
+      const rows: ExistingRow[] = [];
+      const take = (row: ExistingRow) =>
+        rows.push({ ...row, isBuiltIn: Boolean(row.isBuiltIn), isDefault: Boolean(row.isDefault) });
+      await eachInTurns(statement.iterate(), take);
+      return rows;
     },
     async put(table, rows, onConflict) {
       const columns = columnsOf(table, rows);

@@ -19,6 +19,7 @@ import { copyQueries } from "./copy.ts";
 import { diskFault, failedWrite } from "./disk-fault.ts";
 import { formerNameQueries } from "./former-names.ts";
 import { linkQueries } from "./links.ts";
+import { load } from "./load.ts";
 import { lockedOut, lockRetry } from "./lock-retry.ts";
 import { networkShare } from "./network-share.ts";
 import { explain, onShare, openDatabase, rescue } from "./open.ts";
@@ -198,15 +199,15 @@ export function openSqlite(
     }
   }
 
-  /** Returns everything, or the rows, credentials and sessions of some ids. */
-  function contents(only?: Ids): Omit<Contents, "revision"> {
-    const among = (column: SQLiteColumn, ids: string[] | undefined) =>
-      ids && sql`${column} in (select value from json_each(${JSON.stringify(ids)}))`;
-    const held = among(credentials.resourceId, only?.credentials);
+  /** Returns the rows, credentials and sessions of some ids. */
+  function contents(only: Ids): Omit<Contents, "revision"> {
+    const among = (column: SQLiteColumn, ids: string[]) =>
+      sql`${column} in (select value from json_each(${JSON.stringify(ids)}))`;
+    const held = among(credentials.resourceId, only.credentials);
     return {
-      rows: db.select().from(resources).where(among(resources.id, only?.rows)).all(),
-      refs: db.select().from(refs).where(among(refs.fromId, only?.rows)).all(),
-      sessions: db.select().from(sessions).where(among(sessions.id, only?.sessions)).all(),
+      rows: db.select().from(resources).where(among(resources.id, only.rows)).all(),
+      refs: db.select().from(refs).where(among(refs.fromId, only.rows)).all(),
+      sessions: db.select().from(sessions).where(among(sessions.id, only.sessions)).all(),
       ...inMemory(db.select().from(credentials).where(held).all()),
     };
   }
@@ -226,7 +227,11 @@ export function openSqlite(
       return revision;
     },
 
-    load: () => reading(() => ({ revision: lastRevision(), ...contents() })),
+    load: () =>
+      guarded(() => {
+        if (isClosed) throw new StoreError("unavailable");
+        return load(database.filename);
+      }),
     loadSome: (some) => reading(() => contents(idsOf(some))),
 
     changesSince: (revision, limit) =>
