@@ -88,7 +88,8 @@ function sourceFaults(entry: Fields): Fault[] {
       if (mentionsSecret(value))
         faults.push({
           path: pointer(field, key),
-          message: "names a secret of mcpctl server, and this machine has none; write the value itself",
+          message:
+            "names a secret or key of mcpctl server, and this machine has none; write the value itself",
         });
   if (sandbox !== undefined && !sandboxWords.some((word) => word === sandbox))
     faults.push({ path: "/sandbox", message: `must be one of ${sandboxWords.join(", ")}` });

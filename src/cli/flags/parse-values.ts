@@ -36,9 +36,13 @@ export function namedValueOf(text: string): NamedValue {
     return { name, valueFrom: { userKey: value.slice(userKeyScheme.length) } };
   if (!value.startsWith(secretScheme)) {
     if (!mentionsSecret(value)) return { name, value };
-    throw new AppError("usage", `the value of ${name} would be sent as it is written, and not as a secret`, {
-      hint: `write ${name}=secret://SECRET/KEY; the secret is the whole value`,
-    });
+    throw new AppError(
+      "usage",
+      `the value of ${name} would be sent as it is written, and not as a secret or key`,
+      {
+        hint: `write ${name}=secret://SECRET/KEY, or ${name}=user://KEY for a key that each user gives; it is the whole value`,
+      },
+    );
   }
   const secretRef = referenceOf(value.slice(secretScheme.length), name);
   return { name, valueFrom: { secretRef } };

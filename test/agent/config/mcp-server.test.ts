@@ -47,8 +47,10 @@ describe("an entry of mcpServers", () => {
     expect(faultsOf({ name: "a", command: "x", env })).toEqual([
       expect.stringContaining("this machine has none"),
     ]);
-    const headers = { Authorization: "Bearer ${secrets.GH}" };
-    expect(faultsOf({ name: "a", url: "http://localhost/mcp", headers })).toHaveLength(1);
+    for (const value of ["Bearer ${secrets.GH}", "user://token"]) {
+      const headers = { Authorization: value };
+      expect(faultsOf({ name: "a", url: "http://localhost/mcp", headers })).toHaveLength(1);
+    }
   });
 
   it("takes a package, an image or a url", () => {

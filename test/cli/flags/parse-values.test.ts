@@ -38,6 +38,7 @@ describe("values of flags", () => {
     "${secrets.GH_TOKEN}",
     "${{ secrets.GH }}",
     "{{secret:gh}}",
+    "Bearer user://token",
   ])("a variable that names a secret as %s is refused, and not sent as it is written (T287)", (value) => {
     expect(() => namedValueOf(`GH=${value}`)).toThrow(/value of GH would be sent as it is written/);
   });

@@ -79,7 +79,10 @@ export function checkSource(
   for (const field of ["args", "command"] as const)
     for (const [i, word] of (spec[field] ?? []).entries())
       if (mentionsSecret(word))
-        fault(`${field}/${i}`, "cannot hold a secret, because every process sees arguments; use env");
+        fault(
+          `${field}/${i}`,
+          "cannot hold a secret or a key, because every process sees arguments; use env",
+        );
   checkValues("env", spec.env ?? [], faults);
   checkValues("headers", spec.headers ?? [], faults);
   checkUserKeys(spec, fault);
@@ -179,7 +182,7 @@ function checkValues(field: "env" | "headers", values: readonly NamedValue[], fa
     if (value !== undefined && mentionsSecret(value))
       faults.push({
         path: `${path}/value`,
-        message: `"${name}" would be sent as it is written; a secret is valueFrom: {secretRef: {name, key}}, and is the whole value`,
+        message: `"${name}" would be sent as it is written; a secret is valueFrom: {secretRef: {name, key}}, a key of each user valueFrom: {userKey}, and each is the whole value`,
       });
   }
 }

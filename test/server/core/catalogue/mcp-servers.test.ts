@@ -172,6 +172,11 @@ describe("variables and headers", () => {
       "/args/0": expect.stringContaining("use env"),
       "/env/0/value": expect.stringContaining("valueFrom: {secretRef: {name, key}}"),
     });
+    const ofUsers = [{ name: "A", value: "user://token" }];
+    expect(await faultsOf(server.admin, { command, args: ["user://token"], env: ofUsers })).toEqual({
+      "/args/0": expect.stringContaining("use env"),
+      "/env/0/value": expect.stringContaining("valueFrom: {userKey}"),
+    });
     const bearer = [{ name: "Authorization", value: "Bearer secret://gh/token" }];
     expect(
       Object.keys(await faultsOf(server.admin, { url: "http://far.test/mcp", headers: bearer })),
