@@ -89,6 +89,7 @@ export class Catalogue {
       if (changes.length === 0) return;
       this.#swap(this.#snapshot.after(changes, current(await this.store.loadSome(changes))), changes);
       if (changes.length < batch) return;
+      await nextTurn();
     }
   }
 

@@ -214,18 +214,22 @@ export class Resources {
         .filter(({ fromId }) => !going.has(fromId));
       const standing = pointers.filter(({ onDelete }) => onDelete === "restrict");
       if (standing.length > 0) throw this.#stillReferenced(draft, standing);
-      const cleared = [...Map.groupBy(pointers, ({ fromId }) => fromId)].map(([fromId, list]): Write => {
-        const from = snapshot.byId.get(fromId)!;
-        const next = withoutReferences(kindOf(from.kind), from, list, this.#services.now());
-        const { refs } = resolveReferences({
-          ...draft,
-          kind: kindOf(from.kind),
-          row: next,
-          // References that stay were there before, also those that the caller may not see.
-          principal: serverPrincipal,
-        });
-        return { op: "update", row: next, refs };
-      });
+      const cleared: Write[] = [];
+      await eachInTurns(
+        Map.groupBy(pointers, ({ fromId }) => fromId),
+        ([fromId, list]) => {
+          const from = snapshot.byId.get(fromId)!;
+          const next = withoutReferences(kindOf(from.kind), from, list, this.#services.now());
+          const { refs } = resolveReferences({
+            ...draft,
+            kind: kindOf(from.kind),
+            row: next,
+            // References that stay were there before, also those that the caller may not see.
+            principal: serverPrincipal,
+          });
+          cleared.push({ op: "update", row: next, refs });
+        },
+      );
       if (dryRun) return;
       const self: Write = { op: "delete", id: row.id, version: row.version };
       // Rows that are deleted along with it may have referrers too: those are cleared first.

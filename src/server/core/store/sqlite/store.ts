@@ -4,6 +4,7 @@ import { and, asc, count, eq, getTableColumns, gte, lte, max, sql } from "drizzl
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import { migrations } from "../../../../../drizzle/sqlite/migrations.ts";
+import { eachInTurns } from "../../../../wire/next-turn.ts";
 import { callsWhere } from "../audit.ts";
 import { after, ended, type Note } from "../changes.ts";
 import type { WriteCondition } from "../conditions.ts";
@@ -21,6 +22,7 @@ import { formerNameQueries } from "./former-names.ts";
 import { linkQueries } from "./links.ts";
 import { load } from "./load.ts";
 import { lockedOut, lockRetry } from "./lock-retry.ts";
+import { commitInTurns, type Writer, writesOfTurn } from "./long-commit.ts";
 import { networkShare } from "./network-share.ts";
 import { explain, onShare, openDatabase, rescue } from "./open.ts";
 import { providerObjectQueries } from "./provider-objects.ts";
@@ -82,6 +84,7 @@ export function openSqlite(
   const { client, finalize } = keepStatements(database);
   const db = drizzle({ client });
   const insertAudit = prepareAudit(client);
+  const writer: Writer = { db, insertAudit };
   /** Stores an event and takes it away again, in one transaction: it needs the room of an event. */
   function tryAudit(): void {
     insertAudit([{ at: now(), action: "trial", requestId: "", userId: null, tokenId: null, status: 200 }]);
@@ -175,7 +178,7 @@ export function openSqlite(
       return work();
     });
 
-  function lastRevision(): number {
+  function lastRevision({ db }: Pick<Writer, "db">): number {
     const row = db
       .select({ last: max(changes.revision) })
       .from(changes)
@@ -183,19 +186,32 @@ export function openSqlite(
     return row?.last ?? 0;
   }
 
-  function record(notes: readonly Note[]): void {
+  function record({ db }: Pick<Writer, "db">, notes: readonly Note[]): void {
     const at = now();
     const rows = notes.map((note) => ({ ...note, at }));
     for (const row of rows) db.insert(changes).values(row).run();
   }
 
-  function carryOut(write: Write): void {
+  function carryOut(writer: Writer, write: Write): void {
     try {
-      if (write.op === "audit") insertAudit([write.event]);
-      else record(apply(db, write, now()));
+      if (write.op === "audit") writer.insertAudit([write.event]);
+      else record(writer, apply(writer.db, write, now()));
     } catch (error) {
       // The reason of a failed write is looked for after the transaction.
       throw isFailedWrite(error) ? error : refusal(error, write.op);
+    }
+  }
+
+  /** Does many writes in one transaction, in several turns of the event loop. */
+  async function writingInTurns(writes: readonly Write[]): Promise<number> {
+    try {
+      if (isClosed) throw new StoreError("unavailable");
+      const begin = (work: () => void) => locks.write(work);
+      const last = await commitInTurns(database.filename, writes, begin, carryOut, lastRevision);
+      checkpoints.wrote();
+      return last;
+    } catch (error) {
+      throw failure(error);
     }
   }
 
@@ -216,11 +232,15 @@ export function openSqlite(
     dialect: "sqlite",
 
     async commit(writes) {
-      for (const write of writes) if (write.op !== "audit") assertStorable(write);
-      const revision = await writing(() => {
-        for (const write of writes) carryOut(write);
-        return lastRevision();
-      });
+      const checkTexts = (write: Write) => write.op === "audit" || assertStorable(write);
+      if (writes.length > writesOfTurn) await eachInTurns(writes, checkTexts);
+      else for (const write of writes) checkTexts(write);
+      const revision = await (writes.length > writesOfTurn
+        ? writingInTurns(writes)
+        : writing(() => {
+            for (const write of writes) carryOut(writer, write);
+            return lastRevision(writer);
+          }));
       // In the file, zeros replace a deleted value (secure_delete). The log still has it (T33).
       if (writes.some(({ op }) => op === "deleteSecretData")) checkpoints.empty();
       ring();
@@ -346,13 +366,13 @@ export function openSqlite(
     prune: (time, keepChanges) =>
       writing(() => {
         const expired = lte(sessions.expiresAt, time);
-        record(ended(db.delete(sessions).where(expired).returning({ id: sessions.id }).all()));
-        const last = lastRevision() - Math.max(keepChanges, 1);
+        record(writer, ended(db.delete(sessions).where(expired).returning({ id: sessions.id }).all()));
+        const last = lastRevision(writer) - Math.max(keepChanges, 1);
         db.delete(changes).where(lte(changes.revision, last)).run();
       }),
 
     async ping() {
-      await guarded(() => void lastRevision());
+      await guarded(() => void lastRevision(writer));
       // A write for each ping would wear out the disk. One that failed before must succeed first.
       if (isStuck) {
         const fault = diskFault(dirname(path));
