@@ -13,7 +13,7 @@ import {
   type SocketAgent,
   waitUntil,
 } from "../workstations/scripted-agent.ts";
-import { nodes, separateNode, shortLeases } from "./nodes.ts";
+import { longLeases, nodes, separateNode } from "./nodes.ts";
 
 const grants = ["run", "expose"].map((role) => ({ role, resource: "llms" }));
 const frames = chatFrames(["one ", "two ", "three"], false).slice(1);
@@ -157,7 +157,7 @@ it("a node that dies ends the streams of its agents with one error, and wakes it
   const url = await freshDatabase();
   const other = await separateNode(url, "other");
   const store = await openStore({ url, now: Date.now });
-  const here = await mcpTestServer({ node: "here", leaseTimes: shortLeases, store });
+  const here = await mcpTestServer({ node: "here", leaseTimes: longLeases, store });
   const { bearer } = await here.user("alice", grants);
   const active: Published = { name: "home", initialStatus: "active" };
   const sleeping: Published = { name: "sleepy", initialStatus: "hibernating" };

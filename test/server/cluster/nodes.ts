@@ -8,10 +8,24 @@ import { type McpTestServer, mcpTestServer } from "../../support/mcp/runtime.ts"
 import { type Client, client } from "../../support/server.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
-/** Short leases, for tests that wait for their end. A node that gets no processor for so long loses what it holds. */
-export const shortLeases = { beat: 100, lease: 2500, margin: 1000 };
 /** Leases that a busy machine does not end. */
 export const longLeases = { beat: 100, lease: 120_000, margin: 1000 };
+
+/** Leases of one node that end when the test says so. Until then no node counts as gone, however long it gets no processor. */
+export function endableLeases() {
+  const times = { ...longLeases };
+  return {
+    times,
+    /** From now on, this node takes those for gone that do not renew their leases. */
+    endOthers() {
+      times.lease = 4000;
+    },
+    /** This node takes its own lease for ended as soon as it has not renewed it for a second; or not any more. */
+    endOwn(isSoon: boolean) {
+      times.margin = isSoon ? longLeases.lease - 1000 : longLeases.margin;
+    },
+  };
+}
 
 /** Starts servers of mcpctl on one database, in this process. Their leases do not end within a test. */
 export async function nodes(names: readonly string[], options: Partial<ServerOptions> = {}) {
@@ -36,7 +50,7 @@ export async function separateNode(
   url: string,
   node: string,
   folder = temporaryFolder(),
-  leaseTimes = shortLeases,
+  leaseTimes = longLeases,
 ): Promise<SeparateNode> {
   const words = [
     process.execPath,

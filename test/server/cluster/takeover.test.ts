@@ -13,13 +13,13 @@ import {
   until,
 } from "../../support/mcp/runtime.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
-import { separateNode, shortLeases, startsIn } from "./nodes.ts";
+import { endableLeases, longLeases, separateNode, startsIn } from "./nodes.ts";
 
 const extra = [{ name: "wait_read", inputSchema: { type: "object" }, annotations: { readOnlyHint: true } }];
 
 async function nodeHere(url: string, node: string, options: Partial<ServerOptions> = {}) {
   const store = options.store ?? (await openStore({ url, now: Date.now }));
-  return await mcpTestServer({ node, leaseTimes: shortLeases, ...options, store });
+  return await mcpTestServer({ node, leaseTimes: longLeases, ...options, store });
 }
 
 /** Returns when a node offers the tools of the scripted server. */
@@ -40,14 +40,16 @@ it("an instance whose node was killed is taken over, and its calls fail as with 
   const folder = temporaryFolder();
   writeFileSync(join(folder, "files.journal.tools"), JSON.stringify(extra));
   const other = await separateNode(url, "other");
-  const files = await defineScripted(other.admin, folder, { startSeconds: 30 });
-  const here = await nodeHere(url, "here");
+  const files = await defineScripted(other.admin, folder, { startSeconds: 60 });
+  const leases = endableLeases();
+  const here = await nodeHere(url, "here", { leaseTimes: leases.times });
   await offers(here);
   const lost = here.call("wait", { text: "once" });
   const repeated = here.call("wait_read", { text: "again" });
   await files.until("waiting 2");
   const [pid] = startsIn(files.journal());
   other.kill("SIGKILL");
+  leases.endOthers();
   expect((await lost).error?.message).toContain("ended during the call, which may have been carried out");
   await files.until("start ", 2);
   expect(isAlive(pid!)).toBe(false);
@@ -68,7 +70,7 @@ it("a node that was killed and starts again has its instances back at once", asy
   const files = await defineScripted(first.admin, folder, {});
   first.kill("SIGKILL");
   await first.exited;
-  const again = await nodeHere(url, "one", { leaseTimes: { beat: 100, lease: 600_000, margin: 1000 } });
+  const again = await nodeHere(url, "one");
   await offers(again);
   expect(await again.call("count")).toEqual({ text: "1" });
   expect(startsIn(files.journal())).toHaveLength(2);
@@ -76,10 +78,9 @@ it("a node that was killed and starts again has its instances back at once", asy
 
 it("a node that stops in order leaves its instances to others at once, and waits for no link", async () => {
   const url = await freshDatabase();
-  const leaseTimes = { beat: 100, lease: 600_000, margin: 1000 };
-  const one = await nodeHere(url, "one", { leaseTimes });
+  const one = await nodeHere(url, "one");
   const files = await defineScripted(one.admin, temporaryFolder(), {});
-  const other = await nodeHere(url, "other", { leaseTimes });
+  const other = await nodeHere(url, "other");
   await offers(other);
   const waiting = other.call("wait", { text: "last" });
   await files.until("waiting 1");
@@ -112,15 +113,22 @@ it("a node that cannot renew its lease ends its programs before another one star
     claimInstance: unlessCut(real.claimInstance),
   };
   let jump = 0;
-  const cut = await nodeHere(url, "cut", { store: { ...store, cluster }, now: () => Date.now() + jump });
+  const [cutLeases, otherLeases] = [endableLeases(), endableLeases()];
+  const cut = await nodeHere(url, "cut", {
+    store: { ...store, cluster },
+    now: () => Date.now() + jump,
+    leaseTimes: cutLeases.times,
+  });
   const files = await defineScripted(cut.admin, temporaryFolder(), { startSeconds: 5 });
-  const other = await nodeHere(url, "other");
+  const other = await nodeHere(url, "other", { leaseTimes: otherLeases.times });
   await offers(other);
   // A jump of the clock of a node is nothing to a lease.
   jump = 3_600_000;
   expect(await other.call("count")).toEqual({ text: "1" });
   expect(await cut.call("count")).toEqual({ text: "2" });
   isCut = true;
+  cutLeases.endOwn(true);
+  otherLeases.endOthers();
   const [pid] = startsIn(files.journal());
   await ended(pid!);
   // It does not call what it does not hold any more.
@@ -130,6 +138,7 @@ it("a node that cannot renew its lease ends its programs before another one star
     async () => (await other.call("count")).text,
     (text) => text === "1",
   );
+  cutLeases.endOwn(false);
   isCut = false;
   await until(
     async () => (await cut.call("count")).text,
@@ -141,12 +150,14 @@ it("a node that cannot renew its lease ends its programs before another one star
 it("a node that slept longer than its lease gives up what others have taken over", async () => {
   const url = await freshDatabase();
   const sleeper = await separateNode(url, "sleeper");
-  const files = await defineScripted(sleeper.admin, temporaryFolder(), { startSeconds: 30 });
-  const here = await nodeHere(url, "here");
+  const files = await defineScripted(sleeper.admin, temporaryFolder(), { startSeconds: 60 });
+  const leases = endableLeases();
+  const here = await nodeHere(url, "here", { leaseTimes: leases.times });
   await offers(here);
   expect(await here.call("count")).toEqual({ text: "1" });
   const [pid] = startsIn(files.journal());
   sleeper.kill("SIGSTOP");
+  leases.endOthers();
   // The call may have reached it.
   expect((await here.call("count")).error?.message).toContain("ended during the call");
   expect(await here.call("count")).toEqual({ text: "1" });
