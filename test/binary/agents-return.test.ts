@@ -6,7 +6,9 @@ import { type BinaryServer, startBinary } from "../support/binary.ts";
 
 const agents = 100;
 
-it("a hundred agents come back to a server that was killed, each to its own session, and the server answers meanwhile (failure mode 6)", async () => {
+it("a hundred agents come back to a server that was killed, each to its own session, and the server answers meanwhile (failure mode 6)", {
+  timeout: 600_000,
+}, async () => {
   const first = await startBinary();
   const roleBindings = [{ role: "expose", resource: "llms" }];
   const { body } = await first.admin("POST", "/api/v1/tokens", { name: "desk", roleBindings });
@@ -29,8 +31,8 @@ it("a hundred agents come back to a server that was killed, each to its own sess
     const counts = text.matchAll(/^mcpctl_attached_agents\{.*\} (\d+)$/gm);
     return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
   };
-  // A hundred agents share two cores with whatever else the machine does.
-  const withinMinutes = { timeout: 110_000 };
+  // A hundred agents share two cores with whatever else the machine does: only the limit of the test ends a wait.
+  const withinMinutes = { timeout: 600_000 };
   await expect.poll(() => attached(first), withinMinutes).toBe(agents);
   for (const { sessionFile } of all) ids.add(sessionFile.providerSessionId!);
   expect(ids.size).toBe(agents);

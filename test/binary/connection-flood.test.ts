@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { probePaths } from "../../src/wire/probe.ts";
 import { must, startBinary } from "../support/binary.ts";
 import { flood } from "../support/flood.ts";
+import { passes } from "../support/passes.ts";
 import {
   chatAnswer,
   chatFrames,
@@ -56,10 +57,8 @@ it.skipIf(process.platform !== "linux").each([
     });
     for (let round = 0; !isOver || round < 5; round++) {
       expect((await server.admin("GET", "/api/v1/llms")).status).toBe(200);
-      // New connections may be reset, among so many. SDKs try again as often, after such pauses.
-      const answer = await chat(false)
-        .catch(() => Bun.sleep(500).then(() => chat(false)))
-        .catch(() => Bun.sleep(1000).then(() => chat(false)));
+      // New connections may be reset, among so many. SDKs try again, after such pauses.
+      const answer = await passes(() => chat(false), 500);
       expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining("here")]);
     }
     await done;
