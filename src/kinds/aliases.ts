@@ -3,6 +3,9 @@
  * with `agent:` names a persona.
  */
 export const aliasPattern = "^(?!(?:anthropic/)?agent:|anthropic/\\*?$)(?:[!#-)+-\\[\\]-~]+\\*?|\\*)$";
+/** What the pattern means. */
+export const aliasRule =
+  "must be printable ASCII without spaces, quotes and \\, with * at the end only, and not begin with agent:";
 
 /** The longest alias, and the longest name that a pattern fits, in characters. */
 export const maxAliasLength = 200;

@@ -1,8 +1,8 @@
 import { Type } from "@sinclair/typebox";
-import { aliasPattern, maxAliasLength } from "./aliases.ts";
+import { aliasPattern, aliasRule, maxAliasLength } from "./aliases.ts";
 import { defineKind, nullable, Owner, oneOf, SecretKeyRef } from "./define.ts";
 import { CallLimits, Capabilities, Price, Quirks, settingFlags, Timeouts } from "./llm-settings.ts";
-import { namePattern } from "./names.ts";
+import { nameText } from "./names.ts";
 import { llmTypes } from "./provider-types.ts";
 
 export const llm = defineKind({
@@ -56,20 +56,23 @@ export const llm = defineKind({
       ),
       poolName: Type.Optional(
         Type.String({
-          pattern: namePattern,
+          ...nameText,
           description: "The pool of the llm; each call of a pool goes to one of its members",
         }),
       ),
       aliases: Type.Optional(
-        Type.Array(Type.String({ pattern: aliasPattern, maxLength: maxAliasLength }), {
-          maxItems: 50,
-          uniqueItems: true,
-          description:
-            "Other names that calls may use, such as gpt-4.1, qwen3:8b or meta/llama-3; a * at the end stands for any text",
-        }),
+        Type.Array(
+          Type.String({ pattern: aliasPattern, "x-message": aliasRule, maxLength: maxAliasLength }),
+          {
+            maxItems: 50,
+            uniqueItems: true,
+            description:
+              "Other names that calls may use, such as gpt-4.1, qwen3:8b or meta/llama-3; a * at the end stands for any text",
+          },
+        ),
       ),
       admits: Type.Optional(
-        Type.Array(Type.String({ pattern: namePattern }), {
+        Type.Array(Type.String(nameText), {
           maxItems: 200,
           uniqueItems: true,
           description: "Names of llms of other owners that may join the pool of this one",

@@ -74,6 +74,7 @@ export const mcpServer = defineKind({
       path: Type.Optional(
         Type.String({
           pattern: "^/[A-Za-z0-9/_.~-]*$",
+          "x-message": "must begin with / and have letters, digits, /, _, ., ~ and - only",
           maxLength: 200,
           description: "The path at that port (default /mcp)",
         }),

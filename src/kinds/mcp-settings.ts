@@ -1,5 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { type Flag, oneOf, SecretKeyRef } from "./define.ts";
+import { keyText } from "./names.ts";
 
 /*
  * The settings of an MCP server that are objects or lists. Their names and values are checked further where a server is
@@ -20,7 +21,7 @@ const ValueOrSecret = {
         ),
         userKey: Type.Optional(
           Type.String({
-            pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$",
+            ...keyText,
             description: "The name of a key that each user gives with mcpctl authorize server NAME",
           }),
         ),
@@ -36,6 +37,7 @@ export const Environment = Type.Array(
     {
       name: Type.String({
         pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
+        "x-message": "must be the name of a variable: letters, digits and _, with no digit at the beginning",
         maxLength: 200,
         description: "The name of the variable",
       }),
@@ -58,6 +60,7 @@ export const Headers = Type.Array(
     {
       name: Type.String({
         pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+        "x-message": "must be the name of a header: letters, digits and hyphens, without spaces and colons",
         maxLength: 200,
         description: "The name of the header",
       }),

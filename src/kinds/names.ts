@@ -1,5 +1,14 @@
 /** The pattern of names. A name has no underscore, so that it cannot be taken for an id. */
 export const namePattern = "^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$";
+/** What the pattern means. */
+export const nameRule = "lower-case letters, digits and hyphens, at most 100";
+/** The schema options of a text that is a name. */
+export const nameText = { pattern: namePattern, "x-message": `must be a name: ${nameRule}` };
+/** The schema options of a text that is the key of a value in a secret. */
+export const keyText = {
+  pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$",
+  "x-message": "must have letters, digits, _, . and - only, at most 100, and begin with no . or -",
+};
 const name = new RegExp(namePattern);
 const id = /^[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}$/;
 

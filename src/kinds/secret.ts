@@ -1,5 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { defineKind, Owner } from "./define.ts";
+import { keyText } from "./names.ts";
 
 export const secret = defineKind({
   kind: "secret",
@@ -12,10 +13,11 @@ export const secret = defineKind({
   fields: Type.Object(
     {
       data: Type.Record(
-        Type.String({ pattern: "^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$" }),
+        Type.String({ pattern: keyText.pattern }),
         // Without control characters: a line break in a key would split the header that it is sent in (T14).
         Type.String({ minLength: 1, maxLength: 65_536 }),
         {
+          "x-key-message": keyText["x-message"],
           minProperties: 1,
           maxProperties: 100,
           additionalProperties: false,

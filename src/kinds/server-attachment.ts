@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { defineKind } from "./define.ts";
 import { ToolFilter, toolFlags } from "./mcp-settings.ts";
-import { namePattern } from "./names.ts";
+import { nameText } from "./names.ts";
 
 /** The longest prefix. Tools of a server have it before their names, which clients limit to 64 characters. */
 const maxPrefix = 32;
@@ -22,13 +22,14 @@ export const serverAttachment = defineKind({
       project: Type.String({ minLength: 1, description: "The project" }),
       server: Type.Optional(
         Type.String({
-          pattern: namePattern,
+          ...nameText,
           description: "The MCP server; always the same as the name, and not needed",
         }),
       ),
       prefix: Type.Optional(
         Type.String({
           pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+          "x-message": "must have letters, digits, _, . and - only, and begin with a letter or a digit",
           maxLength: maxPrefix,
           description:
             "Goes before the name of a tool, with _, if an earlier attached server has one of the same name (default: the server)",

@@ -5,6 +5,7 @@ const Parameter = Type.Object(
   {
     name: Type.String({
       pattern: "^[A-Z][A-Z0-9_]{0,62}$",
+      "x-message": "must have capital letters, digits and _ only, at most 63, and begin with a letter",
       description: "The name, in capitals: TOKEN stands for ${TOKEN}",
     }),
     description: Type.Optional(Type.String({ maxLength: 500, description: "What it is for" })),
@@ -58,8 +59,9 @@ export const template = defineKind({
   flags: {
     description: { field: "description", alias: "d" },
     parameters: { field: "parameters", value: "JSON" },
-    field: {
+    "server-field": {
       field: "server",
+      alias: "field",
       parse: "pairs",
       value: "k=v",
       description: "A field of the server and its value, for example package=npm:name@1.2.3",

@@ -29,6 +29,7 @@ export const user = defineKind({
       ),
       quotas: Type.Optional(
         Type.Record(Type.String({ pattern: "^[a-z]+$" }), Type.Integer({ minimum: 0, maximum: 1_000_000 }), {
+          "x-key-message": "must be the plural name of a kind, in lower-case letters",
           additionalProperties: false,
           maxProperties: 50,
           description:

@@ -15,6 +15,8 @@ FormatRegistry.Set("date-time", (text) => dateTime.test(text) && !Number.isNaN(D
 const maxFaults = 20;
 /** The most characters of a field that takes any data. Lists have all of them. */
 const maxFreeForm = 16_384;
+/** The most fields that the message for an unknown one names. */
+const mostNamed = 10;
 /** The longest path in a fault. Paths have keys of the request in them. */
 const maxShownPath = 500;
 
@@ -89,7 +91,8 @@ function explain(error: ValueError): Fault[] {
   const path = error.path.slice(0, maxShownPath);
   if (error.type === ValueErrorType.ObjectAdditionalProperties) {
     const [pattern] = Object.keys(error.schema.patternProperties ?? {});
-    if (pattern !== undefined) return [{ path, message: `the key must match ${pattern}` }];
+    if (pattern !== undefined)
+      return [{ path, message: `the key ${error.schema["x-key-message"] ?? `must match ${pattern}`}` }];
     return [{ path, message: unknownField(path, propertiesOf(error.schema)) }];
   }
   if (error.type === ValueErrorType.Union) {
@@ -154,7 +157,10 @@ function range({ minimum, exclusiveMinimum, maximum }: TSchema): string {
 export function unknownField(path: string, known: readonly string[]): string {
   const key = path.slice(path.lastIndexOf("/") + 1);
   const near = nearest(key, known);
-  return near ? `unknown field; did you mean "${near}"?` : "unknown field";
+  if (near) return `unknown field; did you mean "${near}"?`;
+  // "explain" shows the fields of a kind; those inside a field are few.
+  const isInner = path.lastIndexOf("/") > 0 && known.length > 0 && known.length <= mostNamed;
+  return isInner ? `unknown field; known are ${known.join(", ")}` : "unknown field";
 }
 
 /** The words of a union of literals; empty for any other schema. */

@@ -135,6 +135,8 @@ it("takes no secret as an argument but in create secret --data, and repeats none
   look("", globalArgs);
   const known = [
     "--token-file FILE",
+    // It names a token whose events are shown.
+    "audit --token NAME",
     // They name files and public keys.
     "backup --identity FILE",
     "backup --recipient AGE-KEY",

@@ -243,7 +243,7 @@ export function recordsContract(store: () => Store): void {
     it("finds events by time, llm, user and action, those written last first", async () => {
       await store().appendAudit([
         event(10, { llm: "claude", userId: "bob", action: "login", requestId: "r10" }),
-        event(20, { llm: "gpt", userId: "alice", requestId: "r20" }),
+        event(20, { llm: "gpt", userId: "alice", tokenId: "laptop", requestId: "r20" }),
         event(20, { userId: "alice", action: "login", requestId: "r20b" }),
         event(30, { llm: "claude", userId: "alice", requestId: "r30" }),
       ]);
@@ -256,6 +256,7 @@ export function recordsContract(store: () => Store): void {
       expect(await found({ since: 20, until: 30, limit: 1 })).toEqual(["r20b"]);
       expect(await found({ llm: "claude", limit: 10 })).toEqual(["r30", "r10"]);
       expect(await found({ user: "alice", action: "login", limit: 10 })).toEqual(["r20b"]);
+      expect(await found({ token: "laptop", limit: 10 })).toEqual(["r20"]);
       expect(await found({ llm: "clau%", limit: 10 })).toEqual([]);
       expect(await found({ user: "alice' or '1'='1", limit: 10 })).toEqual([]);
     });

@@ -115,7 +115,7 @@ describe("validate", () => {
         ],
       }),
     ).toEqual([
-      { path: "/list/1/a~1b~0c", message: "unknown field" },
+      { path: "/list/1/a~1b~0c", message: "unknown field; known are name, key" },
       { path: "/list/1/name", message: "must not be empty" },
       { path: "/list/1/key", message: "must be a string" },
     ]);

@@ -2,7 +2,7 @@ import { defineVerb } from "../../cli/core/command.ts";
 import type { Context } from "../../cli/core/context.ts";
 import { wantsJson } from "../../cli/output/format.ts";
 import { AppError } from "../../errors.ts";
-import { isName, namePattern } from "../../kinds/names.ts";
+import { isName, nameRule } from "../../kinds/names.ts";
 import { createOutbound } from "../../net/outbound.ts";
 import { homeFolder } from "../../processes/home-folder.ts";
 import { proxyRule } from "../../proxies.ts";
@@ -54,7 +54,7 @@ export const publishVerb = defineVerb({
   async run({ names, as, port }, context) {
     if (as !== undefined && names.length > 1) throw new AppError("usage", "--as goes with one NAME");
     if (as !== undefined && !isName(as))
-      throw new AppError("usage", `--as: "${as}" is not a name: ${namePattern}`);
+      throw new AppError("usage", `--as: "${as}" is not a name: names have ${nameRule}`);
     const ports = port.length > 0 ? port.map(portOf) : usualPorts;
     return await change(context, { names, publish: true, as, ports });
   },

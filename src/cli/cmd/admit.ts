@@ -1,11 +1,12 @@
 import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
-import { isName } from "../../kinds/names.ts";
+import { didYouMean, isName } from "../../kinds/names.ts";
 import { objectOf } from "../client/answers.ts";
 import { dryRunQuery } from "../client/dry-run.ts";
 import { listObjects, objectPath } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
+import { warn } from "../core/failure.ts";
 import { dryRunArg } from "../manifest/dry-run-arg.ts";
 import { ResultList } from "../manifest/result-list.ts";
 import { resultFormat, resultFormats } from "../manifest/write-result.ts";
@@ -35,13 +36,17 @@ export const admit = defineVerb({
     if (pool === undefined) throw new AppError("usage", "--pool is missing");
     if (!isName(name)) throw new AppError("usage", `"${name}" cannot be the name of an llm`);
     const kind = kindOf("llm");
-    const members = (await listObjects(kind, context)).filter(
-      (llm) => (llm["poolName"] ?? llm.name) === pool,
-    );
+    const all = await listObjects(kind, context);
+    const poolOf = (llm: Resource) => String(llm["poolName"] ?? llm.name);
+    const members = all.filter((llm) => poolOf(llm) === pool);
     if (members.length === 0)
       throw new AppError("not_found", `pool "${pool}" not found`, {
-        hint: "to see all pools: mcpctl get llms -o wide",
+        hint: didYouMean(pool, all.map(poolOf)) ?? "to see all pools: mcpctl get llms -o wide",
       });
+    const names = all.map((llm) => llm.name);
+    // It may be one that only its owner sees, or be made later.
+    const near = remove || names.includes(name) ? undefined : didYouMean(name, names);
+    if (near !== undefined) warn(context.terminal, `you see no llm "${name}" now; ${near}`);
     const client = await context.client();
     const results = new ResultList(resultFormat(context.flags), members.length, context.terminal);
     for (const { id, name: member, version, admits = [] } of members as (Resource & {

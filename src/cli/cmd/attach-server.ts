@@ -5,6 +5,7 @@ import type { ApiClient } from "../client/client.ts";
 import { withNearestName } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { namedByFlags } from "../flags/named-by-flags.ts";
 import { dryRunArg } from "../manifest/dry-run-arg.ts";
 import { reconcile } from "../manifest/reconcile.ts";
 import { resultFormat, resultFormats, resultText } from "../manifest/write-result.ts";
@@ -52,7 +53,8 @@ export const attachServer = defineVerb({
     },
     "dry-run": dryRunArg,
   },
-  async run({ name, prefix, allow, deny, "dry-run": dryRun }, context) {
+  async run(args, context) {
+    const { name, prefix, allow, deny, "dry-run": dryRun } = args;
     const project = projectOf(context);
     if (!isName(name)) throw new AppError("usage", `"${name}" cannot be the name of an MCP server`);
     const format = resultFormat(context.flags);
@@ -67,7 +69,7 @@ export const attachServer = defineVerb({
     const manifest = { kind, name, fields, source: "the command line" };
     const client = await context.client();
     const { result, object } = await reconcile(client, manifest, { dryRun }).catch(async (error) => {
-      throw await withNearestOf(name, project, error, client);
+      throw namedByFlags(await withNearestOf(name, project, error, client), kind, args);
     });
     const line =
       result === "created"

@@ -62,6 +62,12 @@ export const audit = defineVerb({
       valueHint: "NAME",
       description: "Only events of this user",
     },
+    token: {
+      type: "string",
+      complete: { kind: "token" },
+      valueHint: "NAME",
+      description: "Only events of this token, by its name or id",
+    },
     action: {
       type: "string",
       valueHint: "ACTION",
@@ -88,6 +94,7 @@ export const audit = defineVerb({
       until: timeOf("--until", args.until, context.now()),
       llm: args.llm,
       user: args.user,
+      token: args.token,
       action: args.action,
       status: statusOf(args.status),
       request: args["request-id"] ?? args.request,

@@ -8,7 +8,7 @@ const plainWord = /^[\w.,:@%+=/-]+$/;
 /** The verb that the completion scripts call. It prints nothing about failures: the user only pressed Tab. */
 export const complete = defineVerb({
   meta: { name: "__complete", description: "Print the words that may complete the last one", hidden: true },
-  args: { words: { type: "positional", required: false, multiple: true } },
+  args: { words: { type: "positional", required: false, multiple: true, empty: true } },
   async run(args, context, commands) {
     try {
       const found = await candidates(args.words, context, commands);

@@ -2,7 +2,7 @@ import { AppError } from "../../errors.ts";
 import { withArticle } from "../../kinds/article.ts";
 import type { Kind, Resource } from "../../kinds/define.ts";
 import { findKind } from "../../kinds/index.ts";
-import { isName } from "../../kinds/names.ts";
+import { isName, nameRule } from "../../kinds/names.ts";
 import { createExamples } from "../../kinds/secret-backends/config.ts";
 import { assertWrite } from "../../kinds/writes.ts";
 import type { ApiClient } from "../client/client.ts";
@@ -74,11 +74,7 @@ export const create = defineVerb({
   async run(args, context) {
     const { kind, name } = resolveObject(args.name === undefined ? [args.kind] : [args.kind, args.name]);
     assertWrite(kind, "create");
-    if (!isName(name))
-      throw new AppError(
-        "usage",
-        `"${name}" is not a name: names have lower-case letters, digits and hyphens, at most 100`,
-      );
+    if (!isName(name)) throw new AppError("usage", `"${name}" is not a name: names have ${nameRule}`);
     const format = resultFormat(context.flags);
     const extension = await extensionOf(kind.kind);
     const special = await extension.createSpecially?.(name, args, context);
@@ -98,7 +94,7 @@ export const create = defineVerb({
     const { what, object } = await write(client, manifest, options, args.force).catch(async (error) => {
       await start?.undo?.();
       const needs = dryRun ? start?.planned?.behind(error) : undefined;
-      if (needs === undefined) throw namedByFlags(error, kind, { ...args, project: context.flags.project });
+      if (needs === undefined) throw namedByFlags(error, kind, args, context.flags.project);
       context.terminal.err(`not checked to the end: it needs ${needs}\n`);
       return { what: "created", object: objectOfManifest(manifest) };
     });

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { AppError } from "../../errors.ts";
 import { loginAnswer } from "../client/account-answers.ts";
 import { writeToken } from "../client/credentials.ts";
+import { authoritiesIn } from "../client/endpoint.ts";
 import { selectContext } from "../client/select-context.ts";
 import { defineVerb } from "../core/command.ts";
 import { warn } from "../core/failure.ts";
@@ -35,9 +36,13 @@ export const login = defineVerb({
   async run(args, context) {
     const { terminal } = context;
     const caCert = args["ca-cert"];
+    // Also where it is not needed now: it is kept in the context.
+    if (caCert !== undefined) authoritiesIn(resolve(context.cwd, caCert));
     const client = await context.client(caCert === undefined ? undefined : { caCert });
     const { url } = client.endpoint;
     warnOnTheWay(url, "the password, and later the token", terminal);
+    if (args.user === undefined && !terminal.inIsTerminal)
+      throw new AppError("usage", "--user is missing: nobody can be asked without a terminal");
     const user = args.user ?? (await terminal.prompt("User: ")).trim();
     if (user === "") throw new AppError("usage", "no user name was given");
     const password = args["password-stdin"]

@@ -103,6 +103,7 @@ async function fromStdin({ terminal }: Context): Promise<Passwords> {
 }
 
 async function fromPrompt({ terminal }: Context, local: boolean): Promise<Passwords> {
+  assertCanAsk(terminal);
   const current = local ? "" : await terminal.prompt("Current password (empty if there is none): ", true);
   const password = await newPassword({ terminal }, "New password: ");
   return current === "" ? { password } : { current, password };
@@ -110,8 +111,14 @@ async function fromPrompt({ terminal }: Context, local: boolean): Promise<Passwo
 
 /** Asks twice for a new password. */
 async function newPassword({ terminal }: Pick<Context, "terminal">, question: string): Promise<string> {
+  assertCanAsk(terminal);
   const password = await terminal.prompt(question, true);
   if (password !== (await terminal.prompt("Repeat the new password: ", true)))
     throw new AppError("invalid_request", "the two passwords differ; nothing was changed");
   return password;
+}
+
+function assertCanAsk({ inIsTerminal }: Context["terminal"]): void {
+  if (!inIsTerminal)
+    throw new AppError("usage", "--password-stdin is missing: nobody can be asked without a terminal");
 }

@@ -152,7 +152,9 @@ function shown(report: ProviderReport): string {
 
 /** The client of this user's agent on this machine. Flags about the server do not matter. */
 function agentOf(context: Context): ApiClient {
-  return clientFor({ url: `unix://${join(context.home, controlSocket)}` }, context);
+  return clientFor({ url: `unix://${join(context.home, controlSocket)}` }, context, {
+    waitsFor: "the agent",
+  });
 }
 
 function providersOf(agent: ApiClient): Promise<ProviderReport[]> {

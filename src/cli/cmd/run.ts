@@ -42,7 +42,7 @@ export const run = defineVerb({
     ],
   },
   args: {
-    command: { type: "positional", multiple: true, required: true, valueHint: "PROGRAM" },
+    command: { type: "positional", multiple: true, required: true, empty: true, valueHint: "PROGRAM" },
     llm: {
       type: "string",
       multiple: true,

@@ -4,18 +4,22 @@ import { ApiClient, type Endpoint } from "../client/client.ts";
 import { requestWait } from "../terminal/request-wait.ts";
 import type { Context } from "./context.ts";
 
-/** The client of a command for one endpoint: with its `--timeout`, the request lines of `-v`, and ended by Ctrl-C. */
+/**
+ * The client of a command for one endpoint: with its `--timeout`, the request lines of `-v`, and ended by Ctrl-C.
+ *
+ * @param waitsFor what a user is told to wait for, where a request takes long
+ */
 export function clientFor(
   endpoint: Endpoint,
   { signal, flags, terminal, env }: Pick<Context, "signal" | "flags" | "terminal" | "env">,
-  fetch?: typeof globalThis.fetch,
+  { fetch, waitsFor = "the server" }: { fetch?: typeof globalThis.fetch; waitsFor?: string } = {},
 ): ApiClient {
   return new ApiClient(endpoint, {
     signal,
     proxyFor: proxyRule(env),
     ...(fetch && { fetch }),
     ...(flags.timeout !== undefined && { timeout: flags.timeout }),
-    wait: requestWait({ terminal, flags }),
+    wait: requestWait({ terminal, flags }, waitsFor),
     ...(flags.verbose && { log: (line) => terminal.err(`${line}\n`) }),
   });
 }

@@ -18,6 +18,8 @@ import type { Context } from "./context.ts";
 export type Arg = (BooleanArgDef | StringArgDef | PositionalArgDef | EnumArg) & {
   /** May be repeated: `--data a=1 --data b=2`, `NAME...`. */
   multiple?: true;
+  /** An empty text is a value. Without it an empty one is refused: a script has not set its variable. */
+  empty?: true;
   /** True for a flag that is taken, but not shown in help and completion: the name of an older version. */
   hidden?: true;
   /** The only values it accepts. */

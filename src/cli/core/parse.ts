@@ -3,6 +3,17 @@ import { AppError } from "../../errors.ts";
 import { didYouMean, nearest } from "../../kinds/names.ts";
 import type { Arg, Args, Value } from "./command.ts";
 
+/** The error for words after a verb that are missing or too many. The verb's usage line explains it. */
+export class WordsError extends AppError {}
+
+/** The flags as they were typed, by the names of their arguments: `role-binding` may be `bind`. */
+const typedNames = new WeakMap<object, ReadonlyMap<string, string>>();
+
+/** Returns the name under which a flag was typed: its own, or an alias. @param values what `parse` has returned */
+export function typedName(values: object, name: string): string {
+  return typedNames.get(values)?.get(name) ?? name;
+}
+
 /** The index of the first word that is no flag, or undefined. Values of the flags in `args` do not count as words. */
 export function firstWord(argv: readonly string[], args: Args): number | undefined {
   const first = tokensOf(argv, args).find((token) => token.kind === "positional");
@@ -36,6 +47,7 @@ export function flagsIn(argv: readonly string[], args: Args): Record<string, Val
 export function parse(argv: readonly string[], args: Args): Record<string, Value> {
   const names = byWrittenName(args);
   const values: Record<string, Value> = {};
+  const typed = new Map<string, string>();
   const words: string[] = [];
   for (const token of tokensOf(argv, args)) {
     if (token.kind === "positional") words.push(token.value);
@@ -44,10 +56,12 @@ export function parse(argv: readonly string[], args: Args): Record<string, Value
     if (name === undefined) throw unknownFlag(token.rawName, names.keys());
     const arg = args[name]!;
     const value = readValue(token, arg, names);
+    if (token.name.length > 1) typed.set(name, token.name);
     if (arg.multiple) values[name] = [...((values[name] as string[] | undefined) ?? []), value as string];
     else values[name] = value;
   }
   assignWords(words, args, values);
+  typedNames.set(values, typed);
   for (const [name, arg] of Object.entries(args)) {
     if (values[name] !== undefined) continue;
     if (arg.multiple && arg.required !== true) values[name] = [];
@@ -94,6 +108,13 @@ function tokensOf(argv: readonly string[], args: Args) {
 
 type OptionToken = Extract<ReturnType<typeof tokensOf>[number], { kind: "option" }>;
 
+/** The error for a value that is not there. Scripts write one as `"$NAME"` with a variable that they have not set. */
+function isEmpty(name: string): AppError {
+  return new AppError("usage", `${name} is empty`, {
+    hint: "if it comes from a variable of the shell, that variable is not set",
+  });
+}
+
 /** The value of a flag. Of `-o=json` node keeps the sign as part of it. */
 function valueIn({ rawName, inlineValue }: OptionToken, value: string): string {
   return inlineValue && !rawName.startsWith("--") ? value.replace(/^=/, "") : value;
@@ -107,6 +128,7 @@ function readValue(token: OptionToken, arg: Arg, names: ReadonlyMap<string, stri
   }
   if (token.value === undefined) throw new AppError("usage", `${rawName} needs a value`);
   const value = valueIn(token, token.value);
+  if (value === "" && !arg.empty) throw isEmpty(rawName);
   const [flag] = value.split("=");
   if (!inlineValue && /^--?[a-zA-Z]/.test(value) && names.has(flag!.replace(/^--?/, "")))
     throw new AppError("usage", `${rawName} needs a value, and ${flag} is a flag`, {
@@ -150,10 +172,13 @@ function unknownFlag(rawName: string, known: Iterable<string>): AppError {
 function assignWords(words: string[], args: Args, values: Record<string, Value>): void {
   for (const [name, arg] of Object.entries(args).filter(([, arg]) => isPositional(arg))) {
     const taken = arg.multiple ? words.splice(0) : words.splice(0, 1);
-    for (const word of taken) checkOption(name.toUpperCase(), word, arg);
+    for (const word of taken) {
+      if (word === "" && !arg.empty) throw isEmpty(arg.valueHint ?? name.toUpperCase());
+      checkOption(name.toUpperCase(), word, arg);
+    }
     if (taken.length > 0) values[name] = arg.multiple ? taken : taken[0];
     else if (arg.required !== false && arg.default === undefined)
-      throw new AppError("usage", `${arg.valueHint ?? name.toUpperCase()} is missing`);
+      throw new WordsError("usage", `${arg.valueHint ?? name.toUpperCase()} is missing`);
   }
-  if (words.length > 0) throw new AppError("usage", `unexpected argument "${words[0]}"`);
+  if (words.length > 0) throw new WordsError("usage", `unexpected argument "${words[0]}"`);
 }

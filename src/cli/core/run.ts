@@ -13,7 +13,7 @@ import type { Args, Commands, CommandVerb, Value } from "./command.ts";
 import type { Context } from "./context.ts";
 import { reportFailure, warn } from "./failure.ts";
 import { globalArgs, globalFlags, wantsColor } from "./globals.ts";
-import { aliasesOf, firstWord, flagsIn, parse, wordsOf } from "./parse.ts";
+import { aliasesOf, firstWord, flagsIn, parse, WordsError, wordsOf } from "./parse.ts";
 
 /** Everything outside the process. A test passes its own. */
 export interface World {
@@ -83,7 +83,16 @@ async function dispatch(argv: readonly string[], commands: Commands, world: Safe
     return (await verb.act(values, contextOf(world, flags), commands)) ?? 0;
   } catch (error) {
     // With the kind, where the flags depend on it.
-    throw withUsageHint(error, Object.keys(more ?? {}).length > 0 ? `${path} ${words[0]}` : path);
+    const full = Object.keys(more ?? {}).length > 0 ? `${path} ${words[0]}` : path;
+    if (error instanceof WordsError && error.hint === undefined) {
+      const { usageLine } = await import("./help.ts");
+      const meta = { ...verb.meta, ...(await verb.metaFor?.(words)) };
+      const usage = usageLine(path, { ...verb, meta }, args).replace(/^Usage: */, "");
+      throw new AppError("usage", error.message, {
+        hint: `write: ${usage}; for help: mcpctl ${full} --help`,
+      });
+    }
+    throw withUsageHint(error, full);
   }
 }
 
@@ -153,6 +162,7 @@ function contextOf(world: SafeWorld, values: Values): Context {
   const { terminal, env, cwd, signal } = world;
   const flags = globalFlags(values);
   let client: Promise<ApiClient> | undefined;
+  const withFetch = world.fetch ? { fetch: world.fetch } : {};
   const connect = async (caCert?: string) => {
     const { resolveEndpoint } = await import("../client/endpoint.ts");
     const endpoint = await resolveEndpoint(caCert === undefined ? context : { ...context, caCert });
@@ -163,13 +173,14 @@ function contextOf(world: SafeWorld, values: Values): Context {
       if (terminal.errIsTerminal)
         terminal.err(`acting as ${escapeLine(actingAs.user)}; you are ${escapeLine(actingAs.by)}\n`);
     }
-    return clientFor(endpoint, context, world.fetch);
+    return clientFor(endpoint, context, withFetch);
   };
   const connectTo = async ({ server, token }: { server: string; token?: string }) => {
     const { resolveEndpoint } = await import("../client/endpoint.ts");
     // The context's other settings for the server hold, such as its certificates.
     const { url, ca } = await resolveEndpoint({ ...context, env: {}, flags: { ...flags, server } });
-    return clientFor({ url, ...(token !== undefined && { token }), ...(ca && { ca }) }, context, world.fetch);
+    const found = { url, ...(token !== undefined && { token }), ...(ca && { ca }) };
+    return clientFor(found, context, withFetch);
   };
   /** Finds out first who is acting, so that each question says it. */
   const prompt: Terminal["prompt"] = async (question, hidden) => {

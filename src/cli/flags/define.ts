@@ -33,7 +33,7 @@ export function flagsOf(kind: Kind): FieldFlag[] {
 }
 
 /** Returns the flag that sets a field, or the nearest one around it; undefined if none of the given flags does. */
-export function flagFor(field: string, flags: readonly FieldFlag[]): FieldFlag | undefined {
+export function flagFor<F extends FieldFlag>(field: string, flags: readonly F[]): F | undefined {
   return flags
     .filter((flag) => `${field}.`.startsWith(`${flag.field}.`))
     .sort((a, b) => b.field.length - a.field.length)[0];
@@ -63,6 +63,8 @@ function argOf({ alias, description, field, hidden, names, parse, schema, shape,
       description: `Read the ${field} from standard input; on a terminal it is asked for, twice`,
     };
   const common = {
+    // What a field takes, the kind says.
+    empty: true as const,
     ...(alias && { alias: [alias].flat() }),
     description: description ?? schema?.description ?? "",
   };

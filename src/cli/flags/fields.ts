@@ -4,6 +4,7 @@ import { validateFields } from "../../kinds/validate.ts";
 import { isObject } from "../../wire/json.ts";
 import type { Value } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
+import { typedName } from "../core/parse.ts";
 import { type FieldFlag, flagFor, flagsOf } from "./define.ts";
 import { fileText } from "./file-text.ts";
 import { endOf, grantOf, namedValueOf, pairsOf, referenceOf, subjectOf } from "./parse-values.ts";
@@ -25,7 +26,7 @@ export async function fieldsFrom(
   source: Source,
 ): Promise<Record<string, unknown>> {
   const fields: Record<string, unknown> = {};
-  const flags = flagsOf(kind);
+  const flags = flagsOf(kind).map((flag) => ({ ...flag, typed: `--${typedName(args, flag.name)}` }));
   for (const flag of flags) {
     const value = await valueFrom(flag, name, args[flag.name], source);
     if (value !== undefined) merge(fields, flag.field.split("."), value);
@@ -38,8 +39,11 @@ export async function fieldsFrom(
   return fields;
 }
 
+/** A flag with the name under which it was typed. */
+type TypedFlag = FieldFlag & { typed: string };
+
 /** The value that a flag sets; undefined if it was not given. */
-async function valueFrom(flag: FieldFlag, name: string, given: Value, source: Source): Promise<unknown> {
+async function valueFrom(flag: TypedFlag, name: string, given: Value, source: Source): Promise<unknown> {
   if (flag.hidden) {
     if (given === true) return newPassword(name, source.terminal);
     return (source.terminal.inIsTerminal && (await newPassword(name, source.terminal))) || undefined;
@@ -49,14 +53,14 @@ async function valueFrom(flag: FieldFlag, name: string, given: Value, source: So
   const [text] = texts;
   if (text === undefined) return undefined;
   if (flag.parse === "secret") return secretValues(texts, source);
-  if (flag.parse === "pairs") return pairsOf(texts, `--${flag.name}`);
+  if (flag.parse === "pairs") return pairsOf(texts, flag.typed);
   if (flag.parse === "file") return fileText(text, source);
-  if (flag.parse === "subject") return texts.map(subjectOf);
-  if (flag.parse === "grant") return texts.map((one) => grantOf(`--${flag.name}`, one));
+  if (flag.parse === "subject") return texts.map((one) => subjectOf(one, flag.typed));
+  if (flag.parse === "grant") return texts.map((one) => grantOf(flag.typed, one));
   if (flag.parse === "named") return texts.map(namedValueOf);
-  if (flag.parse === "ttl") return endOf(`--${flag.name}`, text, source.now());
-  if (flag.shape === "map") return pairsOf(texts, `--${flag.name}`);
-  if (flag.parse === "ref" || flag.shape === "reference") return referenceOf(text, `--${flag.name}`);
+  if (flag.parse === "ttl") return endOf(flag.typed, text, source.now());
+  if (flag.shape === "map") return pairsOf(texts, flag.typed);
+  if (flag.parse === "ref" || flag.shape === "reference") return referenceOf(text, flag.typed);
   if (flag.shape === "list") return texts;
   return flag.schema ? typedValue(flag.schema, text) : text;
 }
@@ -67,13 +71,15 @@ function merge(fields: Record<string, unknown>, path: readonly string[], value: 
   else for (const [key, inner] of Object.entries(value)) merge(fields, [...path, key], inner);
 }
 
-function faultsIn(kind: Kind, fields: Record<string, unknown>, flags: readonly FieldFlag[]): string[] {
+function faultsIn(kind: Kind, fields: Record<string, unknown>, flags: readonly TypedFlag[]): string[] {
   return validateFields(kind, fields).faults.map(({ path, message }) => {
     const field = path.split("/").slice(1).join(".");
     const flag = flagFor(field, flags);
     if (!flag) return `${field} ${message}`;
     const below = field.slice(flag.field.length + 1);
     if (flag.hidden) return `${field} from standard input ${message}`;
-    return `--${flag.name}${below && ` ${below}`} ${message}`;
+    // "is required" and "must be …" go on behind the flag.
+    const link = /^(is|must|cannot) /.test(message) ? " " : ": ";
+    return `${flag.typed}${below && ` ${below}`}${link}${message}`;
   });
 }

@@ -10,12 +10,16 @@ const subjects = ["User", "Group", "Token"];
 const grantParts = ["role", "resource", "name", "action"];
 const units: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
-/** Reads `User:alice`; the kind in upper or lower case. */
-export function subjectOf(text: string): { kind: string; name: string } {
+/**
+ * Reads `User:alice`; the kind in upper or lower case.
+ *
+ * @param flag its name, for the error; a word has none
+ */
+export function subjectOf(text: string, flag?: string): { kind: string; name: string } {
   const [word = "", name, ...more] = text.split(":");
   const kind = subjects.find((subject) => subject.toLowerCase() === word.toLowerCase());
   if (!kind || !name || more.length > 0)
-    throw new AppError("usage", `"${text}" is not a subject`, {
+    throw new AppError("usage", `${flag === undefined ? "" : `${flag}: `}"${text}" is not a subject`, {
       hint: "write User:alice, Group:friends or Token:ci",
     });
   return { kind, name };
@@ -60,12 +64,16 @@ export function grantOf(flag: string, text: string): RoleBinding {
     const [key, value] = [part.slice(0, colon).trim(), part.slice(colon + 1).trim()];
     if (colon < 0 || !grantParts.includes(key) || value === "" || key in grant) {
       const near = nearest(key, grantParts);
-      throw new AppError("usage", `${flag}: "${part}" in "${text}" is not a part of a grant`, {
-        hint:
-          near && near !== key
-            ? `did you mean "${near}"?`
-            : "write role:view,resource:llms,name:claude or role:run,action:backup",
-      });
+      throw new AppError(
+        "usage",
+        `${flag}: "${part}"${part === text ? "" : ` in "${text}"`} is not a part of a grant`,
+        {
+          hint:
+            near && near !== key
+              ? `did you mean "${near}"?`
+              : "write role:view,resource:llms,name:claude or role:run,action:backup",
+        },
+      );
     }
     if (key === "role" && !(roles as readonly string[]).includes(value))
       throw new AppError("usage", `${flag}: there is no role "${value}"`, {

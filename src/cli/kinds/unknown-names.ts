@@ -35,6 +35,7 @@ export const knownActions = [
 interface NameFilters {
   llm?: string | undefined;
   user?: string | undefined;
+  token?: string | undefined;
   action?: string | undefined;
 }
 
@@ -43,7 +44,7 @@ interface NameFilters {
  * names that the caller may not see are passed over.
  */
 export async function warnOfUnknownNames(
-  { llm, user, action }: NameFilters,
+  { llm, user, token, action }: NameFilters,
   context: Context,
 ): Promise<void> {
   const say = (what: string, word: string, known: readonly string[]) => {
@@ -62,4 +63,6 @@ export async function warnOfUnknownNames(
   if (llms) say("there is no llm or pool now with the name", llm!, llms);
   const users = user === undefined ? undefined : await namesOf("user", ["name"]);
   if (users) say("there is no user now with the name", user!, users);
+  const tokens = token === undefined ? undefined : await namesOf("token", ["name"]);
+  if (tokens) say("there is no token now with the name", token!, tokens);
 }

@@ -7,8 +7,10 @@ import { type BackendConfig, type CredentialRef, defineBackendType, withDefaults
 /** Pattern of path segments that no server folds, decodes or redirects: the server gets exactly this path. */
 const segments =
   "^[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?(?:/[A-Za-z0-9_-](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?)*$";
+const segmentsRule =
+  "must be words of letters, digits, _, - and . with / between them, and no word may begin or end with a dot";
 const Path = (options: Record<string, unknown>) =>
-  Type.String({ pattern: segments, maxLength: 200, ...options });
+  Type.String({ pattern: segments, "x-message": segmentsRule, maxLength: 200, ...options });
 
 const closed = { additionalProperties: false };
 
@@ -70,6 +72,7 @@ export const OpenBaoConfig = Type.Object(
     caCert: Type.Optional(
       Type.String({
         pattern: "^\\s*-----BEGIN CERTIFICATE-----",
+        "x-message": "must be a certificate in PEM",
         maxLength: 100_000,
         description: "The CA that signed its certificate, in PEM, if the system does not know that CA",
       }),

@@ -40,20 +40,21 @@ export async function recordNames(
 }
 
 /**
- * Returns the id of the user that a name or an id means: the one who has the name, else the deleted one who had it. A
- * new user never stands for an earlier one of the same name.
+ * Returns the id of the user or token that a name or an id means: the one that has the name, else the deleted one that
+ * had it. A new one never stands for an earlier one of the same name.
  *
- * @throws AppError `conflict` if several deleted users had the name
+ * @throws AppError `conflict` if several deleted ones had the name
  */
-export async function recordedUser(
+export async function recordedId(
   { snapshot, store }: Pick<Catalogue, "snapshot" | "store">,
+  kind: "user" | "token",
   nameOrId: string,
 ): Promise<string> {
-  const row = snapshot.named("user", nameOrId);
+  const row = snapshot.named(kind, nameOrId);
   if (row) return row.id;
   if (isId(nameOrId)) return nameOrId;
-  const former = await store.formerlyNamed("user", [nameOrId], mostOfOneName);
-  if (former.length > 1) throw severalFormer("users", nameOrId, former);
+  const former = await store.formerlyNamed(kind, [nameOrId], mostOfOneName);
+  if (former.length > 1) throw severalFormer(`${kind}s`, nameOrId, former);
   return former[0]?.id ?? nameOrId;
 }
 

@@ -1,7 +1,7 @@
 import { AppError, type Fault } from "../../errors.ts";
 import type { Kind } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
-import { isName, namePattern } from "../../kinds/names.ts";
+import { isName, nameRule } from "../../kinds/names.ts";
 import { httpTypes } from "../../kinds/provider-types.ts";
 import { forbiddenKeys, validateFields } from "../../kinds/validate.ts";
 import { isObject } from "../../wire/json.ts";
@@ -187,7 +187,7 @@ function publicationOf(
   if (typeof name !== "string" || !isName(name))
     faults.push({
       path: `${path}/name`,
-      message: given(name) ? `must be lower case letters, digits and hyphens: ${namePattern}` : "is required",
+      message: given(name) ? `must be a name: ${nameRule}` : "is required",
     });
   const checked = validateFields(kind, {
     ...fields,

@@ -57,7 +57,7 @@ describe("attach-server and detach-server", () => {
       ["attach-server a -p none", 3, 'project "none" not found'],
       ["attach-server a -p wep", 3, 'did you mean "web"?'],
       ["attach-server none -p web", 3, 'server "none" not found'],
-      ["attach-server a -p web --prefix -x", 1, "prefix: must match"],
+      ["attach-server a -p web --prefix -x", 1, "--prefix: must have letters"],
     ] as const) {
       const { code: got, stderr, stdout } = await cli(line);
       expect([line, stdout], stderr).toEqual([line, ""]);

@@ -187,7 +187,10 @@ describe("a usage error exits with 2 and suggests the nearest word", () => {
     [["fetch", "x", "-z"], "error: unknown flag -z\nhint: for help: mcpctl fetch --help\n"],
     [["--wach", "fetch"], "error: unknown flag --wach\n"],
     [["fetch", "x", "--no-watch"], "error: unknown flag --no-watch\nhint: for help: mcpctl fetch --help\n"],
-    [["fetch"], "error: WHAT is missing\nhint: for help: mcpctl fetch --help\n"],
+    [
+      ["fetch"],
+      "error: WHAT is missing\nhint: write: mcpctl fetch WHAT [NAMES...] [flags]; for help: mcpctl fetch --help\n",
+    ],
     [
       ["fetch", "x", "--tier", "fats"],
       'error: --tier must be fast or heavy, not "fats"\nhint: did you mean "fast"?\n',
@@ -203,7 +206,10 @@ describe("a usage error exits with 2 and suggests the nearest word", () => {
       'error: --timeout: "soon" is not a duration\nhint: write 30s, 5m or 1h\n',
     ],
     [["fetch", "x", "--timeout", "0"], "error: --timeout must be more than 0\nhint: write 30s, 5m or 1h\n"],
-    [["failing", "a", "b"], 'error: unexpected argument "b"\nhint: for help: mcpctl failing --help\n'],
+    [
+      ["failing", "a", "b"],
+      'error: unexpected argument "b"\nhint: write: mcpctl failing HOW [flags]; for help: mcpctl failing --help\n',
+    ],
     [["constructor"], 'error: unknown verb "constructor"\nhint: to see all verbs: mcpctl --help\n'],
   ])("%j", async (line, text) => {
     const { code, stdout, stderr } = await run(...line);

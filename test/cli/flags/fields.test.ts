@@ -199,7 +199,7 @@ describe("the fields that flags set", () => {
       code: "usage",
       message:
         "--model is required; --description must have at most 500 characters; " +
-        "--pool-name must match ^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$",
+        "--pool-name must be a name: lower-case letters, digits and hyphens, at most 100",
       hint: "for help: mcpctl create llm --help",
     });
     await expect(fields("secret", {})).rejects.toThrow("--data is required");

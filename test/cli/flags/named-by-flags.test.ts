@@ -25,10 +25,10 @@ it.each([
     "/config/auth/tokenSecretRef",
     "--token-secret",
   ],
-  ["prompt", { project: "p" }, "/project", "--project"],
+  ["prompt", {}, "/project", "--project"],
   ["user", { quota: ["nosuch=1"] }, "/quotas/nosuch", "--quota nosuch"],
 ] as const)("a refused field of a new %s has the name of its flag: %o", (kind, given, path, flag) => {
-  const error = namedByFlags(refusal([path, "is wrong"]), kindOf(kind), structuredClone(given) as never);
+  const error = namedByFlags(refusal([path, "is wrong"]), kindOf(kind), structuredClone(given) as never, "p");
   expect(error).toMatchObject({
     code: "invalid_request",
     message: `invalid object: ${flag}: is wrong`,

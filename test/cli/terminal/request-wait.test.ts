@@ -18,7 +18,7 @@ function setup() {
   const second = () => {
     for (const act of waits.splice(0)) act();
   };
-  return { device, terminal, begin: requestWait({ terminal, flags }, after), second };
+  return { device, terminal, begin: requestWait({ terminal, flags }, "the server", after), second };
 }
 
 it("shows one line for all requests that are under way, and erases it with the last", () => {

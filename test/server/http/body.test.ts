@@ -287,7 +287,7 @@ describe("the faults of a body", () => {
       body.details.map((fault: { path: string; message: string }) => [fault.path, fault.message]),
     );
     expect(faults).toEqual({
-      "/name": "must be lower case letters, digits and hyphens: ^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$",
+      "/name": "must be a name: lower-case letters, digits and hyphens, at most 100",
       "/type": `must be one of ${llmTypes.map((type) => `"${type}"`).join(", ")}; did you mean "openai"?`,
       "/model": "is required",
       "/tier": 'must be "fast" or "heavy"',
@@ -297,7 +297,7 @@ describe("the faults of a body", () => {
       "/apiKeyRef/key": "is required",
       "/apiKeyRef/kee": 'unknown field; did you mean "key"?',
       "/extraConfig": "must be an object",
-      "/poolName": "must match ^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$",
+      "/poolName": "must be a name: lower-case letters, digits and hyphens, at most 100",
       "/visibility": 'must be "public" or "private"',
     });
   });
@@ -309,11 +309,7 @@ describe("the faults of a body", () => {
     [{ ...llm, toString: 1 }, "/toString", "unknown field"],
     [{ ...llm, model: null }, "/model", "is required"],
     [{ ...llm, model: 5 }, "/model", "must be a string"],
-    [
-      { ...llm, name: null },
-      "/name",
-      "must be lower case letters, digits and hyphens: ^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$",
-    ],
+    [{ ...llm, name: null }, "/name", "must be a name: lower-case letters, digits and hyphens, at most 100"],
     [{ type: "openai", model: "m" }, "/name", "is required"],
     [{ ...llm, type: "vllm" }, "/url", "is required for type vllm"],
     [{ ...llm, url: "ftp://x" }, "/url", "must begin with http:// or https://"],

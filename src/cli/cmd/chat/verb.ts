@@ -15,6 +15,7 @@ export const chatArgs = {
     type: "positional",
     required: false,
     multiple: true,
+    empty: true,
     valueHint: "MESSAGE",
     complete: [],
     description: "Send this message and print the answer",
@@ -22,6 +23,7 @@ export const chatArgs = {
   message: {
     type: "string",
     alias: "m",
+    empty: true,
     valueHint: "TEXT",
     description: "Send this message and print the answer; - reads it from standard input",
   },

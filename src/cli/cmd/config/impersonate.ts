@@ -1,7 +1,9 @@
 import { AppError } from "../../../errors.ts";
+import { kindOf } from "../../../kinds/index.ts";
 import { identityAnswer, impersonationAnswer } from "../../client/account-answers.ts";
 import { anything } from "../../client/answers.ts";
 import { readImpersonation, removeImpersonation, writeImpersonation } from "../../client/impersonation.ts";
+import { withNearestName } from "../../client/objects.ts";
 import { defineVerb } from "../../core/command.ts";
 import { warn } from "../../core/failure.ts";
 
@@ -61,10 +63,11 @@ export const impersonate = defineVerb({
     const { user: by, token: tokenName } = await client.call("GET", "/api/v1/auth/whoami", {
       answer: identityAnswer,
     });
-    const { token } = await client.call("POST", "/api/v1/auth/impersonate", {
-      answer: impersonationAnswer,
-      body: { user },
-    });
+    const { token } = await client
+      .call("POST", "/api/v1/auth/impersonate", { answer: impersonationAnswer, body: { user } })
+      .catch(async (error) => {
+        throw await withNearestName(error, kindOf("user"), user, client);
+      });
     writeImpersonation(home, { token, server: client.endpoint.url, user, by: tokenName ?? by });
     terminal.out(`acting as ${user} for an hour; end it with: mcpctl config impersonate --quit\n`);
   },

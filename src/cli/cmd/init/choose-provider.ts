@@ -57,7 +57,7 @@ export async function chosenProvider(
   if (url === undefined && !hasUrl) {
     if (!isAsked)
       throw new AppError("usage", `--provider-url is missing: the type ${named} has no address of its own`, {
-        hint: hintFor(found),
+        hint: "for example --provider-url http://127.0.0.1:11434/v1; to see what runs here: mcpctl agent discover",
       });
     url = await lineOf("Base URL of the provider", undefined, context);
   }

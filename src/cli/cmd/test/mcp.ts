@@ -110,7 +110,9 @@ interface Target {
 /** Returns the client and the path of the server to test. Throws AppError `usage`. */
 async function targetOf(url: string | undefined, context: Context): Promise<Target> {
   const { project } = context.flags;
-  if ((url === undefined) === (project === undefined))
+  if (url !== undefined && project !== undefined)
+    throw new AppError("usage", "give a URL or -p PROJECT, not both");
+  if (url === undefined && project === undefined)
     throw new AppError("usage", "either a URL or a project is required: -p NAME", {
       hint: "to see the projects: mcpctl get projects",
     });

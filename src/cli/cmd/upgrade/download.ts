@@ -89,7 +89,7 @@ async function responseOf(start: URL, signal: AbortSignal, context: Context): Pr
 }
 
 async function ask(url: URL, signal: AbortSignal, context: Context): Promise<Response> {
-  const client = clientFor({ url: url.origin, origin: updateVariable }, context);
+  const client = clientFor({ url: url.origin, origin: updateVariable }, context, { waitsFor: url.host });
   try {
     // The file as it is: some servers would unpack it.
     return await client.probe("GET", url.href, { signal, headers: { "accept-encoding": "identity" } });

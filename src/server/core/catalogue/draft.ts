@@ -1,7 +1,7 @@
 import { AppError, type Fault } from "../../../errors.ts";
 import type { Kind } from "../../../kinds/define.ts";
 import { kindOf } from "../../../kinds/index.ts";
-import { isName, namePattern } from "../../../kinds/names.ts";
+import { isName, nameRule } from "../../../kinds/names.ts";
 import { scopeOf } from "../../../kinds/scopes.ts";
 import { validateFields } from "../../../kinds/validate.ts";
 import { mayName, meantRows } from "../access/own-names.ts";
@@ -178,7 +178,5 @@ function fault(field: string, message: string): Fault {
 }
 
 function nameFault(name: unknown): string {
-  return name === undefined
-    ? "is required"
-    : `must be lower case letters, digits and hyphens: ${namePattern}`;
+  return name === undefined ? "is required" : `must be a name: ${nameRule}`;
 }

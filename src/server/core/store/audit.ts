@@ -66,14 +66,15 @@ export function auditEvent(row: Record<string, unknown>): AuditEvent {
 
 /** Returns the condition of a filter, for either dialect. */
 export function auditWhere(
-  table: Record<"at" | "llm" | "userId" | "action" | "requestId" | "status", Column>,
-  { since, until, llm, user, action, requestId, status }: AuditFilter,
+  table: Record<"at" | "llm" | "userId" | "tokenId" | "action" | "requestId" | "status", Column>,
+  { since, until, llm, user, token, action, requestId, status }: AuditFilter,
 ): SQL | undefined {
   return and(
     since === undefined ? undefined : gte(table.at, since),
     until === undefined ? undefined : lt(table.at, until),
     llm === undefined ? undefined : eq(table.llm, llm),
     user === undefined ? undefined : eq(table.userId, user),
+    token === undefined ? undefined : eq(table.tokenId, token),
     action === undefined ? undefined : eq(table.action, action),
     requestId === undefined ? undefined : eq(table.requestId, requestId),
     status && gte(table.status, status.from),

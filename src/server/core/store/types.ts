@@ -216,6 +216,8 @@ export interface AuditFilter {
   llm?: string;
   /** A user's id. */
   user?: string;
+  /** A token's id. */
+  token?: string;
   action?: string;
   /** The id of a request. */
   requestId?: string;

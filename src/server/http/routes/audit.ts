@@ -4,7 +4,7 @@ import type { AuditFilter } from "../../core/store/types.ts";
 import { actorNames, visibleEvent, withRules } from "../audit-events.ts";
 import { followAudit } from "../audit-follow.ts";
 import { wholeNumberIn } from "../query.ts";
-import { llmPeriod, recordedUser } from "../record-names.ts";
+import { llmPeriod, recordedId } from "../record-names.ts";
 import type { Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
@@ -22,6 +22,8 @@ export function auditRoutes(server: Server): Route[] {
         until: "Only events before this time, RFC 3339",
         llm: "Only calls of this llm or pool: its name, or the id of an llm, also of a deleted one",
         user: "Only events of this user: a name, or an id; a name that nobody has means the deleted user who had it",
+        token:
+          "Only events of this token: a name, or an id; a name that nobody has means the deleted token that had it",
         action: "Only events of this action: llm_inference_call, login, create, …",
         status: "Only events with this status: 429, or 5xx",
         request:
@@ -74,7 +76,9 @@ async function filterOf(query: URLSearchParams, catalogue: Catalogue): Promise<A
   const status = query.get("status");
   if (status !== null) filter.status = statusRange(status);
   const user = query.get("user");
-  if (user !== null) filter.user = await recordedUser(catalogue, user);
+  if (user !== null) filter.user = await recordedId(catalogue, "user", user);
+  const token = query.get("token");
+  if (token !== null) filter.token = await recordedId(catalogue, "token", token);
   return filter;
 }
 

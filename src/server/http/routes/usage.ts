@@ -11,7 +11,7 @@ import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { UsageRow } from "../../core/store/types.ts";
 import { billedUnits, dayMilliseconds, dayOf } from "../../core/store/usage.ts";
 import { listPieces, longResponse } from "../long-response.ts";
-import { formerLlmOf, llmPeriod, recordedUser, recordNames, severalFormer } from "../record-names.ts";
+import { formerLlmOf, llmPeriod, recordedId, recordNames, severalFormer } from "../record-names.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
@@ -149,7 +149,7 @@ async function askedUser(
   user: string,
   all: boolean,
 ): Promise<string> {
-  if (all) return recordedUser(catalogue, user);
+  if (all) return recordedId(catalogue, "user", user);
   return catalogue.snapshot.named("user", user)?.id ?? (user === userId ? userId : "");
 }
 

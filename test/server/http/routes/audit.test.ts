@@ -123,6 +123,12 @@ describe("the audit log", () => {
     const { userId } = (await server.admin("GET", `${path}?user=alice`)).body[0];
     await must(server.admin("DELETE", "/api/v1/users/alice"));
     expect(await ask(`user=${userId}`)).toEqual(["login"]);
+    const { bearer } = await server.token("laptop", [{ role: "create", resource: "projects" }]);
+    await must(server.as(bearer)("POST", "/api/v1/projects", { name: "d" }));
+    expect(await ask("token=laptop")).toEqual(["d"]);
+    await must(server.admin("DELETE", "/api/v1/tokens/laptop"));
+    expect(await ask("token=laptop&action=create")).toEqual(["d"]);
+    expect(await ask("token=nosuch")).toEqual([]);
     expect(await ask("limit=0")).toEqual([]);
     expect(await ask("action=nothing")).toEqual([]);
     for (const query of ["since=yesterday", "limit=many", "limit=-1"])
