@@ -209,14 +209,12 @@ export interface AuditEvent {
 }
 
 export interface AuditFilter {
-  /** Inclusive, milliseconds. */
+  /** Milliseconds: from `since` on, and before `until`. */
   since?: number;
-  /** Exclusive, milliseconds. */
   until?: number;
   llm?: string;
-  /** A user's id. */
+  /** The ids of a user and of a token. */
   user?: string;
-  /** A token's id. */
   token?: string;
   action?: string;
   /** The id of a request. */
