@@ -7,6 +7,7 @@ import type {
 } from "../../src/server/core/store/task-store.ts";
 import type { Store } from "../../src/server/core/store/types.ts";
 import { newTask } from "../../src/server/inference/tasks/batch-work.ts";
+import { turnsOf } from "../support/turns.ts";
 import { insert } from "./store-fixtures.ts";
 
 const at = 1_700_000_000_000;
@@ -149,7 +150,9 @@ export function tasksContract(store: () => Store): void {
       await users();
       await tasks().addBatch(batch("b"));
       const all = Array.from({ length: 1200 }, (_, n) => task(`t${n}`, { batchId: "b", seq: n + 1 }));
-      await tasks().addTasks(all);
+      const { turns: turnsOfAdd } = await turnsOf(tasks().addTasks(all));
+      // 24 statements, with turns for others in between.
+      expect(turnsOfAdd).toBeGreaterThan(50);
       for (let n = 0; n < 3; n++) await tasks().claimTask({ batchId: "b" }, "node", at);
       await tasks().endTask("t1", "node", end("completed"), at);
       let turns = 0;
