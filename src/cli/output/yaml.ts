@@ -24,7 +24,7 @@ function yamlEscape(character: string): string {
 /**
  * Objects as manifests that `apply` accepts and that change nothing: `kind:` and `name:`, then the fields in the order
  * of the descriptor, with `---` between documents. Left out are fields that only the server sets (unless the kind
- * exports them), that are never shown, or that are empty by default.
+ * exports them, or nobody writes its objects), that are never shown, or that are empty by default.
  */
 export function toYaml(kind: Kind, objects: readonly Resource[]): string {
   return objects.map((object) => yamlText(exportOf(kind, object))).join("---\n");
@@ -39,7 +39,9 @@ export function exportOf(kind: Kind, object: Readonly<Record<string, unknown>>):
     if (isEmpty(value) && Bun.deepEquals(value, schema.default)) continue;
     exported[field] = ordered(schema, value);
   }
-  for (const field of kind.exported) if (object[field] !== undefined) exported[field] = object[field];
+  const isWritten = kind.writes.includes("create") || kind.writes.includes("update");
+  const fromServer = isWritten ? kind.exported : Object.keys(kind.readOnly.properties);
+  for (const field of fromServer) if (object[field] != null) exported[field] = object[field];
   return exported;
 }
 

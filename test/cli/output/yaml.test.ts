@@ -45,6 +45,22 @@ visibility: public
 `);
   });
 
+  it("shows the fields of the server where nobody writes an object of the kind", () => {
+    const instance = resource("ins_1", {
+      name: "files-1",
+      server: "files",
+      status: "idle",
+      pid: 7,
+      container: null,
+    });
+    expect(toYaml(kindOf("instance"), [instance])).toBe(`kind: instance
+name: files-1
+server: files
+status: idle
+pid: 7
+`);
+  });
+
   it("prints text of several lines as a block, and separates documents", () => {
     const projects = ["a", "b"].map((name) =>
       resource(`prj_${name}`, {
