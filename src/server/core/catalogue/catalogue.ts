@@ -1,6 +1,7 @@
 import { kinds } from "../../../kinds/index.ts";
 import { eachInTurns, nextTurn, TurnPace } from "../../../wire/next-turn.ts";
 import { Snapshot, type VolatileState } from "../store/snapshot.ts";
+import { type Table, tableInTurns } from "../store/tables.ts";
 import type { Change, Contents, Row, Store, Write } from "../store/types.ts";
 import { inCurrentForm } from "./llm-settings.ts";
 
@@ -129,12 +130,11 @@ async function loaded(store: Store, volatile?: VolatileState): Promise<Snapshot>
   const rows: Row[] = [];
   await eachInTurns(contents.rows, (row) => rows.push(inCurrentForm(row)), pace);
   await nextTurn();
-  const snapshot = new Snapshot({ ...contents, rows }, volatile);
-  for (const { kind } of kinds) {
-    await nextTurn();
-    snapshot.table(kind);
-  }
-  return snapshot;
+  const byKind = Map.groupBy(rows, ({ kind }) => kind);
+  const tables = new Map<string, Table>();
+  for (const { kind } of kinds) tables.set(kind, await tableInTurns(byKind.get(kind) ?? []));
+  await nextTurn();
+  return new Snapshot({ ...contents, rows }, volatile, undefined, tables);
 }
 
 /** Returns contents with every row in the form that this version writes. */

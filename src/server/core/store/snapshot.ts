@@ -94,10 +94,19 @@ export class Snapshot {
   readonly revision: number;
   readonly volatile: VolatileState;
   readonly #indexes: Indexes;
-  readonly #tables = new Map<string, Table>();
+  readonly #tables: Map<string, Table>;
 
-  /** @param indexes those of the contents of all rows, where `contents` are only what has changed */
-  constructor(contents: Contents, volatile = emptyState(), indexes = indexesOf(contents)) {
+  /**
+   * @param indexes those of the contents of all rows, where `contents` are only what has changed
+   * @param tables those of some kinds, with all their rows
+   */
+  constructor(
+    contents: Contents,
+    volatile = emptyState(),
+    indexes = indexesOf(contents),
+    tables: ReadonlyMap<string, Table> = new Map(),
+  ) {
+    this.#tables = new Map(tables);
     const { lastUsed } = volatile;
     for (const { tokenId, at } of contents.lastUsed)
       lastUsed.set(tokenId, Math.max(at, lastUsed.get(tokenId) ?? 0));

@@ -1,3 +1,4 @@
+import { eachInTurns, sortedInTurns } from "../../../wire/next-turn.ts";
 import type { Row } from "./types.ts";
 
 /** Rows of one kind. */
@@ -26,6 +27,19 @@ export function tableOf(rows: readonly Row[]): Table {
     scoped: new Map(sorted.map((row) => [nameKey(row.scope, row.name), row])),
     sorted,
   };
+}
+
+/** Returns the same table, made in several turns of the event loop where the rows are many (T338). */
+export async function tableInTurns(rows: readonly Row[]): Promise<Table> {
+  if (rows.length === 0) return emptyTable;
+  const sorted = await sortedInTurns(rows, compare);
+  const byName = new Map<string, Row>();
+  const scoped = new Map<string, Row>();
+  await eachInTurns(sorted, (row) => {
+    if (row.scope === "") byName.set(row.name, row);
+    scoped.set(nameKey(row.scope, row.name), row);
+  });
+  return { byName, scoped, sorted };
 }
 
 /**

@@ -3,8 +3,9 @@ import { expect, it, onTestFinished } from "vitest";
 import { planRestore } from "../../../../src/server/backups/restore-plan.ts";
 import { Catalogue } from "../../../../src/server/core/catalogue/catalogue.ts";
 import { openStore } from "../../../../src/server/core/store/index.ts";
+import { tableInTurns, tableOf } from "../../../../src/server/core/store/tables.ts";
 import type { Row, Write } from "../../../../src/server/core/store/types.ts";
-import { insert, remove } from "../../../contract/store-fixtures.ts";
+import { insert, remove, row } from "../../../contract/store-fixtures.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { spin, turnsOf } from "../../../support/turns.ts";
 
@@ -110,4 +111,23 @@ it("a restore is planned in several turns (T338)", async () => {
   const { value, turns } = await turnsOf(planRestore(planned, there, () => true, "replace"));
   expect(turns).toBeGreaterThan(2);
   expect([...value.values()].every(({ result }) => result === "replaced")).toBe(true);
+});
+
+it("the rows of a kind are sorted in several turns, and are the same table (T338)", async () => {
+  const rows = Array.from({ length: 3 * count }, (_, n) => {
+    const [scope, name] = [n % 3 === 0 ? "" : `scope-${n % 5}`, `n${(n * 7919) % 97}`];
+    return { ...row(`row-${n}`, { name }), scope };
+  });
+  const table = tableOf(rows);
+  expect(await tableInTurns(rows)).toEqual(table);
+  expect((await tableInTurns(rows)).sorted.map(({ id }) => id)).toEqual(table.sorted.map(({ id }) => id));
+  const slow = rows.map((one, n) => ({
+    ...one,
+    name: `n${n}`,
+    get scope() {
+      spin(0.1);
+      return one.scope;
+    },
+  }));
+  expect((await turnsOf(tableInTurns(slow))).turns).toBeGreaterThan(3);
 });
