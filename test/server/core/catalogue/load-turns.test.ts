@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { planRestore } from "../../../../src/server/backups/restore-plan.ts";
@@ -92,6 +93,19 @@ it("a file is read in several turns, as it was at one moment (T338)", async () =
   const ids = value.rows.map(({ id }) => id);
   expect(ids).toEqual(rows.map((write) => (write as Extract<Write, { op: "insert" }>).row.id));
   expect(await store.load()).toMatchObject({ revision: revision + 2 });
+});
+
+it("a file that is read leaves no log with deleted values, and is closed behind the reading (T33)", async () => {
+  const path = join(temporaryFolder(), "mcpctl.db");
+  const store = await openStore({ path, now: Date.now });
+  await store.commit(Array.from({ length: 90 }, (_, n) => insert(`row-${n}`)));
+  await store.load();
+  await store.commit([{ op: "deleteSecretData", ref: "r" }]);
+  expect(Bun.file(`${path}-wal`).size).toBe(0);
+  const loading = store.load();
+  await store.close();
+  expect((await loading).rows).toHaveLength(90);
+  expect(existsSync(`${path}-wal`)).toBe(false);
 });
 
 it("a restore is planned in several turns (T338)", async () => {

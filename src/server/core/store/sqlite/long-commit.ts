@@ -48,7 +48,7 @@ export async function commitInTurns<T>(
   } finally {
     finalize();
     // Closing rolls back what was not committed.
-    database.close();
+    database.close(true);
   }
 }
 

@@ -85,6 +85,7 @@ export function openSqlite(
   const db = drizzle({ client });
   const insertAudit = prepareAudit(client);
   const writer: Writer = { db, insertAudit };
+  let loading: Promise<Contents> | undefined;
   /** Stores an event and takes it away again, in one transaction: it needs the room of an event. */
   function tryAudit(): void {
     insertAudit([{ at: now(), action: "trial", requestId: "", userId: null, tokenId: null, status: 200 }]);
@@ -250,7 +251,8 @@ export function openSqlite(
     load: () =>
       guarded(() => {
         if (isClosed) throw new StoreError("unavailable");
-        return load(database.filename);
+        loading = load(database.filename);
+        return loading;
       }),
     loadSome: (some) => reading(() => contents(idsOf(some))),
 
@@ -389,6 +391,8 @@ export function openSqlite(
       rollup.tryFlush();
       rollup.stop();
       finalize();
+      // The log is written back to the file when its last connection is closed.
+      await loading?.catch(() => {});
       close();
     },
   };
