@@ -45,7 +45,7 @@ describe("an empty value, as of a variable that a script has not set", () => {
       const { code, stderr } = await cli(["get", "llms", flag, ""]);
       expect([code, stderr]).toEqual([
         2,
-        expect.stringContaining(`error: ${flag} is empty\nhint: if it comes from`),
+        `error: ${flag} is empty\nhint: if it comes from a variable, set that variable, or leave out ${flag}\n`,
       ]);
     }
   });

@@ -1,8 +1,10 @@
 import { AppError } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
-import { anything } from "../client/answers.ts";
+import { nearest } from "../../kinds/names.ts";
+import { anything, listOf } from "../client/answers.ts";
+import type { ApiClient } from "../client/client.ts";
 import { dryRunQuery } from "../client/dry-run.ts";
-import { objectPath } from "../client/objects.ts";
+import { objectPath, withNearestName } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import { dryRunArg } from "../manifest/dry-run-arg.ts";
 import { resultFormat, resultFormats, verbResultText } from "../manifest/write-result.ts";
@@ -32,13 +34,33 @@ export const detachServer = defineVerb({
       await client.call("DELETE", path, { query: { project, ...dryRunQuery(dryRun) }, answer: anything });
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== "not_found") throw error;
-      throw new AppError("not_found", `server "${name}" is not attached to project "${project}"`, {
-        cause: error,
-        hint: `to see what is: mcpctl get serverattachments -p ${project}`,
-      });
+      throw await notAttached(name, project, error, client);
     }
     const line = `server '${name}' detached from project '${project}'${dryRun ? " (dry run)" : ""}`;
     const data = { detached: name, project };
     context.terminal.out(verbResultText(format, { data, name: `serverattachment/${name}`, line }));
   },
 });
+
+/** The error for a server that the project does not have, with the nearest project or the nearest server of it. */
+async function notAttached(
+  name: string,
+  project: string,
+  cause: AppError,
+  client: ApiClient,
+): Promise<unknown> {
+  const noProject = await withNearestName(cause, kindOf("project"), project, client);
+  if (noProject !== cause) return noProject;
+  const kind = kindOf("serverattachment");
+  const attached = await client
+    .call("GET", `/api/v1/${kind.plural}`, { query: { project }, answer: listOf(kind) })
+    .then((all) => all.map((one) => one.name))
+    .catch((): string[] => []);
+  const list = `to see what is: mcpctl get serverattachments -p ${project}`;
+  const near = nearest(name, attached);
+  return new AppError("not_found", `server "${name}" is not attached to project "${project}"`, {
+    cause,
+    ...(cause.requestId !== undefined && { requestId: cause.requestId }),
+    hint: near === undefined ? list : `did you mean "${near}"? ${list}`,
+  });
+}

@@ -108,10 +108,14 @@ function tokensOf(argv: readonly string[], args: Args) {
 
 type OptionToken = Extract<ReturnType<typeof tokensOf>[number], { kind: "option" }>;
 
-/** The error for a value that is not there. Scripts write one as `"$NAME"` with a variable that they have not set. */
+/**
+ * The error for a value that is not there. Scripts write one as `"$NAME"`, and files of Docker Compose as `${NAME:-}`,
+ * with a variable that is not set.
+ */
 function isEmpty(name: string): AppError {
+  const instead = name.startsWith("-") ? `, or leave out ${name}` : "";
   return new AppError("usage", `${name} is empty`, {
-    hint: "if it comes from a variable of the shell, that variable is not set",
+    hint: `if it comes from a variable, set that variable${instead}`,
   });
 }
 

@@ -49,7 +49,9 @@ describe("attach-server and detach-server", () => {
   });
 
   it("refuse a missing project and what is not there", async () => {
-    const { cli } = await withServers();
+    const { cli, server } = await withServers();
+    await must(server.admin("POST", "/api/v1/servers", { name: "files", url: "https://mcp.example.com" }));
+    await cli("attach-server files -p web");
     for (const [line, code, message] of [
       ["attach-server a", 2, "-p PROJECT is missing"],
       ["detach-server a", 2, "-p PROJECT is missing"],
@@ -57,6 +59,13 @@ describe("attach-server and detach-server", () => {
       ["attach-server a -p none", 3, 'project "none" not found'],
       ["attach-server a -p wep", 3, 'did you mean "web"?'],
       ["attach-server none -p web", 3, 'server "none" not found'],
+      ["detach-server a -p wep", 3, 'did you mean "web"?'],
+      [
+        "detach-server fles -p web",
+        3,
+        'did you mean "files"? to see what is: mcpctl get serverattachments -p web',
+      ],
+      ["detach-server b -p web", 3, 'server "b" is not attached to project "web"'],
       ["attach-server a -p web --prefix -x", 1, "--prefix: must have letters"],
     ] as const) {
       const { code: got, stderr, stdout } = await cli(line);
