@@ -64,6 +64,7 @@ export async function readBackup(
       compressed += bytes.length;
       yield bytes;
     }
+    if (compressed === 0) throw damaged("the file is empty");
   };
   const zstd = createZstdDecompress({
     params: { [constants.ZSTD_d_windowLogMax]: maxWindowLog },

@@ -101,6 +101,14 @@ function explain(error: ValueError): Fault[] {
     const variants = error.errors.map((iterator) =>
       [...Iterator.from(iterator).take(maxFaults)].flatMap(explain),
     );
+    const tag = tagOf(error.schema);
+    const word: unknown = tag && typeof error.value === "object" ? Object(error.value)[tag.key] : undefined;
+    if (tag && word !== undefined)
+      return (
+        variants[tag.words.indexOf(word as string)] ?? [
+          { path: `${path}/${tag.key}`, message: oneOfWords(tag.words, word) },
+        ]
+      );
     return (
       variants
         .filter((faults) => faults.some((f) => f.path !== path))
@@ -109,6 +117,17 @@ function explain(error: ValueError): Fault[] {
     );
   }
   return [{ path, message: message(error) }];
+}
+
+/** The field whose word tells the variants of a union apart, and the word of each: `type` of a stage. */
+function tagOf({ anyOf }: TSchema): { key: string; words: string[] } | undefined {
+  const variants = (anyOf ?? []) as TSchema[];
+  for (const key of Object.keys(variants[0]?.properties ?? {})) {
+    const words = variants.map(({ properties }) => properties?.[key]?.const as unknown);
+    if (words.every((word) => typeof word === "string") && new Set(words).size === words.length)
+      return { key, words: words as string[] };
+  }
+  return undefined;
 }
 
 /** The message for a value that is none of some words, with the most similar one. The value itself may be a secret. */

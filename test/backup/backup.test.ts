@@ -60,6 +60,7 @@ describe("a backup", () => {
     await expect(readBackup(inPieces(Buffer.concat([bytes, Buffer.from("x")])))).rejects.toMatchObject(
       damaged,
     );
+    await expect(readBackup(inPieces(Buffer.alloc(0)))).rejects.toThrow("the file is empty");
     await expect(readBackup(inPieces(Buffer.concat([bytes, bytes])))).rejects.toMatchObject(damaged);
   });
 });

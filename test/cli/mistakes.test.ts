@@ -119,6 +119,38 @@ describe("a mistake in a value", () => {
     }
   });
 
+  it("names the flag, and the value that it may have", async () => {
+    const server = await testServer();
+    const at = { server: { url: `unix://${server.socketPath}` } };
+    const llm = "--type openai --model m --url http://127.0.0.1:9 --skip-auth-check";
+    expect(await cli(`create llm taken ${llm}`, at)).toMatchObject({ code: 0 });
+    const [alias, name] = [`create llm other ${llm} --alias taken`, `create llm taken ${llm}`];
+    for (const [line, expected, says] of [
+      [alias, 1, 'error: "taken" is the name of an llm, which gets its calls\n'],
+      [name, 1, 'error: llm "taken" exists already\nhint: to update it, add --force'],
+      ["create secretbackend b --type openbao", 1, "invalid secretbackend: --url: is required"],
+      ["create llm b --type openai --model m --quirks {", 2, "--quirks is not JSON"],
+      ["create llm b --type openai --model m --alias a --alias \\", 2, "--alias #2 must be printable ASCII"],
+      ["create token t --bind role:view", 2, "--bind resource is required"],
+      [
+        'create proxymodel p --stages [{"type":"truncat"}]',
+        2,
+        '--stages 0.type must be one of "passthrough"',
+      ],
+      [
+        "create prompt p -p web --content a --content-file b",
+        2,
+        "--content and --content-file exclude each other",
+      ],
+      ["create serverattachment a", 2, "-p PROJECT is required"],
+      ["run --llm taken --ttl 0 -- /bin/sh", 2, "--ttl must be more than 0"],
+      ["connect codex --llm taken --ttl 0 --print", 2, "--ttl must be more than 0"],
+    ] as const) {
+      const { code, stderr } = await cli(line, at);
+      expect([code, stderr], line).toEqual([expected, expect.stringContaining(says)]);
+    }
+  });
+
   it("has no pattern in its text: each pattern of a kind has words", () => {
     const without: string[] = [];
     const walk = (schema: unknown, path: string) => {

@@ -105,6 +105,20 @@ describe("validate", () => {
     ]);
   });
 
+  it("names the words that tell the variants of a union apart, or the faults of the variant that is meant", () => {
+    const stages = kindOf("proxymodel").fields.properties["stages"]!;
+    expect(validate(stages, [{ type: "truncat" }])).toEqual([
+      {
+        path: "/0/type",
+        message: expect.stringMatching(/^must be one of "passthrough", .*; did you mean "truncate"\?$/),
+      },
+    ]);
+    expect(validate(stages, [{ type: "truncate", bytes: 100, a: 1, b: 2 }]).map(({ path }) => path)).toEqual([
+      "/0/a",
+      "/0/b",
+    ]);
+  });
+
   it("returns one fault for each place, with its pointer", () => {
     const schema = Type.Object({ list: Type.Array(SecretKeyRef) });
     expect(

@@ -100,6 +100,10 @@ export const audit = defineVerb({
       request: args["request-id"] ?? args.request,
       limit: limitOf(args.limit),
     };
+    if (query.since !== undefined && query.until !== undefined && query.since >= query.until)
+      throw new AppError("usage", "--since must be before --until", {
+        hint: "for example --since 2h --until 1h: the hour before the last one",
+      });
     if (args.watch) {
       if (args.until !== undefined) throw new AppError("usage", "-w has no end: leave out --until");
       await warnOfUnknownNames(query, context);
@@ -128,7 +132,7 @@ function noEvents(request: string): AppError {
 type AuditFormat = Extract<Format, { as: "table" | "wide" | "json" | "yaml" }>;
 
 function statusOf(text: string | undefined): string | undefined {
-  if (text === undefined || /^[1-9](\d\d|xx)$/.test(text)) return text;
+  if (text === undefined || /^[1-5](\d\d|xx)$/.test(text)) return text;
   throw new AppError("usage", `--status: "${text}" is not an HTTP status`, {
     hint: "write 429, or 5xx for all from 500 to 599",
   });

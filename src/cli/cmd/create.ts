@@ -160,9 +160,11 @@ async function createNew(
   try {
     return await createObject(client, manifest, { ...query, ...dryRunQuery(dryRun) });
   } catch (error) {
-    if (!(error instanceof AppError) || error.code !== "name_taken") throw error;
     const { kind, name } = manifest;
-    throw new AppError("name_taken", `${kind.kind} "${name}" exists already`, {
+    const message = `${kind.kind} "${name}" exists already`;
+    // Another name of it can be taken, too: an alias, or that of its pool.
+    if (!(error instanceof AppError) || error.code !== "name_taken" || error.message !== message) throw error;
+    throw new AppError("name_taken", message, {
       cause: error,
       hint: hintFor(kind, name),
     });

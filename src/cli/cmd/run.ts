@@ -10,7 +10,7 @@ import { detachedClient } from "../core/api-client.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
-import { duration } from "../core/globals.ts";
+import { someDuration } from "../core/globals.ts";
 import { warnOnTheWay } from "../core/plain-http.ts";
 import { clientAddress } from "./connect/address.ts";
 import type { LaunchAccess } from "./connect/client.ts";
@@ -68,7 +68,7 @@ export const run = defineVerb({
       });
     const { project } = flags;
     if (project !== undefined) await assertExists(kindOf("project"), project, context);
-    const time = ttl === undefined ? usualTtl : duration("--ttl", ttl);
+    const time = ttl === undefined ? usualTtl : someDuration("--ttl", ttl);
     const address = await clientAddress(context, url);
     warnOnTheWay(address, "the token", terminal);
     const models = [];

@@ -51,18 +51,12 @@ export function globalFlags(values: Readonly<Record<string, Value>>): GlobalFlag
     context: text("context"),
     project: text("project"),
     direct: values["direct"] === true,
-    timeout: timeout === undefined ? undefined : timeoutOf(timeout),
+    timeout: timeout === undefined ? undefined : someDuration("--timeout", timeout),
     verbose: values["verbose"] === true,
   };
 }
 
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-function timeoutOf(text: string): number {
-  const time = duration("--timeout", text);
-  if (time > 0) return time;
-  throw new AppError("usage", "--timeout must be more than 0", { hint: "write 30s, 5m or 1h" });
-}
 
 /**
  * Milliseconds of `500ms`, `30s`, `5m`, `1h`, `30d`, or of a number of seconds. Throws AppError `usage`.
@@ -74,6 +68,13 @@ export function duration(flag: string, text: string): number {
   if (count === undefined)
     throw new AppError("usage", `${flag}: "${text}" is not a duration`, { hint: "write 30s, 5m or 1h" });
   return Number(count) * units[unit as keyof typeof units];
+}
+
+/** A `duration` that is more than 0. */
+export function someDuration(flag: string, text: string): number {
+  const time = duration(flag, text);
+  if (time > 0) return time;
+  throw new AppError("usage", `${flag} must be more than 0`, { hint: "write 30s, 5m or 1h" });
 }
 
 /** True if a stream is coloured. `--color` decides first, then NO_COLOR and CLICOLOR_FORCE, then if it is a terminal. */

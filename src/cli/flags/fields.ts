@@ -27,13 +27,14 @@ export async function fieldsFrom(
 ): Promise<Record<string, unknown>> {
   const fields: Record<string, unknown> = {};
   const flags = flagsOf(kind).map((flag) => ({ ...flag, typed: `--${typedName(args, flag.name)}` }));
+  refuseTwoOfOne(flags.filter(({ name }) => typeof args[name] === "string"));
   for (const flag of flags) {
     const value = await valueFrom(flag, name, args[flag.name], source);
     if (value !== undefined) merge(fields, flag.field.split("."), value);
   }
   if (kind.scopedBy === "project" && source.flags.project !== undefined)
     fields["project"] = source.flags.project;
-  const faults = faultsIn(kind, fields, flags);
+  const faults = faultsIn(kind, fields, flags, args);
   if (faults.length > 0)
     throw new AppError("usage", faults.join("; "), { hint: `for help: mcpctl create ${kind.kind} --help` });
   return fields;
@@ -41,6 +42,15 @@ export async function fieldsFrom(
 
 /** A flag with the name under which it was typed. */
 type TypedFlag = FieldFlag & { typed: string };
+
+/** Throws AppError `usage` if two of the flags that were given set the same field, such as the text and its file. */
+function refuseTwoOfOne(given: readonly TypedFlag[]): void {
+  for (const flag of given) {
+    const other = given.find((one) => one.field === flag.field);
+    if (other !== undefined && other !== flag)
+      throw new AppError("usage", `${other.typed} and ${flag.typed} exclude each other`);
+  }
+}
 
 /** The value that a flag sets; undefined if it was not given. */
 async function valueFrom(flag: TypedFlag, name: string, given: Value, source: Source): Promise<unknown> {
@@ -62,7 +72,12 @@ async function valueFrom(flag: TypedFlag, name: string, given: Value, source: So
   if (flag.shape === "map") return pairsOf(texts, flag.typed);
   if (flag.parse === "ref" || flag.shape === "reference") return referenceOf(text, flag.typed);
   if (flag.shape === "list") return texts;
-  return flag.schema ? typedValue(flag.schema, text) : text;
+  const value = flag.schema ? typedValue(flag.schema, text) : text;
+  if (flag.shape === "json" && typeof value === "string" && /^\s*[[{]/.test(value))
+    throw new AppError("usage", `${flag.typed} is not JSON: a quote, a comma or a bracket may be missing`, {
+      hint: `in a shell, put it in single quotes: ${flag.typed} '{"name":"value"}'`,
+    });
+  return value;
 }
 
 /** Sets a value. Several flags may set keys of one map: `--url` and `--config` of `config`. */
@@ -71,15 +86,31 @@ function merge(fields: Record<string, unknown>, path: readonly string[], value: 
   else for (const [key, inner] of Object.entries(value)) merge(fields, [...path, key], inner);
 }
 
-function faultsIn(kind: Kind, fields: Record<string, unknown>, flags: readonly TypedFlag[]): string[] {
+function faultsIn(
+  kind: Kind,
+  fields: Record<string, unknown>,
+  flags: readonly TypedFlag[],
+  args: Readonly<Record<string, Value>>,
+): string[] {
   return validateFields(kind, fields).faults.map(({ path, message }) => {
     const field = path.split("/").slice(1).join(".");
     const flag = flagFor(field, flags);
+    if (!flag && field === kind.scopedBy) return `-p ${field.toUpperCase()} ${message}`;
     if (!flag) return `${field} ${message}`;
-    const below = field.slice(flag.field.length + 1);
+    const below = innerName(field.slice(flag.field.length + 1), args[flag.name]);
     if (flag.hidden) return `${field} from standard input ${message}`;
     // "is required" and "must be …" go on behind the flag.
     const link = /^(is|must|cannot) /.test(message) ? " " : ": ";
     return `${flag.typed}${below && ` ${below}`}${link}${message}`;
   });
+}
+
+/**
+ * The name of a field inside that of a flag: `0.resource` is `resource`, or `#1 resource` where the flag was given more
+ * than once. In a value of JSON it stays as it is.
+ */
+function innerName(path: string, given: Value): string {
+  const [index = "", ...rest] = path.split(".");
+  if (!Array.isArray(given) || !/^\d+$/.test(index)) return path;
+  return [...(given.length > 1 ? [`#${Number(index) + 1}`] : []), rest.join(".")].join(" ").trim();
 }

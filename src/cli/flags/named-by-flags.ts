@@ -9,7 +9,7 @@ type Given = Readonly<Record<string, Value>>;
 /**
  * Returns the error of a server that refuses fields, with the flags that were typed in the place of the fields:
  * `roleBindings.0.name: …` becomes `--bind: …`, or `--bind #1: …` where the flag was given more than once. Fields that no
- * flag has set keep their names, and so does every other error.
+ * flag has set keep their names, except those that are required, and so does every other error.
  *
  * @param given what `parse` has returned
  * @param project the global flag
@@ -21,12 +21,15 @@ export function namedByFlags(
   project?: string | undefined,
 ): unknown {
   if (!(error instanceof AppError) || error.details === undefined) return error;
-  const flags = flagsOf(kind).filter(({ name }) => valuesOf(given[name]).length > 0);
+  const known = flagsOf(kind);
+  const flags = known.filter(({ name }) => valuesOf(given[name]).length > 0);
   const details = error.details.map(({ path, message }) => {
     const field = path.slice(1).replaceAll("/", ".");
     // The global flag of its name sets it.
     const isScope = field === kind.scopedBy && project !== undefined;
-    const name = isScope ? `--${field}` : nameOf(field, flags, given);
+    // What is missing is named by the flag that would set it.
+    const isMissing = message.startsWith("is required");
+    const name = isScope ? `--${field}` : nameOf(field, isMissing ? known : flags, given);
     return { field, message, path: name ?? path, name: name ?? field };
   });
   const [first] = details;

@@ -3,6 +3,7 @@ import { type RoleBinding, roles } from "../../kinds/grants.ts";
 import { findKind } from "../../kinds/index.ts";
 import type { NamedValue } from "../../kinds/mcp-settings.ts";
 import { didYouMean, nearest } from "../../kinds/names.ts";
+import { actions } from "../../kinds/operations.ts";
 import { mentionsSecret } from "../../kinds/secret-mention.ts";
 import { setAt, typedValue } from "./schema.ts";
 
@@ -78,6 +79,10 @@ export function grantOf(flag: string, text: string): RoleBinding {
     if (key === "role" && !(roles as readonly string[]).includes(value))
       throw new AppError("usage", `${flag}: there is no role "${value}"`, {
         hint: didYouMean(value, roles) ?? `roles: ${roles.join(", ")}`,
+      });
+    if (key === "resource" && (actions as readonly string[]).includes(value))
+      throw new AppError("usage", `${flag}: "${value}" is an operation, and no resource`, {
+        hint: `write role:run,action:${value}`,
       });
     grant[key] = key === "resource" ? (findKind(value)?.plural ?? value) : value;
   }

@@ -32,6 +32,7 @@ export async function secretValues(
 /** Reads one value. A line break at the end of a file or of standard input is removed, with a note (T15). */
 export async function secretValue(key: string, text: string, source: Source): Promise<string> {
   let value = text;
+  if (text === "@") throw new AppError("usage", `${key}=@ needs the name of a file behind the @`);
   if (text === "-" && source.terminal.inIsTerminal)
     value = await source.terminal.prompt(`Value of ${key}: `, true);
   else if (text === "-" || text.startsWith("@")) {

@@ -61,7 +61,7 @@ export function assertPrints(
 /** Reads the value of `-o`. Throws AppError `usage`. */
 export function parseFormat(text: string | undefined): Format {
   if (text === undefined) return { as: "table" };
-  if (text.startsWith("jsonpath="))
+  if (text.startsWith("jsonpath=") && text !== "jsonpath=")
     return { as: "jsonpath", textOf: jsonPath(text.slice("jsonpath=".length)) };
   if (text.startsWith("custom-columns="))
     return { as: "columns", columns: customColumns(text.slice("custom-columns=".length)) };
@@ -69,7 +69,7 @@ export function parseFormat(text: string | undefined): Format {
     throw new AppError("usage", "-o custom-columns needs columns", {
       hint: "-o custom-columns=NAME:.name,MODEL:.model",
     });
-  if (text === "jsonpath")
+  if (text === "jsonpath" || text === "jsonpath=")
     throw new AppError("usage", "-o jsonpath needs an expression", { hint: "-o jsonpath='{.model}'" });
   const format = formats.find((format) => format === text);
   if (format !== undefined && format !== "jsonpath" && format !== "custom-columns") return { as: format };

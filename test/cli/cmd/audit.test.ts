@@ -124,13 +124,13 @@ warning: there is no llm or pool now with the name "gtp"; did you mean "gpt"?
   it("sends its flags as query parameters, with relative times as dates", async () => {
     const server = fakeApi({ "GET /api/v1/audit": [] });
     const { code, stdout, stderr } = await cli(
-      "audit --since 1h --until 2026-11-21T11:30:00+01:00 --llm gpt --user alice --action login --status 5xx --limit 5",
+      "audit --since 2h --until 2026-11-21T11:30:00+01:00 --llm gpt --user alice --action login --status 5xx --limit 5",
       { server, now: "2026-11-21T12:00:00Z" },
     );
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "", stderr: "No events found.\n" });
     const [request = ""] = server.requests;
     expect(Object.fromEntries(new URLSearchParams(request.slice(request.indexOf("?"))))).toEqual({
-      since: "2026-11-21T11:00:00.000Z",
+      since: "2026-11-21T10:00:00.000Z",
       until: "2026-11-21T10:30:00.000Z",
       llm: "gpt",
       user: "alice",
@@ -147,6 +147,8 @@ warning: there is no llm or pool now with the name "gtp"; did you mean "gpt"?
     "--since 1",
     "--until 5w",
     "--status 5x",
+    "--status 6xx",
+    "--since 1h --until 2h",
     "--limit 0",
     "--limit 1001",
     "--limit x",

@@ -305,7 +305,7 @@ describe("get", () => {
     expect(server.tokens).toEqual(["mcpctl_pat_secret"]);
   });
 
-  it.each(["xml", "jsn", "jsonpath", "jsonpath={.a"])(
+  it.each(["xml", "jsn", "jsonpath", "jsonpath=", "jsonpath={.a"])(
     "refuses -o %s before it asks anything",
     async (format) => {
       const server = fakeApi(catalogueResponses());

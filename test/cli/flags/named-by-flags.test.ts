@@ -39,6 +39,13 @@ it.each([
   });
 });
 
+it("a field that is missing has the name of the flag that would set it", () => {
+  const error = refusal(["/limits/maxConcurrent", "is required with queueSeconds"]);
+  expect(namedByFlags(error, kindOf("llm"), { "queue-seconds": "1" })).toMatchObject({
+    message: "invalid object: --max-concurrent: is required with queueSeconds",
+  });
+});
+
 it("fields that no flag has set keep their names, and other errors stay as they are", () => {
   const token = kindOf("token");
   const untouched = refusal(["/roleBindings/0/name", "is wrong"]);

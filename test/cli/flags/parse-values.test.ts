@@ -28,6 +28,9 @@ describe("values of flags", () => {
   });
 
   it("a grant with an unknown role is refused with a suggestion", () => {
+    expect(() => grantOf("--bind", "role:run,resource:backup")).toThrow(
+      '--bind: "backup" is an operation, and no resource',
+    );
     expect(() => grantOf("--bind", "role:veiw,resource:llms")).toThrow('--bind: there is no role "veiw"');
     expect(grantOf("--bind", "role:run,resource:llm")).toEqual({ role: "run", resource: "llms" });
   });

@@ -64,6 +64,7 @@ describe("secret values", () => {
     [["k=-", "l=-"], "standard input can be read only once: use - for one key"],
     [["k=hunter2", "k=hunter2"], "the key k is given twice"],
     [["k="], "the value of k is empty"],
+    [["k=@"], "k=@ needs the name of a file behind the @"],
     [["hunter2"], "--data takes KEY=VALUE"],
     [["k=@/nowhere"], "cannot read /nowhere: no such file"],
   ])("refuse %j and print no value", async (data, message) => {

@@ -93,7 +93,12 @@ export class FakeCatalogue {
     const body = call.body as { name: string } & Record<string, unknown>;
     const [, , , plural = "", idOrName] = pathname.split("/");
     if (call.method === "POST") {
-      if (this.find(plural, body.name)) return refusal(409, "name_taken", `the name "${body.name}" is taken`);
+      if (this.find(plural, body.name))
+        return refusal(
+          409,
+          "name_taken",
+          `${kinds.find((kind) => kind.plural === plural)!.kind} "${body.name}" exists already`,
+        );
       return Response.json(this.#create(plural, body, search !== "?probe=false"), { status: 201 });
     }
     if (idOrName === undefined)

@@ -2,7 +2,7 @@ import { AppError } from "../../../errors.ts";
 import { isName } from "../../../kinds/names.ts";
 import { type Args, type CommandVerb, defineVerb, type Value } from "../../core/command.ts";
 import type { Context } from "../../core/context.ts";
-import { duration } from "../../core/globals.ts";
+import { someDuration } from "../../core/globals.ts";
 import type { ConnectClient, McpUse } from "./client.ts";
 import { connectModels, disconnectModels } from "./connect-models.ts";
 import { connectProject, disconnectProject, type ProjectOptions } from "./connect-project.ts";
@@ -42,7 +42,7 @@ export function connectVerb(client: ConnectClient): CommandVerb {
       const { llm, project } = partsOf(client, args, context);
       const common = {
         url: args["url"] as string | undefined,
-        ttl: args["ttl"] === undefined ? undefined : duration("--ttl", args["ttl"] as string),
+        ttl: args["ttl"] === undefined ? undefined : someDuration("--ttl", args["ttl"] as string),
         isPrinted: args["print"] === true || args["stdout"] === true,
         isTested: args["skip-test"] !== true,
       };
