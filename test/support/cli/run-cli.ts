@@ -61,7 +61,8 @@ export async function cli(line: string | readonly string[], options: CliOptions 
   return {
     code,
     stdout: screen.stdout,
-    stderr: screen.stderr,
+    // Without lines of progress, which a slow machine shows, and which erase themselves.
+    stderr: screen.stderr.replace(/\r[^\n]*\r/g, ""),
     prompts: screen.prompts,
     history: screen.history,
     home,
