@@ -4,6 +4,7 @@ import { defineKind, Owner, oneOf } from "./define.ts";
 export const agent = defineKind({
   kind: "agent",
   plural: "agents",
+  short: ["persona", "personas"],
   display: "Agent",
   idPrefix: "agt",
   summary: "A persona: an llm with a system prompt and default parameters.",

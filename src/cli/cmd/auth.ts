@@ -4,7 +4,6 @@ import { grantable, roles } from "../../kinds/grants.ts";
 import { findKind, kindOf } from "../../kinds/index.ts";
 import { didYouMean } from "../../kinds/names.ts";
 import { actions } from "../../kinds/operations.ts";
-import { jsonText } from "../../wire/text.ts";
 import { permissionAnswer, rightsAnswer } from "../client/account-answers.ts";
 import { listObjects, withNearestName } from "../client/objects.ts";
 import { defineGroup, defineVerb } from "../core/command.ts";
@@ -13,7 +12,7 @@ import { warn } from "../core/failure.ts";
 import { rulesTable } from "../kinds/held-rules.ts";
 import { parseKindName } from "../kinds/kind-name.ts";
 import { resolveKind } from "../kinds/resolve-kind.ts";
-import { wantsJson } from "../output/format.ts";
+import { type DataPrinter, dataPrinter, objectFormats } from "../output/format.ts";
 
 const canI = defineVerb({
   meta: {
@@ -33,7 +32,7 @@ const canI = defineVerb({
       ["mcpctl auth can-i --list --as alice", "List what alice may do, and why"],
     ],
   },
-  output: ["json"],
+  output: objectFormats,
   args: {
     verb: { type: "positional", required: false, options: [...roles] },
     resource: { type: "positional", required: false, valueHint: "RESOURCE[/NAME]", complete: "kinds" },
@@ -41,10 +40,10 @@ const canI = defineVerb({
     as: { type: "string", valueHint: "USER", complete: { kind: "user" }, description: "Ask about this user" },
   },
   async run({ verb, resource, list, as }, context) {
-    const json = wantsJson(context.flags.output);
+    const print = await dataPrinter(context.flags.output);
     if (list) {
       if (verb !== undefined) throw new AppError("usage", "--list takes no VERB");
-      return listRights(as, json, context);
+      return listRights(as, print, context);
     }
     if (verb === undefined || resource === undefined)
       throw new AppError("usage", `${verb === undefined ? "VERB" : "RESOURCE"} is missing`, {
@@ -57,7 +56,7 @@ const canI = defineVerb({
       .catch(async (error: unknown) => {
         throw as === undefined ? error : await withNearestName(error, kindOf("user"), as, client);
       });
-    context.terminal.out(json ? jsonText({ allowed }) : `${allowed ? "yes" : "no"}\n`);
+    context.terminal.out(print ? print({ allowed }) : `${allowed ? "yes" : "no"}\n`);
     if (!allowed) await warnOfUnknownObject(body, context);
     return allowed ? 0 : 1;
   },
@@ -76,7 +75,7 @@ async function warnOfUnknownObject(
   if (near !== undefined) warn(context.terminal, `there is no ${kind.kind} "${name}"; ${near}`);
 }
 
-async function listRights(user: string | undefined, json: boolean, context: Context): Promise<number> {
+async function listRights(user: string | undefined, print: DataPrinter, context: Context): Promise<number> {
   const { terminal } = context;
   const client = await context.client();
   const rules = await client
@@ -84,7 +83,7 @@ async function listRights(user: string | undefined, json: boolean, context: Cont
     .catch(async (error: unknown) => {
       throw user === undefined ? error : await withNearestName(error, kindOf("user"), user, client);
     });
-  if (json) terminal.out(jsonText(rules));
+  if (print) terminal.out(print(rules));
   else if (rules.length === 0)
     terminal.err(
       `No rule gives ${user ?? "you"} any right. An administrator grants some with mcpctl grant.\n`,

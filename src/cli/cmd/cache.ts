@@ -1,12 +1,11 @@
 import { Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import { nullable } from "../../kinds/define.ts";
-import { jsonText } from "../../wire/text.ts";
 import { fieldsOf, Name, Time, Words } from "../client/answers.ts";
 import { answerShape } from "../client/shape.ts";
 import { defineVerb } from "../core/command.ts";
 import { age, sizeText } from "../output/cells.ts";
-import { wantsJson } from "../output/format.ts";
+import { dataPrinter, objectFormats } from "../output/format.ts";
 import { table } from "../output/table.ts";
 
 const cacheAnswer = answerShape(
@@ -35,13 +34,13 @@ export const cache = defineVerb({
     about: `Where a project cuts long results into pages or sections, the server keeps them in memory for 30 minutes, so
       that clients can read further pages without another call. "list" shows your own, and those of projects that you may
       edit; never their text. "clear" removes these, with the titles that a model has written for them.`,
-    usage: "list|clear [-p PROJECT] [-o json]",
+    usage: "list|clear [-p PROJECT] [-o json|yaml]",
     examples: [
       ["mcpctl cache list -p website", "Show the results that are kept for clients of the project website"],
       ["mcpctl cache clear", "Remove all that you may remove"],
     ],
   },
-  output: ["json"],
+  output: objectFormats,
   args: {
     action: { type: "positional", description: "list or clear", complete: ["list", "clear"] },
   },
@@ -49,16 +48,16 @@ export const cache = defineVerb({
     const { terminal, flags } = context;
     if (action !== "list" && action !== "clear")
       throw new AppError("usage", `unknown action "${action}"`, { hint: "write list or clear" });
-    const json = wantsJson(flags.output);
+    const print = await dataPrinter(flags.output);
     const query = flags.project === undefined ? {} : { project: flags.project };
     const client = await context.client();
     if (action === "clear") {
       const answer = await client.call("DELETE", "/api/v1/cache", { query, answer: clearAnswer });
-      terminal.out(json ? jsonText(answer) : `${answer.removed} results removed\n`);
+      terminal.out(print ? print(answer) : `${answer.removed} results removed\n`);
       return;
     }
     const results = await client.call("GET", "/api/v1/cache", { query, answer: cacheAnswer });
-    if (json) return terminal.out(jsonText(results));
+    if (print) return terminal.out(print(results));
     if (results.length === 0) return terminal.err("No long results are kept.\n");
     const rows = results.map((one) => [
       one.project,

@@ -6,7 +6,7 @@ import { hasTokens } from "../client/credentials.ts";
 import { authoritiesIn, serverUrl } from "../client/endpoint.ts";
 import { defineGroup, defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
-import { wantsJson } from "../output/format.ts";
+import { dataPrinter, objectFormats } from "../output/format.ts";
 import { mask, masked } from "../output/mask.ts";
 import { table } from "../output/table.ts";
 import { connectClients } from "./connect/clients/index.ts";
@@ -21,12 +21,12 @@ const view = defineVerb({
     usage: "",
     examples: [["mcpctl config view", "Print the config as JSON"]],
   },
-  output: ["json"],
+  output: objectFormats,
   async run(_, context) {
     const { home } = context;
-    wantsJson(context.flags.output);
+    const print = (await dataPrinter(context.flags.output)) ?? jsonText;
     context.terminal.out(
-      jsonText({
+      print({
         ...(mask(readConfig(home)) as object),
         ...(hasTokens(home) && { credentials: { token: masked } }),
       }),
@@ -38,16 +38,17 @@ const getContexts = defineVerb({
   meta: {
     name: "get-contexts",
     description: "List the contexts",
-    usage: "[-o json]",
+    usage: "[-o json|yaml]",
     examples: [["mcpctl config get-contexts", "List the contexts; * marks the current one"]],
   },
-  output: ["json"],
+  output: objectFormats,
   async run(_, { home, terminal, flags }) {
     const { contexts, currentContext } = readConfig(home);
     const entries = Object.entries(contexts);
-    if (wantsJson(flags.output)) {
+    const print = await dataPrinter(flags.output);
+    if (print) {
       const list = entries.map(([name, entry]) => ({ name, current: name === currentContext, ...entry }));
-      terminal.out(jsonText(list));
+      terminal.out(print(list));
     } else if (entries.length === 0) terminal.err("No contexts found.\n");
     else {
       const rows = entries.map(([name, { server, tokenFile }]) => [

@@ -2,12 +2,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../../errors.ts";
 import type { HttpProxy } from "../../proxies.ts";
 import { probeLimits } from "../../wire/probe.ts";
-import { jsonText } from "../../wire/text.ts";
 import { isUnexpectedAnswer } from "../client/answer-text.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { duration } from "../core/globals.ts";
-import { wantsJson } from "../output/format.ts";
+import { dataPrinter, objectFormats } from "../output/format.ts";
 import { checkAccount } from "./doctor/account.ts";
 import type { Check } from "./doctor/check.ts";
 import { checkProxies, checkRoundTrip, checkServer } from "./doctor/connectivity.ts";
@@ -28,13 +27,13 @@ export const doctor = defineVerb({
       it prints the settings of nginx, Traefik, Caddy or Cloudflare that fix it. It changes nothing and calls no model.
 
       Exits with 0 if no check fails, with 1 otherwise.`,
-    usage: "[--idle TIME] [-o json]",
+    usage: "[--idle TIME] [-o json|yaml]",
     examples: [
       ["mcpctl doctor", "Find out why answers do not stream, or why an agent does not attach"],
       ["mcpctl doctor --idle 75s", "Also test if a stream survives 75 seconds of silence"],
     ],
   },
-  output: ["json"],
+  output: objectFormats,
   args: {
     idle: {
       type: "string",
@@ -44,13 +43,13 @@ export const doctor = defineVerb({
     },
   },
   async run(args, context) {
-    const json = wantsJson(context.flags.output);
+    const print = await dataPrinter(context.flags.output);
     const idle = args.idle === undefined ? undefined : idleTime(args.idle);
     const { terminal } = context;
     const checks: Check[] = [];
     const report = (check: Check) => {
       checks.push(check);
-      if (!json) terminal.out(checkLine(check, terminal.color));
+      if (!print) terminal.out(checkLine(check, terminal.color));
     };
     const proxies = await runChecks(context, idle, report);
     const transport = chosenTransport(checks);
@@ -59,10 +58,10 @@ export const doctor = defineVerb({
       proxies,
     );
     const failed = checks.some(({ verdict }) => verdict === "fail");
-    if (json) {
+    if (print) {
       const { url } = (await context.client()).endpoint;
       terminal.out(
-        jsonText({ server: url, ok: !failed, checks, proxies, transport: transport ?? null, remedies }),
+        print({ server: url, ok: !failed, checks, proxies, transport: transport ?? null, remedies }),
       );
     } else {
       if (transport)

@@ -4,11 +4,10 @@ import { withArticle } from "../../kinds/article.ts";
 import type { Kind } from "../../kinds/define.ts";
 import { kinds } from "../../kinds/index.ts";
 import { unknownField } from "../../kinds/validate.ts";
-import { jsonText } from "../../wire/text.ts";
 import { defineVerb } from "../core/command.ts";
 import { isRequired, present, shapeOf, wordsOf } from "../flags/schema.ts";
 import { kindNamed } from "../kinds/resolve-kind.ts";
-import { wantsJson } from "../output/format.ts";
+import { dataPrinter, objectFormats } from "../output/format.ts";
 import { yamlText } from "../output/yaml.ts";
 
 /** `mcpctl explain KIND[.FIELD…]` */
@@ -18,23 +17,23 @@ export const explain = defineVerb({
     description: "Describe the kinds and their fields",
     about: `Without an argument it lists the kinds. For a kind it lists the fields with their types and defaults, says
       which are required and which cannot be changed later, and shows an example manifest. It needs no server.`,
-    usage: "[KIND[.FIELD...]] [-o json]",
+    usage: "[KIND[.FIELD...]] [-o json|yaml]",
     examples: [
       ["mcpctl explain", "List the kinds"],
       ["mcpctl explain llm", "Describe the fields of an llm"],
       ["mcpctl explain llm.apiKeyRef", "Describe one field"],
     ],
   },
-  output: ["json"],
+  output: objectFormats,
   args: {
     what: { type: "positional", required: false, valueHint: "KIND[.FIELD...]", complete: "field-paths" },
   },
   async run({ what }, { terminal, flags }) {
-    const json = wantsJson(flags.output);
-    if (what === undefined) return terminal.out(json ? jsonText(kinds.map(dataOf)) : allKinds());
+    const print = await dataPrinter(flags.output);
+    if (what === undefined) return terminal.out(print ? print(kinds.map(dataOf)) : allKinds());
     const [word = "", ...path] = what.split(".");
     const kind = kindNamed(word);
-    if (json) return terminal.out(jsonText(path.length === 0 ? dataOf(kind) : fieldAt(kind, path)));
+    if (print) return terminal.out(print(path.length === 0 ? dataOf(kind) : fieldAt(kind, path)));
     terminal.out(path.length === 0 ? kindText(kind) : fieldText(kind, path));
   },
 });

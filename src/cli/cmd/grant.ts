@@ -1,6 +1,5 @@
-import { jsonText } from "../../wire/text.ts";
 import { defineVerb } from "../core/command.ts";
-import { wantsJson } from "../output/format.ts";
+import { dataPrinter, objectFormats } from "../output/format.ts";
 import { addGrant } from "./grant/bindings.ts";
 import {
   grantArgs,
@@ -26,15 +25,15 @@ export const grant = defineVerb({
       ["mcpctl grant alice run backup", "Give the right to one operation"],
     ],
   },
-  output: ["json"],
+  output: objectFormats,
   args: grantArgs,
   async run({ user, role, on, "dry-run": dryRun }, context) {
-    const json = wantsJson(context.flags.output);
+    const print = await dataPrinter(context.flags.output);
     const subject = subjectNamed(user);
     const given = await grantFrom(role, on, context);
     const { binding, was } = await addGrant({ client: await context.client(), dryRun }, subject, given);
     const { terminal } = context;
-    if (json) return terminal.out(jsonText({ subject, grant: given, binding, unchanged: was }));
+    if (print) return terminal.out(print({ subject, grant: given, binding, unchanged: was }));
     const line = `${grantPhrase(given)}: ${was ? "granted already" : "granted"} to ${subjectPhrase(subject)}`;
     terminal.out(`${line} (rbac/${binding})${dryRun ? " (dry run)" : ""}\n`);
   },

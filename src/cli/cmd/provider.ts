@@ -2,14 +2,13 @@ import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { didYouMean, nearest } from "../../kinds/names.ts";
 import { controlPaths, controlSocket, type ProviderReport } from "../../wire/agent-control.ts";
-import { jsonText } from "../../wire/text.ts";
 import { providerReport, providerReports } from "../client/agent-answers.ts";
 import type { ApiClient } from "../client/client.ts";
 import { clientFor } from "../core/api-client.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { aligned } from "../output/describe.ts";
-import { wantsJson } from "../output/format.ts";
+import { type DataPrinter, dataPrinter, objectFormats } from "../output/format.ts";
 import { table } from "../output/table.ts";
 import { later, progressOn } from "../terminal/progress.ts";
 
@@ -23,14 +22,14 @@ export const provider = defineVerb({
     about: `Talks to the agent that runs on this machine as the same user, not to the server. "up" wakes or starts a
       provider and waits until it answers; "down" stops a vLLM that the agent has started. MCP servers of
       the config are listed with the type mcp, and started and stopped in the same way. Providers are configured in ~/.mcpctl/config.json.`,
-    usage: "[NAME up|down|status] [-o json]",
+    usage: "[NAME up|down|status] [-o json|yaml]",
     examples: [
       ["mcpctl provider", "List all providers, published or not"],
       ["mcpctl provider qwen up", "Wake or start a provider"],
       ["mcpctl provider qwen down", "Stop a vLLM that the agent runs"],
     ],
   },
-  output: ["json"],
+  output: objectFormats,
   args: {
     name: {
       type: "positional",
@@ -46,22 +45,22 @@ export const provider = defineVerb({
     },
   },
   async run({ name, action = "status" }, context) {
-    const json = wantsJson(context.flags.output);
+    const print = await dataPrinter(context.flags.output);
     const agent = agentOf(context);
-    if (name === undefined) return list(await providersOf(agent), json, context);
+    if (name === undefined) return list(await providersOf(agent), print, context);
     if (action !== "up" && action !== "down" && action !== "status")
       throw new AppError("usage", `unknown action "${action}"`, {
         hint: didYouMean(action, ["up", "down", "status"]) ?? "write up, down or status",
       });
     const before = named(name, await providersOf(agent));
-    if (action === "status") return context.terminal.out(json ? jsonText(before) : shown(before));
+    if (action === "status") return context.terminal.out(print ? print(before) : shown(before));
     const after = action === "up" ? await up(name, agent, context) : await post(name, "down", agent);
-    context.terminal.out(json ? jsonText(after) : `provider '${name}' is ${stateText(after)}\n`);
+    context.terminal.out(print ? print(after) : `provider '${name}' is ${stateText(after)}\n`);
   },
 });
 
-function list(providers: readonly ProviderReport[], json: boolean, { terminal }: Context): void {
-  if (json) return terminal.out(jsonText(providers));
+function list(providers: readonly ProviderReport[], print: DataPrinter, { terminal }: Context): void {
+  if (print) return terminal.out(print(providers));
   if (providers.length === 0)
     return terminal.err("No providers found. To find models on this machine: mcpctl agent discover\n");
   const rows = providers.map((one) => [

@@ -1,7 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { RoleBinding } from "../../kinds/grants.ts";
 import { findKind } from "../../kinds/index.ts";
-import { jsonText } from "../../wire/text.ts";
 import { rightsAnswer } from "../client/account-answers.ts";
 import { isUnexpectedAnswer } from "../client/answer-text.ts";
 import { assertExists } from "../client/objects.ts";
@@ -9,7 +8,7 @@ import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
 import { ruleSource } from "../kinds/held-rules.ts";
-import { wantsJson } from "../output/format.ts";
+import { dataPrinter, objectFormats } from "../output/format.ts";
 import { removeGrant } from "./grant/bindings.ts";
 import {
   grantArgs,
@@ -35,11 +34,11 @@ export const revoke = defineVerb({
       ["mcpctl revoke group:friends run llms", "Take it from a group"],
     ],
   },
-  output: ["json"],
+  output: objectFormats,
   args: grantArgs,
   async run({ user, role, on, "dry-run": dryRun }, context) {
     const { terminal } = context;
-    const json = wantsJson(context.flags.output);
+    const print = await dataPrinter(context.flags.output);
     const subject = subjectNamed(user);
     const taken = await grantFrom(role, on, context);
     const { removed, kept } = await removeGrant({ client: await context.client(), dryRun }, subject, taken);
@@ -56,7 +55,7 @@ export const revoke = defineVerb({
               ? `to see all rules: mcpctl auth can-i --list --as ${subject.name}`
               : "to see all rules: mcpctl get rbac",
       });
-    if (json) terminal.out(jsonText({ subject, grant: taken, removed, kept }));
+    if (print) terminal.out(print({ subject, grant: taken, removed, kept }));
     else {
       const bindings = removed.map((name) => `rbac/${name}`).join(", ");
       terminal.out(`${phrase}: revoked from ${who} (${bindings})${dryRun ? " (dry run)" : ""}\n`);

@@ -2,7 +2,6 @@ import { Type } from "@sinclair/typebox";
 import { AppError } from "../../errors.ts";
 import { findKind, kindOf } from "../../kinds/index.ts";
 import { didYouMean } from "../../kinds/names.ts";
-import { jsonText } from "../../wire/text.ts";
 import { Bearer } from "../client/account-answers.ts";
 import { fieldsOf, Id, Name, Time, Words } from "../client/answers.ts";
 import { objectPath, scopeQuery, withNearestName } from "../client/objects.ts";
@@ -12,7 +11,7 @@ import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
 import { splitKindName } from "../kinds/kind-name.ts";
 import { resolveObject } from "../kinds/resolve-kind.ts";
-import { wantsJson } from "../output/format.ts";
+import { type DataPrinter, dataPrinter, objectFormats } from "../output/format.ts";
 import { progressOn } from "../terminal/progress.ts";
 
 /** `mcpctl rotate secretbackend NAME` and `mcpctl rotate master-key` */
@@ -34,13 +33,13 @@ export const rotate = defineVerb({
       ["mcpctl rotate master-key", "Replace the master key of sealed secrets"],
     ],
   },
-  output: ["json"],
+  output: objectFormats,
   args: {
     what: { type: "positional", required: false, complete: ["token", "secretbackend", "master-key"] },
     name: { type: "positional", required: false },
   },
   async run({ what = "", name }, context) {
-    const json = wantsJson(context.flags.output);
+    const print = await dataPrinter(context.flags.output);
     const words = name === undefined ? [what] : [what, name];
     const rotateNamed = rotations[findKind(splitKindName(what).kind)?.kind ?? ""];
     if (what !== "master-key" && !rotateNamed)
@@ -58,18 +57,19 @@ export const rotate = defineVerb({
     const target = rotateNamed ? resolveObject(words) : undefined;
     const [unexpected] = target?.rest ?? words.slice(1);
     if (unexpected !== undefined) throw new AppError("usage", `unexpected argument "${unexpected}"`);
-    await (target ? rotateNamed!(target.name, json, context) : rotateMasterKey(json, context));
+    await (target ? rotateNamed!(target.name, print, context) : rotateMasterKey(print, context));
   },
 });
 
 /** Rotates one object of a kind, by the singular name of the kind. */
-const rotations: Readonly<Record<string, (name: string, json: boolean, context: Context) => Promise<void>>> =
-  { secretbackend: rotateBackend, token: rotateBearer };
+const rotations: Readonly<
+  Record<string, (name: string, print: DataPrinter, context: Context) => Promise<void>>
+> = { secretbackend: rotateBackend, token: rotateBearer };
 
 /** The response of `POST /api/v1/tokens/:name/rotate`. */
 const rotatedToken = fieldsOf({ id: Id, name: Name, token: Bearer });
 
-async function rotateBearer(name: string, json: boolean, context: Context): Promise<void> {
+async function rotateBearer(name: string, print: DataPrinter, context: Context): Promise<void> {
   const kind = kindOf("token");
   const client = await context.client();
   const query = scopeQuery(kind, context);
@@ -79,7 +79,7 @@ async function rotateBearer(name: string, json: boolean, context: Context): Prom
       throw await withNearestName(error, kind, name, client);
     });
   const { terminal } = context;
-  if (json) return terminal.out(jsonText(answer));
+  if (print) return terminal.out(print(answer));
   terminal.err(
     `token '${answer.name}' rotated; the old bearer is no longer accepted. The new one, shown this once:\n`,
   );
@@ -89,14 +89,14 @@ async function rotateBearer(name: string, json: boolean, context: Context): Prom
 /** The response of `POST /api/v1/secretbackends/:name/rotate`. */
 const rotatedBackend = fieldsOf({ name: Name, rotatedAt: Time, warning: Type.Optional(Words) });
 
-async function rotateBackend(name: string, json: boolean, context: Context): Promise<void> {
+async function rotateBackend(name: string, print: DataPrinter, context: Context): Promise<void> {
   const kind = kindOf("secretbackend");
   const answer = await requestRotation(`${objectPath(kind, name)}/rotate`, rotatedBackend, context).catch(
     async (error) => {
       throw await withNearestName(error, kind, name, await context.client());
     },
   );
-  context.terminal.out(json ? jsonText(answer) : `secretbackend '${answer.name}' rotated\n`);
+  context.terminal.out(print ? print(answer) : `secretbackend '${answer.name}' rotated\n`);
   if (answer.warning !== undefined)
     warn(context.terminal, `secretbackend '${answer.name}': ${answer.warning}`);
 }
@@ -104,12 +104,12 @@ async function rotateBackend(name: string, json: boolean, context: Context): Pro
 /** The response of `POST /api/v1/master-key/rotate`. `resumed`: it has finished an interrupted rotation. */
 const rotatedMasterKey = fieldsOf({ keyId: Id, rewrapped: Type.Integer(), resumed: Type.Boolean() });
 
-async function rotateMasterKey(json: boolean, context: Context): Promise<void> {
+async function rotateMasterKey(print: DataPrinter, context: Context): Promise<void> {
   const answer = await requestRotation("/api/v1/master-key/rotate", rotatedMasterKey, context);
   const { keyId, rewrapped, resumed } = answer;
   const secrets = `${rewrapped} ${rewrapped === 1 ? "secret" : "secrets"} rewrapped`;
   const line = `${resumed ? "rotation finished" : "master key rotated"}: ${secrets} (key ${keyId})\n`;
-  context.terminal.out(json ? jsonText(answer) : line);
+  context.terminal.out(print ? print(answer) : line);
 }
 
 /** The response to a rotation. It has no time limit: the server may have many secrets, and asks another server. */

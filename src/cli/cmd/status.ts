@@ -2,7 +2,6 @@ import { AppError } from "../../errors.ts";
 import type { Resource } from "../../kinds/define.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { version as program, type Version } from "../../version.ts";
-import { jsonText } from "../../wire/text.ts";
 import {
   type Identity,
   identityAnswer,
@@ -21,7 +20,7 @@ import type { Context } from "../core/context.ts";
 import { reportFailure } from "../core/failure.ts";
 import { age, plain, sizeText } from "../output/cells.ts";
 import { aligned } from "../output/describe.ts";
-import { wantsJson } from "../output/format.ts";
+import { dataPrinter, objectFormats } from "../output/format.ts";
 import { paint } from "../terminal/paint.ts";
 import { certificateOf } from "./doctor/tls.ts";
 import {
@@ -48,12 +47,12 @@ export const status = defineVerb({
 
       It prints what it can also if the server is down or wants a login; it then exits with the code of that error. To
       measure the connection itself, run "mcpctl doctor".`,
-    usage: "[-o json]",
+    usage: "[-o json|yaml]",
     examples: [["mcpctl status", "Check the server and your login"]],
   },
-  output: ["json"],
+  output: objectFormats,
   async run(_, context) {
-    const json = wantsJson(context.flags.output);
+    const print = await dataPrinter(context.flags.output);
     const client = await context.client();
     const reach = await reachOf(client);
     const { error, ...way } = reach;
@@ -75,7 +74,7 @@ export const status = defineVerb({
       ...(facts.workstations && { workstations: facts.workstations }),
       failovers: failovers(context),
     };
-    context.terminal.out(json ? jsonText(report) : text(report, token !== undefined, context));
+    context.terminal.out(print ? print(report) : text(report, token !== undefined, context));
     if (facts.version) warnAboutSkew(facts.version, context.terminal);
     return problem ? reportFailure(problem, context.terminal, context.flags.verbose) : 0;
   },

@@ -1,11 +1,11 @@
 import { AppError } from "../../errors.ts";
 import { version as client, type Version, versionLine } from "../../version.ts";
-import { escapeLine, jsonText } from "../../wire/text.ts";
+import { escapeLine } from "../../wire/text.ts";
 import { versionAnswer } from "../client/account-answers.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { warn } from "../core/failure.ts";
-import { wantsJson } from "../output/format.ts";
+import { dataPrinter, objectFormats } from "../output/format.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
 export const version = defineVerb({
@@ -16,13 +16,13 @@ export const version = defineVerb({
       cannot be reached, only the client's line is printed. "mcpctl -v" asks no server. With --check it also reads which
       release is the newest, from the folder that MCPCTL_UPDATE_URL names; nothing else ever asks there but
       "mcpctl upgrade".`,
-    usage: "[--check] [-o json]",
+    usage: "[--check] [-o json|yaml]",
     examples: [
       ["mcpctl version -o json", "Print both versions for a program"],
       ["mcpctl version --check", "See if there is a newer release"],
     ],
   },
-  output: ["json"],
+  output: objectFormats,
   args: {
     check: {
       type: "boolean",
@@ -30,11 +30,11 @@ export const version = defineVerb({
     },
   },
   async run(args, context) {
-    const json = wantsJson(context.flags.output);
+    const print = await dataPrinter(context.flags.output);
     // First: without the variable there is nothing to compare with.
     const newest = args.check ? await newestVersion(context) : undefined;
     const server = await serverVersion(context);
-    if (json) context.terminal.out(jsonText({ client, server: server ?? null, ...(newest && { newest }) }));
+    if (print) context.terminal.out(print({ client, server: server ?? null, ...(newest && { newest }) }));
     else {
       context.terminal.out(`client: ${versionLine(client)}\n`);
       if (server) context.terminal.out(`server: ${escapeLine(versionLine(server))}\n`);

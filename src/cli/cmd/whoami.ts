@@ -1,10 +1,9 @@
-import { jsonText } from "../../wire/text.ts";
 import { type Identity, identityAnswer } from "../client/account-answers.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
 import { age } from "../output/cells.ts";
 import { aligned } from "../output/describe.ts";
-import { wantsJson } from "../output/format.ts";
+import { dataPrinter, objectFormats } from "../output/format.ts";
 import { type LimitUse, limitText } from "../output/limits.ts";
 
 export const whoami = defineVerb({
@@ -13,12 +12,12 @@ export const whoami = defineVerb({
     description: "Show who you are to the server",
     about: `Prints the user, and the token if one is used, with its groups, the time when the login expires, and the limits that
       apply with the use that counts against them. To ask for single rights, use "mcpctl auth can-i".`,
-    usage: "[-o json]",
+    usage: "[-o json|yaml]",
     examples: [["mcpctl whoami", "Show the user that the server sees"]],
   },
-  output: ["json"],
+  output: objectFormats,
   async run(_, context) {
-    const json = wantsJson(context.flags.output);
+    const print = await dataPrinter(context.flags.output);
     const client = await context.client();
     const identity = await client.call("GET", "/api/v1/auth/whoami", { answer: identityAnswer });
     const lines = [
@@ -26,7 +25,7 @@ export const whoami = defineVerb({
       ...limitLines(identity.limits ?? [], context.now()),
       { label: "Server", value: client.endpoint.url },
     ];
-    context.terminal.out(json ? jsonText(identity) : `${aligned(lines, "").join("\n")}\n`);
+    context.terminal.out(print ? print(identity) : `${aligned(lines, "").join("\n")}\n`);
   },
 });
 

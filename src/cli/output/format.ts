@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { didYouMean } from "../../kinds/names.ts";
+import { jsonText } from "../../wire/text.ts";
 import { jsonPath, valuesAt } from "./jsonpath.ts";
 
 /** The output format that `-o` selects. */
@@ -74,6 +75,19 @@ export function parseFormat(text: string | undefined): Format {
   const format = formats.find((format) => format === text);
   if (format !== undefined && format !== "jsonpath" && format !== "custom-columns") return { as: format };
   throw new AppError("usage", `unknown output format "${text}"`);
+}
+
+/** The formats of a verb that prints one piece of data. */
+export const objectFormats = ["json", "yaml"] as const;
+
+/** Turns data into JSON or YAML; undefined where the verb prints its own text. */
+export type DataPrinter = ((data: unknown) => string) | undefined;
+
+/** Returns what prints data as `-o json` or `-o yaml` asks. */
+export async function dataPrinter(output: string | undefined): Promise<DataPrinter> {
+  const { as } = parseFormat(output);
+  if (as === "yaml") return (await import("./yaml.ts")).yamlText;
+  return as === "json" ? jsonText : undefined;
 }
 
 /** True if `-o json` was given. */

@@ -24,7 +24,7 @@ describe("explain", () => {
     expect(llm.fields.properties.tier.anyOf).toHaveLength(2);
     expect(llm.immutable).toEqual(["type"]);
     expect(JSON.parse(await explained(["llm.tier", "-o", "json"])).default).toBe("fast");
-    expect((await server.run(["explain", "llm", "-o", "yaml"])).code).toBe(2);
+    expect((await server.run(["explain", "llm", "-o", "name"])).code).toBe(2);
   });
 
   it.each(["llm", "agent", "secret", "secretbackend", "rbac"])(

@@ -122,7 +122,7 @@ describe("a usage error of rotate", () => {
     ["rotate secretbackend", "the name of the secretbackend is missing", "mcpctl rotate --help"],
     ["rotate sb/bao more", 'unexpected argument "more"', ""],
     ["rotate master-key more", 'unexpected argument "more"', ""],
-    ["rotate master-key -o yaml", "mcpctl rotate does not print yaml", "formats: json"],
+    ["rotate master-key -o name", "mcpctl rotate does not print name", "formats: json, yaml"],
   ])("%s", async (line, message, hint) => {
     const server = fakeApi({});
     const { code, stdout, stderr } = await cli(line, { server });

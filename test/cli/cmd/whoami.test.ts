@@ -9,5 +9,5 @@ it("whoami prints the user, the token, the groups and the expiry", async () => {
     `User:           alice\nGroups:         friends\nAdministrator:  no\nExpires:        2026-12-21T12:00:00Z (in 30d)\nServer:         ${server.url}\n`,
   );
   expect(JSON.parse((await cli("whoami -o json", { server })).stdout)).toEqual(alice);
-  expect((await cli("whoami -o yaml", { server })).code).toBe(2);
+  expect((await cli("whoami -o name", { server })).code).toBe(2);
 });
