@@ -20,6 +20,8 @@ export interface CheckOptions {
   certificateFiles: CertificateFiles | undefined;
   /** The hosts of the public URLs, for which a certificate must be. */
   publicHosts: readonly string[];
+  /** The file of the log; stderr if not given. */
+  logPath: string | undefined;
 }
 
 /** The result of one check. */
@@ -59,7 +61,22 @@ export async function checkServer(options: CheckOptions): Promise<CheckResult[]>
   if (certificateFiles)
     await check("certificate", () => certificateText(certificateFiles, options.publicHosts, Date.now()));
   if (backupFolder !== undefined) await check("backup folder", () => folderText(backupFolder));
+  const { logPath } = options;
+  if (logPath !== undefined) await check("log file", () => logText(logPath));
   return results;
+}
+
+/** Returns a text about a file that the log can be written to. Throws AppError `unavailable`. */
+function logText(path: string): string {
+  const isThere = existsSync(path);
+  try {
+    if (isThere && statSync(path).isDirectory()) throw new AppError("unavailable", `${path} is a folder`);
+    accessSync(isThere ? path : dirname(path), constants.W_OK);
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause;
+    throw new AppError("unavailable", `cannot write the log ${path}: ${reasonText(cause)}`, { cause });
+  }
+  return isThere ? path : `${path} will be made`;
 }
 
 /** Returns a text about a folder that can be used, or made. Throws AppError `unavailable`. */

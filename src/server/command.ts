@@ -21,6 +21,7 @@ import { redact } from "./core/redact.ts";
 import { keepOf } from "./core/retention.ts";
 import { openStore } from "./core/store/index.ts";
 import { passedSocket } from "./http/connections/passed-socket.ts";
+import { TrustedProxies } from "./http/connections/trusted-proxies.ts";
 import { CertificateKeeper } from "./http/tls/certificate-keeper.ts";
 import { isFor } from "./http/tls/server-certificate.ts";
 import { certificateFilesOf, certificateFlags, urlsOf } from "./http/tls/settings.ts";
@@ -165,7 +166,11 @@ export const server = defineVerb({
     const listen = { ...parseListen(wanted ?? "127.0.0.1:7777"), passed };
     const givenUrls = args["public-url"].map((text) => parseUrl(text, "--public-url"));
     const certificateFiles = certificateFilesOf(args, env);
-    const nodeUrl = args["node-url"] ?? env["MCPCTL_NODE_URL"];
+    const givenNodeUrl = args["node-url"] ?? env["MCPCTL_NODE_URL"];
+    const nodeUrl = givenNodeUrl ? parseUrl(givenNodeUrl, "--node-url") : undefined;
+    const trustedProxies = new TrustedProxies(args["trusted-proxy"]);
+    const maxPerAddress = parseCount(args["max-connections-per-address"]);
+    const givenQuotas = Object.fromEntries(args.quota.map(parseQuota));
     // Absolute, because programs that are started from there have working directories of their own.
     const chosenDir = args["data-dir"] ?? env["MCPCTL_DATA_DIR"];
     const dataDir = resolve(chosenDir ?? join(context.home, "server"));
@@ -175,7 +180,10 @@ export const server = defineVerb({
       args["usage-keep"] ?? env["MCPCTL_USAGE_KEEP"],
     );
     const backups = scheduleOf(args, env);
-    const bodyMemory = args["memory-for-bodies"] ?? env["MCPCTL_MEMORY_FOR_BODIES"];
+    const bodyMemory = parseMemory(args["memory-for-bodies"] ?? env["MCPCTL_MEMORY_FOR_BODIES"]);
+    const format = args["log-format"] ?? parseLogFormat(env["MCPCTL_LOG_FORMAT"]);
+    const logPath = args["log-file"] === undefined ? undefined : resolve(args["log-file"]);
+    const traces = traceSettings(env);
     const databaseUrl = args["database-url"] ?? env["MCPCTL_DATABASE_URL"];
     if (args.check) {
       const results = await checkServer({
@@ -188,6 +196,7 @@ export const server = defineVerb({
         backupFolder: backups?.folder,
         certificateFiles,
         publicHosts: hostsOf(givenUrls),
+        logPath,
       });
       return printChecks(results, context.terminal);
     }
@@ -195,9 +204,8 @@ export const server = defineVerb({
     process.umask(0o077);
     prepareDataDirectory(dataDir);
     if (backups) BackupFolder.prepare(backups.folder);
-    const logFile = args["log-file"] === undefined ? undefined : openLogFile(resolve(args["log-file"]));
+    const logFile = logPath === undefined ? undefined : openLogFile(logPath);
     const logStream = logFile?.stream ?? process.stderr;
-    const format = args["log-format"] ?? parseLogFormat(env["MCPCTL_LOG_FORMAT"]);
     // Whatever reads a pipe, a file or the journal is mostly a program.
     const log = createLog(logStream, format ?? (logStream.isTTY ? "text" : "json"), {
       level: args["log-level"] ?? "info",
@@ -219,7 +227,6 @@ export const server = defineVerb({
       });
     if (passed && wanted !== undefined)
       log.info(`${wanted} is not used: systemd passes the socket on which the server listens`);
-    const traces = traceSettings(env);
     const path = join(dataDir, "mcpctl.db");
     const store = await openStore({
       ...(databaseUrl ? { url: databaseUrl } : { path }),
@@ -239,19 +246,17 @@ export const server = defineVerb({
       publicUrls,
       ...(certificate && { certificate }),
       connections: {
-        trustedProxies: args["trusted-proxy"],
+        trustedProxies,
         isPlain: args["plain-listener"],
-        ...(args["max-connections-per-address"] !== undefined && {
-          maxPerAddress: parseCount(args["max-connections-per-address"]),
-        }),
+        ...(maxPerAddress !== undefined && { maxPerAddress }),
       },
       metricsPublic: args["metrics-public"],
       keep,
       ...(!databaseUrl && { databaseFolder: dataDir }),
       scratchFolder: dataDir,
       ...(backups && { backups }),
-      quotas: Object.fromEntries(args.quota.map(parseQuota)),
-      ...(bodyMemory && { bodies: { most: parseMemory(bodyMemory) } }),
+      quotas: givenQuotas,
+      ...(bodyMemory !== undefined && { bodies: { most: bodyMemory } }),
       ...(keyFile && { keyFile }),
       commands: {
         ...(env["MCPCTL_GEMINI_COMMAND"] && { command: env["MCPCTL_GEMINI_COMMAND"] }),
@@ -259,7 +264,7 @@ export const server = defineVerb({
         directory: join(dataDir, "gemini"),
       },
       programs: { folder: join(dataDir, "mcp"), host: launchHost(env), kept: [dataDir] },
-      ...(nodeUrl && { nodeUrl: parseUrl(nodeUrl, "--node-url") }),
+      ...(nodeUrl !== undefined && { nodeUrl }),
       node: nodeName(hostname(), dataDir, databaseUrl !== undefined),
       ...(args["access-log"] && { accessLog: (line: string) => void logStream.write(line) }),
       ...(traces && { traces }),
@@ -318,12 +323,14 @@ function parseListen(text: string): { hostname: string; port: number } {
   return { hostname: match[1]!.replace(/^\[|\]$/g, "") || "0.0.0.0", port };
 }
 
-function parseCount(text: string): number {
+function parseCount(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   if (/^\d{1,7}$/.test(text)) return Number(text);
   throw new AppError("usage", `--max-connections-per-address: "${text}" is not a number`);
 }
 
-function parseMemory(text: string): number {
+function parseMemory(text: string | undefined): number | undefined {
+  if (!text) return undefined;
   const [, digits, unit = ""] = /^(\d{1,7})(mb|gb)$/i.exec(text) ?? [];
   const bytes = Number(digits) * (unit.toLowerCase() === "gb" ? 1024 : 1) * 1024 * 1024;
   if (bytes >= leastBodyMemory) return bytes;

@@ -73,7 +73,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     if (!(error instanceof LockedByRestore)) log.error(describeError(error));
   };
   const accessLog = options.accessLog && createAccessLog(options.accessLog, now);
-  const proxies = new TrustedProxies(connections.trustedProxies ?? []);
+  const proxies = connections.trustedProxies ?? new TrustedProxies([]);
   const listeners = new Listeners(proxies);
   const isSelf = selfTest(options.publicUrls, () => listeners.urls);
   const lifecycle = new Lifecycle(onError);

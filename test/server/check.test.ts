@@ -29,6 +29,34 @@ backup folder: ${root}/backups will be made
     expect(existsSync(join(root, "backups"))).toBe(false);
   });
 
+  it("refuses the values of flags that a start would refuse", async () => {
+    const folder = join(temporaryFolder(), "new");
+    for (const [flag, value, says] of [
+      ["--memory-for-bodies", "5x", "is not a size of 64mb or more"],
+      ["--max-connections-per-address", "x", "is not a number"],
+      ["--quota", "lms=1", 'did you mean "llms"?'],
+      ["--quota", "llms=x", "must be a whole number"],
+      ["--trusted-proxy", "10.0.0.0/99", "is not an IP address or range"],
+      ["--node-url", "node1:7777", "is not a URL"],
+    ] as const)
+      expect(await check(folder, flag, value), flag).toMatchObject({
+        code: 2,
+        stdout: "",
+        stderr: expect.stringContaining(says),
+      });
+    const log = (path: string) => check(folder, "--log-file", path);
+    expect((await log(join(folder, "..", "log"))).stdout).toMatch(/^log file: \S+\/log will be made$/m);
+    for (const [path, says] of [
+      [join(folder, ".."), "is a folder"],
+      [join(folder, "log"), "it does not exist"],
+    ] as const)
+      expect(await log(path)).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(new RegExp(`^error: log file: .*${says}`)),
+      });
+    expect(existsSync(folder)).toBe(false);
+  });
+
   it("looks at a database without changing it, and tells of migrations and of newer ones", async () => {
     const folder = temporaryFolder();
     const path = join(folder, "mcpctl.db");

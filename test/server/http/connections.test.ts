@@ -166,7 +166,7 @@ describe("--trusted-proxy", () => {
 });
 
 it("failures of logins through a trusted proxy count for the address that it names (T68)", async () => {
-  const server = await testServer({ connections: { trustedProxies: ["127.0.0.1"] } });
+  const server = await testServer({ connections: { trustedProxies: new TrustedProxies(["127.0.0.1"]) } });
   const login = (from: string, user: string) =>
     server.as()("POST", "/api/v1/auth/login", { user, password: "x" }, { "x-forwarded-for": from });
   for (let at = 0; at < 5; at++) expect((await login("203.0.113.5", `u${at}`)).status).toBe(401);
