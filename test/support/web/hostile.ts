@@ -67,7 +67,8 @@ export async function hostileCatalogue({ admin, user }: TestServer, url: string)
   await create("llms", { name: "gpt", ...llm, apiKeyRef: { name: "key", key: "api-key" } });
   await create("llms?probe=false", { name: "broken", ...llm, model: "broken" });
   await create("agents", { name: "helper", llm: "gpt", description: hostile, systemPrompt: hostile });
-  await create("servers", { name: "files", url: `${url}/mcp`, description: hostile });
+  // Nothing is at its address: an instance would change its state while a picture of it is taken.
+  await create("servers", { name: "files", url: `${url}/mcp`, description: hostile, replicas: 0 });
   await create("projects", {
     name: "website",
     description: hostile,
