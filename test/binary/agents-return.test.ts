@@ -18,6 +18,7 @@ it("a hundred agents come back to a server that was killed, each to its own sess
       url: first.url,
       token: () => body.token,
       time: systemTime,
+      bootId: `boot-${n}`,
       providers: memoryProviders(memoryProvider(`model-${n}`)),
     }),
   );

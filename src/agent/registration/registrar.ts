@@ -2,7 +2,7 @@ import { AppError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { backoffDelay, pause, reconnectSpan } from "../../time.ts";
 import { version } from "../../version.ts";
-import { heartbeatMs } from "../../wire/link/constants.ts";
+import { heartbeatMs, leaseMs } from "../../wire/link/constants.ts";
 import { newestRevision, olderThan } from "../../wire/link/revisions/index.ts";
 import type { ServerCalls } from "../session/server-calls.ts";
 import type { AgentSession } from "../session/session.ts";
@@ -24,8 +24,8 @@ const refusedMs = 30_000;
 const longestBusyMs = 300_000;
 /** Milliseconds between two reads of the bearer. */
 const bearerMs = 5_000;
-/** Refused entries are tried again after so many milliseconds. */
-const droppedMs = 5 * 60_000;
+/** Refused entries are tried again after so many milliseconds: a name is free when the lease of a lost agent is over. */
+const droppedMs = leaseMs + 10_000;
 /** Agents that have lost a stopping server come back within so many milliseconds, at random times. */
 const shedMs = 5_000;
 
@@ -109,10 +109,11 @@ export class Registrar {
     session.unsettle();
     // The server may have been updated meanwhile.
     session.revision = newestRevision;
+    const startedAt = calls.time.elapsed();
     let link: ServerLink;
     try {
       if (!(await this.#register(signal))) return Number.POSITIVE_INFINITY;
-      link = await attacher.attach(() => this.#register(signal));
+      link = await attacher.attach(() => this.#register(signal), calls.time.elapsed() - startedAt);
     } catch (error) {
       return this.#afterFailure(error, signal);
     }
@@ -307,8 +308,9 @@ export class Registrar {
     const enough = AbortSignal.any([signal, over.signal]);
     void this.#wake.promise.then(() => over.abort());
     // A name that was taken may be free by then.
-    await pause(calls.time, Math.min(milliseconds, droppedMs), enough);
-    if (milliseconds > droppedMs && !over.signal.aborted) publication.retry();
+    const untilRetry = milliseconds === Number.POSITIVE_INFINITY;
+    await pause(calls.time, untilRetry ? droppedMs : milliseconds, enough);
+    if (untilRetry && !over.signal.aborted) publication.retry();
   }
 
   /** Wakes the loop when the bearer has been rotated. Returns a function that ends that. */

@@ -6,6 +6,10 @@ import { attachEventStream } from "./event-stream.ts";
 import type { LinkEvents, ServerLink } from "./server-link.ts";
 import { attachWebSocket, type SocketConstructor } from "./websocket.ts";
 
+/** A WebSocket that no proxy hinders is attached within so many milliseconds, unless the server is slow. */
+const attachMs = 3_000;
+/** The longest that an attach to a slow server may take, in milliseconds. */
+const longestAttachMs = 12_000;
 /** After a failed WebSocket none is tried for so many milliseconds. */
 const rememberMs = 10 * 60_000;
 
@@ -32,15 +36,18 @@ export class Attacher {
   /**
    * @param register claims the session again. A failed WebSocket may have raised the epoch without the agent's knowing,
    *   and only a response over HTTP contains the reason of a refusal
+   * @param registeredIn milliseconds that the server took for the registration. To attach by other means costs a slow
+   *   server another one (failure mode 303)
    * @throws AppError
    */
-  async attach(register: () => Promise<unknown>): Promise<ServerLink> {
+  async attach(register: () => Promise<unknown>, registeredIn: number): Promise<ServerLink> {
     const { calls, session, events, WebSocket, log } = this.#options;
     const { time, url, bearer } = calls;
     const eventStream = () => attachEventStream({ calls, session, events, log });
     if (!this.offered.includes("websocket") || time.elapsed() < this.#blockedUntil) return eventStream();
+    const timeout = Math.min(Math.max(attachMs, 2 * registeredIn), longestAttachMs);
     try {
-      return await attachWebSocket({ url, token: bearer.current, session, time, WebSocket, events });
+      return await attachWebSocket({ url, token: bearer.current, session, time, WebSocket, events, timeout });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
     }

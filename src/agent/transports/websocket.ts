@@ -13,8 +13,6 @@ import type { LinkEnd, LinkEvents, ServerLink } from "./server-link.ts";
 import { Watchdog } from "./watchdog.ts";
 import { type SharedSocket, WebSocketLine } from "./websocket-line.ts";
 
-/** The longest that a WebSocket may take to open and be attached, in milliseconds. */
-const attachTimeout = 3_000;
 /** Milliseconds between two pings. */
 const pingMs = 15_000;
 /** The most bytes that wait to go out to a server that does not say what has arrived. */
@@ -49,12 +47,14 @@ export interface WebSocketOptions {
   time: Time;
   WebSocket: SocketConstructor;
   events: LinkEvents;
+  /** The longest that it may take to open and be attached, in milliseconds. */
+  timeout: number;
 }
 
 /**
  * Attaches the session's stream over a WebSocket.
  *
- * @throws AppError `connection_failed` when it is not attached within 3 s. The reason of a refusal cannot be read from a
+ * @throws AppError `connection_failed` when it is not attached in time. The reason of a refusal cannot be read from a
  *   WebSocket
  */
 export async function attachWebSocket(options: WebSocketOptions): Promise<ServerLink> {
@@ -88,7 +88,7 @@ class WebSocketLink implements ServerLink, SharedSocket {
   #stopBufferCheck: (() => void) | undefined;
 
   constructor(options: WebSocketOptions) {
-    const { url, token, session, time, WebSocket } = options;
+    const { url, token, session, time, WebSocket, timeout } = options;
     this.#options = options;
     this.sendsParts = session.revision.sendsParts;
     this.#window = this.sendsParts ? new SendWindow(() => time.elapsed()) : undefined;
@@ -113,7 +113,7 @@ class WebSocketLink implements ServerLink, SharedSocket {
       this.#end({ why: "lost", reason: "nothing arrived for 45 s" }, true),
     );
     this.#stopPing = time.after(pingMs, () => this.#ping());
-    const tooLate = time.after(attachTimeout, () =>
+    const tooLate = time.after(timeout, () =>
       this.#end({ why: "lost", reason: "not attached in time" }, true),
     );
     void this.#attached.promise.then(tooLate, tooLate);

@@ -1,3 +1,4 @@
+import { callerLeft } from "../../errors.ts";
 import { kindOf } from "../../kinds/index.ts";
 import { heartbeatMs, leaseMs } from "../../wire/link/constants.ts";
 import type { AgentState, LlmState, RegisterResponse } from "../../wire/link/registration.ts";
@@ -97,12 +98,19 @@ export class ProviderSessions {
    * same process stay attached.
    *
    * @param body the body of the call: `RegisterRequest`, not checked yet
+   * @param signal aborts when the agent no longer waits for the response: a registration that has not begun is left out,
+   *   so that the agents that still wait have their turn
    * @throws AppError `invalid_request` with every fault; `forbidden` without `expose`; `name_taken` with every name
    *   that is taken. Nothing has been written then.
    */
-  async register(caller: Caller, body: Record<string, unknown>): Promise<RegisterResponse> {
+  async register(
+    caller: Caller,
+    body: Record<string, unknown>,
+    signal?: AbortSignal,
+  ): Promise<RegisterResponse> {
     const registration = parseRegistration(body, this.#revisions);
     return await this.#writes.inTurn(async () => {
+      if (signal?.aborted) throw callerLeft();
       await this.#registry.catchUp();
       const known = this.#claims.find(caller.principal, registration);
       // Find faults before the session changes hands.
@@ -130,12 +138,19 @@ export class ProviderSessions {
    * Takes a session for a new stream. Older streams of the session lose it.
    *
    * @param epoch the last epoch that the agent knows; undefined if it did not have the session before
+   * @param signal aborts when the agent no longer waits for the stream, as in `register`
    * @returns the session with its new epoch. The caller then opens the stream and calls `attached`.
    * @throws AppError `not_found`, also for another user's session; `fenced` if another agent has taken the session
    *   since
    */
-  attach(principal: Principal, sessionId: string, epoch?: number): Promise<NegotiatedSession> {
+  attach(
+    principal: Principal,
+    sessionId: string,
+    epoch?: number,
+    signal?: AbortSignal,
+  ): Promise<NegotiatedSession> {
     return this.#writes.inTurn(async () => {
+      if (signal?.aborted) throw callerLeft();
       await this.#registry.catchUp();
       const state = this.#registry.own(principal, sessionId, epoch);
       const revision = negotiate(state.session.protocol, this.#revisions);

@@ -29,12 +29,15 @@ export class SessionClaims {
   }
 
   /**
-   * Finds the session that a registration names.
+   * Finds the session that a registration names. An agent that did not get the response of its first registration
+   * names none: its session is the one that the same process has registered and not attached.
    *
    * @returns undefined if there is none, or if it is of another user or of another machine
    */
-  find(principal: Principal, { sessionId, machineId }: Registration): SessionState | undefined {
-    const state = sessionId === undefined ? undefined : this.#options.registry.get(sessionId);
+  find(principal: Principal, registration: Registration): SessionState | undefined {
+    const { sessionId, machineId } = registration;
+    if (sessionId === undefined) return this.#unanswered(principal, registration);
+    const state = this.#options.registry.get(sessionId);
     if (state?.session.ownerId !== principal.userId) return undefined;
     const known = state.session.machineId;
     return known !== null && machineId !== null && known !== machineId ? undefined : state;
@@ -88,6 +91,16 @@ export class SessionClaims {
     state.isHere = true;
     registry.renew(state);
     return raised;
+  }
+
+  #unanswered({ userId }: Principal, { bootId, machineId }: Registration): SessionState | undefined {
+    if (bootId === null || machineId === null) return undefined;
+    return this.#options.registry
+      .of(userId)
+      .find(
+        ({ session, isAttached, streamEpoch }) =>
+          session.bootId === bootId && session.machineId === machineId && !isAttached && streamEpoch === 0,
+      );
   }
 
   async #create(principal: Principal, registration: Registration): Promise<SessionState> {

@@ -163,11 +163,17 @@ export class Workstations implements ConnectedLlms, VirtualServers {
    * Takes a session for an agent, from every other agent that had it. The caller opens the link next.
    *
    * @param epoch the last epoch that the agent knows, if it had the session before
+   * @param signal aborts when the agent no longer waits
    * @throws AppError `unavailable` while the server stops; whatever `ProviderSessions.attach` throws
    */
-  async attach(principal: Principal, sessionId: string, epoch: number | undefined): Promise<AttachedAgent> {
+  async attach(
+    principal: Principal,
+    sessionId: string,
+    epoch: number | undefined,
+    signal?: AbortSignal,
+  ): Promise<AttachedAgent> {
     if (this.#isDraining) throw new AppError("unavailable", "the server is shutting down", { retryAfter: 2 });
-    const session = await this.#options.sessions.attach(principal, sessionId, epoch);
+    const session = await this.#options.sessions.attach(principal, sessionId, epoch, signal);
     return { session, principal, lastEpoch: epoch };
   }
 

@@ -240,6 +240,7 @@ describe("a WebSocket of the agent", () => {
       token: "t",
       session,
       time: systemTime,
+      timeout: 3_000,
       WebSocket: Refusing as unknown as SocketConstructor,
       events: {} as never,
     });

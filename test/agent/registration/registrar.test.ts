@@ -304,7 +304,7 @@ describe("the published set", () => {
     await eventually(() => agent.report().transport !== null);
     taken.delete("b");
     const minutes = async () => {
-      for (let quarter = 0; quarter < 20; quarter++) {
+      for (let quarter = 0; quarter < 7; quarter++) {
         const { pings } = server;
         await time.advance(15_000);
         await eventually(() => server.pings > pings);

@@ -293,6 +293,32 @@ describe("where no WebSocket passes", () => {
     expect(server.peers[2]!.transport).toBe("websocket");
   });
 
+  it("a server that was slow to register the agent has more time to attach it, 12 s at most (failure mode 303)", async () => {
+    for (const [seconds, limit] of [
+      [4, 8_000],
+      [19, 12_000],
+    ] as const) {
+      const time = new FakeClock();
+      time.chance = 0;
+      const server = new ScriptedServer();
+      server.upgrade = "hangs";
+      const slow = Promise.withResolvers<undefined>();
+      server.answers.register = async () => {
+        await slow.promise;
+        delete server.answers.register;
+        return { status: 201, body: { providerSessionId: "prov_1", epoch: 1, transports: ["websocket"] } };
+      };
+      const attaching = attachedAgent({ server, time });
+      await eventually(() => server.registers.length === 1);
+      await time.advance(1000 * seconds);
+      slow.resolve(undefined);
+      await eventually(() => time.waits.includes(limit));
+      expect(server.registers).toHaveLength(1);
+      await time.advance(limit);
+      expect((await attaching).peer.transport).toBe("sse");
+    }
+  });
+
   it("the agent attaches by server-sent events at once when the upgrade is refused, or the server offers none", async () => {
     const server = new ScriptedServer();
     server.upgrade = "refuses";

@@ -293,3 +293,40 @@ describe("ProviderSessions.workstations", () => {
     expect(sessions.check(user("alice"), id).epoch).toBe(epoch);
   });
 });
+
+describe("an agent whose registration has lost its response", () => {
+  const process1 = { bootId: "process-1", machineId: "machine-1", providers: [provider("a")] };
+
+  it("gets its session when it registers again, also after a restart of the server (failure mode 301)", async () => {
+    const first = await startTestSessions();
+    const { providerSessionId: id } = await first.register(process1);
+    expect(await first.register(process1)).toMatchObject({ providerSessionId: id, epoch: 2 });
+    const second = await first.restart();
+    expect(await second.register(process1)).toMatchObject({ providerSessionId: id, epoch: 3 });
+    expect((await second.sessions.attach(user("alice"), id, 3)).epoch).toBe(4);
+  });
+
+  it.each([
+    ["another process", { bootId: "process-2" }],
+    ["another machine", { machineId: "machine-2" }],
+    ["an agent that does not name its process", { bootId: undefined }],
+    ["an agent that does not name its machine", { machineId: undefined }],
+  ])("%s does not get it", async (_, more) => {
+    const { register } = await startTestSessions();
+    const { providerSessionId: id } = await register({ ...process1, ...more });
+    const other = await register({ ...process1, providers: [provider("b")] });
+    expect(other.providerSessionId).not.toBe(id);
+    const again = await register({ ...process1, ...more, providers: [provider("c")] });
+    expect([id, other.providerSessionId].includes(again.providerSessionId)).toBe(
+      Object.values(more)[0] !== undefined,
+    );
+  });
+
+  it("does not take the session of another user, nor one that is attached", async () => {
+    const { register, attachAgent } = await startTestSessions();
+    const { providerSessionId: id } = await register(process1, user("bob"));
+    const own = await attachAgent({ ...process1, providers: [provider("b")] });
+    const { providerSessionId } = await register({ ...process1, providers: [provider("c")] });
+    expect(new Set([id, own.id, providerSessionId]).size).toBe(3);
+  });
+});

@@ -21,6 +21,7 @@ export interface TestAgentOptions {
   fetch?: typeof fetch;
   WebSocket?: SocketConstructor;
   sessionId?: string;
+  bootId?: string;
 }
 
 /** Starts an agent that runs until the test is over. */
@@ -41,7 +42,7 @@ export function testAgent({ url, providers, ...rest }: TestAgentOptions): TestAg
     fetch: rest.fetch ?? fetch,
     WebSocket: rest.WebSocket ?? (WebSocket as unknown as SocketConstructor),
     time: rest.time ?? { ...systemTime, random: () => 0.02 },
-    bootId: "boot",
+    bootId: rest.bootId ?? "boot",
     log: { info: note, warn: note, error: note, success: note },
   });
   const stop = new AbortController();

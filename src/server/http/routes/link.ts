@@ -99,7 +99,7 @@ async function stream(server: Server, call: Call): Promise<Response> {
       hint: "A proxy in between takes it out. To find the lines that mend it: mcpctl doctor",
     });
   if (call.isHead) return new Response(null, { headers: eventStreamHeaders });
-  const attached = await server.workstations.attach(principal, sessionId, epoch);
+  const attached = await server.workstations.attach(principal, sessionId, epoch, request.signal);
   const own = { [epochHeader]: String(attached.session.epoch) };
   if (isSocket) {
     const handler = socketHandler((connection) => server.workstations.open(attached, connection));

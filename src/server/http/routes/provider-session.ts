@@ -83,7 +83,9 @@ export function providerSessionRoutes(server: Server): Route[] {
       maxBodyBytes: registerBytes,
       handle: async (call) => {
         const body = await readObject(call, server.deadlines);
-        return Response.json(await server.sessions.register(call, body), { status: 201 });
+        return Response.json(await server.sessions.register(call, body, call.request.signal), {
+          status: 201,
+        });
       },
     },
     {
