@@ -51,9 +51,12 @@ export class Attacher {
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
     }
+    const startedAt = time.elapsed();
     await register();
     const link = await eventStream();
-    this.#blockedUntil = time.elapsed() + rememberMs;
+    const attachedAt = time.elapsed();
+    // Of a server that is as slow without a WebSocket nobody knows whether one passes.
+    if (attachedAt - startedAt < attachMs) this.#blockedUntil = attachedAt + rememberMs;
     return link;
   }
 }

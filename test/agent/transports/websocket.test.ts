@@ -319,6 +319,31 @@ describe("where no WebSocket passes", () => {
     }
   });
 
+  it("a server that is as slow without one gets a WebSocket the next time (failure mode 303)", async () => {
+    const time = new FakeClock();
+    time.chance = 0;
+    const server = new ScriptedServer();
+    server.upgrade = "hangs";
+    const attaching = attachedAgent({ server, time });
+    await eventually(() => server.registers.length === 1 && time.waits.includes(3_000));
+    const slow = Promise.withResolvers<undefined>();
+    server.answers.register = async () => {
+      await slow.promise;
+      delete server.answers.register;
+      return { status: 201, body: { providerSessionId: "prov_1", epoch: 2, transports: ["websocket"] } };
+    };
+    await time.advance(3_000);
+    await eventually(() => server.registers.length === 2);
+    await time.advance(4_000);
+    slow.resolve(undefined);
+    const { peer } = await attaching;
+    expect(peer.transport).toBe("sse");
+    server.upgrade = "takes";
+    peer.cut();
+    await time.until(() => server.peers.length === 2);
+    expect(server.peers[1]!.transport).toBe("websocket");
+  });
+
   it("the agent attaches by server-sent events at once when the upgrade is refused, or the server offers none", async () => {
     const server = new ScriptedServer();
     server.upgrade = "refuses";
