@@ -73,6 +73,20 @@ it("leaves a watch at the next change when its reader has gone", async () => {
   expect(await textOf(watching.stderr)).toBe("");
 });
 
+it("finishes a change when the reader of its results has gone, and exits with its own code", async () => {
+  const groups = `for i in $(seq 300); do printf -- '---\\nkind: group\\nname: g-%s\\n' $i; done`;
+  const bad = `printf -- '---\\nkind: group\\nname: z\\nmembers: [nobody]\\n'`;
+  const lines = shell(`set -o pipefail
+    { ${groups}; } | mcpctl apply -f - | head -1; echo $?
+    { ${groups}; ${bad}; } | mcpctl apply -f - 2>/dev/null | head -1; echo \${PIPESTATUS[1]}
+    mcpctl get groups -o name | grep -c group/g-
+    mcpctl delete group --all --force | head -1; echo $?
+    mcpctl get groups -o name`);
+  expect(await textOf(lines.stdout)).toBe(
+    "group 'g-1' created\n0\ngroup 'g-1' unchanged\n1\n300\ngroup 'g-1' deleted\n0\n",
+  );
+});
+
 it("goes on without a stdout or a stderr", async () => {
   const closed = shell(
     `mcpctl get users >&-; echo $?; mcpctl create group g >&- 2>&-; echo $?; mcpctl get lms 2>&-; echo $?`,

@@ -50,6 +50,14 @@ describe("an empty value, as of a variable that a script has not set", () => {
     }
   });
 
+  it("is refused as an argument too many", async () => {
+    const { code, stderr } = await cli(["status", ""]);
+    expect([code, stderr]).toEqual([
+      2,
+      "error: an argument too many is empty\nhint: if it comes from a variable, set that variable, or leave the argument out\n",
+    ]);
+  });
+
   it("is a value where a field takes it, and where it is a word for another program", async () => {
     const server = await testServer();
     const at = { server: { url: `unix://${server.socketPath}` } };

@@ -184,5 +184,9 @@ function assignWords(words: string[], args: Args, values: Record<string, Value>)
     else if (arg.required !== false && arg.default === undefined)
       throw new WordsError("usage", `${arg.valueHint ?? name.toUpperCase()} is missing`);
   }
+  if (words[0] === "")
+    throw new AppError("usage", "an argument too many is empty", {
+      hint: "if it comes from a variable, set that variable, or leave the argument out",
+    });
   if (words.length > 0) throw new WordsError("usage", `unexpected argument "${words[0]}"`);
 }

@@ -22,6 +22,8 @@ export interface World {
   cwd: string;
   /** Fires on Ctrl-C. */
   signal: AbortSignal;
+  /** Fires when the reader of stdout has gone. Verbs that change something go on. */
+  readerGone?: AbortSignal;
   now?: () => number;
   fetch?: typeof fetch;
 }
@@ -49,7 +51,6 @@ export async function runMain(argv: readonly string[], commands: Commands, world
     await terminal.drain();
     return code;
   } catch (error) {
-    if (terminal.closed) return 0;
     const code = reportFailure(error, terminal, argv.includes("-v") || argv.includes("--verbose"));
     await terminal.drain().catch(() => {});
     return code;
@@ -72,6 +73,10 @@ async function dispatch(argv: readonly string[], commands: Commands, world: Safe
     world.terminal.out(verbHelp(path, { ...verb, meta }, args));
     return 0;
   }
+  // A verb that can have a dry run changes something: it is not left half done because nobody reads what it prints.
+  const { readerGone } = world;
+  const stops = readerGone !== undefined && !("dry-run" in args);
+  const signal = stops ? AbortSignal.any([world.signal, readerGone]) : world.signal;
   const output = early["output"];
   if (typeof output === "string" && !("output" in args)) assertPrints(path, verb, output);
   try {
@@ -80,8 +85,9 @@ async function dispatch(argv: readonly string[], commands: Commands, world: Safe
     const globals = Object.entries(values).filter(([name]) => name in globalArgs && !(name in args));
     const flags = { ...merged(before, Object.fromEntries(globals)), ...takeServer(values, args) };
     setColors(world, flags["color"]);
-    return (await verb.act(values, contextOf(world, flags), commands)) ?? 0;
+    return (await verb.act(values, contextOf({ ...world, signal }, flags), commands)) ?? 0;
   } catch (error) {
+    if (stops && world.terminal.closed) return 0;
     // With the kind, where the flags depend on it.
     const full = Object.keys(more ?? {}).length > 0 ? `${path} ${words[0]}` : path;
     if (error instanceof WordsError && error.hint === undefined) {
