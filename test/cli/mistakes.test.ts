@@ -118,6 +118,7 @@ describe("a mistake in a value", () => {
       ["login", 2, "--user is missing"],
       ["passwd", 2, "--password-stdin is missing"],
       ["init --type ollama --model m", 2, "for example --provider-url http://127.0.0.1:11434/v1"],
+      ["init --type ollama --model m --provider-url foo", 2, '--provider-url: "foo" is not a URL'],
       ["test mcp http://127.0.0.1:9/mcp -p website", 2, "give a URL or -p PROJECT, not both"],
       ["agent publish m --as A_B", 2, '"A_B" is not a name: names have lower-case letters'],
     ] as const) {

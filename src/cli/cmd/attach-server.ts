@@ -93,7 +93,12 @@ async function withNearestOf(
   ] as const) {
     const words = `there is no ${kind.kind} "${name}"`;
     if (!error.message.includes(words)) continue;
-    return withNearestName(new AppError("not_found", words, { cause: error }), kind, name, client);
+    const { requestId } = error;
+    const unknown = new AppError("not_found", words, {
+      cause: error,
+      ...(requestId !== undefined && { requestId }),
+    });
+    return withNearestName(unknown, kind, name, client);
   }
   return error;
 }

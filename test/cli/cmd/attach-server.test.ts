@@ -58,7 +58,11 @@ describe("attach-server and detach-server", () => {
       ["attach-server A! -p web", 2, "cannot be the name of an MCP server"],
       ["attach-server a -p none", 3, 'project "none" not found'],
       ["attach-server a -p wep", 3, 'did you mean "web"?'],
-      ["attach-server none -p web", 3, 'server "none" not found'],
+      [
+        "attach-server none -p web",
+        3,
+        'server "none" not found\nhint: Run: mcpctl get servers\nrequest: req_',
+      ],
       ["detach-server a -p wep", 3, 'did you mean "web"?'],
       [
         "detach-server fles -p web",

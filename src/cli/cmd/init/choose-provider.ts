@@ -53,6 +53,10 @@ export async function chosenProvider(
   const named = here?.type ?? type;
   const isOwnMachine = ownMachineTypes.has(named) || here !== undefined;
   const hasUrl = "url" in (providerTypes[named as keyof typeof providerTypes] ?? {});
+  if (given.url !== undefined && !/^https?:$/.test(URL.parse(given.url)?.protocol ?? ""))
+    throw new AppError("usage", `--provider-url: "${given.url}" is not a URL`, {
+      hint: "for example http://127.0.0.1:11434/v1",
+    });
   let url = given.url ?? here?.url;
   if (url === undefined && !hasUrl) {
     if (!isAsked)
