@@ -13,6 +13,7 @@ export interface HeldCall {
 
 type Method =
   | "commit"
+  | "loadSome"
   | "passwordHash"
   | "filePart"
   | "orphans"

@@ -50,8 +50,8 @@ export class HostedLlms {
   wake(llmId: string, { signal }: HostedExchange): Promise<JsonObject> {
     return this.work.run(async () => {
       const llm = this.#connected(llmId);
-      // The other node may not have read yet that it is awake.
-      if (llm.status.status === "hibernating") await this.#llms.wake(llm, signal);
+      // The other node may not have read yet that it is awake, or this one that it hibernates.
+      if (llm.status.status !== "active") await this.#llms.wake(llm, signal);
       return {};
     });
   }

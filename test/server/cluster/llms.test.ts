@@ -1,6 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import { freshDatabase } from "../../postgres.ts";
+import { heldStore } from "../../support/held-store.ts";
 import { type McpTestServer, mcpTestServer, until } from "../../support/mcp/runtime.ts";
 import { type Client, client, type TestServer } from "../../support/server.ts";
 import { chatAnswer, chatFrames } from "../../support/upstream.ts";
@@ -150,6 +151,31 @@ describe("an llm of a workstation whose agent is connected to another node (fail
     for (const other of others) expect((await other).status).toBe(200);
     await isKnown(b.as(bearer), "active");
     expect(agent.all.filter(({ kind }) => kind === "wake")).toHaveLength(1);
+  });
+
+  it("is woken also when the node of its agent is the last to read that it hibernates (failure mode 283)", async () => {
+    const url = await freshDatabase();
+    const { store, hold } = heldStore(await openStore({ url, now: Date.now }));
+    const a = await mcpTestServer({ node: "a", leaseTimes: longLeases, store });
+    const b = await mcpTestServer({
+      node: "b",
+      leaseTimes: longLeases,
+      store: await openStore({ url, now: Date.now }),
+    });
+    const { bearer } = await a.user("alice", grants);
+    const sleeping: Published = { name: "home", initialStatus: "hibernating" };
+    const alice = await register(a, bearer, a.as(bearer), [sleeping], 3);
+    const hibernates = hold("loadSome", "before");
+    onTestFinished(hibernates.release);
+    const agent = await connectBySocket(alice);
+    await isKnown(b.as(bearer), "hibernating");
+    const called = callModel({ server: b, bearer });
+    const { kind, taskId } = await agent.next("task");
+    expect(kind).toBe("wake");
+    hibernates.release();
+    agent.send({ op: "result", taskId, status: 200, body: {} });
+    answer(agent, await agent.acceptNext(), "awake");
+    expect((await called).status).toBe(200);
   });
 });
 
