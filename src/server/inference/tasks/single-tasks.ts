@@ -78,7 +78,7 @@ export class Tasks {
     const deadline = given.deadline ?? Math.max(at, notBefore) + usualDeadline;
     if (deadline <= Math.max(at, notBefore) || deadline > at + longestDeadline)
       throw invalid("deadline", "deadline must be behind notBefore, and within 7 days");
-    const known = await this.#ofKey(principal, idempotencyKey);
+    const known = await this.#ofKey(principal, idempotencyKey, { operation, request });
     if (known) return known;
     const size = Buffer.byteLength(request);
     const release = await this.#options.quotas.reserveCounted(
@@ -97,7 +97,7 @@ export class Tasks {
     await stored(this.#store.addTasks([task], ...standing(principal))).finally(release);
     onWork();
     // Another request with the same key may have been faster.
-    return (await this.#ofKey(principal, idempotencyKey)) ?? task;
+    return (await this.#ofKey(principal, idempotencyKey, task)) ?? task;
   }
 
   /**
@@ -169,8 +169,23 @@ export class Tasks {
     return this.#options.catalogue.store;
   }
 
-  async #ofKey(principal: Principal, key: string): Promise<TaskFacts | null> {
-    return key === "" ? null : stored(this.#store.taskOfKey(makerOf(principal), key));
+  /** Returns the task that has a key. Throws AppError `conflict` if it is another call. */
+  async #ofKey(
+    principal: Principal,
+    key: string,
+    { operation, request }: Pick<InferenceTask, "operation" | "request">,
+  ): Promise<TaskFacts | null> {
+    const known = key === "" ? null : await stored(this.#store.taskOfKey(makerOf(principal), key));
+    const task = known && (await stored(this.#store.task(known.id)));
+    if (task && (task.operation !== operation || task.request !== request))
+      throw new AppError(
+        "conflict",
+        `the idempotencyKey belongs to task ${task.id}, which has another request`,
+        {
+          hint: "use a new key for each request",
+        },
+      );
+    return known;
   }
 }
 

@@ -16,6 +16,10 @@ it("a task is a call that waits: it is made once for a key, ends with the answer
   const [first, second] = [(await must(make(once))).body, (await must(make(once))).body];
   expect(first).toMatchObject({ type: "task", llm: "gpt", dialect: "chat" });
   expect(second.id).toBe(first.id);
+  expect(await make({ ...once, request: request("bye") })).toMatchObject({
+    status: 409,
+    body: { error: expect.stringContaining(`belongs to task ${first.id}, which has another request`) },
+  });
   const done = (await must(call("GET", `/api/v1/inference-tasks/${first.id}?wait=20s`))).body;
   expect(done).toMatchObject({
     status: "completed",
