@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { Lifecycle } from "../../../src/server/core/lifecycle.ts";
 import { timer } from "../../../src/server/core/timer.ts";
 
-beforeEach(() => void vi.useFakeTimers());
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] }));
 afterEach(() => void vi.useRealTimers());
 
 it("a timer runs at intervals, also after a run that failed, until the server stops", async () => {
