@@ -100,9 +100,9 @@ describe("mcpctl provider", () => {
       if (++looks === 3) done.resolve(Response.json({ ...qwen, state: "active" }));
       return Response.json([{ ...qwen, state: "waking", detail: "loading weights, 34 s" }]);
     });
-    const { code, stdout, stderr } = await cli("provider qwen up", { home, answers: [] });
+    const { code, stdout, shown } = await cli("provider qwen up", { home, answers: [] });
     expect([code, stdout]).toEqual([0, "provider 'qwen' is active\n"]);
-    expect(stderr).toContain("qwen is waking: loading weights, 34 s");
+    expect(shown).toContain("qwen is waking: loading weights, 34 s");
     expect(requests.filter((called) => called.startsWith("POST"))).toEqual(["POST /providers/qwen/up"]);
   });
 

@@ -27,7 +27,10 @@ export interface CliOptions {
 export interface CliResult {
   code: number;
   stdout: string;
+  /** Without the lines of progress that a slow machine shows, and that erase themselves. */
   stderr: string;
+  /** The lines of progress, too. */
+  shown: string;
   /** The questions that were asked. */
   prompts: string[];
   home: string;
@@ -61,8 +64,8 @@ export async function cli(line: string | readonly string[], options: CliOptions 
   return {
     code,
     stdout: screen.stdout,
-    // Without lines of progress, which a slow machine shows, and which erase themselves.
     stderr: screen.stderr.replace(/\r[^\n]*\r/g, ""),
+    shown: screen.stderr,
     prompts: screen.prompts,
     history: screen.history,
     home,
