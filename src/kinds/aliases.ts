@@ -3,7 +3,7 @@
  * with `agent:` names a persona.
  */
 export const aliasPattern = "^(?!(?:anthropic/)?agent:|anthropic/\\*?$)(?:[!#-)+-\\[\\]-~]+\\*?|\\*)$";
-/** What the pattern means. */
+/** The meaning of the pattern, in words. */
 export const aliasRule =
   "must be printable ASCII without spaces, quotes and \\, with * at the end only, and not begin with agent:";
 

@@ -1,6 +1,6 @@
 /** The pattern of names. A name has no underscore, so that it cannot be taken for an id. */
 export const namePattern = "^[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?$";
-/** What the pattern means. */
+/** The meaning of the pattern, in words. */
 export const nameRule = "lower-case letters, digits and hyphens, at most 100";
 /** The schema options of a text that is a name. */
 export const nameText = { pattern: namePattern, "x-message": `must be a name: ${nameRule}` };

@@ -86,7 +86,7 @@ export interface VerbMeta extends CommandMeta {
 /** The exit code; none stands for 0. Failures are thrown as AppError. */
 type Outcome = Promise<number | undefined> | Promise<void>;
 
-/** What a verb prints with `-o`. */
+/** The formats that a verb prints with `-o`. */
 interface VerbOutput {
   /** The formats of `-o` besides the text. A verb without them refuses `-o`. */
   output?: readonly DataFormat[];

@@ -21,7 +21,7 @@ export interface Wait {
   waiting: Set<string>;
 }
 
-/** What is shown while objects are waited for. */
+/** The output while objects are waited for. */
 export interface WaitReport {
   progress: Progress;
   /** Is called once for each object that meets the condition, with undefined for one that is deleted. */

@@ -51,7 +51,7 @@ export interface AuthorizationChange {
   /** The new record; the old one stays if it is left out. */
   record?: AuthorizationRecord;
   event?: AuditEvent;
-  /** What must hold when it is written. */
+  /** The conditions that must hold when it is written. */
   conditions?: readonly WriteCondition[];
 }
 

@@ -20,7 +20,7 @@ async function upload(server: TestServer, bearer: string) {
   return { status };
 }
 
-/** What alice does, the call of the store that is late, and where she would find what she has made. */
+/** The deed of alice, the call of the store that is late, and the place where she would find what she has made. */
 const acts: [
   what: string,
   method: Parameters<HeldStore["hold"]>[0],
