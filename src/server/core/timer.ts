@@ -19,8 +19,13 @@ export function timer(options: TimerOptions): Component<ReturnType<typeof setInt
   const run = async () => {
     if (isRunning) return;
     isRunning = true;
-    await options.run().catch(onError);
-    isRunning = false;
+    try {
+      await options.run();
+    } catch (error) {
+      onError(error);
+    } finally {
+      isRunning = false;
+    }
   };
   return {
     name,
