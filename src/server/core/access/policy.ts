@@ -100,6 +100,8 @@ export interface Principal {
   impersonator?: Impersonator;
   /** The SHA-256 of the bearer of a token: a rotation ends what was begun with the old one. */
   bearer?: string;
+  /** Changes when somebody else gets the password or the bearer. Undefined if nobody ever did. */
+  handover?: string;
   /** Set for an MCP client that a user gave access: the id of the only project whose MCP endpoint it opens (T279). */
   projectId?: string;
 }
@@ -112,6 +114,7 @@ export interface Impersonator {
   userId: string;
   /** The id of its login session; null for a token and for the Unix socket. */
   sessionId: string | null;
+  handover?: string;
 }
 
 const noUser = { kind: "User", id: "", name: "", userId: "", userName: "", groups: [] } as const;
@@ -129,11 +132,20 @@ export function tokenIdOf({ kind, id }: Principal): string | null {
 
 /**
  * Returns the ids of the principal and of the user whose own things are used: answers that are kept, and access to MCP
- * servers. In an impersonation they are those of whoever acts, whom the user has not let in (T266).
+ * servers. In an impersonation they are those of whoever acts, whom the user has not let in (T266). After a password or
+ * bearer that somebody else got, the first id is another one: what was kept before is for nobody (T360).
  */
-export function personalIds({ id, userId, impersonator }: Principal): { id: string; userId: string } {
-  const by = impersonator ?? { id, userId };
-  return { id: by.id, userId: by.userId };
+export function personalIds(principal: Pick<Principal, "id" | "userId" | "handover" | "impersonator">): {
+  id: string;
+  userId: string;
+} {
+  const { id, userId, handover } = principal.impersonator ?? principal;
+  return { id: handover === undefined ? id : `${id} ${handover}`, userId };
+}
+
+/** Returns the id of the user or token of which `personalIds` returned an id. */
+export function idOfPersonal(personalId: string): string {
+  return personalId.split(" ", 1)[0]!;
 }
 
 /** Returns what an audit event says about an impersonation: it names both. */

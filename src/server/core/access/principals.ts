@@ -186,7 +186,16 @@ function ofUser(snapshot: Snapshot, user: Row): Principal {
     groups: groupsOf(snapshot, user.id),
     policies: [userPolicy(snapshot, user)],
     publishes: publishedBy(snapshot, user.id),
+    ...handoverOf([user]),
   };
+}
+
+/** Returns when somebody else got the passwords or bearers of some users and tokens. */
+function handoverOf(rows: readonly Row[]): Pick<Principal, "handover"> {
+  const times = rows.flatMap(({ status: { handedOverAt } }) =>
+    handedOverAt === undefined ? [] : handedOverAt,
+  );
+  return times.length === 0 ? {} : { handover: times.join("-") };
 }
 
 function ofSession(snapshot: Snapshot, hash: string): Principal | undefined {
@@ -197,13 +206,13 @@ function ofSession(snapshot: Snapshot, hash: string): Principal | undefined {
   const { impersonatorId: id, impersonatorSessionId: sessionId } = session;
   if (!id) return principal;
   const acting = impersonating(snapshot, { id, sessionId });
-  return (
-    acting && {
-      ...principal,
-      policies: [...principal.policies, ...acting.policies],
-      impersonator: { id, name: acting.name, userId: acting.userId, sessionId },
-    }
-  );
+  if (!acting) return undefined;
+  const { name, userId, handover } = acting;
+  return {
+    ...principal,
+    policies: [...principal.policies, ...acting.policies],
+    impersonator: { id, name, userId, sessionId, ...(handover !== undefined && { handover }) },
+  };
 }
 
 function ofToken(snapshot: Snapshot, hash: string): Principal | undefined {
@@ -234,6 +243,7 @@ function tokenPrincipal(snapshot: Snapshot, row: RowOf<"token">, user: Row): Pri
     name: row.name,
     policies: [...[row, ...makers].map((one) => ownPolicy(snapshot, one)), userPolicy(snapshot, user)],
     ...(makers.length > 0 && { makers: makers.map(({ id }) => id) }),
+    ...handoverOf([user, row, ...makers]),
     ...(expiresAt && { expiresAt: Date.parse(expiresAt) }),
   };
 }

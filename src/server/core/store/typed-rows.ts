@@ -75,6 +75,10 @@ interface StoredStatuses {
     position: number;
   };
   rbac: BoundGrants;
+  user: {
+    /** The time at which somebody else set the password; undefined if nobody did. Milliseconds since 1970. */
+    handedOverAt?: number;
+  };
   grant: ClientGrantStatus;
   token: BoundGrants & {
     /** The first characters of the bearer. */
@@ -83,6 +87,8 @@ interface StoredStatuses {
     maker?: string;
     /** The id of the administrator who made it, or got its present bearer, in place of its user. */
     givenBy?: string;
+    /** The time at which somebody else than its user got its bearer; undefined if nobody did. Milliseconds since 1970. */
+    handedOverAt?: number;
     /** Tokens made by it that were deleted lately, whose use counts on its limits; times are RFC 3339. */
     deletedChildren?: { id: string; at: string }[];
   };

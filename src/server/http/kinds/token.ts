@@ -4,7 +4,8 @@ import { token } from "../../../kinds/token.ts";
 import { bearerHash, bearerPrefix, mintBearer } from "../../core/access/bearer.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import { userPrincipal } from "../../core/access/principals.ts";
-import { mayActForOthers } from "../../core/access/token-rights.ts";
+import { madeBy } from "../../core/access/token-makers.ts";
+import { isGivenOut, mayActForOthers } from "../../core/access/token-rights.ts";
 import { hasAllRightsOf } from "../../core/catalogue/hooks/user.ts";
 import type { Write } from "../../core/store/types.ts";
 import { readBody } from "../body.ts";
@@ -80,10 +81,19 @@ async function rotate(server: Server, call: Call): Promise<Response> {
       bearer = mintBearer("pat", server.random);
       const { givenBy: _before, ...status } = row.status;
       const given = isForAnother && { givenBy: call.principal.userId };
-      const writes: Write[] = [{ op: "setBearer", tokenId: row.id, hash: bearerHash(bearer) }];
-      // Somebody else than the user has the new bearer (T266).
-      if (given) writes.push({ op: "deleteTasksOf", userId: row.owner!, tokenId: row.id });
-      return { row: { status: { ...status, prefix: bearerPrefix(bearer), ...given } }, writes };
+      const { snapshot } = server.catalogue;
+      // Somebody else than the user has the new bearer (T266), and can rotate the tokens that it made (T361).
+      const isHandedOver = isForAnother || isGivenOut(snapshot, call.principal);
+      const tokens = isHandedOver ? [row, ...madeBy(snapshot, row.id)] : [];
+      const writes: Write[] = [
+        { op: "setBearer", tokenId: row.id, hash: bearerHash(bearer) },
+        ...tokens.map(({ id }): Write => ({ op: "deleteTasksOf", userId: row.owner!, tokenId: id })),
+      ];
+      const handedOver = isHandedOver && { handedOverAt: server.now() };
+      return {
+        row: { status: { ...status, prefix: bearerPrefix(bearer), ...given, ...handedOver } },
+        writes,
+      };
     },
   });
   return Response.json({ ...shown, token: bearer }, { headers: { "cache-control": "no-store" } });

@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { nullable } from "../../../kinds/define.ts";
 import { project as projectKind } from "../../../kinds/project.ts";
-import { decide, isVisible, personalIds } from "../../core/access/policy.ts";
+import { decide, idOfPersonal, isVisible, personalIds } from "../../core/access/policy.ts";
 import { eventBy } from "../../core/caller.ts";
 import type { Row } from "../../core/store/types.ts";
 import type { CacheFilter } from "../../mcp/content/result-cache.ts";
@@ -92,7 +92,7 @@ async function listed(server: Server, call: Call) {
       {
         project,
         user: nameOf(one.userId),
-        token: one.principalId === one.userId ? null : nameOf(one.principalId),
+        token: idOfPersonal(one.principalId) === one.userId ? null : nameOf(idOfPersonal(one.principalId)),
         server: row && isVisible(call.principal, "servers", row) ? row.name : null,
         subject: one.subject,
         parts: one.parts,

@@ -11,7 +11,7 @@ import type { BackgroundAnswer } from "./background-usage.ts";
 interface PendingCall {
   principal: Pick<
     BackgroundAnswer["principal"],
-    "kind" | "id" | "name" | "userId" | "userName" | "makers" | "impersonator"
+    "kind" | "id" | "name" | "userId" | "userName" | "makers" | "handover" | "impersonator"
   >;
   requestId: string;
   model: string | undefined;
@@ -21,7 +21,7 @@ interface PendingCall {
 
 /** Returns the call of an answer as text for the database. */
 export function pendingText({ principal, requestId, model, admission, sent }: BackgroundAnswer): string {
-  const { kind, id, name, userId, userName, makers, impersonator } = principal;
+  const { kind, id, name, userId, userName, makers, handover, impersonator } = principal;
   const call: PendingCall = {
     principal: {
       kind,
@@ -30,6 +30,7 @@ export function pendingText({ principal, requestId, model, admission, sent }: Ba
       userId,
       userName,
       ...(makers && { makers }),
+      ...(handover !== undefined && { handover }),
       ...(impersonator && { impersonator }),
     },
     requestId,

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Principal } from "../../core/access/policy.ts";
+import { idOfPersonal, type Principal } from "../../core/access/policy.ts";
 import { oncePerObject } from "../../core/once-per-object.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import { storeFailure } from "../../core/store/store-failure.ts";
@@ -45,11 +45,12 @@ export class ProviderObjects {
   /**
    * Stores an object. It is found at once, and after a restart once this has resolved.
    *
+   * @param owner the id of the user or token by `personalIds`, here and below
    * @param pending the call of an answer that runs in the background, for `unbooked` after a restart
    * @throws AppError `storage_full` or `unavailable`
    */
   async keep(
-    ownerId: string,
+    owner: string,
     id: string,
     llm: LlmRow,
     type: keyof typeof lifetimes,
@@ -58,8 +59,9 @@ export class ProviderObjects {
     if (!objectId.test(id)) return;
     const at = this.#now();
     const expiresAt = at + lifetimes[type];
-    const object = { ownerId, id, llmId: llm.id, place: placeOf(llm), at, expiresAt, pending };
-    const key = keyOfObject(ownerId, id);
+    const ownerId = idOfPersonal(owner);
+    const object = { ownerId, id, llmId: llm.id, place: placeOf(llm, owner), at, expiresAt, pending };
+    const key = keyOfObject(owner, id);
     this.#recent.delete(key);
     this.#recent.set(key, object);
     if (this.#recent.size > mostRecent) this.#recent.delete(this.#recent.keys().next().value!);
@@ -67,12 +69,15 @@ export class ProviderObjects {
   }
 
   /** Returns the one of some llms that holds an object of an owner; undefined if none does. Throws AppError. */
-  async holder(ownerId: string, id: string, llms: readonly LlmRow[]): Promise<LlmRow | undefined> {
+  async holder(owner: string, id: string, llms: readonly LlmRow[]): Promise<LlmRow | undefined> {
     if (!objectId.test(id)) return undefined;
     const object =
-      this.#recent.get(keyOfObject(ownerId, id)) ?? (await stored(this.#store.providerObject(ownerId, id)));
+      this.#recent.get(keyOfObject(owner, id)) ??
+      (await stored(this.#store.providerObject(idOfPersonal(owner), id)));
     if (!object || object.expiresAt <= this.#now()) return undefined;
-    return llms.find((llm) => llm.id === object.llmId && placeOf(llm) === object.place && keepsState(llm));
+    return llms.find(
+      (llm) => llm.id === object.llmId && placeOf(llm, owner) === object.place && keepsState(llm),
+    );
   }
 
   /** Returns the answers of an earlier run that are not booked yet, the oldest first. Throws AppError. */
@@ -81,14 +86,14 @@ export class ProviderObjects {
   }
 
   /** Notes that an answer is booked. Returns false if it was booked before. Throws AppError. */
-  book(ownerId: string, id: string): Promise<boolean> {
-    return stored(this.#store.bookProviderObject(ownerId, id));
+  book(owner: string, id: string): Promise<boolean> {
+    return stored(this.#store.bookProviderObject(idOfPersonal(owner), id));
   }
 
   /** Forgets an object that was deleted at the provider. Throws AppError. */
-  async forget(ownerId: string, id: string): Promise<void> {
-    this.#recent.delete(keyOfObject(ownerId, id));
-    await stored(this.#store.deleteProviderObject(ownerId, id));
+  async forget(owner: string, id: string): Promise<void> {
+    this.#recent.delete(keyOfObject(owner, id));
+    await stored(this.#store.deleteProviderObject(idOfPersonal(owner), id));
   }
 }
 
@@ -104,14 +109,18 @@ export function llmsWithState(snapshot: Snapshot, principal: Principal): LlmRow[
   return allWithState(snapshot.table("llm").sorted).filter((llm) => mayRun(principal, llm));
 }
 
-/** Returns a text that changes with the url and the key of an llm: another account does not have its objects. */
-function placeOf({ spec: { type, url, apiKeyRef } }: LlmRow): string {
-  const text = JSON.stringify([type, url, apiKeyRef?.name, apiKeyRef?.key]);
+/**
+ * Returns a text that changes with the url and the key of an llm: another account does not have its objects. It also changes
+ * when somebody else gets in as the owner, who has none of the objects before (T360).
+ */
+function placeOf({ spec: { type, url, apiKeyRef } }: LlmRow, owner: string): string {
+  const handedOver = owner === idOfPersonal(owner) ? [] : [owner];
+  const text = JSON.stringify([type, url, apiKeyRef?.name, apiKeyRef?.key, ...handedOver]);
   return createHash("sha256").update(text).digest("base64url").slice(0, 22);
 }
 
-function keyOfObject(ownerId: string, id: string): string {
-  return `${ownerId} ${id}`;
+function keyOfObject(owner: string, id: string): string {
+  return `${owner} ${id}`;
 }
 
 /** Returns the result of the store. Throws AppError if the store refuses. */

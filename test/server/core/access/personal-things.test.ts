@@ -52,6 +52,7 @@ async function canRead(call: Client, { file, task }: { file: string; task: strin
 }
 
 const runAll = [
+  { role: "view", resource: "tokens" },
   { role: "run", resource: "llms" },
   { role: "create", resource: "tokens" },
 ];
@@ -205,4 +206,86 @@ describe("a password that somebody else sets (T115)", () => {
       (list) => list.length > 0,
     );
   });
+});
+
+describe("answers that a provider or this server keeps (T360)", () => {
+  const ask = (call: Client, more: object = {}) =>
+    call("POST", "/v1/responses", { model: "gpt", input: "hi", ...more });
+
+  /** A user with a token, another token that it has made, and an answer of each. */
+  async function kept(llm: object) {
+    const { server, provider } = await withProvider(keeper().script, llm);
+    const alice = await server.user("alice", runAll);
+    const make = async (call: Client, name: string) =>
+      (await must(call("POST", "/api/v1/tokens", { name, roleBindings: runAll }))).body;
+    const maker = await make(alice.call, "maker");
+    const child = await make(server.as(maker.token), "child");
+    const callers = [alice.call, server.as(maker.token), server.as(child.token)];
+    const answers: string[] = [];
+    for (const call of callers) answers.push((await must(ask(call))).body.id);
+    const canGoOn = async (call: Client, previous: string) => {
+      const before = provider.seen.length;
+      const statuses = [
+        (await ask(call, { previous_response_id: previous })).status,
+        (await call("GET", `/v1/responses/${previous}`)).status,
+      ];
+      return statuses.includes(200) || provider.seen.length > before;
+    };
+    const rotate = async (by: Client, id: string) =>
+      server.as((await must(by("POST", `/api/v1/tokens/${id}/rotate`))).body.token);
+    return { server, maker, child, answers, canGoOn, rotate };
+  }
+
+  const dialects = [{ responses: "stateful" }, {}];
+
+  it.each(dialects)("are not there for the password that somebody else has set: %o", async (llm) => {
+    const { server, maker, child, answers, canGoOn, rotate } = await kept(llm);
+    const password = "a-new-password";
+    await must(server.admin("PUT", "/api/v1/users/alice", { password }));
+    const { body } = await must(server.as()("POST", "/api/v1/auth/login", { user: "alice", password }));
+    const call = server.as(body.token);
+    const all = [call, await rotate(call, maker.id), await rotate(call, child.id)];
+    for (const [n, one] of all.entries()) expect(await canGoOn(one, answers[n]!)).toBe(false);
+    const { id } = (await must(ask(call))).body;
+    expect(await canGoOn(call, id)).toBe(true);
+  });
+
+  it("stay when users set their own password, or rotate their own token", async () => {
+    const { server, maker, answers, canGoOn, rotate } = await kept(dialects[0]!);
+    const [old, password] = ["an-old-password", "my-new-password"];
+    await must(server.admin("PUT", "/api/v1/users/alice", { password: old }));
+    const login = async (secret: string) =>
+      (await must(server.as()("POST", "/api/v1/auth/login", { user: "alice", password: secret }))).body.token;
+    const call = server.as(await login(old));
+    const { id } = (await must(ask(call))).body;
+    await must(call("POST", "/api/v1/auth/passwd", { current: old, password }));
+    expect(await canGoOn(server.as(await login(password)), id)).toBe(true);
+    const token = await rotate(call, maker.id);
+    const own = (await must(ask(token))).body.id;
+    expect(await canGoOn(await rotate(call, maker.id), own)).toBe(true);
+    expect(await canGoOn(token, answers[1]!)).toBe(false);
+  });
+
+  it("are not there for the bearer that somebody else got, nor for what it gets of others", async () => {
+    const { server, maker, child, answers, canGoOn, rotate } = await kept(dialects[0]!);
+    const byOther = await rotate((await administrator(server)).call, maker.id);
+    expect(await canGoOn(byOther, answers[1]!)).toBe(false);
+    expect(await canGoOn(await rotate(byOther, child.id), answers[2]!)).toBe(false);
+  });
+});
+
+it("a bearer that an administrator got rotates the tokens that it made, and reads none of their files and tasks (T361)", async () => {
+  const { server } = await withPersona({}, { tick: 50 });
+  const alice = await server.user("alice", runAll);
+  const make = async (call: Client, name: string) =>
+    (await must(call("POST", "/api/v1/tokens", { name, roleBindings: runAll }))).body;
+  const maker = await make(alice.call, "maker");
+  const child = await make(server.as(maker.token), "child");
+  const rotate = async (by: Client, id: string) =>
+    (await must(by("POST", `/api/v1/tokens/${id}/rotate`))).body.token as string;
+  const before = await tasks(server, child.token);
+  const given = server.as(await rotate((await administrator(server)).call, maker.id));
+  const after = await tasks(server, child.token);
+  const bearer = await rotate(given, child.id);
+  for (const made of [before, after]) expect(await canRead(server.as(bearer), made)).toBe(false);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { mcpTestServer, until } from "../../../support/mcp/runtime.ts";
+import { must } from "../../../support/server.ts";
 
 const mayRun = [{ role: "run", resource: "projects" }];
 
@@ -20,6 +21,17 @@ describe("the sharing of an MCP server", () => {
       (alive) => alive.length === 2,
     );
     await until(mcp.instances, (rows) => rows.length === 2);
+  });
+
+  it("principal: who gets in by a password that somebody else has set gets another process (T360)", async () => {
+    const mcp = await mcpTestServer();
+    await mcp.define("files", { sharing: "principal" });
+    const { call: alice } = await mcp.user("alice", mayRun);
+    expect(await mcp.call("count", {}, { as: alice })).toEqual({ text: "1" });
+    const password = "a-new-password";
+    await must(mcp.admin("PUT", "/api/v1/users/alice", { password }));
+    const { body } = await must(mcp.as()("POST", "/api/v1/auth/login", { user: "alice", password }));
+    expect(await mcp.call("count", {}, { as: mcp.as(body.token) })).toEqual({ text: "1" });
   });
 
   it("session: each session has a process of its own", async () => {

@@ -40,6 +40,7 @@ export const userHooks: Hooks<RowOf<"user">> = {
     draft.writeAfter.push({ op: "setPassword", userId: draft.row.id, hash });
     draft.writeAfter.push({ op: "deleteSessionsOf", userId: draft.row.id });
     if (!draft.before) return;
+    draft.row.status = { ...draft.row.status, handedOverAt: services.now() };
     // What somebody who knew the old password gave ends with it, as the sessions do (T281), also what was given while the
     // hash was made (T341).
     const snapshot = services.snapshot();
