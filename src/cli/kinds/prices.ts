@@ -76,7 +76,7 @@ async function printPrices(
   const rows = [
     ...llms.map((one) => [
       `llm/${one.llm}`,
-      one.model,
+      one.model || "-",
       ...cells(one.rates),
       one.source,
       dateOf(one.source, asOf),

@@ -24,6 +24,21 @@ export function ofPrivate(isPrivate: boolean): { private?: true } {
   return isPrivate ? { private: true } : {};
 }
 
+/** Returns what an audit event says about the row that it is about. */
+export function subjectOf({
+  kind,
+  name,
+  id,
+  visibility,
+}: Pick<Row, "kind" | "name" | "id"> & Partial<Pick<Row, "visibility">>): {
+  kind: string;
+  name: string;
+  id: string;
+  private?: true;
+} {
+  return { kind, name, id, ...ofPrivate(visibility === "private") };
+}
+
 const statuses: Record<WriteOperation, number> = { create: 201, update: 200, delete: 204 };
 
 /**
@@ -36,18 +51,12 @@ const statuses: Record<WriteOperation, number> = { create: 201, update: 200, del
 export function changeEvent(
   caller: Caller,
   action: WriteOperation,
-  { kind, name, id, visibility }: Pick<Row, "kind" | "name" | "id"> & Partial<Pick<Row, "visibility">>,
+  row: Parameters<typeof subjectOf>[0],
   at: number,
   fields: readonly string[] = [],
   noted: Readonly<Record<string, unknown>> = {},
 ): AuditEvent {
-  const detail = {
-    kind,
-    name,
-    id,
-    ...(fields.length > 0 && { fields }),
-    ...ofPrivate(visibility === "private"),
-    ...noted,
-  };
+  const { kind, name, id, ...isPrivate } = subjectOf(row);
+  const detail = { kind, name, id, ...(fields.length > 0 && { fields }), ...isPrivate, ...noted };
   return eventBy(caller, { at, action, status: statuses[action], detail });
 }

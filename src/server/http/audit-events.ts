@@ -1,5 +1,6 @@
 import { kindOf } from "../../kinds/index.ts";
-import { decide, isAdministrator, isVisible, type Principal } from "../core/access/policy.ts";
+import { isKnown } from "../core/access/parts.ts";
+import { decide, isAdministrator, type Principal } from "../core/access/policy.ts";
 import { rulesFor } from "../core/access/rules.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
@@ -29,11 +30,13 @@ export function visibleEvent(
   event: AuditEvent,
   nameOf: (id: string | null) => RecordName | undefined,
 ): object | undefined {
-  const hidden = subjects(snapshot, event).some((row) => !isVisible(principal, kindOf(row.kind).plural, row));
+  const hidden = subjects(snapshot, event).some((row) => !isKnown(snapshot, principal, row));
   if (hidden || (isOfGonePrivate(snapshot, event) && !isOwn(principal, event))) return undefined;
   const user = nameOf(event.userId);
   const token = nameOf(event.tokenId);
-  const shown = isAdministrator(principal) ? event : withoutProviders(event);
+  const shown = isAdministrator(principal)
+    ? event
+    : withoutHiddenServers(snapshot, principal, withoutProviders(event));
   return {
     ...shown,
     ...liftedDetail(event),
@@ -67,8 +70,42 @@ function isOfGonePrivate(snapshot: Snapshot, { at, llm, poolMember, detail }: Au
   const id = detail["id"];
   if (id !== undefined && !snapshot.byId.has(String(id))) return true;
   const called = poolMember ?? llm;
-  const row = called === undefined ? undefined : snapshot.named("llm", called);
-  return called !== undefined && (row === undefined || row.createdAt > at);
+  const rows: (Row | undefined)[] = called === undefined ? [] : [snapshot.named("llm", called)];
+  if (id === undefined) rows.push(...answeredBy(snapshot, detail));
+  const attempts = attemptedLlms(detail);
+  rows.push(...attempts.map((name) => snapshot.named("llm", name)));
+  return rows.some((row) => row === undefined || row.createdAt > at);
+}
+
+/**
+ * Returns the MCP server or the persona that answered a call of an MCP client, undefined for one that is gone. Events of
+ * earlier versions have its name alone.
+ */
+function answeredBy(snapshot: Snapshot, detail: Record<string, unknown>): (Row | undefined)[] {
+  return (["server", "agent"] as const).flatMap((kind) => {
+    const name = detail[kind];
+    return typeof name === "string" ? [snapshot.named(kind, name)] : [];
+  });
+}
+
+function attemptedLlms(detail: AuditEvent["detail"]): string[] {
+  const attempts: unknown = detail?.["attempts"];
+  return Array.isArray(attempts) ? attempts.map((attempt: { llm: string }) => attempt.llm) : [];
+}
+
+/** The names of MCP servers that a change of a project attached or detached, without those that the reader may not know. */
+function withoutHiddenServers(snapshot: Snapshot, principal: Principal, event: AuditEvent): AuditEvent {
+  const { detail } = event;
+  if (!detail?.["attached"] && !detail?.["detached"]) return event;
+  const isShown = (name: string) => {
+    const row = snapshot.named("server", name);
+    return row ? isKnown(snapshot, principal, row) : !detail["private"];
+  };
+  const lists = (["attached", "detached"] as const).flatMap((field) => {
+    const names: unknown = detail[field];
+    return Array.isArray(names) ? [[field, names.filter(isShown)]] : [];
+  });
+  return { ...event, detail: { ...detail, ...Object.fromEntries(lists) } };
 }
 
 /** Hosts of providers and their words are for administrators: they may be about internal services (T107, T246). */
@@ -87,10 +124,12 @@ function isOwn(principal: Principal, { userId }: AuditEvent): boolean {
 
 /** The rows that an event names and that still exist: others must not learn of a private one (T52). */
 function subjects(snapshot: Snapshot, { llm, poolMember, detail }: AuditEvent): Row[] {
-  const attempts: unknown = detail?.["attempts"];
-  const tried = Array.isArray(attempts) ? attempts.map((attempt: { llm: string }) => attempt.llm) : [];
-  const called = [llm, poolMember, ...tried].map((name) => name && snapshot.named("llm", name));
-  return [...called, snapshot.byId.get(String(detail?.["id"]))].filter((row) => typeof row === "object");
+  const called = [llm, poolMember, ...attemptedLlms(detail)].map(
+    (name) => name && snapshot.named("llm", name),
+  );
+  const id = detail?.["id"];
+  const about = id === undefined ? answeredBy(snapshot, detail ?? {}) : [snapshot.byId.get(String(id))];
+  return [...called, ...about].filter((row) => typeof row === "object");
 }
 
 /** An event of a call with the rules that allow it to its caller now, as far as the reader may see them. */

@@ -55,6 +55,8 @@ export class CallRecord {
   /** Tokens of requests that providers have read, without an answer. */
   #lost = 0;
   readonly #whenOver: (() => void)[] = [];
+  /** True if a private llm was tried: whoever reads the record may not see it. */
+  #triedPrivate = false;
   /** The attempts that failed. */
   readonly #failed: RecordedAttempt[] = [];
   /** The begin of the attempt under way; undefined while there is none. */
@@ -101,6 +103,7 @@ export class CallRecord {
    * @param status the status of the provider's response; undefined if there was none
    */
   attemptFailed(llm: LlmRow, status: number | undefined, error: AppError): void {
+    if (llm.visibility === "private") this.#triedPrivate = true;
     if (this.#failed.length < mostAttempts) this.#failed.push(this.#attempt(llm, status, error));
     this.#attemptAt = undefined;
     this.#health.failed(llm, error);
@@ -184,7 +187,7 @@ export class CallRecord {
     error: AppError | undefined,
   ): Record<string, unknown> | undefined {
     const { llm, persona, principal, pool } = this.facts;
-    const isPrivate = llm?.visibility === "private" || persona?.visibility === "private";
+    const isPrivate = this.#triedPrivate || [llm, persona].some((row) => row?.visibility === "private");
     if (
       !error &&
       this.#failed.length === 0 &&

@@ -115,6 +115,22 @@ it("GET /api/v1/prices shows nobody an llm that they may neither see nor run", a
   expect((await call("GET", "/api/v1/prices?llm=gpt")).status).toBe(404);
 });
 
+it("GET /api/v1/prices shows who may only call an llm its price, without its address and its model (T251)", async () => {
+  const { server, provider, call } = await withProvider(goodProvider);
+  const nobody = await server.user("eve");
+  expect((await must(nobody.call("GET", "/api/v1/prices"))).body.llms).toEqual([]);
+  const read = async () => (await must(call("GET", "/api/v1/prices"))).body.llms;
+  const hidden = { llm: "gpt", type: "openai", model: "" };
+  expect(await read()).toMatchObject([
+    { ...hidden, source: "unpriced", reason: expect.stringContaining("no price") },
+  ]);
+  expect(JSON.stringify(await read())).not.toContain(provider.url);
+  await must(server.admin("PUT", "/api/v1/llms/gpt", { price: { input: 1, output: 2 } }));
+  expect(await read()).toMatchObject([{ ...hidden, price: { input: 1, output: 2 } }]);
+  expect((await must(call("GET", "/api/v1/prices?model=up"))).body.llms).toEqual([]);
+  expect((await must(call("GET", "/api/v1/prices?llm=gpt"))).body.llms).toHaveLength(1);
+});
+
 it("usage and audit say that a call is unpriced, and not that it cost nothing (T126)", async () => {
   const { server, bearer } = await withProvider(goodProvider);
   const call = server.as(bearer);

@@ -84,12 +84,27 @@ export function decideOn(
   if (whole === undefined) return mayList(principal, wholeVerb(verb), plural) ? "hidden" : "forbidden";
   const decision = decide(principal, wholeVerb(verb), plural, whole, snapshot.named(kind.partOf, whole));
   if (decision !== "allow" || !row) return decision === "allow" ? "hidden" : decision;
+  return seesReferences(snapshot, principal, kind, row) ? "allow" : "hidden";
+}
+
+/**
+ * True if a principal may know that a row exists, whatever it may do with it. A row is hidden with the rows that it is
+ * about: an attachment with its MCP server, a prompt with its persona.
+ */
+export function isKnown(snapshot: Snapshot, principal: Principal, row: Row): boolean {
+  const kind = kindOf(row.kind);
+  if (!isVisible(principal, kind.plural, row)) return false;
+  return kind.partOf === undefined
+    ? seesScope(snapshot, principal, kind, row)
+    : seesReferences(snapshot, principal, kind, row);
+}
+
+/** True if a principal may know of all rows that a row refers to. */
+function seesReferences(snapshot: Snapshot, principal: Principal, kind: AnyKind, row: Row): boolean {
   return kind.references(row.spec).every((reference) => {
     const target = snapshot.named(reference.kind, reference.name);
     return !target || isVisible(principal, kindOf(reference.kind).plural, target);
-  })
-    ? "allow"
-    : "hidden";
+  });
 }
 
 /**

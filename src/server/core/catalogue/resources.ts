@@ -6,11 +6,11 @@ import { isId } from "../../../kinds/names.ts";
 import { eachInTurns } from "../../../wire/next-turn.ts";
 import { grantWords, lacksRight } from "../access/forbidden.ts";
 import { ownFirst } from "../access/own-names.ts";
-import { decideCreate, decideOn, decideOnRow, decideToShow, isShown } from "../access/parts.ts";
-import { type Principal, serverPrincipal, type Verb } from "../access/policy.ts";
+import { decideCreate, decideOn, decideOnRow, decideToShow, isKnown, isShown } from "../access/parts.ts";
+import { nobody, type Principal, serverPrincipal, type Verb } from "../access/policy.ts";
 import { ownedBy, reserveSize } from "../access/quotas.ts";
 import { standing } from "../access/standing.ts";
-import { type Caller, changeEvent } from "../caller.ts";
+import { type Caller, changeEvent, ofPrivate } from "../caller.ts";
 import { newId } from "../ids.ts";
 import { isCondition } from "../store/conditions.ts";
 import { rowsNamed } from "../store/rows-named.ts";
@@ -286,7 +286,9 @@ export class Resources {
     fields: string[],
   ): Promise<void> {
     const caller = { principal: draft.principal, requestId };
-    const event = changeEvent(caller, action, draft.row, this.#services.now(), fields, draft.noted);
+    const isPrivate = !isKnown(draft.snapshot, nobody, draft.row);
+    const noted = { ...ofPrivate(isPrivate), ...draft.noted };
+    const event = changeEvent(caller, action, draft.row, this.#services.now(), fields, noted);
     await this.#catalogue.commit([
       ...standing(draft.principal),
       ...draft.writeFirst,

@@ -1,6 +1,7 @@
 import type { Resource } from "../../../kinds/define.ts";
 import type { Limits } from "../../../kinds/limits.ts";
-import { isVisible } from "../../core/access/policy.ts";
+import { llm } from "../../../kinds/llm.ts";
+import { decideToShow, isShown } from "../../core/access/parts.ts";
 import { pricingOf } from "../../core/prices.ts";
 import type { Call } from "../route.ts";
 import type { Server } from "../server.ts";
@@ -15,9 +16,13 @@ export const costLimitRoutes: KindRoutes = { created: warnOfUnpriced, updated: w
 async function warnOfUnpriced(server: Server, { principal }: Call, object: Resource): Promise<void> {
   const { costPerDay, costPerMonth } = (object["limits"] ?? {}) as Limits;
   if (costPerDay === undefined && costPerMonth === undefined) return;
-  const names = server.catalogue.snapshot
+  const { snapshot } = server.catalogue;
+  const names = snapshot
     .table("llm")
-    .sorted.filter((row) => isVisible(principal, "llms", row) && !pricingOf(row))
+    .sorted.filter((row) => !pricingOf(row))
+    .filter((row) =>
+      isShown(decideToShow(snapshot, principal, llm, { name: row.name, scope: undefined, row })),
+    )
     .map(({ name }) => name);
   if (names.length === 0) return;
   const more = names.length > mostNamed ? ` and ${names.length - mostNamed} more` : "";

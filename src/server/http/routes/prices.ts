@@ -1,7 +1,8 @@
 import { AppError } from "../../../errors.ts";
+import { llm as llmKind } from "../../../kinds/llm.ts";
 import type { Price } from "../../../kinds/llm-settings.ts";
 import { eachInTurns } from "../../../wire/next-turn.ts";
-import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
+import { decideToShow, isShown } from "../../core/access/parts.ts";
 import { priceLists, pricesAsOf } from "../../core/price-lists/index.ts";
 import { type Pricing, pricingOf } from "../../core/prices.ts";
 import type { TokenRates } from "../../core/rates.ts";
@@ -23,6 +24,7 @@ interface ModelPrice {
 interface LlmPrice {
   llm: string;
   type: string;
+  /** Empty for who may only call the llm. */
   model: string;
   price: Price | null;
   /** The price with all defaults, for tokens of a prompt of usual length. */
@@ -53,10 +55,14 @@ async function prices(server: Server, { principal, query }: Call): Promise<Respo
   const words = (query.get("model") ?? "").split(",").filter((word) => word !== "");
   const name = query.get("llm");
   const isWanted = (model: string) => words.length === 0 || words.some((word) => model.startsWith(word));
-  const llms: LlmRow[] = [];
-  await eachInTurns(server.catalogue.snapshot.table("llm").sorted, (row) => {
-    const isAsked = name === null ? isWanted(row.spec.model) : row.name === name;
-    if (isAsked && maySee(principal, row)) llms.push(row);
+  const { snapshot } = server.catalogue;
+  const llms: ShownLlm[] = [];
+  await eachInTurns(snapshot.table("llm").sorted, (row) => {
+    if (name !== null && row.name !== name) return;
+    const decision = decideToShow(snapshot, principal, llmKind, { name: row.name, scope: undefined, row });
+    if (!isShown(decision)) return;
+    const isForCaller = decision === "in part";
+    if (name !== null || isWanted(isForCaller ? "" : row.spec.model)) llms.push({ row, isForCaller });
   });
   if (name !== null && llms.length === 0) throw new AppError("not_found", `llm "${name}" does not exist`);
   const models: ModelPrice[] = priceLists.flatMap(({ type, source, models }) =>
@@ -68,27 +74,34 @@ async function prices(server: Server, { principal, query }: Call): Promise<Respo
   return longResponse(objectPieces({ asOf: pricesAsOf }, lists));
 }
 
-function maySee(principal: Principal, row: LlmRow): boolean {
-  return isVisible(principal, "llms", row) || decide(principal, "run", "llms", row.name, row) === "allow";
+/** An llm, and true if its reader may only call it: such a reader learns no address and no model of a provider (T251). */
+interface ShownLlm {
+  row: LlmRow;
+  isForCaller: boolean;
 }
 
-function llmPrice(row: LlmRow): LlmPrice {
+function llmPrice({ row, isForCaller }: ShownLlm): LlmPrice {
   const pricing = pricingOf(row);
   const { type, model } = row.spec;
   return {
     llm: row.name,
     type,
-    model,
+    model: isForCaller ? "" : model,
     price: pricing?.price ?? null,
     rates: pricing?.rates.usual ?? null,
     source: pricing?.source ?? "unpriced",
-    reason: reasonOf(row, pricing),
+    reason: reasonOf(row, pricing, isForCaller),
   };
 }
 
-function reasonOf({ spec: { type, model, url } }: LlmRow, pricing: Pricing | undefined): string {
+function reasonOf(
+  { spec: { type, model, url } }: LlmRow,
+  pricing: Pricing | undefined,
+  isForCaller: boolean,
+): string {
   if (pricing?.source === "llm") return "the llm has a price of its own";
   if (pricing?.source === "free") return `type ${type} runs on your own machines`;
+  if (isForCaller) return pricing ? "the list price of its model" : "no price of its model is known";
   if (pricing?.listed) return `list price of ${pricing.listed.name} at ${pricing.listed.list.source}`;
   const where = url === "" ? `type ${type}` : url;
   return `no price of "${model}" at ${where} is known: set the price of the llm`;

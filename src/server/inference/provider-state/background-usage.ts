@@ -2,6 +2,7 @@ import { dialects } from "../../../wire/dialects/index.ts";
 import { noUsage, type Usage } from "../../../wire/dialects/usage.ts";
 import { isObject } from "../../../wire/json.ts";
 import { impersonationOf, type Principal, personalIds, tokenIdOf } from "../../core/access/policy.ts";
+import { ofPrivate } from "../../core/caller.ts";
 import { costOf } from "../../core/prices.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { Audit } from "../../observability/audit.ts";
@@ -172,7 +173,12 @@ export class BackgroundUsage {
       llm: llm.name,
       type: llm.spec.type,
       ...(model !== undefined && { model }),
-      detail: { settles: id, ...(!usage && { estimated: true }), ...impersonationOf(principal) },
+      detail: {
+        settles: id,
+        ...(!usage && { estimated: true }),
+        ...ofPrivate(llm.visibility === "private"),
+        ...impersonationOf(principal),
+      },
     });
   }
 

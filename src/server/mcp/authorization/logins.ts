@@ -7,7 +7,7 @@ import { checkIssuer, loginPage } from "../../../mcp/oauth/login-page.ts";
 import { exchangeCode, revokeTokens, tokenServerOf } from "../../../mcp/oauth/tokens.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import { standing } from "../../core/access/standing.ts";
-import { type Caller, eventBy } from "../../core/caller.ts";
+import { type Caller, eventBy, subjectOf } from "../../core/caller.ts";
 import type { RowChange } from "../../core/catalogue/catalogue.ts";
 import type { StoredAuthorization } from "../../core/catalogue/mcp-authorizations.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
@@ -117,7 +117,7 @@ export class Logins {
     const { store, now } = this.#options;
     const row = store.find(server, userId);
     if (row?.status.authorizedAt === undefined) return false;
-    const detail = { kind: "server", name: server.name, id: server.id };
+    const detail = subjectOf(server);
     await store.remove(row.id, eventBy(caller, { at: now(), action: "deauthorize", status: 204, detail }));
     // Whoever looks at the server sees what it lacks now.
     await store.need(server, userId, row.status.challenge);
@@ -258,7 +258,7 @@ export class Logins {
             at,
             action: "authorize",
             status: 200,
-            detail: { kind: "server", name: server.name, id: server.id, issuer: tokenServer.issuer },
+            detail: { ...subjectOf(server), issuer: tokenServer.issuer },
           },
         ),
       };

@@ -2,7 +2,7 @@ import { AppError, type Fault } from "../../../errors.ts";
 import type { AuthorizationNeeded } from "../../../mcp/oauth/authorized-outbound.ts";
 import { headerFault } from "../../../wire/header-value.ts";
 import { standing } from "../../core/access/standing.ts";
-import { type Caller, eventBy } from "../../core/caller.ts";
+import { type Caller, eventBy, subjectOf } from "../../core/caller.ts";
 import { definitionHash } from "../../core/catalogue/mcp-rights.ts";
 import { hasUserKeys, userKeysOf } from "../../core/catalogue/user-keys.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
@@ -55,7 +55,7 @@ export class UserKeys {
     checkGiven(server, given);
     const at = this.#now();
     const { id } = await this.#store.need(server, userId);
-    const detail = { kind: "server", name: server.name, id: server.id };
+    const detail = subjectOf(server);
     const row = await this.#store.change(id, ({ status: { problem: _, ...status } }) => ({
       status: {
         ...status,

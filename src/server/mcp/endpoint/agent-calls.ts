@@ -55,7 +55,7 @@ export class AgentCalls {
     const { name, persona } = tool;
     const ended = {
       subject: { tool: name },
-      by: { agent: persona.name },
+      by: { agent: persona.name, id: persona.id },
       isPrivate: persona.visibility === "private",
       status,
       durationMs: performance.now() - start,

@@ -14,7 +14,7 @@ export type CallSubject =
 export interface EndedCall {
   subject: CallSubject;
   /** The server or the persona that answered; undefined if the project itself did. */
-  by: { server: string } | { agent: string } | undefined;
+  by: (({ server: string } | { agent: string }) & { id: string }) | undefined;
   /** True if the name of who answered is not for everybody. */
   isPrivate: boolean;
   /** The HTTP status that says the same. */

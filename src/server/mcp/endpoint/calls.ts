@@ -131,7 +131,7 @@ export class McpCalls {
     const { status, noted, error } = outcome;
     const ended = {
       subject,
-      by: server && { server: server.name },
+      by: server && { server: server.name, id: server.id },
       isPrivate: server?.visibility === "private",
       status,
       durationMs,

@@ -21,13 +21,20 @@ export class McpMetrics {
   /** The series that were used, by status, server and tool. */
   readonly #series = new Map<string, CallSeries>();
 
+  #isPublic = (server: McpServerRow): boolean => server.visibility === "public";
+
   constructor(metrics: Metrics) {
     this.#metrics = metrics;
   }
 
+  /** Sets the function that tells if a server is public now: a call may have begun when it was (T117). */
+  publicNow(read: (server: McpServerRow) => boolean): void {
+    this.#isPublic = read;
+  }
+
   /** @param tool the name of the tool, or undefined for another thing of a server */
   called(server: McpServerRow, tool: string | undefined, status: number, durationMs: number): void {
-    const isPublic = server.visibility !== "private";
+    const isPublic = this.#isPublic(server);
     const name = isPublic ? server.name : notPublic;
     const label = isPublic ? this.#labelOf(name, tool ?? "") : notPublic;
     const { calls, durations } = this.#seriesOf(name, label, status);

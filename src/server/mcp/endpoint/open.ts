@@ -139,6 +139,7 @@ export function openEndpoint(options: OpenEndpointOptions): OpenEndpoint {
     "Sessions of MCP clients of legacy revisions",
     () => endpoint.sessions.size,
   );
+  metrics.publicNow(({ id }) => catalogue.snapshot.byId.get(id)?.visibility === "public");
   const unsubscribe = catalogue.subscribe((list) => {
     if (list && !list.some(({ kind }) => kind === "server")) return;
     const { snapshot } = catalogue;

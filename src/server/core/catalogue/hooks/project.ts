@@ -3,6 +3,7 @@ import { kindOf } from "../../../../kinds/index.ts";
 import { serverAttachment } from "../../../../kinds/server-attachment.ts";
 import { decide, isVisible } from "../../access/policy.ts";
 import { ownedBy } from "../../access/quotas.ts";
+import { ofPrivate } from "../../caller.ts";
 import { newId } from "../../ids.ts";
 import type { RowOf } from "../../store/typed-rows.ts";
 import type { Row } from "../../store/types.ts";
@@ -106,4 +107,7 @@ function changeServers(draft: Draft<ProjectRow>, { now, random, quotas }: Servic
     draft.noted["attached"] = coming;
   }
   if (going.length > 0) draft.noted["detached"] = going.map(({ name }) => name);
+  const changed = [...coming, ...going.map(({ name }) => name)];
+  const isPrivate = changed.some((name) => snapshot.named("server", name)?.visibility === "private");
+  Object.assign(draft.noted, ofPrivate(isPrivate));
 }
