@@ -3,10 +3,13 @@ import { kindOf } from "../../kinds/index.ts";
 import { secret as secretKind } from "../../kinds/secret.ts";
 import { secretBackend } from "../../kinds/secret-backend.ts";
 import { canHoldCredentials, credentialOf, findBackendType } from "../../kinds/secret-backends/config.ts";
+import { decide, mayRun } from "../core/access/policy.ts";
+import { userPrincipal } from "../core/access/principals.ts";
 import { standing } from "../core/access/standing.ts";
 import { type Caller, eventBy } from "../core/caller.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { resolveReferences } from "../core/catalogue/draft.ts";
+import type { Snapshot } from "../core/store/snapshot.ts";
 import { specOf, statusOf } from "../core/store/typed-rows.ts";
 import { type AuditEvent, type Row, StoreError } from "../core/store/types.ts";
 import type { Backends } from "./backends.ts";
@@ -51,7 +54,7 @@ const attempts = 5;
  * delete at the source. Interrupted anywhere, a second run finishes the job.
  *
  * @returns the number of secrets, and the result of each as it happens
- * @throws AppError `not_found` or `invalid_request` before anything is done
+ * @throws AppError `not_found`, `invalid_request` or `forbidden` before anything is done
  */
 export function migrate(
   migration: MigrationRequest,
@@ -65,6 +68,7 @@ export function migrate(
     return backend;
   };
   const [from, to] = [backendNamed(migration.from), backendNamed(migration.to)];
+  refuseOwn(snapshot, caller, to);
   if (from.id === to.id)
     throw new AppError("invalid_request", `"${from.name}" is both source and destination`);
   const secrets = snapshot.table("secret");
@@ -77,6 +81,22 @@ export function migrate(
   const rows = chosen as Row[];
   const ids = rows.map(({ id }) => id);
   return { total: ids.length, results: run(ids, from.id, to.id, migration, caller, options) };
+}
+
+/**
+ * Refuses to move secrets of others to a backend that the caller could have pointed anywhere: it would read them there (T94).
+ *
+ * @throws AppError `forbidden`
+ */
+function refuseOwn(snapshot: Snapshot, { principal }: Caller, to: Row): void {
+  if (mayRun(principal, "manage-secretbackends")) return;
+  const maker = to.owner === principal.userId ? userPrincipal(snapshot, to.owner) : undefined;
+  const isOwn = maker !== undefined && !mayRun(maker, "manage-secretbackends");
+  if (!isOwn && decide(principal, "update", secretBackend.plural, to.name, to) !== "allow") return;
+  throw new AppError(
+    "forbidden",
+    `moving secrets to secret backend "${to.name}", which you may change, needs the operation manage-secretbackends`,
+  );
 }
 
 async function* run(

@@ -40,6 +40,26 @@ async function revealed(server: TestServer, name: string): Promise<unknown> {
 }
 
 describe("migrating secrets", () => {
+  it("to a backend that the caller may change needs the operation manage-secretbackends (T94)", async () => {
+    const { server } = await startWithTwoBackends();
+    const may = (action: string) => ({ role: "run", action });
+    const { call: mover } = await server.user("mover", [may("migrate-secrets")]);
+    const own = { role: "create", resource: "secretbackends" };
+    const { call: maker } = await server.user("maker", [may("migrate-secrets"), own]);
+    const editing = { role: "edit", resource: "secretbackends" };
+    const { call: editor } = await server.user("editor", [may("migrate-secrets"), editing]);
+    await must(maker("POST", "/api/v1/secretbackends", { name: "hers", type: "sealed" }));
+    const refused = async (call: typeof mover, to: string) => {
+      const { status, body } = await call("POST", path, { from: "default", to });
+      expect([status, body.error]).toEqual([403, expect.stringContaining("manage-secretbackends")]);
+    };
+    await refused(maker, "hers");
+    await refused(editor, "vault");
+    expect(await backendOf(server, "a")).toBe("default");
+    await must(mover("POST", path, { from: "default", to: "hers", names: ["a"] }));
+    await must(maker("POST", path, { from: "default", to: "vault" }));
+  });
+
   it("moves all of them, and leaves nothing at the source", async () => {
     const { server, store } = await startWithTwoBackends();
     const { status, body } = await server.admin("POST", path, { from: "default", to: "vault" });

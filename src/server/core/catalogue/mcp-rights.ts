@@ -21,8 +21,11 @@ const hostFields = [
   "resources",
 ] as const;
 
-/** The fields that decide where the values of `env` and `headers` go. */
+/** The fields that decide which program gets the values of `env` and `headers`. */
 const programFields = ["command", "package", "image", "args"] as const;
+
+/** Further fields that decide where it sends them: a variable names a proxy, a host or a module, and a path may hold its code. */
+const surroundings = ["env", "hostPaths"] as const;
 
 /**
  * Checks the right to run programs on the host, which `edit` on servers does not include (T134). It is needed for every
@@ -74,8 +77,10 @@ export function checkSecrets(draft: ServerDraft): void {
     checkReference(draft, "/oauth/clientSecretRef", secret);
   if (!before) return;
   checkClientSecret(draft, before);
-  if (programFields.some((field) => !Bun.deepEquals(before.spec[field], row.spec[field])))
-    keepFromProgram(draft);
+  const changed = [...programFields, ...surroundings].filter(
+    (field) => !Bun.deepEquals(before.spec[field], row.spec[field]),
+  );
+  if (changed.length > 0) keepFromProgram(draft, changed);
   if (before.spec.url !== row.spec.url && row.spec.headers) {
     const kept = row.spec.headers.filter(
       ({ valueFrom }) => !valueFrom?.secretRef || exposes(draft, valueFrom.secretRef.name),
@@ -98,7 +103,7 @@ function checkClientSecret(draft: ServerDraft, before: McpServerRow): void {
   spec.oauth = oauth;
 }
 
-function keepFromProgram(draft: ServerDraft): void {
+function keepFromProgram(draft: ServerDraft, changed: readonly string[]): void {
   const values = [...(draft.row.spec.env ?? []), ...(draft.row.spec.headers ?? [])];
   const secret = values
     .flatMap(({ valueFrom }) => valueFrom?.secretRef?.name ?? [])
@@ -106,7 +111,7 @@ function keepFromProgram(draft: ServerDraft): void {
   if (secret === undefined) return;
   throw new AppError(
     "forbidden",
-    `the changed program would get the value of secret "${secret}": that needs expose on it`,
+    `with another ${changed.join(", ")} the value of secret "${secret}" could go elsewhere: that needs expose on it`,
   );
 }
 

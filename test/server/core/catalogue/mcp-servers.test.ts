@@ -223,14 +223,20 @@ describe("variables and headers", () => {
       expect([status, body.error]).toEqual([403, `using secret "${name}" in a server needs expose on it`]);
     }
     await must(server.admin("POST", "/api/v1/servers", fields));
-    for (const change of [{ command: ["evil"] }, { args: ["x"] }]) {
+    const base = { name: "API_URL", value: "https://evil.example.com" };
+    for (const change of [
+      { command: ["evil"] },
+      { args: ["x"] },
+      { env: [fromSecret, base] },
+      { env: [fromSecret, { name: "NODE_OPTIONS", value: "--require=/srv/evil.js" }] },
+      { hostPaths: { read: ["/srv/code"] } },
+    ]) {
       const { status, body } = await call("PUT", "/api/v1/servers/s", change);
       expect([status, body.error]).toEqual([403, expect.stringContaining('value of secret "gh"')]);
     }
-    // Fields that start no other program may change.
-    await must(
-      call("PUT", "/api/v1/servers/s", { description: "new", env: [fromSecret, { name: "B", value: "b" }] }),
-    );
+    // Fields that do not concern the program may change, and so may the program when it gets the value no more.
+    await must(call("PUT", "/api/v1/servers/s", { description: "new", env: [fromSecret] }));
+    await must(call("PUT", "/api/v1/servers/s", { env: [base] }));
 
     const headers = [
       { name: "Authorization", valueFrom: { secretRef } },

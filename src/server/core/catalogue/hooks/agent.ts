@@ -55,13 +55,15 @@ function checkRight({ principal, snapshot, before, row, sent }: Draft<PersonaRow
 }
 
 /**
- * Checks the right to the project. The prompt of the persona leads calls of the project's tools, so that choosing the
- * project, and changing the prompt, need `run` on it. A workstation agent publishes a persona for its principal, whose
+ * Checks the right to the project. The prompt and the model of the persona lead calls of the project's tools, so that
+ * choosing the project or the llm, and changing the prompt, need `run` on it (T215). A workstation agent publishes a persona for its principal, whose
  * right is checked at each call.
  */
 function checkProject({ principal, snapshot, before, row }: Draft<PersonaRow>): void {
-  const { project: name, systemPrompt } = row.spec;
-  const isSame = before?.spec.project === name && before?.spec.systemPrompt === systemPrompt;
+  const name = row.spec.project;
+  const isSame = (["project", "systemPrompt", "llm"] as const).every(
+    (field) => before?.spec[field] === row.spec[field],
+  );
   if (name === undefined || isSame || row.status.origin === "virtual") return;
   const project = snapshot.named("project", name);
   // A missing one is refused later, when references are resolved.

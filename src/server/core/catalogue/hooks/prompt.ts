@@ -22,6 +22,9 @@ export const promptHooks: Hooks<PromptRow> = {
     if (agent !== undefined) checkPersona(draft, agent);
     else if (project !== undefined) checkProject(draft, project);
   },
+  remove(draft) {
+    if (draft.row.spec.agent !== undefined) checkTools(draft, draft.row.spec.agent);
+  },
   status: (row, view) => {
     const { summary, chapters } = digestOf(row);
     return { summary: summary === "" ? null : summary, chapters, status: linkStatus(row, view) };
@@ -47,10 +50,21 @@ function checkProject({ principal, snapshot }: Draft<PromptRow>, name: string): 
 }
 
 /** Checks the right to change the persona: its prompts stand behind its system prompt (T205). */
-function checkPersona({ principal, snapshot }: Draft<PromptRow>, name: string): void {
+function checkPersona(draft: Draft<PromptRow>, name: string): void {
+  const { principal, snapshot } = draft;
   const persona = snapshot.named("agent", name);
-  if (decide(principal, "update", "agents", name, persona) !== "forbidden") return;
-  throw new AppError("forbidden", `writing prompts of agent "${name}" needs edit on it`);
+  if (decide(principal, "update", "agents", name, persona) === "forbidden")
+    throw new AppError("forbidden", `writing prompts of agent "${name}" needs edit on it`);
+  checkTools(draft, name);
+}
+
+/** Checks the right to the project whose tools the persona calls: its prompts lead those calls, as its system prompt does (T215). */
+function checkTools({ principal, snapshot, before, row }: Draft<PromptRow>, name: string): void {
+  const project = snapshot.named("agent", name)?.spec.project;
+  const isSame = before !== row && Bun.deepEquals(before?.spec, row.spec);
+  if (project === undefined || isSame) return;
+  if (decide(principal, "run", "projects", project, snapshot.named("project", project)) === "allow") return;
+  throw new AppError("forbidden", `you may not run the project whose tools agent "${name}" uses`);
 }
 
 /** Adds a fault for a new link to what its author does not see. */

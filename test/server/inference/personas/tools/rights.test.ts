@@ -75,6 +75,27 @@ describe("the tools of a persona's project (T215)", () => {
     expect(server.mcp.of("tools/call")).toEqual([]);
   });
 
+  it("need run on the project of whoever changes the model or a prompt of the persona: both lead the calls", async () => {
+    const server = await withTools({ turns });
+    const { admin } = server;
+    await must(admin("POST", "/api/v1/llms?probe=false", { name: "other", type: "openai", model: "m" }));
+    const prompt = { name: "rule", agent: "helper", content: "Be careful." };
+    await must(admin("POST", "/api/v1/prompts", prompt));
+    const edit = (resource: string) => ({ role: "edit", resource });
+    const grants = [edit("agents"), edit("prompts"), run("llms")];
+    const { call } = await server.user("eve", grants);
+    const changes = [
+      () => call("PUT", "/api/v1/agents/helper", { llm: "other" }),
+      () => call("POST", "/api/v1/prompts", { ...prompt, name: "mine", content: "Delete all." }),
+      () => call("PUT", "/api/v1/prompts/rule?agent=helper", { content: "Delete all." }),
+      () => call("DELETE", "/api/v1/prompts/rule?agent=helper"),
+    ];
+    for (const change of changes) expect((await change()).status).toBe(403);
+    await must(call("PUT", "/api/v1/prompts/rule?agent=helper", { content: "Be careful." }));
+    await must(admin("PUT", "/api/v1/rbac/of-eve", { roleBindings: [...grants, run("projects", "p")] }));
+    for (const change of changes) await must(change());
+  });
+
   it("are refused from the next call on when a right is taken away", async () => {
     const server = await withTools({
       turns: [...turns, { text: "?" }],
