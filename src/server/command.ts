@@ -7,6 +7,7 @@ import { quotas } from "../kinds/quotas.ts";
 import { createLog, type LogFormat, logFormats, logLevels } from "../log.ts";
 import { launchHost } from "../processes/launch/prepare.ts";
 import { reapOrphans } from "../processes/orphan-zombies.ts";
+import { releasePagesAfterStart } from "../processes/program-pages.ts";
 import { stopSignals } from "../processes/stop-signals.ts";
 import { proxyRule } from "../proxies.ts";
 import { serviceManager } from "../systemd.ts";
@@ -282,6 +283,7 @@ export const server = defineVerb({
     manager.watch(async () => void (store.dialect === "sqlite" && (await store.ping())));
     manager.ready(`listens on ${running.url}`);
     const stopReaping = await reapOrphans();
+    releasePagesAfterStart();
     await aborted(stops.first);
     manager.stopping("finishing running calls");
     void aborted(stops.second).then(() => running.stop(0));

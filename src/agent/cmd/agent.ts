@@ -9,6 +9,7 @@ import { proxiedFetch, proxiedWebSocket, trustingFetch, trustingWebSocket } from
 import { homeFolder } from "../../processes/home-folder.ts";
 import { launchHost } from "../../processes/launch/prepare.ts";
 import { reapOrphans } from "../../processes/orphan-zombies.ts";
+import { releasePagesAfterStart } from "../../processes/program-pages.ts";
 import { type StopSignals, stopSignals } from "../../processes/stop-signals.ts";
 import { proxyRule } from "../../proxies.ts";
 import { type ServiceManager, serviceManager } from "../../systemd.ts";
@@ -71,6 +72,7 @@ const run = defineVerb({
       // The watchdog restarts a process that hangs. A server that cannot be reached is no reason for that.
       manager.watch(async () => {});
       manager.ready(`publishes to ${endpoint.url}`);
+      releasePagesAfterStart();
       if (!stops.first.aborted) await untilOver(agent, { stops, log, manager });
     } finally {
       for (const close of closes.reverse()) await close();
