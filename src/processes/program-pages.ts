@@ -49,6 +49,9 @@ function unchangedMappings(): { start: number; length: number }[] {
     // A page that was changed before its mapping became read-only is nowhere else, and would be lost.
     const isUnchanged = /^Anonymous: +0 kB$/m.test(mapping) && !/^Swap: +[1-9]/m.test(mapping);
     if (file !== program || !isUnchanged) return [];
-    return { start: Number.parseInt(start, 16), length: Number.parseInt(end, 16) - Number.parseInt(start, 16) };
+    return {
+      start: Number.parseInt(start, 16),
+      length: Number.parseInt(end, 16) - Number.parseInt(start, 16),
+    };
   });
 }

@@ -12,12 +12,17 @@ function residentCode(pid: number | "self"): number {
   return Number(/^Rss: +(\d+) kB$/m.exec(mapping!)![1]);
 }
 
-it.runIf(process.platform === "linux")("gives back most of the resident code, and the program runs on", async () => {
-  const before = residentCode("self");
-  expect(await releaseProgramPages()).toBeGreaterThan(before * 1024);
-  expect(residentCode("self")).toBeLessThan(before * 0.75);
-  expect(JSON.parse(JSON.stringify({ sum: [1, 2, 3].reduce((sum, one) => sum + one) }))).toEqual({ sum: 6 });
-});
+it.runIf(process.platform === "linux")(
+  "gives back most of the resident code, and the program runs on",
+  async () => {
+    const before = residentCode("self");
+    expect(await releaseProgramPages()).toBeGreaterThan(before * 1024);
+    expect(residentCode("self")).toBeLessThan(before * 0.75);
+    expect(JSON.parse(JSON.stringify({ sum: [1, 2, 3].reduce((sum, one) => sum + one) }))).toEqual({
+      sum: 6,
+    });
+  },
+);
 
 it.runIf(process.platform === "linux")("a server gives back the code of its start", async () => {
   const server = await startBinary();
