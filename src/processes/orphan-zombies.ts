@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { libcNames } from "./libc-names.ts";
 
 /** Milliseconds between two looks. Children that this program started itself are reaped long before the second one. */
 const everyMs = 5_000;
-const libraries = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 /** `WNOHANG` of Linux. */
 const noHang = 1;
 
@@ -22,7 +22,7 @@ export async function reapOrphans(): Promise<() => void> {
       return undefined;
     }
   };
-  const libc = libraries.map(open).find((one) => one !== undefined);
+  const libc = libcNames.map(open).find((one) => one !== undefined);
   if (!libc) return () => {};
   let seen = new Set<number>();
   const timer = setInterval(() => {

@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import { libcNames } from "../systemd.ts";
+import { libcNames } from "./libc-names.ts";
 
 /** Milliseconds after which a start is over: the timers have run once. */
 const startTime = 5_000;

@@ -1,15 +1,14 @@
 import { dlopen, ptr, read } from "bun:ffi";
 import { AppError } from "../../../errors.ts";
+import { libcNames } from "../../libc-names.ts";
 
 const i32 = "i32";
 const i64 = "i64";
 const pointer = "ptr";
 
-const libraries = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
-
 /** Opens the functions of libc by which a program takes rights from itself and becomes another program. */
 export function openLibc() {
-  for (const name of libraries) {
+  for (const name of libcNames) {
     try {
       const { symbols } = dlopen(name, {
         syscall: { args: [i64, i64, i64, i64, i64, i64, i64], returns: i64 },
