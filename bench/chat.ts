@@ -30,6 +30,7 @@ const messages = [
 
 export interface ChatRequest {
   port: number;
+  path?: string;
   model: string;
   headers?: Readonly<Record<string, string>>;
   /** Number of tokens that the upstream streams; unstreamed when not given. */
@@ -37,14 +38,20 @@ export interface ChatRequest {
 }
 
 /** A whole HTTP request for a chat completion, with a connection that is kept. */
-export function chatRequest({ port, model, headers = {}, tokens }: ChatRequest): string {
+export function chatRequest({
+  port,
+  path = "/v1/chat/completions",
+  model,
+  headers = {},
+  tokens,
+}: ChatRequest): string {
   const body = JSON.stringify({
     model,
     messages,
     ...(tokens !== undefined && { stream: true, max_tokens: tokens }),
   });
   const lines = [
-    "POST /v1/chat/completions HTTP/1.1",
+    `POST ${path} HTTP/1.1`,
     `host: 127.0.0.1:${port}`,
     "content-type: application/json",
     `content-length: ${Buffer.byteLength(body)}`,

@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { readBeside } from "./beside.ts";
 import { measureLink } from "./link.ts";
 import { type McpPlan, measureMcp } from "./mcp.ts";
 import { Installation, mcpctlCommand } from "./mcpctl.ts";
@@ -19,12 +20,17 @@ import { ownName, prepare, type Setting, withSubjects } from "./subjects.ts";
 import { measureThroughput } from "./throughput.ts";
 import { measureTranslated } from "./translated.ts";
 
-const usage = `bun run bench [LANE] [--quick] [--peers] [--only LANE] [--binary FILE] [--against DIR] [--flag=FLAG]… [--json FILE]
+const usage = `bun run bench [LANE] [--quick] [--peers] [--beside GATEWAY]… [--only LANE] [--binary FILE] [--against DIR] [--flag=FLAG]… [--json FILE]
 
   --quick        short rounds, for a first look
   --peers        other gateways in the same run, installed from npm, and a bare Bun proxy
   --only LANE    throughput, streams, translated, pools, link, mcp, secrets or start
   --binary FILE  another build than dist/mcpctl
+  --beside NAME=URL,MODEL[,HEADER: VALUE]…
+                 a gateway that runs already, such as 'Busbar=http://127.0.0.1:8080/v1,bench-model,authorization: Bearer x'.
+                 Only with a lane (throughput or streams) and --upstream; Linux only; repeatable
+  --upstream PORT
+                 port of the upstream that such gateways lead to: it speaks OpenAI chat
   --against DIR  another checkout whose dist/mcpctl is measured in the same rounds (throughput and streams)
   --flag=FLAG    a flag of the server, such as --flag=--plain-listener; the other checkout has none (throughput and streams)
   --json FILE    the figures, for programs`;
@@ -37,6 +43,8 @@ const {
   options: {
     quick: { type: "boolean", default: false },
     peers: { type: "boolean", default: false },
+    beside: { type: "string", multiple: true, default: [] },
+    upstream: { type: "string" },
     only: { type: "string" },
     binary: { type: "string" },
     against: { type: "string" },
@@ -50,8 +58,8 @@ const pace = options.quick
   ? { warmUp: 300, duration: 1000, rounds: 3 }
   : { warmUp: 1000, duration: 5000, rounds: 3 };
 const streamPlan = options.quick
-  ? { streams: 1000, tokens: 150, rounds: 1 }
-  : { streams: 1000, tokens: 500, rounds: 3 };
+  ? { streams: [100, 1000], tokens: 150, rounds: 1 }
+  : { streams: [100, 1000], tokens: 500, rounds: 3 };
 const translatedPlan = options.quick
   ? { streams: 100, tokens: { short: 50, long: 100 }, rounds: 1 }
   : { streams: 100, tokens: { short: 50, long: 250 }, rounds: 3 };
@@ -85,8 +93,11 @@ const lanes: Record<string, Lane> = {
 
   streams: (setting, report) =>
     withSubjects(setting, streamPlan.tokens, async (subjects) => {
-      say(`${streamPlan.streams} streams of ${streamPlan.tokens} tokens`);
-      report.streams = await measureStreams(setting.processes, subjects, streamPlan);
+      report.streams = [];
+      for (const streams of streamPlan.streams) {
+        say(`${streams} streams of ${streamPlan.tokens} tokens`);
+        report.streams.push(...(await measureStreams(setting.processes, subjects, streams, streamPlan)));
+      }
     }),
 
   async translated(setting, report) {
@@ -127,6 +138,10 @@ if (options.help || chosen.length === 0) {
   process.exit(options.help ? 0 : 2);
 }
 
+const beside = await readBeside(options, asked).catch((error: Error) => {
+  console.error(`error: ${error.message}`);
+  process.exit(2);
+});
 const command = mcpctlCommand(options.binary);
 say(`mcpctl is ${command.join(" ")}`);
 const processes = new Processes();
@@ -135,18 +150,17 @@ const other =
   against === undefined
     ? undefined
     : new Installation(processes, mcpctlCommand(join(against, "dist/mcpctl")), "other");
-const setting = await prepare(
-  processes,
-  new Installation(processes, command, "mcpctl", {}, options.flag),
-  options.peers,
-  other,
-);
+const setting = await prepare(processes, new Installation(processes, command, "mcpctl", {}, options.flag), {
+  withPeers: options.peers,
+  against: other,
+  beside,
+});
 const report: Report = {};
 for (const one of chosen) await lanes[one]!(setting, report);
 
 console.log(`# mcpctl beside a plain proxy
 
-${cpus().length} × ${cpus()[0]?.model}, shared by load, upstream and server; Bun ${Bun.version}. For each call mcpctl checks a token and its rights, adds the provider's key and commits an audit event.
+${cpus().length} × ${cpus()[0]?.model}, shared by load, upstream and server; Bun ${Bun.version}. For each call mcpctl checks a token, its rights and its limits, adds the provider's key and commits an audit event.
 
 ${markdown(report)}`);
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);

@@ -21,6 +21,8 @@ export interface StdioJob {
 export interface StdioResult extends LoadResult {
   /** Processor time of the program for a call, in microseconds. */
   cpu: number;
+  /** Bytes of the process at the end. */
+  resident: number;
 }
 
 const job = JSON.parse(process.argv[2]!) as StdioJob;
@@ -74,9 +76,17 @@ await Bun.sleep(job.duration);
 counting = false;
 over = true;
 const seconds = (performance.now() - started) / 1000;
-const cpu = ((costOf(child.pid).cpu - before.cpu) / (answers - before.answers)) * 1e6;
+const after = costOf(child.pid);
+const cpu = ((after.cpu - before.cpu) / (answers - before.answers)) * 1e6;
 const perSecond = answered / seconds;
-const result: StdioResult = { perSecond, answers, latency: samples.latency(), failures, cpu };
+const result: StdioResult = {
+  perSecond,
+  answers,
+  latency: samples.latency(),
+  failures,
+  cpu,
+  resident: after.resident,
+};
 console.log(JSON.stringify(result));
 child.kill("SIGKILL");
 process.exit();

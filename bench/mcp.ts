@@ -8,10 +8,11 @@ import type { SdkProgramOptions } from "./mcp-sdk-program.ts";
 import type { SessionsJob, SessionsResult } from "./mcp-sessions.ts";
 import type { StdioJob, StdioResult } from "./mcp-stdio-load.ts";
 import { create, createToken, Installation, type Mcpctl } from "./mcpctl.ts";
-import { costOf, freePort, type Processes, type Started } from "./processes.ts";
+import { freePort, type Processes, type Started } from "./processes.ts";
+import { sendOnce } from "./send-once.ts";
 import { processesWith } from "./soak-mcp-servers.ts";
 import { ownName, type Setting } from "./subjects.ts";
-import { compare, type Measured, type Pace, type ThroughputRow } from "./throughput.ts";
+import { compare, type Measured, measureLoad, type Pace, type ThroughputRow } from "./throughput.ts";
 
 export interface McpPlan extends Pace {
   /** Calls under way at a time, of each measurement. */
@@ -95,7 +96,7 @@ export async function measureMcp(
   });
   const { warmUp, duration } = plan;
   const listing = await loadOf(processes, { port: server.port, request, connections: 1, warmUp, duration });
-  const bytes = Buffer.byteLength(await (await sent(server.port, request)).text());
+  const bytes = Buffer.byteLength(await (await sendOnce(server.port, request)).text());
   // A program that was started for the list runs until it is idle; a server that has started again has none.
   await server.stop();
   server = await installation.start();
@@ -109,7 +110,7 @@ export async function measureMcp(
   const longCall = (name: string) => {
     const path = `/projects/${name}/mcp`;
     const request = mcpRequest({ port: server.port, path, method: "tools/call", name: longTool, headers });
-    return async () => (await (await sent(server.port, request)).arrayBuffer()).byteLength;
+    return async () => (await (await sendOnce(server.port, request)).arrayBuffer()).byteLength;
   };
   const longResults = await measureLongResults({
     command: sdkCommand({ tool: longTool }),
@@ -197,21 +198,10 @@ async function define(
 /** Calls once. Throws unless the answer is the right one: a load counts statuses only. */
 async function check({ name, load }: McpSubject): Promise<void> {
   if (!("port" in load)) return;
-  const response = await sent(load.port, load.request);
+  const response = await sendOnce(load.port, load.request);
   const text = await response.text();
   if (response.status !== 200 || !text.includes(nonce))
     throw new Error(`${name} does not answer a call: ${response.status} ${text.slice(0, 300)}`);
-}
-
-/** Sends a request that is written out, as a load would. */
-function sent(port: number, request: string): Promise<Response> {
-  const [head = "", body = ""] = request.split("\r\n\r\n");
-  const [first = "", ...lines] = head.split("\r\n");
-  const headers = lines.map((line): [string, string] => {
-    const at = line.indexOf(": ");
-    return [line.slice(0, at), line.slice(at + 2)];
-  });
-  return fetch(`http://127.0.0.1:${port}${first.split(" ")[1]}`, { method: "POST", headers, body });
 }
 
 async function measure(
@@ -226,9 +216,7 @@ async function measure(
       command: load.command,
       ...{ tool, connections, warmUp, duration },
     } satisfies StdioJob);
-  const before = costOf(pid!).cpu;
-  const result = await loadOf(processes, { ...load, connections, warmUp, duration });
-  return { ...result, cpu: ((costOf(pid!).cpu - before) / result.answers) * 1e6 };
+  return measureLoad([pid!], () => loadOf(processes, { ...load, connections, warmUp, duration }));
 }
 
 function loadOf(processes: Processes, job: LoadJob): Promise<LoadResult> {

@@ -170,14 +170,22 @@ export async function wantsLogin({ socket }: Pick<Mcpctl, "socket">, name: strin
   );
 }
 
-/** Makes a token of the administrator's that holds some grants and nothing else. Returns its bearer. */
-export async function createToken(server: Mcpctl, name: string, roleBindings: object[]): Promise<string> {
-  const { token } = await create(server, "tokens", { name, roleBindings });
+/** Makes a token of the administrator's that holds some grants and nothing else, with limits if given. Returns its bearer. */
+export async function createToken(
+  server: Mcpctl,
+  name: string,
+  roleBindings: object[],
+  limits?: object,
+): Promise<string> {
+  const { token } = await create(server, "tokens", { name, roleBindings, ...(limits && { limits }) });
   return String(token);
 }
 
+/** Limits that no run reaches: each call is counted against them. */
+const wideLimits = { requestsPerMinute: 1e9, tokensPerDay: 1e15 };
+
 /**
- * Makes what a call needs: a key, an llm for each upstream, and a token that may run llms and nothing else.
+ * Makes what a call needs: a key, an llm for each upstream, and a token that may run llms, within wide limits, and nothing else.
  * Returns the token's bearer.
  */
 export async function furnish(
@@ -199,5 +207,5 @@ export async function furnish(
   await llm(llms.translated, upstreams.streamed, { type: "anthropic" });
   for (let member = 1; member <= poolSize; member++)
     await llm(`${llms.pooled}-${member}`, upstreams.unstreamed, { poolName: llms.pooled });
-  return createToken(server, "bench", [{ role: "run", resource: "llms" }]);
+  return createToken(server, "bench", [{ role: "run", resource: "llms" }], wideLimits);
 }

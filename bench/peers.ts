@@ -4,12 +4,17 @@ import { join } from "node:path";
 import { freePort, type Processes, type Started } from "./processes.ts";
 
 /** Another gateway, and how it is asked. */
-export interface Peer {
+export interface Gateway {
   name: string;
-  started: Started;
+  port: number;
+  /** Path of chat completions, if it is not that of OpenAI. */
+  path?: string;
   model: string;
   headers: Record<string, string>;
 }
+
+/** A gateway that was started for the benchmark. */
+export interface Peer extends Gateway, Started {}
 
 /** Gateways that npm can install, at the versions that the figures are about. */
 const packages = ["@portkey-ai/gateway@1.15.2", "@musistudio/llms@1.0.53"];
@@ -43,7 +48,7 @@ export async function startPortkey(processes: Processes, upstream: number): Prom
   const env = { TRUSTED_CUSTOM_HOSTS: "127.0.0.1,localhost", NODE_ENV: "production" };
   return {
     name: "Portkey 1.15.2 on Bun",
-    started: await processes.startServer("portkey", command, port, { env, cwd: folder }),
+    ...(await processes.startServer("portkey", command, port, { env, cwd: folder })),
     model: "bench-model",
     headers: {
       "x-portkey-provider": "openai",
@@ -82,7 +87,7 @@ new (made.default ?? made)(JSON.parse(process.argv[2])).start();
   const command = [process.execPath, program, JSON.stringify(settings)];
   return {
     name: "@musistudio/llms 1.0.53 on Bun",
-    started: await processes.startServer("musistudio", command, port, { cwd: folder }),
+    ...(await processes.startServer("musistudio", command, port, { cwd: folder })),
     model: "bench,bench-model",
     headers: {},
   };

@@ -161,8 +161,14 @@ export async function stop(child: Subprocess): Promise<void> {
   clearTimeout(impatient);
 }
 
-/** Cost of a process so far: processor seconds, and bytes that are resident now. */
-export function costOf(pid: number): { cpu: number; resident: number } {
+/** Cost of processes: processor seconds, and bytes that are resident. */
+export interface Cost {
+  cpu: number;
+  resident: number;
+}
+
+/** Cost of a process so far, and what is resident now. */
+export function costOf(pid: number): Cost {
   if (process.platform === "linux") {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The name before the last bracket may hold spaces; of what follows, 11 and 12 are user and system time.
@@ -174,6 +180,34 @@ export function costOf(pid: number): { cpu: number; resident: number } {
   const line = Bun.spawnSync(["ps", "-o", "time=,rss=", "-p", String(pid)]).stdout.toString();
   const [time = "", kilobytes] = line.trim().split(/\s+/);
   return { cpu: secondsOf(time), resident: Number(kilobytes) * 1024 };
+}
+
+/** Does some work. Returns its result, the processor seconds that processes took meanwhile, and the most that was resident. */
+export async function withCost<T>(
+  pids: readonly number[],
+  work: () => Promise<T>,
+): Promise<{ result: T; cost: Cost }> {
+  const before = costOfAll(pids);
+  let { resident } = before;
+  const watch = setInterval(() => {
+    resident = Math.max(resident, costOfAll(pids).resident);
+  }, 200);
+  try {
+    const result = await work();
+    const after = costOfAll(pids);
+    return { result, cost: { cpu: after.cpu - before.cpu, resident: Math.max(resident, after.resident) } };
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+/** The sum of what several processes have cost so far. */
+export function costOfAll(pids: readonly number[]): Cost {
+  const costs = pids.map(costOf);
+  return {
+    cpu: costs.reduce((sum, { cpu }) => sum + cpu, 0),
+    resident: costs.reduce((sum, { resident }) => sum + resident, 0),
+  };
 }
 
 /**

@@ -35,7 +35,7 @@ export function markdown(report: Report): string {
   if (throughput)
     parts.push(
       "## Throughput",
-      "Closed loop: each connection asks again when it has its answer. Added: the percentile through the server less the percentile straight to the upstream, at the same load in the same round, and of all rounds the middle one. A server that is always busy makes callers queue: that is most of it.",
+      "Closed loop: each connection asks again when it has its answer. Added: the percentile through the server less the percentile straight to the upstream, at the same load in the same round, and of all rounds the middle one. A server that is always busy makes callers queue: that is most of it. CPU and resident: of all processes of a row together, the most that was resident in any round.",
       table(throughput, throughputColumns),
     );
   if (atRate)
@@ -44,7 +44,12 @@ export function markdown(report: Report): string {
       "The same at a fixed rate, half of what mcpctl did in a closed loop at 32 connections: what is added when hardly anybody queues. A request's time runs from when it was due.",
       table(atRate.rows, latencyColumns),
     );
-  if (streams) parts.push("## Streams, all opened at once", table(streams, streamColumns));
+  if (streams)
+    parts.push(
+      "## Streams, all opened at once",
+      "Idle: what was resident after a start and one call, before the first stream. Of several processes both are the sum.",
+      table(streams, streamColumns),
+    );
   if (translated)
     parts.push(
       "## Streams, passed through and translated",
@@ -81,11 +86,14 @@ const latencyColumns: Columns<ThroughputRow> = {
   "": (row) => row.subject,
   connections: (row) => String(row.connections),
   "requests/s": (row) => row.perSecond.toFixed(0),
-  "added p50 ms": (row) => row.addedP50.toFixed(3),
-  "added p99 ms": (row) => row.addedP99.toFixed(3),
+  "p50 ms": (row) => row.p50.toFixed(2),
+  "p99 ms": (row) => row.p99.toFixed(2),
   "p99.9 ms": (row) => row.p999.toFixed(1),
   "longest ms": (row) => row.max.toFixed(1),
+  "added p50 ms": (row) => row.addedP50.toFixed(3),
+  "added p99 ms": (row) => row.addedP99.toFixed(3),
   "CPU µs/request": (row) => row.cpu.toFixed(1),
+  "resident MB": (row) => megabytes(row.resident).toFixed(0),
   failures: (row) => String(row.failures),
 };
 
@@ -96,12 +104,14 @@ const throughputColumns: Columns<ThroughputRow> = {
 
 const streamColumns: Columns<StreamRow> = {
   "": (row) => row.subject,
+  streams: (row) => String(row.streams),
   "first token p50 ms": (row) => row.firstTokenP50.toFixed(0),
   "p99 ms": (row) => row.firstTokenP99.toFixed(0),
   "all started ms": (row) => row.allStarted.toFixed(0),
   stalls: (row) => String(row.stalls),
   "longest gap ms": (row) => row.longestGap.toFixed(0),
   "CPU µs/token": (row) => row.cpuPerToken.toFixed(1),
+  "idle MB": (row) => megabytes(row.idle).toFixed(0),
   "resident MB": (row) => megabytes(row.resident).toFixed(0),
   "not whole": (row) => String(row.broken),
 };

@@ -1,10 +1,11 @@
-import { costOf, type Processes } from "./processes.ts";
+import { type Cost, type Processes, withCost } from "./processes.ts";
 import { median } from "./stats.ts";
 import type { StreamJob, StreamResult } from "./stream-load.ts";
 import type { Subject, Subjects } from "./subjects.ts";
 
 export interface StreamPlan {
-  streams: number;
+  /** Number of streams at once, of each measurement. */
+  streams: readonly number[];
   /** Number of tokens in each stream; they come 50 a second. */
   tokens: number;
   rounds: number;
@@ -13,6 +14,7 @@ export interface StreamPlan {
 /** Result of one subject with all streams at once: the median of all rounds, in milliseconds. */
 export interface StreamRow {
   subject: string;
+  streams: number;
   firstTokenP50: number;
   firstTokenP99: number;
   /** From the opening of the first stream until each had its first token. */
@@ -22,7 +24,8 @@ export interface StreamRow {
   longestGap: number;
   /** Processor time of the subject, in microseconds. */
   cpuPerToken: number;
-  /** The most that was resident in any round, in bytes. */
+  /** Bytes that were resident before the first round, and the most in any round. */
+  idle: number;
   resident: number;
   /** Streams that did not bring all that was due. */
   broken: number;
@@ -34,7 +37,8 @@ const stall = 250;
 export async function measureStreams(
   processes: Processes,
   { direct, baseline, own, peers }: Subjects,
-  { streams, tokens, rounds }: StreamPlan,
+  streams: number,
+  { tokens, rounds }: StreamPlan,
 ): Promise<StreamRow[]> {
   const subjects = [direct, baseline, own, ...peers];
   const results: Measured[][] = [];
@@ -43,10 +47,11 @@ export async function measureStreams(
     for (const subject of subjects) measured.push(await measure(processes, subject, streams, tokens));
     results.push(measured);
   }
-  return subjects.map(({ name }, i) => {
+  return subjects.map(({ name, idle }, i) => {
     const middle = (read: (measured: Measured) => number) => median(results.map((round) => read(round[i]!)));
     return {
       subject: name,
+      streams,
       firstTokenP50: middle(({ result }) => result.firstToken.p50),
       firstTokenP99: middle(({ result }) => result.firstToken.p99),
       allStarted: middle(({ result }) => result.allStarted),
@@ -55,8 +60,9 @@ export async function measureStreams(
         0,
       ),
       longestGap: Math.max(...results.map((round) => round[i]!.result.longestGap)),
-      cpuPerToken: middle(({ cpu, result }) => (cpu / result.tokens) * 1e6),
-      resident: Math.max(...results.map((round) => round[i]!.resident)),
+      cpuPerToken: middle(({ cost, result }) => (cost.cpu / result.tokens) * 1e6),
+      idle,
+      resident: Math.max(...results.map((round) => round[i]!.cost.resident)),
       broken: results.reduce((sum, round) => sum + round[i]!.result.broken, 0),
     };
   });
@@ -64,27 +70,15 @@ export async function measureStreams(
 
 interface Measured {
   result: StreamResult;
-  /** Seconds. */
-  cpu: number;
-  resident: number;
+  cost: Cost;
 }
 
-async function measure(
+function measure(
   processes: Processes,
-  { port, request, pid }: Subject,
+  { port, request, pids }: Subject,
   streams: number,
   tokens: number,
 ): Promise<Measured> {
-  const before = costOf(pid);
-  let resident = before.resident;
-  const watch = setInterval(() => {
-    resident = Math.max(resident, costOf(pid).resident);
-  }, 200);
-  try {
-    const job: StreamJob = { port, request, streams, tokens, stall };
-    const result = await processes.ask<StreamResult>("stream-load.ts", job);
-    return { result, cpu: costOf(pid).cpu - before.cpu, resident };
-  } finally {
-    clearInterval(watch);
-  }
+  const job: StreamJob = { port, request, streams, tokens, stall };
+  return withCost(pids, () => processes.ask<StreamResult>("stream-load.ts", job));
 }

@@ -1,15 +1,21 @@
+import type { Beside } from "./beside.ts";
 import { answer, chatRequest } from "./chat.ts";
 import { furnish, type Installation, llms } from "./mcpctl.ts";
 import { hasNginx, startNginxProxy, startNginxUpstream } from "./nginx.ts";
-import { installPeers, type Peer, startMusistudio, startPortkey } from "./peers.ts";
-import { freePort, type Processes, type Started } from "./processes.ts";
+import { type Gateway, installPeers, type Peer, startMusistudio, startPortkey } from "./peers.ts";
+import { familiesListeningOn, familyOf } from "./process-tree.ts";
+import { costOfAll, freePort, type Processes, type Started } from "./processes.ts";
+import { sendOnce } from "./send-once.ts";
 
 /** Something that answers a request: the upstream alone, or a proxy in front of it. */
 export interface Subject {
   name: string;
-  pid: number;
+  /** All its processes. */
+  pids: readonly number[];
   port: number;
   request: string;
+  /** Bytes that were resident before the first round. */
+  idle: number;
 }
 
 /** All that are measured with the same load. */
@@ -25,6 +31,8 @@ export interface Subjects {
 /** Name of the server under test in tables. */
 export const ownName = "mcpctl";
 
+const bareProxy = "a bare Bun proxy";
+
 /** Processes behind all subjects, whichever lane runs. */
 export interface Setting {
   processes: Processes;
@@ -36,8 +44,19 @@ export interface Setting {
   /** Streams 50 tokens a second. */
   streamed: Started;
   withPeers: boolean;
+  /** Gateways that run already. */
+  beside: readonly Gateway[];
   /** Another build, with a data directory of its own. */
   against: FurnishedInstallation | undefined;
+}
+
+/** All that is measured besides the installation. */
+export interface Company {
+  /** True for the gateways that npm can install. */
+  withPeers: boolean;
+  /** Another build. */
+  against?: Installation | undefined;
+  beside: Beside;
 }
 
 /** A data directory with llms, and the bearer of a token that may run them. */
@@ -46,21 +65,16 @@ interface FurnishedInstallation {
   bearer: string;
 }
 
-/**
- * Starts the upstreams, and furnishes a data directory with llms that lead to them.
- *
- * @param against another build
- */
+/** Starts the upstreams, and furnishes a data directory with llms that lead to them. */
 export async function prepare(
   processes: Processes,
   installation: Installation,
-  withPeers: boolean,
-  against?: Installation,
+  { withPeers, against, beside: { gateways, ports } }: Company,
 ): Promise<Setting> {
-  const streamed = await startProgram(processes, "upstream", {});
+  const streamed = await startProgram(processes, "upstream", {}, ports.streamed);
   const unstreamed = hasNginx()
-    ? await startNginxUpstream(processes, "nginx-upstream", freePort(), answer)
-    : streamed;
+    ? await startNginxUpstream(processes, "nginx-upstream", ports.unstreamed ?? freePort(), answer)
+    : await startProgram(processes, "upstream", {}, ports.unstreamed);
   if (withPeers) await installPeers();
   const furnished = async (installation: Installation): Promise<FurnishedInstallation> => {
     const server = await installation.start();
@@ -75,6 +89,7 @@ export async function prepare(
     unstreamed,
     streamed,
     withPeers,
+    beside: gateways,
     against: against && (await furnished(against)),
   };
 }
@@ -85,34 +100,52 @@ export async function prepare(
  * @param tokens how many each streamed answer is to have; answers are unstreamed when not given
  */
 export async function withSubjects(
-  { processes, installation, bearer, unstreamed, streamed, withPeers, against }: Setting,
+  { processes, installation, bearer, unstreamed, streamed, withPeers, beside, against }: Setting,
   tokens: number | undefined,
   measure: (subjects: Subjects) => Promise<void>,
 ): Promise<void> {
   const kind = tokens === undefined ? "unstreamed" : "streamed";
   const upstream = tokens === undefined ? unstreamed : streamed;
-  const ask = { ...(tokens !== undefined && { tokens }) };
-  const subject = (name: string, started: Started, model: string, headers = {}): Subject => ({
-    name,
-    pid: started.pid,
-    port: started.port,
-    request: chatRequest({ port: started.port, model, headers, ...ask }),
-  });
   const baseline = await startBaseline(processes, upstream.port);
   const own = await installation.start();
+  const others = await against?.installation.start();
   const peers = withPeers ? await startPeers(processes, upstream.port) : [];
-  if (against) {
-    const started = await against.installation.start();
-    const headers = { authorization: `Bearer ${against.bearer}` };
-    peers.unshift({ name: `${ownName}, the other build`, started, model: llms[kind], headers });
-  }
-  await measure({
-    direct: subject("the upstream itself", upstream, "bench-model"),
-    baseline: subject(hasNginx() ? "nginx proxy_pass" : "a bare Bun proxy", baseline, "bench-model"),
-    own: subject(ownName, own, llms[kind], { authorization: `Bearer ${bearer}` }),
-    peers: peers.map(({ name, started, model, headers }) => subject(name, started, model, headers)),
+  const model = "bench-model";
+  const ofServer = (bearer: string) => ({
+    model: llms[kind],
+    headers: { authorization: `Bearer ${bearer}` },
   });
-  await Promise.all([baseline, own, ...peers.map(({ started }) => started)].map((one) => one.stop()));
+  const gateways: (Gateway & { pid?: number })[] = [
+    { ...upstream, name: "the upstream itself", model, headers: {} },
+    { ...baseline, name: hasNginx() ? "nginx proxy_pass" : bareProxy, model, headers: {} },
+    { ...own, name: ownName, ...ofServer(bearer) },
+    ...(others ? [{ ...others, name: `${ownName}, the other build`, ...ofServer(against!.bearer) }] : []),
+    ...peers,
+    ...beside,
+  ];
+  for (const gateway of gateways) await check(gateway, tokens !== undefined);
+  await Bun.sleep(rest);
+  const [direct, plain, mcpctl, ...all] = gateways.map((gateway): Subject => {
+    const { name, port, pid } = gateway;
+    const pids = pid === undefined ? familiesListeningOn(port) : familyOf(pid);
+    const request = chatRequest({ ...gateway, ...(tokens !== undefined && { tokens }) });
+    return { name, port, pids, request, idle: costOfAll(pids).resident };
+  });
+  await measure({ direct: direct!, baseline: plain!, own: mcpctl!, peers: all });
+  await Promise.all([baseline, own, ...(others ? [others] : []), ...peers].map((one) => one.stop()));
+}
+
+/** Time that all are left alone before their idle memory is read, in milliseconds. */
+const rest = 2000;
+
+/** Asks a gateway once. Throws unless it answers with 200: a load only counts what fails. */
+async function check(gateway: Gateway, isStream: boolean): Promise<void> {
+  const request = chatRequest({ ...gateway, ...(isStream && { tokens: 1 }) });
+  const response = await sendOnce(gateway.port, request).catch((error: Error) => {
+    throw new Error(`${gateway.name} does not answer on port ${gateway.port}: ${error.message}`);
+  });
+  const text = await response.text();
+  if (response.status !== 200) throw new Error(`${gateway.name}: ${response.status} ${text.slice(0, 300)}`);
 }
 
 function startBaseline(processes: Processes, upstream: number): Promise<Started> {
@@ -125,15 +158,19 @@ function startBaseline(processes: Processes, upstream: number): Promise<Started>
 async function startPeers(processes: Processes, upstream: number): Promise<Peer[]> {
   const bare = await startProgram(processes, "plain-proxy", { upstream });
   return [
-    { name: "a bare Bun proxy", started: bare, model: "bench-model", headers: {} },
+    { ...bare, name: bareProxy, model: "bench-model", headers: {} },
     await startPortkey(processes, upstream),
     await startMusistudio(processes, upstream),
   ];
 }
 
-/** Starts one of this folder's servers on a free port. */
-function startProgram(processes: Processes, name: string, settings: object): Promise<Started> {
-  const port = freePort();
+/** Starts one of this folder's servers. */
+function startProgram(
+  processes: Processes,
+  name: string,
+  settings: object,
+  port = freePort(),
+): Promise<Started> {
   const command = [
     process.execPath,
     `${import.meta.dirname}/${name}.ts`,

@@ -1,5 +1,5 @@
 import type { LoadJob, LoadResult } from "./load.ts";
-import { costOf, type Processes } from "./processes.ts";
+import { type Cost, type Processes, withCost } from "./processes.ts";
 import { median } from "./stats.ts";
 import type { Subjects } from "./subjects.ts";
 
@@ -17,14 +17,18 @@ export interface ThroughputRow {
   perSecond: number;
   /** Of the baseline's requests per second in the same round. */
   ratio: number;
+  p50: number;
+  p99: number;
   /** The percentile through the subject less the percentile without it, at the same load in the same round. */
   addedP50: number;
   addedP99: number;
-  /** The 99.9th percentile through the subject, and the longest answer of all rounds. */
+  /** The 99.9th percentile, and the longest answer of all rounds. */
   p999: number;
   max: number;
   /** Processor time of the subject for a request, in microseconds. Other programs change it less than the throughput. */
   cpu: number;
+  /** The most that was resident in any round, in bytes. */
+  resident: number;
   failures: number;
 }
 
@@ -41,16 +45,23 @@ export async function measureThroughput(
   { connections, rate }: { connections: number; rate?: number },
   { warmUp, duration, rounds }: Pace,
 ): Promise<ThroughputRow[]> {
-  return compare(subjects, connections, rounds, async ({ port, request, pid }) => {
+  return compare(subjects, connections, rounds, async ({ port, request, pids }) => {
     const job: LoadJob = { port, request, connections, warmUp, duration, ...(rate && { rate }) };
-    const before = costOf(pid).cpu;
-    const result = await processes.ask<LoadResult>("load.ts", job);
-    return { ...result, cpu: ((costOf(pid).cpu - before) / result.answers) * 1e6 };
+    return measureLoad(pids, () => processes.ask<LoadResult>("load.ts", job));
   });
 }
 
 /** The figures of one run, with the processor time for a request in microseconds. */
-export type Measured = LoadResult & { cpu: number };
+export type Measured = LoadResult & Cost;
+
+/** Runs a load, and adds what it cost the processes that answered it. */
+export async function measureLoad(
+  pids: readonly number[],
+  load: () => Promise<LoadResult>,
+): Promise<Measured> {
+  const { result, cost } = await withCost(pids, load);
+  return { ...result, ...cost, cpu: (cost.cpu / result.answers) * 1e6 };
+}
 
 /** All that are compared. The baseline can be the upstream itself. */
 interface Compared<One> {
@@ -83,11 +94,14 @@ export async function compare<One extends { name: string }>(
     connections,
     perSecond: middle((round) => round.get(subject)!.perSecond),
     ratio: middle((round) => round.get(subject)!.perSecond / round.get(baseline)!.perSecond),
+    p50: middle((round) => round.get(subject)!.latency.p50),
+    p99: middle((round) => round.get(subject)!.latency.p99),
     addedP50: middle((round) => round.get(subject)!.latency.p50 - round.get(direct)!.latency.p50),
     addedP99: middle((round) => round.get(subject)!.latency.p99 - round.get(direct)!.latency.p99),
     p999: middle((round) => round.get(subject)!.latency.p999),
     max: Math.max(...results.map((round) => round.get(subject)!.latency.max)),
     cpu: middle((round) => round.get(subject)!.cpu),
+    resident: Math.max(...results.map((round) => round.get(subject)!.resident)),
     failures: results.reduce((sum, round) => sum + round.get(subject)!.failures, 0),
   }));
 }

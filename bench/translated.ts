@@ -1,9 +1,9 @@
 import { chatRequest } from "./chat.ts";
 import { llms } from "./mcpctl.ts";
-import { costOf, type Processes } from "./processes.ts";
+import { type Processes, withCost } from "./processes.ts";
 import { median } from "./stats.ts";
 import type { StreamJob, StreamResult } from "./stream-load.ts";
-import type { Setting, Subject } from "./subjects.ts";
+import type { Setting } from "./subjects.ts";
 
 export interface TranslatedPlan {
   /** Number of streams at a time. */
@@ -80,6 +80,12 @@ export async function measureTranslated(
   });
 }
 
+interface Translated {
+  pid: number;
+  port: number;
+  request: string;
+}
+
 interface Measured extends Pick<StreamResult, "firstToken" | "gap" | "broken"> {
   /** Microseconds a token. */
   cpu: number;
@@ -92,7 +98,7 @@ const turns = 5;
 
 function timeFirstTokens(
   processes: Processes,
-  { port, request }: Subject,
+  { port, request }: Translated,
   streams: number,
   tokens: number,
 ): Promise<StreamResult> {
@@ -103,12 +109,11 @@ function timeFirstTokens(
 
 async function takeCost(
   processes: Processes,
-  { pid, port, request }: Subject,
+  { pid, port, request }: Translated,
   streams: number,
   tokens: number,
 ): Promise<{ cpu: number; broken: number }> {
-  const before = costOf(pid).cpu;
   const job: StreamJob = { port, request, streams, tokens, stall };
-  const result = await processes.ask<StreamResult>("stream-load.ts", job);
-  return { cpu: ((costOf(pid).cpu - before) / result.tokens) * 1e6, broken: result.broken };
+  const { result, cost } = await withCost([pid], () => processes.ask<StreamResult>("stream-load.ts", job));
+  return { cpu: (cost.cpu / result.tokens) * 1e6, broken: result.broken };
 }

@@ -33,7 +33,7 @@ export function verdicts(report: Report): Verdict[] {
     const what = "p99 added at 32 connections, closed loop";
     all.push({ what, target: 3, measured: own.addedP99, unit: "ms" });
   }
-  const streamed = streams?.find((row) => row.subject === ownName);
+  const streamed = streams?.findLast((row) => row.subject === ownName);
   if (streamed) {
     all.push(
       { what: "all streams started", target: 300, measured: streamed.allStarted, unit: "ms" },

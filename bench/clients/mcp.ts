@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createToken, type Installation, type Mcpctl } from "../mcpctl.ts";
+import { descendantsOf, statOf } from "../process-tree.ts";
 import type { Client } from "./client.ts";
 import { isGated, type McpScenarioName, mcpContents, type ToolCall } from "./model.ts";
 
@@ -121,7 +122,7 @@ export class McpProject {
 
   /** Stops the server. Returns the processes that are left of it, or undefined. */
   async stop(): Promise<string | undefined> {
-    const started = descendantsOf(this.#server.pid);
+    const started = descendantsOf(this.#server.pid).map(programOf);
     await this.#server.stop();
     if (started.length === 0) return "the MCP servers had no process";
     const left = () => started.filter(({ pid, birth }) => birthOf(pid) === birth);
@@ -144,24 +145,12 @@ interface Program {
   birth: string | undefined;
 }
 
-/** Returns the processes that a process has started, and those that they have started. Linux only. */
-function descendantsOf(pid: number): Program[] {
-  const parents = new Map<number, number>();
-  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    const parent = Number(fieldsOf(Number(entry))?.[1]);
-    if (parent > 0) parents.set(Number(entry), parent);
-  }
-  const found = new Set([pid]);
-  for (let size = 0; size < found.size; ) {
-    size = found.size;
-    for (const [child, parent] of parents) if (found.has(parent)) found.add(child);
-  }
-  found.delete(pid);
-  return [...found].map((one) => ({ pid: one, command: commandOf(one), birth: birthOf(one) }));
+function programOf(pid: number): Program {
+  return { pid, command: commandOf(pid), birth: birthOf(pid) };
 }
 
 function birthOf(pid: number): string | undefined {
-  const fields = fieldsOf(pid);
+  const fields = statOf(pid);
   // One that has ended stays in the list until its parent looks.
   return fields?.[0] === "Z" ? undefined : fields?.[19];
 }
@@ -171,15 +160,5 @@ function commandOf(pid: number): string {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").slice(0, 100);
   } catch {
     return "";
-  }
-}
-
-/** Returns the fields of /proc/PID/stat from the state on; undefined if the process is gone. */
-function fieldsOf(pid: number): string[] | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  } catch {
-    return undefined;
   }
 }

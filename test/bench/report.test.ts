@@ -3,7 +3,8 @@ import { paths } from "../../bench/link.ts";
 import { markdown, type Report } from "../../bench/report.ts";
 import { judge, verdicts } from "../../bench/verdicts.ts";
 
-const row = { perSecond: 10_000, addedP50: 0.5, addedP99: 2, p999: 4, max: 9.5, cpu: 61.2, failures: 0 };
+const times = { p50: 0.6, p99: 2.5, addedP50: 0.5, addedP99: 2, p999: 4, max: 9.5 };
+const row = { ...times, perSecond: 10_000, cpu: 61.2, resident: 145e6, failures: 0 };
 const report: Report = {
   throughput: [
     { ...row, subject: "nginx proxy_pass", connections: 32, ratio: 1 },
@@ -26,8 +27,9 @@ describe("the verdict on a run", () => {
   });
 
   it("has no share of zero, and no verdict without a measurement", () => {
-    const streams = { subject: "mcpctl", firstTokenP50: 1, firstTokenP99: 1, allStarted: 1, longestGap: 1 };
-    const broken = { ...streams, stalls: 0, cpuPerToken: 1, resident: 1, broken: 1 };
+    const first = { firstTokenP50: 1, firstTokenP99: 1, allStarted: 1, longestGap: 1 };
+    const streams = { ...first, subject: "mcpctl", streams: 1000, stalls: 0, cpuPerToken: 1, idle: 1 };
+    const broken = { ...streams, resident: 1, broken: 1 };
     expect(verdicts({ streams: [broken] }).map(judge)).toEqual(["met by 100 %", "missed", "met by 100 %"]);
     expect(verdicts({})).toEqual([]);
   });
