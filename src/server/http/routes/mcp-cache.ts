@@ -4,6 +4,7 @@ import { nullable } from "../../../kinds/define.ts";
 import { project as projectKind } from "../../../kinds/project.ts";
 import { decide, idOfPersonal, isVisible, personalIds } from "../../core/access/policy.ts";
 import { eventBy } from "../../core/caller.ts";
+import { usesProject } from "../../core/catalogue/prompt-links.ts";
 import type { Row } from "../../core/store/types.ts";
 import type { CacheFilter } from "../../mcp/content/result-cache.ts";
 import type { Call, Route } from "../route.ts";
@@ -68,7 +69,7 @@ function filterOf({ catalogue: { snapshot } }: Server, { principal, query }: Cal
   const name = query.get("project");
   const project = name === null ? undefined : snapshot.named("project", name);
   const mayEdit = (row: Row) => decide(principal, "update", projectKind.plural, row.name, row) === "allow";
-  if (name !== null && (!project || !isVisible(principal, projectKind.plural, project)))
+  if (name !== null && !usesProject(principal, name, project))
     throw new AppError("not_found", `project "${name}" not found`);
   const projects = project ? [project] : snapshot.table("project").sorted;
   const filter: CacheFilter = {

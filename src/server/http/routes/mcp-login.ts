@@ -172,10 +172,12 @@ function loginOf(server: Server, { principal, params }: Call): { row: McpServerR
   const name = params["idOrName"]!;
   const row = catalogue.snapshot.named("server", name);
   const isShared = !row || isSharedAuthorization(row);
+  // A token that may only see servers must not put the access of somebody else in the place of its user's (T201).
+  const verb = isShared || principal.kind === "Token" ? "update" : "view";
   const found =
     !isShared && mayCall(catalogue.snapshot, principal, name)
       ? row
-      : resources.find(principal, isShared ? "update" : "view", mcpServer, name);
+      : resources.find(principal, verb, mcpServer, name);
   const own = { row: found, userId: isSharedAuthorization(found) ? "" : personalIds(principal).userId };
   if (hasUserKeys(found.spec)) return own;
   const { url, headers = [] } = found.spec;

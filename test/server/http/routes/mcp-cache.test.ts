@@ -45,6 +45,8 @@ describe("GET /api/v1/cache", () => {
       expect((await must(other.call("GET", `/api/v1/cache${query}`))).body).toEqual([]);
     expect((await p.as()("GET", "/api/v1/cache")).status).toBe(401);
     expect((await p.admin("GET", "/api/v1/cache?project=none")).status).toBe(404);
+    const stranger = await p.user("stranger");
+    expect((await stranger.call("GET", "/api/v1/cache?project=p")).status).toBe(404);
   });
 });
 

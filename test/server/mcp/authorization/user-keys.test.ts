@@ -72,6 +72,22 @@ describe("an MCP server with a key of each user", () => {
     }
   });
 
+  it("takes and forgets no key for a token of the user that may only see servers (T201)", async () => {
+    const { mcp, alice } = await withAlice();
+    const view = { role: "view", resource: "servers" };
+    const mint = { role: "create", resource: "tokens" };
+    await must(mcp.admin("PUT", "/api/v1/rbac/of-alice", { roleBindings: [...mayRun, view, mint] }));
+    const token = { name: "watcher", roleBindings: [view, ...mayRun] };
+    const { body } = await must(alice.call("POST", "/api/v1/tokens", token));
+    const watcher = mcp.as(body.token);
+    expect((await must(watcher("GET", "/api/v1/servers/files"))).body.name).toBe("files");
+    expect((await give(watcher, keys.bob)).status).toBe(403);
+    expect((await watcher("DELETE", path)).status).toBe(403);
+    expect((await watcher("POST", path, {})).status).toBe(403);
+    expect(await valueFor(mcp, alice.call)).toEqual({ text: keys.alice });
+    await must(alice.call("DELETE", path));
+  });
+
   it("sends it in a header to its url, and no login of OAuth is begun where the key is refused", async () => {
     const seen: string[] = [];
     const far = protectedServer();
