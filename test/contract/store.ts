@@ -4,6 +4,7 @@ import { type Store, StoreError, type Write } from "../../src/server/core/store/
 import { changesContract } from "./store-changes.ts";
 import { conditionsContract } from "./store-conditions.ts";
 import { credentialsContract } from "./store-credentials.ts";
+import { dependentsContract } from "./store-dependents.ts";
 import { backend, event, insert, refusalOf, remove, row, session, update } from "./store-fixtures.ts";
 import { linksContract } from "./store-links.ts";
 import { namesContract } from "./store-names.ts";
@@ -218,6 +219,7 @@ export function storeContract(name: string, fresh: () => Promise<Open>): void {
     recordsContract(() => store);
     linksContract(() => store);
     tasksContract(() => store);
+    dependentsContract(() => store);
     trimContract(() => store);
     namesContract(() => store);
   });

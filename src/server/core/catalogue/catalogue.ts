@@ -1,5 +1,6 @@
 import { kinds } from "../../../kinds/index.ts";
 import { eachInTurns, nextTurn, TurnPace } from "../../../wire/next-turn.ts";
+import type { Doomed } from "../store/dependents.ts";
 import { Snapshot, type VolatileState } from "../store/snapshot.ts";
 import { type Table, tableInTurns } from "../store/tables.ts";
 import type { Change, Contents, Row, Store, Write } from "../store/types.ts";
@@ -51,8 +52,12 @@ export class Catalogue {
     return this.#snapshot;
   }
 
-  /** Applies writes in one transaction, and updates the snapshot. Throws StoreError if nothing was written. */
+  /**
+   * Applies writes in one transaction, and updates the snapshot. What is large and goes away with a row is deleted before, in
+   * steps. Throws StoreError if nothing was written.
+   */
   async commit(writes: readonly Write[]): Promise<void> {
+    for (const doomed of doomedBy(writes, this.#snapshot)) await this.store.deleteDependents(doomed);
     const revision = await this.store.commit(writes);
     // A refresh that began before this commit may not contain it.
     while (this.#snapshot.revision < revision) await this.refresh();
@@ -135,6 +140,15 @@ async function loaded(store: Store, volatile?: VolatileState): Promise<Snapshot>
   for (const { kind } of kinds) tables.set(kind, await tableInTurns(byKind.get(kind) ?? []));
   await nextTurn();
   return new Snapshot({ ...contents, rows }, volatile, undefined, tables);
+}
+
+/** Returns what some writes delete. */
+function doomedBy(writes: readonly Write[], { byId }: Snapshot): Doomed[] {
+  return writes.flatMap((write): Doomed[] => {
+    if (write.op === "deleteThreadsOf" || write.op === "deleteTasksOf") return [write];
+    const row = write.op === "delete" ? byId.get(write.id) : undefined;
+    return row ? [row] : [];
+  });
 }
 
 /** Returns contents with every row in the form that this version writes. */

@@ -1,6 +1,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import { nextTurn } from "../../../wire/next-turn.ts";
 import type { WriteCondition } from "./conditions.ts";
+import { dependentQueries } from "./dependents.ts";
 import { storable } from "./storable.ts";
 import {
   batchColumns,
@@ -95,6 +96,7 @@ export function taskQueries({ read, write, writeIf, skipLocked, hasLease }: Task
   };
 
   return {
+    ...dependentQueries(write),
     addFile(file, ...conditions) {
       const { names, values: row } = values(fileColumns.names, { ...file, name: storable(file.name) });
       return writeIf(conditions, sql`insert into stored_files (${names}) values (${row})`);
@@ -284,14 +286,20 @@ export function taskQueries({ read, write, writeIf, skipLocked, hasLease }: Task
     },
     async pruneTasks(now, uploadsBefore, endedBefore) {
       const gone = [
-        sql`update stored_files set state = 'deleted' where state <> 'deleted'
-          and (expires_at <= ${now} or (state = 'uploading' and created_at < ${uploadsBefore})) returning id`,
+        sql`update stored_files set state = 'deleted' where id in (
+          select id from stored_files where state <> 'deleted'
+            and (expires_at <= ${now} or (state = 'uploading' and created_at < ${uploadsBefore}))
+          limit ${rowsOfStep})
+          returning id`,
         sql`delete from stored_file_parts where (file_id, seq) in (
           select file_id, seq from stored_file_parts
           where file_id in (select id from stored_files where state = 'deleted') limit ${partsOfStep})
           returning seq`,
-        sql`delete from stored_files where state = 'deleted'
-          and not exists (select 1 from stored_file_parts where file_id = stored_files.id) returning id`,
+        sql`delete from stored_files where id in (
+          select id from stored_files where state = 'deleted'
+            and not exists (select 1 from stored_file_parts where file_id = stored_files.id)
+          limit ${rowsOfStep})
+          returning id`,
         sql`delete from inference_tasks where id in (
           select inference_tasks.id from inference_tasks
           join inference_batches on inference_batches.id = batch_id
@@ -307,11 +315,17 @@ export function taskQueries({ read, write, writeIf, skipLocked, hasLease }: Task
             and not exists (select 1 from inference_task_parts where task_id = inference_tasks.id)
           limit ${rowsOfStep})
           returning id`,
-        sql`delete from inference_batches where ended_at < ${endedBefore}
-          and not exists (select 1 from inference_tasks where batch_id = inference_batches.id) returning id`,
+        sql`delete from inference_batches where id in (
+          select id from inference_batches where ended_at < ${endedBefore}
+            and not exists (select 1 from inference_tasks where batch_id = inference_batches.id)
+          limit ${rowsOfStep})
+          returning id`,
       ];
       let isMore = false;
-      for (const statement of gone) isMore = (await write(statement)).length > 0 || isMore;
+      for (const statement of gone) {
+        isMore = (await write(statement)).length > 0 || isMore;
+        await nextTurn();
+      }
       return isMore;
     },
   };

@@ -1,4 +1,5 @@
 import type { WriteCondition } from "./conditions.ts";
+import type { DependentQueries } from "./dependents.ts";
 
 /** A file of a user: the requests of a batch, or what became of them. Its text is stored in parts. */
 export interface StoredFile {
@@ -142,7 +143,7 @@ export interface FailedAs {
 }
 
 /** The part of the store for inference tasks, their batches and their files. */
-export interface TaskStore {
+export interface TaskStore extends DependentQueries {
   /** Stores a new file without a text, if some conditions hold. */
   addFile(file: StoredFile, ...conditions: WriteCondition[]): Promise<void>;
   addFilePart(fileId: string, seq: number, content: string): Promise<void>;

@@ -7,8 +7,8 @@ const interval = 250;
 const enough = { inPause: 250, underWay: 2_000 };
 
 export interface Checkpoints {
-  /** To be called after each transaction. */
-  wrote(): void;
+  /** To be called after each transaction, and with the number of rows where one changes many: the log grows with them. */
+  wrote(rows?: number): void;
   /** Empties the log, so that deleted values are not in it. Tries again later while another program reads the log. */
   empty(): void;
   stop(): void;
@@ -61,8 +61,8 @@ export function checkpointInTime(database: Database, onFailure: (error: unknown)
   }, interval);
   timer.unref();
   return {
-    wrote() {
-      written++;
+    wrote(rows = 1) {
+      written += rows;
     },
     empty,
     stop() {

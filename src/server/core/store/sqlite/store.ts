@@ -39,6 +39,7 @@ import {
 } from "./schema.ts";
 import { search, tail } from "./search.ts";
 import { keepStatements } from "./statements.ts";
+import { taskDatabase } from "./task-database.ts";
 import { threadQueries } from "./threads.ts";
 import { trimQueries } from "./trim.ts";
 import { readUsage } from "./usage.ts";
@@ -346,15 +347,7 @@ export function openSqlite(
     ...linkQueries(db, guarded, writing, writingIf),
     ...threadQueries(db, guarded, writing, writingIf),
     ...providerObjectQueries(db, guarded, writing),
-    ...taskQueries({
-      read: (query) => guarded(() => db.all(query)),
-      write: (...queries) =>
-        writing(() => queries.map((query) => db.all<Record<string, unknown>>(query)).at(-1) ?? []),
-      writeIf: (conditions, query) => writingIf(conditions, () => void db.run(query)),
-      // A writer has the whole file.
-      skipLocked: sql``,
-      hasLease: () => sql`1 = 0`,
-    }),
+    ...taskQueries(taskDatabase(db, guarded, writing, writingIf, checkpoints.wrote)),
 
     touchTokens: (used) =>
       writing(() => {
