@@ -1,8 +1,8 @@
 const redacted = "[redacted]";
 
-/** The forms of providers' keys (T35). */
+/** The forms of providers' keys (T35), and of mcpctl's own bearers. */
 const keyLike =
-  /\b(?:sk|pk|rk|key|gsk|xai|hf)[-_][A-Za-z0-9_\-*]{8,}|\bAIza[A-Za-z0-9_-]{20,}|\bBearer\s+[A-Za-z0-9._~+/=-]{8,}/gi;
+  /\bmcpctl_(?:ses|pat|acc|ref|cod)_[0-9a-z]{10,}|\b(?:sk|pk|rk|key|gsk|xai|hf)[-_][A-Za-z0-9_\-*]{8,}|\bAIza[A-Za-z0-9_-]{20,}|\bBearer\s+[A-Za-z0-9._~+/=-]{8,}/gi;
 
 /**
  * Returns a text without a key, and without anything that looks like one.

@@ -40,7 +40,7 @@ export class LegacySessions {
   /** Finds a session. Nobody finds that of another principal or project (T160). */
   find(id: string, principal: Principal, project: ProjectRow): LegacySession | undefined {
     const session = this.#sessions.get(id);
-    if (session?.principal.id !== principal.id || session.projectId !== project.id) return undefined;
+    if (!session || !isOf(session, principal, project)) return undefined;
     session.usedAt = this.#elapsed();
     return session;
   }
@@ -50,9 +50,7 @@ export class LegacySessions {
    * latest session of the project agreed on. The client cannot be asked then. Undefined if it has begun none.
    */
   withoutId(principal: Principal, project: ProjectRow): LegacySession | undefined {
-    const latest = [...this.#sessions.values()].findLast(
-      (session) => session.principal.id === principal.id && session.projectId === project.id,
-    );
+    const latest = [...this.#sessions.values()].findLast((session) => isOf(session, principal, project));
     if (!latest) return undefined;
     latest.usedAt = this.#elapsed();
     const { id, revision, client } = latest;
@@ -85,4 +83,9 @@ export class LegacySessions {
   close(): void {
     for (const session of [...this.#sessions.values()]) session.onEnd();
   }
+}
+
+/** True for a session of a principal with a project. Whoever acts as a user, or got a new bearer of its token, is another one. */
+function isOf(session: LegacySession, principal: Principal, project: ProjectRow): boolean {
+  return personalIds(session.principal).id === personalIds(principal).id && session.projectId === project.id;
 }

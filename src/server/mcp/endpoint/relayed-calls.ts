@@ -4,6 +4,7 @@ import { isObject, type JsonObject, type RpcNotification, type RpcRequest } from
 import { eraOf } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../../wire/hops.ts";
+import { personalIds } from "../../core/access/policy.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { McpServers } from "../types.ts";
 import type { ClientExchange } from "./exchange.ts";
@@ -284,7 +285,7 @@ interface ServerCallEvents {
 
 /** Returns those for whom a state is sealed. */
 function ownerOf({ caller: { principal }, project }: ClientExchange): string {
-  return `requestState ${principal.id} ${project.id}`;
+  return `requestState ${personalIds(principal).id} ${project.id}`;
 }
 
 /** Returns the call that a state belongs to: that of one tool cannot be used with another one. */

@@ -1,6 +1,7 @@
 import { isObject, type JsonObject } from "../../../mcp/messages.ts";
 import { tasksExtension } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
+import { personalIds } from "../../core/access/policy.ts";
 import { type Offered, offerOf } from "../offers/offer.ts";
 import type { EndpointServices } from "./endpoint-types.ts";
 import type { ClientExchange, WrittenResult } from "./exchange.ts";
@@ -57,5 +58,5 @@ function isTask(result: JsonObject): boolean {
 }
 
 function ownerOf({ caller: { principal }, project }: ClientExchange): string {
-  return `task ${principal.id} ${project.id}`;
+  return `task ${personalIds(principal).id} ${project.id}`;
 }

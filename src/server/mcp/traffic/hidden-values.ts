@@ -1,12 +1,10 @@
 import { attachmentsOf } from "../../core/catalogue/attachments.ts";
 import { within } from "../../core/lifecycle.ts";
 import { redact } from "../../core/redact.ts";
+import { secretForms } from "../../core/secret-forms.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { ProjectRow } from "../../core/store/typed-rows.ts";
 import type { ReadSecret } from "../types.ts";
-
-/** Shorter values are found everywhere. Characters. */
-const minLength = 4;
 
 /** The most texts that are looked for in one message. */
 const maxForms = 2000;
@@ -16,9 +14,6 @@ const freshFor = 1000;
 
 /** Milliseconds that secret backends have to answer. */
 const timeout = 2000;
-
-/** The form of mcpctl's own bearers. */
-const bearers = /\bmcpctl_(?:ses|pat|acc|ref|cod)_[0-9a-z]{10,}/g;
 
 /** Reads the access tokens and the like with which an MCP server is called, by its id. */
 export type ReadTokens = (serverId: string) => Promise<readonly string[]>;
@@ -57,7 +52,7 @@ export class HiddenValues {
 
   /** Returns a text without the values, in each form in which JSON and URLs may have them. */
   mask(text: string): string {
-    let plain = redact(text, undefined).replace(bearers, "[redacted]");
+    let plain = redact(text, undefined);
     for (const form of this.#forms) if (plain.includes(form)) plain = plain.replaceAll(form, "[redacted]");
     return plain;
   }
@@ -76,7 +71,7 @@ export class HiddenValues {
       if (!row?.status.keys.includes(key)) return;
       unread.add(name);
       const values = await this.#read(row);
-      for (const form of formsOf(values[key] ?? "")) current.add(form);
+      for (const form of secretForms(values[key] ?? "")) current.add(form);
       unread.delete(name);
     });
     const withoutTokens = new Set<string>();
@@ -85,7 +80,7 @@ export class HiddenValues {
       if (!server) return;
       withoutTokens.add(name);
       for (const token of await this.#readTokens(server.id))
-        for (const form of formsOf(token)) current.add(form);
+        for (const form of secretForms(token)) current.add(form);
       withoutTokens.delete(name);
     });
     await within(timeout, Promise.allSettled([...reads, ...tokenReads]));
@@ -110,18 +105,4 @@ export class HiddenValues {
       this.#forms.delete(form);
     }
   }
-}
-
-/** Returns a value as it is, in JSON, in JSON within JSON, in a URL and in base64; and its lines. */
-function formsOf(value: string): string[] {
-  const inJson = (text: string) => JSON.stringify(text).slice(1, -1);
-  const base64 = Buffer.from(value).toString("base64").replace(/=+$/, "");
-  const whole = [
-    value,
-    inJson(value),
-    inJson(inJson(value)),
-    encodeURIComponent(value.toWellFormed()),
-    base64,
-  ];
-  return [...whole, ...value.split(/\r?\n/)].filter((form) => form.length >= minLength);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { said, scriptedMcp, tool } from "../../../support/mcp/http-server.ts";
 import { messagesOf, testProject } from "../../../support/mcp/project.ts";
+import { must } from "../../../support/server.ts";
 
 const request = (id: number | string, method: string, params: object = {}) => ({
   jsonrpc: "2.0",
@@ -68,6 +69,26 @@ describe("a session of a legacy client", () => {
     for (const { status, body } of answers)
       expect({ status, body }).toEqual({ status: 404, body: answers[2]!.body });
     expect((await p.post(request(1, "tools/list"), { headers })).body.result.tools).toHaveLength(3);
+  });
+
+  it("is not there for whoever acts as its user, or got a new bearer of its token (T160, T266)", async () => {
+    const p = await project();
+    const alice = await p.user("alice", [
+      { role: "run", resource: "projects" },
+      { role: "create", resource: "tokens" },
+    ]);
+    const list = request(1, "tools/list");
+    const begun = await p.session({ bearer: alice.bearer });
+    const acting = await must(p.admin("POST", "/api/v1/auth/impersonate", { user: "alice" }));
+    for (const headers of [begun, {}])
+      expect((await p.post(list, { headers, bearer: acting.body.token })).status).not.toBe(200);
+    expect((await p.post(list, { headers: begun, bearer: alice.bearer })).status).toBe(200);
+
+    const roleBindings = [{ role: "run", resource: "projects" }];
+    const made = await must(alice.call("POST", "/api/v1/tokens", { name: "hers", roleBindings }));
+    const headers = await p.session({ bearer: made.body.token });
+    const rotated = await must(p.admin("POST", `/api/v1/tokens/${made.body.id}/rotate`));
+    expect((await p.post(list, { headers, bearer: rotated.body.token })).status).toBe(404);
   });
 
   it("begins with initialize, and with nothing else", async () => {

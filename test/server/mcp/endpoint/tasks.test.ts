@@ -69,6 +69,17 @@ describe("a task of a server", () => {
     expect(p.upstream.of("tasks/get")).toEqual([]);
   });
 
+  it("is not there for whoever acts as its user (T163, T266)", async () => {
+    const p = await project();
+    const alice = await p.user("alice", [{ role: "run", resource: "projects" }]);
+    const { body } = await p.modern("tools/call", { name: "long" }, { capabilities, bearer: alice.bearer });
+    const { taskId } = body.result;
+    const acting = (await must(p.admin("POST", "/api/v1/auth/impersonate", { user: "alice" }))).body.token;
+    const get = (bearer: string) => p.modern("tasks/get", { taskId }, { capabilities, bearer });
+    expect((await get(acting)).body.error).toEqual({ code: -32602, message: "there is no such task" });
+    expect((await get(alice.bearer)).body.result).toMatchObject({ taskId });
+  });
+
   it("is not made for a client that does not declare the extension, which may not ask for tasks either", async () => {
     const p = await project();
     const { body } = await p.modern("tools/call", { name: "long" });

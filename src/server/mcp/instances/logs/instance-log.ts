@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, mkdirSync, openSync, renameSync, write
 import { dirname } from "node:path";
 import { LineSplitter } from "../../../../processes/line-splitter.ts";
 import { redact } from "../../../core/redact.ts";
+import { secretForms } from "../../../core/secret-forms.ts";
 import { encodeLine, type LogLine, type LogStream } from "./log-line.ts";
 
 export interface InstanceLogOptions {
@@ -24,8 +25,6 @@ const maxGatheredLines = 5000;
 const keptLines = 60;
 /** Characters of each. */
 const keptLength = 1000;
-/** Parts of secrets that are shorter than this are found everywhere. Characters. */
-const minSecret = 4;
 
 /** The log of one instance: what its program writes to stderr, and what happens to it. Values of secrets are not in it. */
 export class InstanceLog {
@@ -56,8 +55,7 @@ export class InstanceLog {
 
   /** Leaves these values out of all lines from now on. */
   hide(secrets: readonly string[]): void {
-    const parts = secrets.flatMap((secret) => [secret, ...secret.split(/\r?\n/)]);
-    this.#secrets = [...new Set(parts)].filter((part) => part.length >= minSecret);
+    this.#secrets = [...new Set(secrets.flatMap(secretForms))];
   }
 
   /** Returns a text without the values of secrets. */

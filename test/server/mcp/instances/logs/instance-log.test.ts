@@ -43,8 +43,11 @@ describe("InstanceLog", () => {
     const { it: one, say, texts } = log();
     one.hide(["hunter2-is-my-password", "-----BEGIN\nMIIEvQIBADANBg\n-----END", "ab"]);
     say("with hunter2-is-my-password and MIIEvQIBADANBg\nab stays, sk-1234567890abcdef not\n");
+    const basic = Buffer.from("me:hunter2-is-my-password").toString("base64");
+    say(`Authorization: Basic ${basic} or ${encodeURIComponent("hunter2-is-my-password")}\n`);
     const found = await texts();
-    expect(found).toEqual(["with [redacted] and [redacted]", "ab stays, [redacted] not"]);
+    expect(found).toEqual(["with [redacted] and [redacted]", "ab stays, [redacted] not", expect.any(String)]);
+    expect(found[2]).toMatch(/^Authorization: Basic bWU6.{0,2}\[redacted\].{0,3} or \[redacted\]$/);
     one.close();
   });
 
