@@ -4,7 +4,13 @@ import { costOfAll, freePort, Processes, withCost } from "../../bench/processes.
 
 const processes = new Processes();
 
-afterAll(() => processes.killAll());
+let family: readonly number[] = [];
+
+afterAll(() => {
+  // The shell alone is known to the benchmark: what it has started would stay.
+  for (const pid of family) process.kill(pid, "SIGKILL");
+  processes.killAll();
+});
 
 /** A shell that stays, and that has started a server. */
 async function startFamily(): Promise<{ shell: number; port: number }> {
@@ -22,7 +28,7 @@ async function startFamily(): Promise<{ shell: number; port: number }> {
 describe.runIf(process.platform === "linux")("processes of a gateway", () => {
   it("are those that listen on its port, and all that a started one has started", async () => {
     const { shell, port } = await startFamily();
-    const family = familyOf(shell);
+    family = familyOf(shell);
     expect(family).toHaveLength(2);
     expect(family[0]).toBe(shell);
     // The shell does not listen itself.
