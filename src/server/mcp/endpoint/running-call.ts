@@ -108,8 +108,8 @@ export class RunningCall {
 /** Milliseconds that a client has to answer the questions of a server. */
 export const answerTime = 10 * 60_000;
 
-/** The most calls of one principal that wait for answers. The one that waited longest ends for a new one. */
-const maxPerPrincipal = 100;
+/** The most calls of one user that wait for answers, with any of its tokens. The one that waited longest ends for a new one. */
+const maxPerUser = 100;
 
 /** The calls that wait until their clients come back with answers. */
 export class ParkedCalls {
@@ -127,9 +127,9 @@ export class ParkedCalls {
   park(call: RunningCall): void {
     const { principal } = call.exchange.caller;
     const own = [...this.#calls.values()].filter(
-      ({ exchange }) => exchange.caller.principal.id === principal.id,
+      ({ exchange }) => exchange.caller.principal.userId === principal.userId,
     );
-    if (own.length >= maxPerPrincipal) this.#end(own[0]!);
+    if (own.length >= maxPerUser) this.#end(own[0]!);
     call.parkedAt = this.#now();
     this.#calls.set(call.id, call);
   }
