@@ -1,23 +1,32 @@
+/** Learns that nobody waits for some work any more. An object costs less than a function that holds it. */
+export type EndListener = (() => void) | { handleEvent(): void };
+
 /** The part of an `AbortSignal` by which work learns that nobody waits for it any more. */
 export interface EndSignal {
   readonly aborted: boolean;
-  addEventListener(type: "abort", listener: () => void, options?: { once?: boolean }): void;
-  removeEventListener(type: "abort", listener: () => void): void;
+  addEventListener(type: "abort", listener: EndListener, options?: { once?: boolean }): void;
+  removeEventListener(type: "abort", listener: EndListener): void;
+}
+
+/** Calls a listener. */
+export function callListener(listener: EndListener): void {
+  if (typeof listener === "function") listener();
+  else listener.handleEvent();
 }
 
 /**
  * Ends work, as an `AbortController` and its signal do. Each call of a model has one, and for each the native ones take
- * microseconds.
+ * microseconds. As a listener of another signal it ends with that one.
  */
 export class WorkEnd implements EndSignal {
   aborted = false;
-  #listeners: (() => void)[] = [];
+  #listeners: EndListener[] = [];
 
-  addEventListener(_type: "abort", listener: () => void): void {
+  addEventListener(_type: "abort", listener: EndListener): void {
     if (!this.aborted) this.#listeners.push(listener);
   }
 
-  removeEventListener(_type: "abort", listener: () => void): void {
+  removeEventListener(_type: "abort", listener: EndListener): void {
     const at = this.#listeners.indexOf(listener);
     if (at >= 0) this.#listeners.splice(at, 1);
   }
@@ -28,7 +37,11 @@ export class WorkEnd implements EndSignal {
     this.aborted = true;
     const listeners = this.#listeners;
     this.#listeners = [];
-    for (const listener of listeners) listener();
+    for (const listener of listeners) callListener(listener);
+  }
+
+  handleEvent(): void {
+    this.abort();
   }
 }
 

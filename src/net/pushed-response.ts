@@ -6,7 +6,8 @@ import { MessageBody } from "./http1/message-body.ts";
 export type ProviderResponse = Pick<
   Exchange,
   "status" | "headers" | "over" | "bytes" | "text" | "pipe" | "pause" | "resume" | "cancel"
->;
+> &
+  Partial<Pick<Exchange, "forgetHeaders">>;
 
 /** Signals from the reader of a response to its writer. */
 export interface ResponseWriter {

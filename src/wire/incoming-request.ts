@@ -1,4 +1,4 @@
-import type { EndSignal } from "../end-signal.ts";
+import { callListener, type EndListener, type EndSignal } from "../end-signal.ts";
 import { AppError } from "../errors.ts";
 import { eventStreamHeaders } from "./sse.ts";
 
@@ -27,17 +27,17 @@ export interface CallRequest extends Pick<Request, "method" | "url" | "signal" |
   /** Returns the body if it has come whole, in one piece; undefined otherwise, and where the listener does not know. */
   arrived?(): Uint8Array<ArrayBuffer> | undefined;
   /** Calls back once when the caller has gone, without a signal, which is costly. */
-  whenGone?(callback: () => void): void;
+  whenGone?(callback: EndListener): void;
 }
 
 /** Calls back once when the caller of a request has gone; at once if it has. */
 export function whenGone(
   request: Pick<CallRequest, "whenGone"> & { readonly signal: EndSignal },
-  callback: () => void,
+  callback: EndListener,
 ): void {
   if (request.whenGone) return request.whenGone(callback);
   const { signal } = request;
-  if (signal.aborted) callback();
+  if (signal.aborted) callListener(callback);
   else signal.addEventListener("abort", callback, { once: true });
 }
 

@@ -43,11 +43,13 @@ const finishReason = Buffer.from('"finish_reason"');
 const usageKey = Buffer.from('"usage"');
 const texts = [doneData, "error", '"detail"', '"base_resp"'].map((text) => Buffer.from(text));
 
+const terminal = `data: ${doneData}\n\n`;
+
 class ChatWatch implements StreamWatch {
   finished = false;
   usage: Usage = noUsage;
   fault: StreamFault | undefined;
-  readonly terminal = `data: ${doneData}\n\n`;
+  readonly terminal = terminal;
   readonly largestHeldFrame = usualFrameBytes;
   readonly #stripUsage: boolean;
   #counts: ChatUsage | undefined;

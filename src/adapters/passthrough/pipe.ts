@@ -20,7 +20,7 @@ const nothing = new Uint8Array(0);
 export class PassthroughPipe implements StreamPipe {
   readonly #watch: StreamWatch;
   /** The begin of a frame that a chunk has cut. */
-  readonly #held = new Pieces();
+  #held: Pieces | undefined;
   /** The last bytes held: they may begin the blank line of the frame. */
   #heldEnd: Uint8Array = nothing;
   /** The frame that is held is longer than usual and may end the answer. */
@@ -54,13 +54,13 @@ export class PassthroughPipe implements StreamPipe {
   }
 
   get held(): number {
-    return this.#held.length;
+    return this.#held?.length ?? 0;
   }
 
   push(chunk: Uint8Array): Uint8Array | null {
     if (this.done || this.fault || chunk.length === 0) return null;
     if (this.#unwatched) return this.#passUnwatched(this.#unwatched, chunk);
-    if (this.#held.length === 0) {
+    if (this.#held === undefined) {
       const cut = lastFrameEnd(chunk);
       if (cut === chunk.length) return this.#frames(chunk);
       const whole = this.#frames(chunk.subarray(0, cut));
@@ -143,15 +143,17 @@ export class PassthroughPipe implements StreamPipe {
   #hold(piece: Uint8Array): Uint8Array | null {
     if (piece.length === 0) return null;
     // A copy: a few bytes must not keep all of the chunk in memory.
-    this.#held.add(this.#held.length === 0 ? new Uint8Array(piece) : piece);
+    const held = this.#held ?? new Pieces();
+    held.add(this.#held ? piece : new Uint8Array(piece));
+    this.#held = held;
     this.#heldEnd = lastBytes(this.#heldEnd, piece);
-    if (this.#held.length <= usualFrameBytes) return null;
+    if (held.length <= usualFrameBytes) return null;
     if (!this.#isLongEnd) {
-      const beginning = this.#held.take();
-      this.#held.add(beginning);
+      const beginning = held.take();
+      held.add(beginning);
       this.#isLongEnd = this.#watch.mayBeLong?.(beginning) ?? false;
     }
-    if (this.#isLongEnd && this.#held.length <= this.#watch.largestHeldFrame) return null;
+    if (this.#isLongEnd && held.length <= this.#watch.largestHeldFrame) return null;
     const bytes = this.#takeHeld();
     this.#unwatched = bytes.slice(-2);
     return bytes;
@@ -160,7 +162,9 @@ export class PassthroughPipe implements StreamPipe {
   #takeHeld(): Uint8Array {
     this.#heldEnd = nothing;
     this.#isLongEnd = false;
-    return this.#held.take();
+    const held = this.#held;
+    this.#held = undefined;
+    return held?.take() ?? nothing;
   }
 
   #passUnwatched(before: Uint8Array, chunk: Uint8Array): Uint8Array | null {

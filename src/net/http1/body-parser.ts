@@ -32,8 +32,8 @@ enum Phase {
 
 /** Options of a `BodyParser`. */
 export interface BodyParserOptions {
-  /** Called with the bytes of a trailer, which count like those of the head. */
-  countHead?: (bytes: number) => void;
+  /** Counts the bytes of a trailer like those of the head. */
+  head?: { countHead(bytes: number): void };
   /**
    * True for a request: no spaces around the size of a chunk, limits for all extensions and trailers together, and a
    * trailer must be a header. What this server takes for a trailer must be one for every proxy before it (T306).
@@ -56,12 +56,12 @@ export class BodyParser {
   /** Chunks in this read. */
   #chunks = 0;
   #receiver: BodyReceiver;
-  readonly #countHead: ((bytes: number) => void) | undefined;
+  readonly #head: BodyParserOptions["head"];
   readonly #isStrict: boolean;
 
-  constructor(receiver: BodyReceiver, { countHead, isStrict = false }: BodyParserOptions = {}) {
+  constructor(receiver: BodyReceiver, { head, isStrict = false }: BodyParserOptions = {}) {
     this.#receiver = receiver;
-    this.#countHead = countHead;
+    this.#head = head;
     this.#isStrict = isStrict;
   }
 
@@ -201,7 +201,7 @@ export class BodyParser {
     let at = from;
     while (at < bytes.length) {
       const byte = bytes[at++]!;
-      this.#countHead?.(1);
+      this.#head?.countHead(1);
       this.#countStrict();
       if (this.#remaining === 13) {
         if (byte !== 10) throw new MalformedMessage("bad end of a trailer");

@@ -206,7 +206,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
       new Promise((resolve, reject) => {
         const sent = typeof body === "string" && body.length > joinedCharacters ? [Buffer.from(body)] : body;
         const message = encodeRequest(target, method, headers, sent);
-        const exchange = new Exchange(target, method, message, timeouts, signal, resolve, reject);
+        const exchange = new Exchange(target, method, message, timeouts, signal, { resolve, reject });
         if (isParts(sent)) exchange.parts = sent;
         if (signal?.aborted) return exchange.cancel();
         const kept = idle.get(originOf(target))?.pop();
@@ -265,8 +265,16 @@ function alternate(addresses: string[]): string[] {
     .concat(other.slice(one.length));
 }
 
+/** The origins of targets. Every call of an llm has the same target. */
+const origins = new WeakMap<HttpTarget, string>();
+
 function originOf(target: HttpTarget): string {
-  return `${target.protocol}${target.hostname}:${target.port}`;
+  let origin = origins.get(target);
+  if (origin === undefined) {
+    origin = `${target.protocol}${target.hostname}:${target.port}`;
+    origins.set(target, origin);
+  }
+  return origin;
 }
 
 async function lookUp(hostname: string): Promise<string[]> {

@@ -40,14 +40,15 @@ export class Connection {
   #paused = false;
   #gone = false;
   /** Bytes that came and are read in later turns of the event loop; and the end of the connection, if it came too. */
-  #unread: Buffer[] = [];
+  #unread: Buffer[] | undefined;
   #end: (() => void) | undefined;
   #isReadDue = false;
 
   constructor(
     readonly origin: string,
     private readonly pool: ConnectionPool,
-    private readonly settle: { opened: (connection: Connection) => void; failed: (error: Error) => void },
+    /** Waits for the connection to open; nobody once it has. */
+    private waiting: { opened(connection: Connection): void; failed(error: Error): void } | undefined,
   ) {}
 
   /** Sends the request of an exchange and passes the response to it. */
@@ -97,7 +98,7 @@ export class Connection {
     if (!this.#paused) return;
     this.#paused = false;
     this.deadline = this.pool.after(this.#exchange!.timeouts.silence);
-    if (this.#unread.length === 0) this.#socket?.resume();
+    if (this.#unread === undefined) this.#socket?.resume();
     else this.#readLater();
   }
 
@@ -106,7 +107,7 @@ export class Connection {
     if (this.#gone) return;
     this.#gone = true;
     this.#exchange = undefined;
-    this.#unread = [];
+    this.#unread = undefined;
     this.pool.onGone(this);
     this.#socket?.terminate();
   }
@@ -136,15 +137,18 @@ export class Connection {
 
   /** The socket is ready to send on. */
   opened(): void {
-    if (!this.#gone) this.settle.opened(this);
+    if (this.#gone) return;
+    const { waiting } = this;
+    this.waiting = undefined;
+    waiting?.opened(this);
   }
 
   /** Bytes have come from the peer. */
   received(bytes: Buffer): void {
-    if (this.#unread.length > 0) this.#unread.push(bytes);
+    if (this.#unread !== undefined) this.#unread.push(bytes);
     else if (bytes.length <= turnBytes) this.#read(bytes);
     else {
-      this.#unread.push(bytes);
+      this.#unread = [bytes];
       this.#socket?.pause();
       this.#readOn();
     }
@@ -152,12 +156,14 @@ export class Connection {
 
   /** Reads the next bytes of those that wait, unless the reader holds the connection back. */
   #readOn(): void {
-    const next = this.#unread[0];
-    if (next === undefined || this.#paused || this.#gone) return;
-    if (next.length > turnBytes) this.#unread[0] = next.subarray(turnBytes);
-    else this.#unread.shift();
+    const unread = this.#unread;
+    if (unread === undefined || this.#paused || this.#gone) return;
+    const next = unread[0]!;
+    if (next.length > turnBytes) unread[0] = next.subarray(turnBytes);
+    else if (unread.length > 1) unread.shift();
+    else this.#unread = undefined;
     this.#read(next.subarray(0, turnBytes));
-    if (this.#unread.length > 0) this.#readLater();
+    if (this.#unread !== undefined) this.#readLater();
     else if (this.#end) this.#end();
     else if (!this.#paused) this.#socket?.resume();
   }
@@ -188,14 +194,14 @@ export class Connection {
     }
     this.resume();
     this.#exchange = undefined;
-    const hasMore = parser.surplus || this.#unread.length > 0;
+    const hasMore = parser.surplus || this.#unread !== undefined;
     if (!parser.keepAlive || hasMore || this.#unsent !== undefined) return this.destroy();
     this.rest();
   }
 
   /** The peer has closed its side of the connection without an error. */
   ended(): void {
-    if (this.#unread.length > 0) {
+    if (this.#unread !== undefined) {
       this.#end ??= () => this.ended();
       return;
     }
@@ -218,7 +224,7 @@ export class Connection {
   /** The socket is closed, in whatever state the connection was. */
   lost(cause: Error | undefined): void {
     if (this.#gone) return;
-    if (this.#unread.length > 0) {
+    if (this.#unread !== undefined) {
       this.#end ??= () => this.lost(cause);
       return;
     }
@@ -228,7 +234,7 @@ export class Connection {
       exchange.connection = undefined;
       if (this.#kept && !this.#hasResponse) this.pool.onStale(exchange);
       else exchange.fail(new HttpFailure("closed", this.#closeReason(), { cause }));
-    } else this.settle.failed(new HttpFailure("connect", "the connection did not open", { cause }));
+    } else this.waiting?.failed(new HttpFailure("connect", "the connection did not open", { cause }));
   }
 }
 

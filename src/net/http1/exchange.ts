@@ -53,7 +53,6 @@ export class Exchange extends MessageBody implements ResponseReceiver {
   connection: ExchangeConnection | undefined;
   #head: ResponseHead | undefined;
   readonly #signal: EndSignal | undefined;
-  readonly #onAbort: (() => void) | undefined;
 
   constructor(
     readonly target: HttpTarget,
@@ -62,19 +61,27 @@ export class Exchange extends MessageBody implements ResponseReceiver {
     public message: Buffer,
     readonly timeouts: Timeouts,
     signal: EndSignal | undefined,
-    private readonly resolve: (response: Exchange) => void,
-    private readonly reject: (error: Error) => void,
+    /** Waits for the head; nobody once it has come. */
+    private waiting: { resolve(response: Exchange): void; reject(error: Error): void } | undefined,
   ) {
     super();
-    if (signal === undefined) return;
     this.#signal = signal;
-    this.#onAbort = () => this.cancel();
-    signal.addEventListener("abort", this.#onAbort);
+    signal?.addEventListener("abort", this);
+  }
+
+  /** @internal The signal of the request has aborted. */
+  handleEvent(): void {
+    this.cancel();
   }
 
   /** Names in lower case. A repeated header is joined by ", ". */
   get headers(): ReadonlyMap<string, string> {
     return this.#head?.headers ?? noHeaders;
+  }
+
+  /** Frees the headers, for the reader of a long body. They are read anew if they are asked for again. */
+  forgetHeaders(): void {
+    this.#head?.forgetHeaders();
   }
 
   pause(): void {
@@ -91,7 +98,9 @@ export class Exchange extends MessageBody implements ResponseReceiver {
     this.#head = head;
     this.message = nothing;
     this.parts = noParts;
-    this.resolve(this);
+    const { waiting } = this;
+    this.waiting = undefined;
+    waiting?.resolve(this);
   }
 
   protected giveUp(failure: Error): void {
@@ -100,9 +109,9 @@ export class Exchange extends MessageBody implements ResponseReceiver {
 
   /** A response that is not whole takes its connection along. */
   protected onOver(failure: Error | undefined): void {
-    this.#signal?.removeEventListener("abort", this.#onAbort!);
+    this.#signal?.removeEventListener("abort", this);
     if (failure === undefined) return;
     this.connection?.destroy();
-    if (this.status === 0) this.reject(failure);
+    this.waiting?.reject(failure);
   }
 }

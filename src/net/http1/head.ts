@@ -22,7 +22,15 @@ export class ResponseHead {
     this.#headers ??= parseHeaders(this.bytes.toString("latin1", this.start, this.end));
     return this.#headers;
   }
+
+  /** Frees the strings of the headers. They are made anew if they are asked for again. */
+  forgetHeaders(): void {
+    this.#headers = undefined;
+  }
 }
+
+/** Values of framing headers, each of them one text for all connections. */
+const shared = new Map(["chunked", "keep-alive", "close"].map((value) => [value, value]));
 
 const carriageReturn = 13;
 const space = 32;
@@ -63,7 +71,8 @@ export function readHead(bytes: Buffer, start: number, end: number): ResponseHea
     if (length !== 10 && length !== 14 && length !== 17) continue;
     const name = bytes.toString("latin1", nameStart, nameStart + length).toLowerCase();
     if (name !== "content-length" && name !== "transfer-encoding" && name !== "connection") continue;
-    const value = bytes.toString("latin1", valueStart, at - 2).trim();
+    const text = bytes.toString("latin1", valueStart, at - 2).trim();
+    const value = shared.get(text) ?? text;
     if (name === "content-length") contentLength = joined(contentLength, value);
     else if (name === "connection") connection = joined(connection, value);
     else transferEncoding = joined(transferEncoding, value);

@@ -37,6 +37,7 @@ export abstract class MessageBody {
     const before = this.#failure;
     const waiting = this.#waiting;
     const wasHeld = waiting !== undefined && waiting.length >= waitingLimit;
+    this.#waiting = undefined;
     if (waiting) for (const part of waiting.takeParts()) if (this.#failure === before) sink.data(part);
     // The body may be kept longer than its reader.
     if (this.over) this.#sink = undefined;

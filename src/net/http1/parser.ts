@@ -37,7 +37,7 @@ export class ResponseParser {
   constructor(receiver: ResponseReceiver, method: string) {
     this.#receiver = receiver;
     this.#method = method;
-    this.#body = new BodyParser(receiver, { countHead: (bytes) => this.#countHead(bytes) });
+    this.#body = new BodyParser(receiver, { head: this });
   }
 
   /** Prepares a parser that is done for the next response on its connection. */
@@ -80,7 +80,7 @@ export class ResponseParser {
       refuseOtherProtocol(bytes[from]!);
       const end = bytes.indexOf(headEnd, from);
       if (end !== -1) {
-        this.#countHead(end + 4 - from);
+        this.countHead(end + 4 - from);
         this.#takeHead(this.#lastHead.of(bytes, from, end + 4));
         return end + 4;
       }
@@ -90,13 +90,13 @@ export class ResponseParser {
     this.#hold(bytes, from);
     const end = this.#held.subarray(0, this.#heldLength).indexOf(headEnd, Math.max(0, before - 3));
     if (end === -1) {
-      if (this.#headLength + this.#heldLength > headLimit) this.#countHead(this.#heldLength);
+      if (this.#headLength + this.#heldLength > headLimit) this.countHead(this.#heldLength);
       return bytes.length;
     }
     const held = this.#held;
     this.#held = undefined;
     this.#heldLength = 0;
-    this.#countHead(end + 4);
+    this.countHead(end + 4);
     this.#takeHead(readHead(held, 0, end + 4));
     return from + end + 4 - before;
   }
@@ -112,7 +112,8 @@ export class ResponseParser {
     this.#heldLength = length;
   }
 
-  #countHead(length: number): void {
+  /** @internal Counts bytes of a head or of a trailer. Throws MalformedMessage. */
+  countHead(length: number): void {
     this.#headLength += length;
     if (this.#headLength > headLimit) throw new MalformedMessage("the head of the response is over 64 KiB");
   }

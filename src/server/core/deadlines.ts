@@ -7,6 +7,9 @@ export interface Deadline {
   cancel(): void;
 }
 
+/** Is told that a time limit is over. An object costs less than a function that holds it. */
+export type Expirable = (() => void) | { expire(): void };
+
 /**
  * Many deadlines on one timer, precise to a quarter of a second. To extend one costs a write to memory; with a timer
  * of its own for each deadline it would cost a new timer for every chunk of every stream.
@@ -22,7 +25,7 @@ export class Deadlines {
   }
 
   /** Calls `expire` once so many milliseconds are over, unless the deadline is extended or cancelled. */
-  after(milliseconds: number, expire: () => void): Deadline {
+  after(milliseconds: number, expire: Expirable): Deadline {
     const entry = new Entry(this.#now() + milliseconds, expire, this.#entries, this.#now);
     this.#entries.add(entry);
     this.#timer ??= setInterval(() => this.#tick(), 250);
@@ -34,7 +37,8 @@ export class Deadlines {
     for (const entry of this.#entries) {
       if (entry.at > now) continue;
       entry.cancel();
-      entry.expire();
+      if (typeof entry.owner === "function") entry.owner();
+      else entry.owner.expire();
     }
     if (this.#entries.size > 0) return;
     clearInterval(this.#timer);
@@ -44,13 +48,13 @@ export class Deadlines {
 
 class Entry implements Deadline {
   at: number;
-  readonly expire: () => void;
+  readonly owner: Expirable;
   readonly #entries: Bag<Entry>;
   readonly #now: () => number;
 
-  constructor(at: number, expire: () => void, entries: Bag<Entry>, now: () => number) {
+  constructor(at: number, owner: Expirable, entries: Bag<Entry>, now: () => number) {
     this.at = at;
-    this.expire = expire;
+    this.owner = owner;
     this.#entries = entries;
     this.#now = now;
   }

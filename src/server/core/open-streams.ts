@@ -4,10 +4,13 @@ import { isStillValid } from "./access/principals.ts";
 import type { Catalogue } from "./catalogue/catalogue.ts";
 
 /** One response that is being sent. */
-interface OpenStream {
-  principal: Principal;
-  end: () => void;
-  endless: boolean;
+export interface OpenStream {
+  /** The bearer. */
+  readonly principal: Principal;
+  /** True for a stream that does not end by itself, such as a watch: a server that stops ends it at once. */
+  readonly endless?: boolean;
+  /** Ends the stream: its bearer is no longer valid, or the server stops. */
+  revoke(): void;
 }
 
 /**
@@ -50,25 +53,34 @@ export class OpenStreams {
    * @param endless true for a stream that does not end by itself, such as a watch: a server that stops ends it at once
    */
   add(principal: Principal, end: () => void, endless = false): () => void {
-    const stream = { principal, end, endless };
+    const stream = { principal, revoke: end, endless };
+    this.watch(stream);
+    return () => this.unwatch(stream);
+  }
+
+  /** Adds a stream, until `unwatch`. It costs less than a function that removes it. */
+  watch(stream: OpenStream): void {
     this.#streams.add(stream);
-    return () => this.#streams.delete(stream);
+  }
+
+  unwatch(stream: OpenStream): void {
+    this.#streams.delete(stream);
   }
 
   /** Ends the streams that do not end by themselves. */
   closeEndless(): void {
-    for (const stream of this.#streams) if (stream.endless) stream.end();
+    for (const stream of this.#streams) if (stream.endless) stream.revoke();
   }
 
   /** Ends all streams. */
   close(): void {
     this.#stop();
-    for (const stream of this.#streams) stream.end();
+    for (const stream of this.#streams) stream.revoke();
   }
 
   #check(): void {
     const { snapshot } = this.#catalogue;
     for (const stream of this.#streams)
-      if (!isStillValid(snapshot, stream.principal, this.#now())) stream.end();
+      if (!isStillValid(snapshot, stream.principal, this.#now())) stream.revoke();
   }
 }

@@ -35,6 +35,11 @@ export class BodyMemory {
     this.#held?.shrink(bytes);
   }
 
+  /** True if memory is held. */
+  get holds(): boolean {
+    return this.#held !== undefined;
+  }
+
   /** Keeps the memory beyond the response, until `release`. */
   keep(): void {
     this.#isKept = true;

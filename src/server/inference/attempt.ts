@@ -26,7 +26,7 @@ import { heldResponse, type MadeResponse } from "./held-response.ts";
 import { isWholeJson } from "./passed-answer.ts";
 import { findPersona, llmsOfPersona } from "./personas/persona.ts";
 import { withModel } from "./personas/response-model.ts";
-import { type CallQueue, queueLimitsOf } from "./pools/queue.ts";
+import { type CallQueue, QueuePlace, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
 import { type PreparedCall, prepare, requestedName } from "./prepared-call.ts";
 import { keyOf } from "./provider.ts";
@@ -56,7 +56,7 @@ export async function attempt(
   let prepared = first instanceof Promise ? await first : first;
   const turn = queue.enter(queueLimitsOf(llm), principal.userId, httpRequest.signal);
   if (turn) await turn;
-  const leaveQueue = placeIn(queue);
+  const place = new QueuePlace(queue);
   try {
     if (isHibernating(llm)) await virtualLlmsOf(deps).wake(llm, httpRequest.signal);
     if (turn || isHibernating(llm)) prepared = await prepare(context, currentLlm(deps, context, llm));
@@ -81,12 +81,12 @@ export async function attempt(
       : !isDialect(operation) || !record.facts.streaming;
     if (isWhole)
       return await heldResponse(response, deps.answers, context, isDialect(prepared.operation), (bytes) => {
-        leaveQueue();
+        place.leave();
         return wholeResponse(bytes, response, context, prepared, key);
       });
-    return await streamedAnswer(deps, context, prepared, response, key, leaveQueue);
+    return await streamedAnswer(deps, context, prepared, response, key, place);
   } catch (error) {
-    leaveQueue();
+    place.leave();
     // An error in a stream, or in a response with status 200, may name a status of its own; 502 stands for none.
     if (error instanceof AppError && error.provider && error.status !== 502) progress.status = error.status;
     // A refused attempt used no tokens. If the caller left, the provider had begun.
@@ -118,15 +118,6 @@ function learn(
   const isRenamed = body["model"] !== record.facts.model;
   const request = { llm, operation: atProvider, text, isTranslated, isRenamed, stripUsage, quirks };
   return refusal ? learned.learn(refusal, request) : learned.learnFromHead(response.headers, request);
-}
-
-/** Returns a function that gives a place in a queue back, once. It holds nothing else of the call: a stream may be long. */
-function placeIn(queue: CallQueue): () => void {
-  let isTaken = true;
-  return () => {
-    if (isTaken) queue.leave();
-    isTaken = false;
-  };
 }
 
 /** Sends a call, whose large request is completed before. Resolves with the head of the response. */

@@ -65,8 +65,8 @@ export interface InferenceCall {
   onLastBytes(): void;
   /** The name of an llm, if the path has it. Otherwise the `model` of the body names an llm, a pool or a persona. */
   name?: string | undefined;
-  /** The memory of a large body, which is released when the call is over. */
-  body?: { keep(): void; release(): void };
+  /** The memory of a large body, which is released when the call is over. Small bodies hold none. */
+  body?: { readonly holds: boolean; keep(): void; release(): void };
   /**
    * Reads the body; returns it at once if all of it has arrived. Throws AppError.
    *

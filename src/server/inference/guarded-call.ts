@@ -20,7 +20,7 @@ export function guarded(
 ): GuardedCall {
   const { headers, takesLive = false } = call.httpRequest;
   const ended = new WorkEnd();
-  whenGone(call.httpRequest, () => ended.abort());
+  whenGone(call.httpRequest, ended);
   return {
     call: { ...call, httpRequest: { headers, takesLive, signal: ended } },
     async response(work) {

@@ -115,14 +115,16 @@ export class Inference {
     const span = tracer?.start({ ...facts, headers: call.httpRequest.headers });
     const record = new CallRecord(facts, audit, metrics, this.#health, now, span);
     const { body } = call;
-    body?.keep();
-    if (body) record.whenOver(() => body.release());
     const visibleError = this.#visibleErrors(record, call.principal);
     try {
       const hops = nextHop(hopsIn(call.httpRequest.headers.get(hopsHeader)));
       const named = call.name === undefined ? undefined : this.#resolve(call, record, call.name);
       const reading = call.read((model) => record.asks(model));
       const sent = reading instanceof Promise ? await reading : reading;
+      if (body?.holds) {
+        body.keep();
+        record.whenOver(() => body.release());
+      }
       const able = named ?? this.#resolve(call, record, nameIn(sent), sent.persona);
       const { request, candidates } =
         operations[call.operation].dialect === "responses"

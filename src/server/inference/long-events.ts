@@ -9,7 +9,7 @@ import { nextTurn } from "../../wire/next-turn.ts";
 import { Pieces } from "../../wire/pieces.ts";
 import { lastFrameEnd } from "../../wire/sse.ts";
 import type { GrowingMemory } from "../core/growing-memory.ts";
-import type { StreamedResponse } from "./stream.ts";
+import type { StreamedResponse } from "./stream-options.ts";
 
 /** Long texts are cut out of an event of more bytes. */
 const longEventBytes = 256 * 1024;

@@ -8,7 +8,8 @@ import type { CallRequest } from "../../wire/incoming-request.ts";
 import { liveResponse } from "../core/live-response.ts";
 import { isEventStream } from "./provider-response.ts";
 import type { CallRecord } from "./record.ts";
-import { openStream, type StreamOptions, streamHeaders } from "./stream.ts";
+import { openStream, streamHeaders } from "./stream.ts";
+import type { StreamOptions } from "./stream-options.ts";
 
 /**
  * Content types that a caller may see: speech, images, subtitles, text. Others become bytes, so that no page of a

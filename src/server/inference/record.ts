@@ -31,6 +31,8 @@ export interface CallFacts {
   streaming: boolean;
 }
 
+const none: readonly RecordedAttempt[] = [];
+
 /** Records one call: exactly one audit event, its metrics and its use of limits. */
 export class CallRecord {
   readonly facts: CallFacts;
@@ -54,11 +56,11 @@ export class CallRecord {
   #closed = false;
   /** Tokens of requests that providers have read, without an answer. */
   #lost = 0;
-  readonly #whenOver: (() => void)[] = [];
+  #whenOver: (() => void)[] | undefined;
   /** True if a private llm was tried: whoever reads the record may not see it. */
   #triedPrivate = false;
   /** The attempts that failed. */
-  readonly #failed: RecordedAttempt[] = [];
+  #failed: readonly RecordedAttempt[] = none;
   /** The begin of the attempt under way; undefined while there is none. */
   #attemptAt: number | undefined;
   #asked: string | undefined;
@@ -104,7 +106,8 @@ export class CallRecord {
    */
   attemptFailed(llm: LlmRow, status: number | undefined, error: AppError): void {
     if (llm.visibility === "private") this.#triedPrivate = true;
-    if (this.#failed.length < mostAttempts) this.#failed.push(this.#attempt(llm, status, error));
+    if (this.#failed.length < mostAttempts)
+      this.#failed = [...this.#failed, this.#attempt(llm, status, error)];
     this.#attemptAt = undefined;
     this.#health.failed(llm, error);
   }
@@ -121,15 +124,16 @@ export class CallRecord {
 
   /** Calls a function when the call is over: at once if it is. */
   whenOver(after: () => void): void {
-    if (this.#closed) after();
-    else this.#whenOver.push(after);
+    if (this.#closed) return after();
+    this.#whenOver ??= [];
+    this.#whenOver.push(after);
   }
 
   /** Commits the audit event; a second call does nothing. The last byte is sent after this returns. Throws AppError. */
   close(status: number, reported = noUsage, error?: AppError): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#closed = true;
-    for (const after of this.#whenOver) after();
+    for (const after of this.#whenOver ?? []) after();
     const { facts } = this;
     const { llm, principal } = facts;
     const { usage, isEstimated, units } = settledUsage(reported, {
@@ -216,7 +220,7 @@ export class CallRecord {
   }
 
   /** Returns the attempts of a call that needed several, with the last one. */
-  #attempts(error: AppError | undefined): { attempts?: RecordedAttempt[] } {
+  #attempts(error: AppError | undefined): { attempts?: readonly RecordedAttempt[] } {
     const { llm } = this.facts;
     const isLast = this.#attemptAt !== undefined && llm !== undefined;
     const attempts = isLast

@@ -1,20 +1,17 @@
 import { shapeOf } from "../../adapters/shapes/index.ts";
-import type { AnswerShapes } from "../../adapters/shapes/types.ts";
 import { WholeAnswerPipe } from "../../adapters/shapes/whole-answer-pipe.ts";
 import type { StreamPipe } from "../../adapters/types.ts";
-import { AppError, type ProviderError } from "../../errors.ts";
+import { AppError } from "../../errors.ts";
 import type { BodySink } from "../../net/http1/message-body.ts";
-import type { ProviderResponse } from "../../net/pushed-response.ts";
-import type { DialectWire } from "../../wire/dialects/types.ts";
 import { areComments, endsFrame } from "../../wire/frame-ends.ts";
 import { largeText } from "../../wire/next-turn.ts";
 import { eventStreamHeaders } from "../../wire/sse.ts";
-import type { Deadline, Deadlines } from "../core/deadlines.ts";
-import type { GrowingMemory } from "../core/growing-memory.ts";
+import type { Principal } from "../core/access/policy.ts";
+import type { Deadline } from "../core/deadlines.ts";
 import { type BodyTaker, type LiveBody, WaitingBytes, waitingBytes } from "../core/live-response.ts";
-import type { ReceivedBytes } from "./estimated-usage.ts";
+import type { OpenStream } from "../core/open-streams.ts";
 import { providerFailure, transportFailure } from "./failure.ts";
-import type { CallRecord } from "./record.ts";
+import type { StreamOptions } from "./stream-options.ts";
 
 /** The interval of comments on a quiet stream, which keep proxies from closing it. Milliseconds. */
 const heartbeat = 15_000;
@@ -32,48 +29,6 @@ const nothing = new Uint8Array(0);
 /** The bytes from which the shape of an answer is known. */
 const shapeBytes = 8;
 
-/** The body of a provider's response, as it comes. */
-export type StreamedResponse = Pick<ProviderResponse, "over" | "pipe" | "pause" | "resume" | "cancel">;
-
-/** Options of `openStream`. */
-export interface StreamOptions {
-  /** The provider's response, of which only the head has been read. */
-  response: StreamedResponse;
-  pipe: StreamPipe;
-  /** True if the response is called an event stream. Without that, its first bytes must say so. */
-  isLabelled: boolean;
-  /**
-   * The shapes of answers in the provider's dialect, for one that is not sent as a stream. Without them the bytes pass as
-   * they are.
-   */
-  shapes?: AnswerShapes;
-  /** The dialect of the events. Without it the body is no event stream: it has no comments, and an error cuts it off. */
-  wire?: DialectWire;
-  record: Pick<CallRecord, "firstByte" | "close"> & { readonly received: Pick<ReceivedBytes, "add"> };
-  requestId: string;
-  /** The family of the provider's dialect, in which its errors are written. */
-  family: ProviderError["family"];
-  /** The provider's API key, which is removed from errors. */
-  key: string | undefined;
-  deadlines: Deadlines;
-  /** The memory of a frame or an answer that is held until it is whole, and of a last frame until it is read. */
-  memory: Pick<GrowingMemory, "need" | "release">;
-  /** The time after which a caller who reads nothing is disconnected. Milliseconds. */
-  readTimeout: number;
-  /** Watches the bearer and calls `end` when it is no longer valid. Returns a function that stops watching. */
-  guard(end: (error: AppError) => void): () => void;
-  /** Called with the finished pipe, before the last bytes are sent. */
-  onComplete(pipe: StreamPipe): void;
-  /** Called once the first frame of a responses stream has told the id of the answer, before the caller gets it. */
-  onResponseId?: ((id: string) => void) | undefined;
-  /** Called when nothing more is read from the provider. */
-  onProviderDone(): void;
-  /** Called before the last bytes are sent. */
-  onLastBytes(): void;
-  /** Returns an error as the caller may see it. */
-  visibleError(error: AppError): AppError;
-}
-
 /**
  * Opens the body of a streamed response: the provider's bytes as they come, through the pipe. The body opens with its
  * first bytes. An error before that is an error of the call: it gets its HTTP status, or another llm is tried. If the
@@ -90,7 +45,8 @@ export function openStream(options: StreamOptions): LiveBody | Promise<LiveBody>
   return source.isOpen ? source : source.opened().then(() => source);
 }
 
-class StreamSource implements LiveBody, BodySink {
+class StreamSource implements LiveBody, BodySink, OpenStream {
+  readonly principal: Principal;
   readonly #options: StreamOptions;
   #pipe: StreamPipe;
   /** The pipe of an answer that is not sent as a stream. */
@@ -112,7 +68,6 @@ class StreamSource implements LiveBody, BodySink {
   #heartbeat: Deadline | undefined;
   #readTimeout: Deadline | undefined;
   #endTimeout: Deadline | undefined;
-  #stopGuard = () => {};
   #onResponseId: StreamOptions["onResponseId"];
 
   constructor(options: StreamOptions) {
@@ -120,8 +75,9 @@ class StreamSource implements LiveBody, BodySink {
     this.#pipe = options.pipe;
     this.#onResponseId = options.onResponseId;
     if (!options.shapes) this.#beginning = undefined;
-    this.#heartbeat = options.deadlines.after(heartbeat, () => this.#onHeartbeat());
-    this.#stopGuard = options.guard((error) => void this.#fail(error));
+    this.principal = options.principal;
+    this.#heartbeat = options.deadlines.after(heartbeat, this);
+    options.guard.streams.watch(this);
     options.response.pipe(this);
   }
 
@@ -258,9 +214,15 @@ class StreamSource implements LiveBody, BodySink {
     return true;
   }
 
+  /** The bearer is no longer valid, or the server stops. */
+  revoke(): void {
+    void this.#fail(this.#options.guard.reason(this.principal));
+  }
+
   #open(): void {
     this.isOpen = true;
     this.#opening?.resolve();
+    this.#opening = undefined;
   }
 
   /** Fails before the body is open. */
@@ -269,12 +231,13 @@ class StreamSource implements LiveBody, BodySink {
     this.#opening?.reject(error);
   }
 
-  #onHeartbeat(): void {
+  /** Nothing was sent for a while: the time for a comment. */
+  expire(): void {
     if (this.#isDone) return;
     if (!this.isOpen) this.#open();
     const hasRoom = (this.#taker.desiredSize ?? 0) > 0;
     if (this.#options.wire && this.#betweenFrames && hasRoom) this.#taker.enqueue(comment);
-    this.#heartbeat = this.#options.deadlines.after(heartbeat, () => this.#onHeartbeat());
+    this.#heartbeat = this.#options.deadlines.after(heartbeat, this);
   }
 
   #providerFault(fault: NonNullable<StreamPipe["fault"]>): void {
@@ -371,8 +334,8 @@ class StreamSource implements LiveBody, BodySink {
   #release(): void {
     this.#heartbeat?.cancel();
     this.#readTimeout?.cancel();
-    this.#stopGuard();
-    this.#options.onProviderDone();
+    this.#options.guard.streams.unwatch(this);
+    this.#options.place.leave();
   }
 
   /** Reads the rest of the response, so that the connection can be used for the next call. */

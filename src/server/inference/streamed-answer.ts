@@ -1,13 +1,13 @@
 import { passthroughPipe } from "../../adapters/passthrough/index.ts";
 import { answerShapes } from "../../adapters/shapes/index.ts";
 import type { StreamPipe } from "../../adapters/types.ts";
-import type { AppError } from "../../errors.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, type Operation, operations } from "../../wire/dialects/operations.ts";
 import type { Dialect } from "../../wire/dialects/types.ts";
 import { GrowingMemory } from "../core/growing-memory.ts";
 import { liveResponse } from "../core/live-response.ts";
+import { oncePerObject } from "../core/once-per-object.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
 import { limitHeaders, noLimits, withAnswerHeaders } from "./answer-headers.ts";
 import type { CallContext, InferenceDeps } from "./call.ts";
@@ -18,13 +18,14 @@ import { withModelInFrames } from "./personas/response-model.ts";
 import { type PreparedCall, requestedName } from "./prepared-call.ts";
 import { isEventStream } from "./provider-response.ts";
 import { isKept, keepStreamed } from "./provider-state/kept-answer.ts";
-import { openStream, type StreamOptions, streamHeaders } from "./stream.ts";
+import { openStream, streamHeaders } from "./stream.ts";
+import type { StreamGuard, StreamOptions } from "./stream-options.ts";
 
 /**
  * Makes a response of a streamed answer, or of any answer that passes as it comes. The functions that stay with the stream
  * hold nothing of the request, which may be long: each is made where only what it needs is in reach.
  *
- * @param onProviderDone called when nothing more is read from the provider
+ * @param place is left when nothing more is read from the provider
  */
 export async function streamedAnswer(
   deps: InferenceDeps,
@@ -32,7 +33,7 @@ export async function streamedAnswer(
   prepared: PreparedCall,
   response: ProviderResponse,
   key: string | undefined,
-  onProviderDone: () => void,
+  place: StreamOptions["place"],
 ): Promise<Response> {
   const { call, record, visibleError } = context;
   const { operation, principal, httpRequest } = call;
@@ -46,15 +47,18 @@ export async function streamedAnswer(
     deadlines: deps.deadlines,
     memory: new GrowingMemory(deps.answers, principal.userId),
     readTimeout: timeouts.silence,
-    guard: guardOf(deps, principal),
-    onProviderDone,
+    principal,
+    guard: guardOf(deps),
+    place,
     onLastBytes: call.onLastBytes,
-    visibleError,
+    visibleError: record.facts.persona ? visibleError : unchanged,
   };
   if (!isDialect(operation)) return passedAnswer(common, operation, httpRequest);
   const isLabelled = isEventStream(response);
   const pipe = pipeFor(operation, prepared);
   const { memory } = common;
+  const options = answerOptions(streamHeaders, prepared, response, key);
+  response.forgetHeaders?.();
   const opening = openStream({
     ...common,
     ...(prepared.translation
@@ -65,15 +69,18 @@ export async function streamedAnswer(
     wire: dialects[operation],
     ...listenersOf(context, prepared),
   });
-  const options = answerOptions(streamHeaders, prepared, response, key);
   return liveResponse(opening instanceof Promise ? await opening : opening, options, httpRequest);
 }
 
-/** Returns a function that watches a bearer. */
-function guardOf(deps: InferenceDeps, principal: CallContext["call"]["principal"]): StreamOptions["guard"] {
-  return (end: (error: AppError) => void) =>
-    deps.streams.add(principal, () => end(endReason(deps, principal)));
-}
+/** Returns what watches the bearers of a server's streams. */
+const guardOf = oncePerObject(
+  (deps: InferenceDeps): StreamGuard => ({
+    streams: deps.streams,
+    reason: (principal) => endReason(deps, principal),
+  }),
+);
+
+const unchanged: StreamOptions["visibleError"] = (error) => error;
 
 type AnswerListeners = Pick<StreamOptions, "onComplete" | "onResponseId">;
 

@@ -1,6 +1,7 @@
 import { expect, it, onTestFinished } from "vitest";
 import { passthroughPipe } from "../../../src/adapters/passthrough/index.ts";
 import { answerShapes } from "../../../src/adapters/shapes/index.ts";
+import { AppError } from "../../../src/errors.ts";
 import { createOutbound } from "../../../src/net/outbound.ts";
 import type { Principal } from "../../../src/server/core/access/policy.ts";
 import { Deadlines } from "../../../src/server/core/deadlines.ts";
@@ -73,9 +74,10 @@ it("a quiet stream gets a comment every 15 s, only between frames", async () => 
     deadlines,
     memory: { need() {}, release() {} },
     readTimeout: 300_000,
-    guard: () => () => {},
+    principal,
+    guard: { streams: { watch() {}, unwatch() {} }, reason: () => new AppError("unauthenticated", "gone") },
     onComplete() {},
-    onProviderDone() {},
+    place: { leave() {} },
     onLastBytes() {},
     visibleError: (error) => error,
   });

@@ -1,3 +1,4 @@
+import type { EndListener } from "../../../end-signal.ts";
 import { operationNames, operations } from "../../../wire/dialects/operations.ts";
 import type { CallRequest, ReadHeaders } from "../../../wire/incoming-request.ts";
 import { projectMcpPath } from "../../mcp/clients/project-url.ts";
@@ -50,7 +51,7 @@ export class LightRequest implements CallRequest {
     return body ? (bodyStream(body) as ReadableStream<Uint8Array<ArrayBuffer>>) : null;
   }
 
-  whenGone(callback: () => void): void {
+  whenGone(callback: EndListener): void {
     this.#exchange.whenGone(callback);
   }
 

@@ -1,6 +1,6 @@
 import { type BodyTaker, type LiveBody, waitingBytes } from "../../core/live-response.ts";
 import { chunk, lastChunk } from "./chunk.ts";
-import type { ServerExchange } from "./server-exchange.ts";
+import type { ResponseWatcher, ServerExchange } from "./server-exchange.ts";
 
 /**
  * Sends a body as it is made, as the response of an exchange. Nothing waits for a turn of the event loop: what comes from a
@@ -10,27 +10,27 @@ import type { ServerExchange } from "./server-exchange.ts";
  */
 export function sendLive(exchange: ServerExchange, first: string, live: LiveBody): void {
   if (exchange.isGone) return live.cancel();
-  const taker = new ExchangeTaker(exchange, first);
-  exchange.onGone = () => live.cancel();
-  exchange.onDrain = () => {
-    if (exchange.connection.unsent <= waitingBytes / 2) live.pull();
-  };
+  const taker = new ExchangeTaker(exchange, first, live);
+  exchange.watcher = taker;
+  exchange.forgetRequest();
   live.open(taker);
   taker.sendHead();
   if (taker.desiredSize > 0) live.pull();
 }
 
 /** Writes a body to the connection of an exchange, in chunks where the caller knows them. */
-class ExchangeTaker implements BodyTaker {
+class ExchangeTaker implements BodyTaker, ResponseWatcher {
   readonly #exchange: ServerExchange;
+  readonly #live: LiveBody;
   readonly #isChunked: boolean;
   readonly #isLast: boolean;
   /** The head, until it is sent with the first bytes. */
   #head: Buffer | undefined;
 
-  constructor(exchange: ServerExchange, first: string) {
+  constructor(exchange: ServerExchange, first: string, live: LiveBody) {
     const { connection, head } = exchange;
     this.#exchange = exchange;
+    this.#live = live;
     this.#isChunked = head.minorVersion === 1;
     this.#isLast = connection.isLast || !this.#isChunked;
     const framing = this.#isChunked ? "transfer-encoding: chunked\r\n" : "";
@@ -42,6 +42,14 @@ class ExchangeTaker implements BodyTaker {
 
   get desiredSize(): number {
     return waitingBytes - this.#exchange.connection.unsent;
+  }
+
+  drained(): void {
+    if (this.#exchange.connection.unsent <= waitingBytes / 2) this.#live.pull();
+  }
+
+  gone(): void {
+    this.#live.cancel();
   }
 
   sendHead(): void {
@@ -77,8 +85,7 @@ class ExchangeTaker implements BodyTaker {
 
   /** Nobody is told any more that the caller takes more, or has gone. */
   #forget(): void {
-    this.#exchange.onGone = undefined;
-    this.#exchange.onDrain = undefined;
+    this.#exchange.watcher = undefined;
   }
 
   #write(bytes: Uint8Array | undefined): void {

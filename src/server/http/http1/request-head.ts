@@ -48,21 +48,46 @@ export class RequestHead {
   /** The caller asks for a WebSocket on this connection. */
   isUpgrade = false;
   #headers: Map<string, string> | undefined;
-  #bytes: Buffer;
+  readonly #bytes: Buffer;
+  readonly #start: number;
+  readonly #end: number;
 
+  /** @param bytes have the headers from `start` to `end` */
   constructor(
     readonly method: string,
     bytes: Buffer,
+    start: number,
+    end: number,
   ) {
     this.#bytes = bytes;
+    this.#start = start;
+    this.#end = end;
   }
 
   /** Names in lower case. A repeated header is joined by ", ". */
   get headers(): ReadonlyMap<string, string> {
-    this.#headers ??= parseHeaders(this.#bytes.toString("latin1"));
+    this.#headers ??= parseHeaders(this.#bytes.toString("latin1", this.#start, this.#end));
     return this.#headers;
   }
+
+  /** Frees the strings of the headers. They are made anew if they are asked for again. */
+  forgetHeaders(): void {
+    this.#headers = undefined;
+  }
 }
+
+/** Returns a function that returns the text of its last call for an equal one: most connections have equal heads. */
+function sharing(): <T extends string | undefined>(text: T) => T {
+  let last: string | undefined;
+  return (text) => {
+    if (text !== last) last = text;
+    return last as typeof text;
+  };
+}
+
+const sharedMethod = sharing();
+const sharedTarget = sharing();
+const sharedHost = sharing();
 
 /** The headers that decide about the framing and the connection, by the length of their names. */
 const framing: Readonly<Record<number, readonly string[]>> = {
@@ -85,7 +110,7 @@ export function readRequestHead(bytes: Buffer, start: number, end: number): Requ
   let at = start;
   while (mayBeName[bytes[at]!] === 1) at++;
   if (at === start || bytes[at] !== space) throw malformed("the request line is malformed");
-  const method = bytes.toString("latin1", start, at);
+  const method = sharedMethod(bytes.toString("latin1", start, at));
   const targetStart = ++at;
   while (mayBeTarget[bytes[at]!] === 1) at++;
   if (at === targetStart || bytes[at] !== space) throw malformed("the request line is malformed");
@@ -120,11 +145,11 @@ export function readRequestHead(bytes: Buffer, start: number, end: number): Requ
   } catch (error) {
     throw error instanceof BadRequest ? error : malformed("the head has a byte that is not allowed there");
   }
-  const head = new RequestHead(method, bytes.subarray(headersStart, Math.max(headersStart, end - 4)));
+  const head = new RequestHead(method, bytes, headersStart, Math.max(headersStart, end - 4));
   head.minorVersion = minorVersion;
-  head.host = found["host"];
+  head.host = sharedHost(found["host"]);
   if (minorVersion === 1 && head.host === undefined) throw malformed("the header host is missing");
-  head.target = targetOf(target, head.host);
+  head.target = sharedTarget(targetOf(target, head.host));
   setFraming(head, found);
   return head;
 }

@@ -273,7 +273,7 @@ export class ServerConnection implements CallerConnection {
     this.deadline =
       this.#unsent.length > 0 ? this.#host.after(this.#host.idleTime) : Number.POSITIVE_INFINITY;
     if (this.#isEnding) this.#end();
-    else if (this.exchange) this.exchange.onDrain?.();
+    else if (this.exchange) this.exchange.watcher?.drained?.();
     else if (this.#unsent.length === 0 && !this.#tunnel) this.#readNext();
   }
 
@@ -282,6 +282,10 @@ export class ServerConnection implements CallerConnection {
     this.exchange = undefined;
     if (isLast || this.#readsBody) return this.#close();
     this.#readNext();
+  }
+
+  forgetRequest(): void {
+    if (!this.#readsBody) this.#parser = undefined;
   }
 
   /** Reads the next request of the connection, or waits for it. */

@@ -1,3 +1,4 @@
+import { callListener, type EndListener } from "../../../end-signal.ts";
 import { callerLeft } from "../../../errors.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 import type { RequestHead } from "./request-head.ts";
@@ -23,26 +24,40 @@ export interface CallerConnection {
   refuse(status: number): void;
   /** Closes the connection at once. */
   destroy(): void;
+  /** A long response begins: frees what only the request needed. */
+  forgetRequest(): void;
+}
+
+/** Is told what becomes of a response while it is sent. */
+export interface ResponseWatcher {
+  /** The caller takes more bytes again. */
+  drained?(): void;
+  /** The caller has gone before the end of its response. */
+  gone(): void;
 }
 
 /** One request on a connection, and its response. */
 export class ServerExchange {
   /** True once the caller has shown a valid bearer. */
   isKnown = false;
-  /** Called when the caller takes more bytes again. */
-  onDrain: (() => void) | undefined;
-  /** Called when the caller has gone before the end of its response. */
-  onGone: (() => void) | undefined;
+  watcher: ResponseWatcher | undefined;
   #ended: AbortController | undefined;
-  #callbacks: (() => void)[] | undefined;
+  #callbacks: EndListener[] | undefined;
   #isGone = false;
 
-  /** @param body undefined where the request has none */
   constructor(
     readonly connection: CallerConnection,
     readonly head: RequestHead,
-    readonly body: IncomingBody | undefined,
+    /** Undefined where the request has none, and once a long response has begun. */
+    public body: IncomingBody | undefined,
   ) {}
+
+  /** A long response begins: frees what only the request needed. */
+  forgetRequest(): void {
+    if (this.body?.over) this.body = undefined;
+    this.head.forgetHeaders();
+    this.connection.forgetRequest();
+  }
 
   /** Aborts when the caller has gone. It is made when it is asked for. */
   get signal(): AbortSignal {
@@ -54,8 +69,8 @@ export class ServerExchange {
   }
 
   /** Calls back once when the caller has gone; at once if it has. */
-  whenGone(callback: () => void): void {
-    if (this.#isGone) return callback();
+  whenGone(callback: EndListener): void {
+    if (this.#isGone) return callListener(callback);
     this.#callbacks ??= [];
     this.#callbacks.push(callback);
   }
@@ -70,7 +85,7 @@ export class ServerExchange {
     this.#isGone = true;
     this.body?.fail(callerLeft());
     this.#ended?.abort();
-    for (const callback of this.#callbacks ?? []) callback();
-    this.onGone?.();
+    for (const callback of this.#callbacks ?? []) callListener(callback);
+    this.watcher?.gone();
   }
 }

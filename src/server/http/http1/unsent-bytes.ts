@@ -9,7 +9,7 @@ export class UnsentBytes {
   /** The number of bytes that wait. */
   length = 0;
   readonly #socket: ByteSocket;
-  #parts: Uint8Array[] = [];
+  #parts: Uint8Array[] | undefined;
 
   constructor(socket: ByteSocket) {
     this.#socket = socket;
@@ -20,26 +20,29 @@ export class UnsentBytes {
     if (this.length === 0) {
       const written = Math.max(0, this.#socket.write(bytes));
       if (written === bytes.length) return;
-      this.#parts.push(written === 0 ? bytes : bytes.subarray(written));
+      this.#parts = [written === 0 ? bytes : bytes.subarray(written)];
       this.length = bytes.length - written;
       return;
     }
-    this.#parts.push(bytes);
+    this.#parts!.push(bytes);
     this.length += bytes.length;
   }
 
   /** Sends as much as the socket takes. */
   flush(): void {
+    const parts = this.#parts;
+    if (parts === undefined) return;
     let sent = 0;
-    for (const part of this.#parts) {
+    for (const part of parts) {
       const written = Math.max(0, this.#socket.write(part));
       this.length -= written;
       if (written < part.length) {
-        this.#parts[sent] = part.subarray(written);
+        parts[sent] = part.subarray(written);
         break;
       }
       sent++;
     }
-    this.#parts.splice(0, sent);
+    if (sent === parts.length) this.#parts = undefined;
+    else parts.splice(0, sent);
   }
 }

@@ -31,7 +31,8 @@ async function sendBody(exchange: ServerExchange, response: Response, first: str
     return sendWhole(exchange, first, isSilent ? undefined : 0);
   }
   const reader: Reader = body.getReader();
-  exchange.onGone = () => void reader.cancel().catch(() => {});
+  const gone = () => void reader.cancel().catch(() => {});
+  exchange.watcher = { gone };
   try {
     // The head of a stream goes out at once. A body that is here already gets its length.
     const isStream = headers.get("content-type") === eventStreamHeaders["content-type"];
@@ -68,7 +69,7 @@ function sendWhole(exchange: ServerExchange, first: string, length?: number, bod
   const stated =
     length === undefined || /\r\ncontent-length:/.test(first) ? "" : `content-length: ${length}\r\n`;
   const head = Buffer.from(`${first}${stated}${isLast ? "connection: close\r\n" : ""}\r\n`, "latin1");
-  exchange.onGone = undefined;
+  exchange.watcher = undefined;
   connection.write(body ? Buffer.concat([head, body]) : head);
   connection.responded(isLast);
 }
@@ -102,23 +103,25 @@ async function sendStream(
   }
   if (exchange.isGone) return;
   if (stated !== null && Number(stated) !== length) return connection.destroy();
-  exchange.onGone = undefined;
+  exchange.watcher = undefined;
   if (isChunked) connection.write(lastChunk);
   connection.responded(isLast);
 }
 
 /** Resolves when the caller has taken most of what waits, or has gone. */
 function drained(exchange: ServerExchange): Promise<void> {
-  const { onGone } = exchange;
+  const { watcher } = exchange;
   return new Promise((resolve) => {
-    exchange.onDrain = () => {
-      if (exchange.connection.unsent > waitingBytes / 2) return;
-      exchange.onDrain = undefined;
-      resolve();
-    };
-    exchange.onGone = () => {
-      onGone?.();
-      resolve();
+    exchange.watcher = {
+      drained() {
+        if (exchange.connection.unsent > waitingBytes / 2) return;
+        exchange.watcher = watcher;
+        resolve();
+      },
+      gone() {
+        watcher?.gone();
+        resolve();
+      },
     };
   });
 }

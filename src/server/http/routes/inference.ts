@@ -4,6 +4,7 @@ import { didYouMean } from "../../../kinds/names.ts";
 import { codexModel } from "../../../wire/dialects/codex-models.ts";
 import { modelEntry, modelListFields } from "../../../wire/dialects/index.ts";
 import { modelsPath, type Operation, operationNames, operations } from "../../../wire/dialects/operations.ts";
+import type { CallRequest } from "../../../wire/incoming-request.ts";
 import type { ScannedJson } from "../../../wire/json.ts";
 import { decide, type Principal } from "../../core/access/policy.ts";
 import { listedModel, listedModels, withMakersName, withMakersNames } from "../../inference/listed-models.ts";
@@ -93,9 +94,13 @@ function pathsOf(operation: Operation): string[] {
   return [path, ...aliases];
 }
 
+const nothing = () => {};
+
 async function infer(server: Server, call: Call, operation: Operation): Promise<Response> {
   const { request, requestId, principal, params } = call;
   const { idOrName } = params;
+  // A listener that takes live bodies has no limit for quiet ones that would have to end.
+  const { takesLive } = request as CallRequest;
   const tools = new CallWithTools(server, call, operation);
   const response = await server.inference.call({
     operation,
@@ -103,7 +108,7 @@ async function infer(server: Server, call: Call, operation: Operation): Promise<
     requestId,
     httpRequest: request,
     name: idOrName === undefined ? undefined : nameOf(server, principal, idOrName),
-    onLastBytes: tools.onLastBytes,
+    onLastBytes: takesLive ? nothing : tools.onLastBytes,
     body: call.body,
     read(onModel) {
       const sent = readRequest(server, call, operation, onModel);

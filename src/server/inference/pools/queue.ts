@@ -27,6 +27,20 @@ export const queueLimitsOf = oncePerObject(
     limits ? { ...unlimited, queueSeconds: defaultQueueSeconds, ...limits } : unlimited,
 );
 
+/** A place that a call has taken in a queue. It is given back once, and holds nothing else of the call: a stream may be long. */
+export class QueuePlace {
+  #queue: CallQueue | undefined;
+
+  constructor(queue: CallQueue) {
+    this.#queue = queue;
+  }
+
+  leave(): void {
+    this.#queue?.leave();
+    this.#queue = undefined;
+  }
+}
+
 /**
  * The queue of one llm: the calls in flight, and those that wait. Users take turns, so that one user with a hundred
  * calls does not delay the first call of another: deficit round robin with calls of equal weight.

@@ -134,12 +134,13 @@ export class StateCalls {
         pipe: passthroughPipe("responses", { stripUsage: false }),
         isLabelled: true,
         wire: dialects.responses,
-        guard: (end) => this.#deps.streams.add(principal, () => end(bearerEnded())),
+        principal,
+        guard: { streams: this.#deps.streams, reason: bearerEnded },
         onComplete: ({ usage }) =>
           void this.#background
             .settle({ principal, id: id! }, isReport(usage) ? usage : undefined)
             .catch(() => {}),
-        onProviderDone() {},
+        place: { leave() {} },
         onLastBytes: call.onLastBytes,
         visibleError: (error) => error,
       });
