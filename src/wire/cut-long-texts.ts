@@ -41,7 +41,6 @@ const backslash = 92;
 const space = 32;
 const letterU = 117;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const base64 = /^[A-Za-z0-9+/_\\-]*$/;
 const toCheck = /[\\\p{Cc}]/u;
 
 /** JSON from which long texts are cut out. */
@@ -82,11 +81,11 @@ export async function cutLongTexts(
     if (backslashes > mostBackslashes) break;
     if (backslashes % 2 === 1) continue;
     const key = at - opened - 1 > sizes.longest ? (keyBefore(bytes, opened) ?? "") : "";
-    const cut = keys.has(key) ? await cutOf(bytes, opened, at, sizes, key) : undefined;
+    const cut = keys.has(key) ? await cutOf(bytes, opened, at, sizes) : undefined;
     opened = -1;
     if (!cut) continue;
     end = performance.now() + turnMilliseconds;
-    const mark = long.add(cut.pieces, cut.characters, cut.isEmbedded);
+    const mark = long.add(cut.pieces, cut.characters);
     kept.push(bytes.subarray(from, cut.start), Buffer.from(mark));
     from = cut.end;
   }
@@ -96,13 +95,7 @@ export async function cutLongTexts(
 }
 
 /** Returns the middle of a string, between two places where no escape and no character is cut; undefined for none. */
-async function cutOf(
-  bytes: Buffer,
-  open: number,
-  close: number,
-  { head, tail, piece }: CutSizes,
-  key: string,
-) {
+async function cutOf(bytes: Buffer, open: number, close: number, { head, tail, piece }: CutSizes) {
   const start = cutPlace(bytes, open + 1 + head, open + 1);
   const end = cutPlace(bytes, close - tail, open + 1);
   if (start === undefined || end === undefined || end <= start) return undefined;
@@ -125,8 +118,7 @@ async function cutOf(
       from = to!;
     } while (from < end && performance.now() < until);
   }
-  const isEmbedded = beginning.includes(";base64,") || (key === "data" && base64.test(beginning));
-  return { start, end, pieces, characters, isEmbedded };
+  return { start, end, pieces, characters };
 }
 
 /** Returns the text of a part of a JSON string; undefined if it is not valid. */

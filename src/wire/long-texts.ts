@@ -19,9 +19,8 @@ export class LongTexts {
   readonly #texts: { pieces: readonly Uint8Array[]; characters: number }[] = [];
   /** UTF-16 units of all texts. */
   characters = 0;
-  /** Bytes of all texts in UTF-8, and of those that are files and images in base64. */
+  /** Bytes of all texts in UTF-8. */
   size = 0;
-  embedded = 0;
 
   /**
    * Adds a text.
@@ -29,11 +28,10 @@ export class LongTexts {
    * @param pieces its JSON, in UTF-8: what stands between the quotes. No escape is in two pieces.
    * @returns the mark, as it stands in a string of JSON
    */
-  add(pieces: readonly Uint8Array[], characters: number, isEmbedded: boolean): string {
+  add(pieces: readonly Uint8Array[], characters: number): string {
     const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
     this.characters += characters;
     this.size += bytes;
-    if (isEmbedded) this.embedded += bytes;
     return `<\\u0001${this.#id}.${this.#texts.push({ pieces, characters }) - 1}>`;
   }
 

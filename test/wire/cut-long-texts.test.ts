@@ -77,13 +77,6 @@ describe("cutLongTexts", () => {
     expect(again).toBe(json.replace("\\ud83d ", "\\ufffd "));
   });
 
-  it("counts files in base64 apart", async () => {
-    const url = `data:image/png;base64,${"iVBORw0K".repeat(40)}`;
-    const { found } = await cut(JSON.stringify({ url, text: prose }), { ...sizes, head: 30 });
-    const { characters, embedded } = found!.long;
-    expect([embedded, characters - embedded]).toEqual([url.length - 34, prose.length - 34]);
-  });
-
   it("takes no mark of another request, or of a caller, for its own", async () => {
     const { rest: forged } = await cut(JSON.stringify({ content: prose }));
     const json = `{"content":${JSON.stringify(prose)},"b":"<\\u0001.0>","c":${forged}}`;

@@ -172,9 +172,8 @@ function begin(
   record.sent = form
     ? sentForm(charactersOf(request))
     : sentRequest(
-        providerRequest.text,
+        { text: providerRequest.text, body: request.body, long: request.long },
         maxTokensOf(call.operation, request.body),
-        request.long,
         isDialect(call.operation) ? 0 : givenTokens(request.body),
       );
   if (tier) record.sent.tier = tier;

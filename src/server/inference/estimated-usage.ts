@@ -1,8 +1,7 @@
 import { estimateTokens } from "../../adapters/tokens/token-estimate.ts";
 import { ByteBuffer } from "../../wire/byte-buffer.ts";
 import type { Usage } from "../../wire/dialects/usage.ts";
-import type { LongTexts } from "../../wire/long-texts.ts";
-import { tokensOfRequest } from "./request-tokens.ts";
+import { type MeasuredRequest, tokensOfRequest } from "./request-tokens.ts";
 
 /** Text of a model in the frames and bodies of every dialect. The last string may be cut. */
 const modelText =
@@ -31,18 +30,12 @@ export interface SentRequest {
 /**
  * Measures a request that is sent to a provider.
  *
- * @param long the long texts that were cut out of it
  * @param given the number of its tokens that it has as numbers
  */
-export function sentRequest(
-  text: string,
-  maxTokens: number | undefined,
-  long: LongTexts | undefined = undefined,
-  given = 0,
-): SentRequest {
-  const tokens = tokensOfRequest(text, long);
+export function sentRequest(request: MeasuredRequest, maxTokens: number | undefined, given = 0): SentRequest {
+  const tokens = tokensOfRequest(request);
   return {
-    characters: text.length + (long?.characters ?? 0),
+    characters: request.text.length + (request.long?.characters ?? 0),
     promptTokens: Math.max(tokens.all, given),
     textTokens: Math.max(tokens.text, given),
     maxTokens,

@@ -18,13 +18,13 @@ export function withOutputLimit(quirks: Quirks, { maxOutputTokens }: Capabilitie
 export function withContextLimit(
   error: AppError,
   { contextTokens }: Capabilities,
-  { text, long }: Pick<ParsedRequest, "text" | "long">,
+  request: Pick<ParsedRequest, "text" | "body" | "long">,
 ): AppError {
   const { provider, code, message, hint, details, retryAfter, status, cause } = error;
   const { meaning } = provider ?? {};
   if (!provider || meaning?.is !== "overflow" || meaning.limit !== undefined || contextTokens === undefined)
     return error;
-  const prompt = meaning.prompt ?? Math.max(tokensOfRequest(text, long).all, contextTokens + 1);
+  const prompt = meaning.prompt ?? Math.max(tokensOfRequest(request).all, contextTokens + 1);
   return new AppError(code, message, {
     status,
     cause,

@@ -133,7 +133,7 @@ describe("the usage that an agent reports", () => {
       }) as never;
       const facts = { requestId: "r", principal, dialect: "chat", llm, streaming: false } as const;
       const record = new CallRecord(facts, audit, metrics, new HealthBook(new Map(), () => 1), () => 1);
-      record.sent = sentRequest("x".repeat(100), 50);
+      record.sent = sentRequest({ text: "x".repeat(100), body: {} }, 50);
       record.received.add(Buffer.alloc(200));
       await record.close(200, { promptTokens: 1e9, completionTokens: 1e9, cachedTokens: 1e9 });
     }

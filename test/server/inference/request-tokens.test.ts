@@ -19,6 +19,11 @@ const inChat = (data: string) => ({
   image_url: { url: `data:image/png;base64,${data}` },
 });
 
+const textFile = (text: string) => ({
+  type: "file",
+  file: { filename: "a.txt", file_data: `data:text/plain;base64,${Buffer.from(text).toString("base64")}` },
+});
+
 describe("the estimate of a request", () => {
   it.each([
     ["English", "word ".repeat(2000), [2000, 3000]],
@@ -38,25 +43,77 @@ describe("the estimate of a request", () => {
       [1500, 4000],
     ],
     ["sound", { type: "input_audio", input_audio: { data: base64("ID3", 160_000) } }, [100, 400]],
-  ] as const)("counts %s (T284)", (_what, content, [least, most]) => {
-    const { all } = tokensOfRequest(JSON.stringify({ content }));
+    ["a text file", textFile("word ".repeat(20_000)), [20_000, 40_000]],
+    ["a text that begins as a file does", `data:image/png;base64,${"y".repeat(40_000)}`, [9000, 12_000]],
+    ["a text with a file in it", `see ;base64,${"y".repeat(40_000)}`, [9000, 12_000]],
+    [
+      "a text beside a part that has no file",
+      [
+        { type: "text", text: "base64", url: "data:x;base64,yyy" },
+        { type: "text", text: "y".repeat(40_000) },
+      ],
+      [9000, 12_000],
+    ],
+    [
+      "arguments of a tool in the form of a file",
+      [{ type: "tool_use", id: "t", name: "n", input: inMessages("y".repeat(40_000)) }],
+      [9000, 12_000],
+    ],
+    [
+      "an image in the result of a tool",
+      [{ type: "tool_result", tool_use_id: "t", content: [inMessages(png)] }],
+      [800, 1700],
+    ],
+    [
+      "documents that the provider fetches or has",
+      [
+        { type: "document", source: { type: "url", url: "https://example.com/a.pdf" } },
+        { type: "file", file: { file_id: "file-1" } },
+        { type: "input_file", file_url: "https://example.com/a.pdf" },
+      ],
+      [15_000, 16_000],
+    ],
+    [
+      "a document that is a text",
+      [{ type: "document", source: { type: "text", media_type: "text/plain", data: "y".repeat(40_000) } }],
+      [9000, 12_000],
+    ],
+  ] as const)("counts %s (T284)", async (_what, content, [least, most]) => {
+    const parts = typeof content === "string" || Array.isArray(content) ? content : [content];
+    const body = { messages: [{ role: "user", content: parts }] };
+    const { all } = tokensOfRequest({ text: JSON.stringify(body), body });
     expect(all).toBeGreaterThanOrEqual(least);
     expect(all).toBeLessThanOrEqual(most);
+  });
+
+  it("counts tools in the form of a file as text, also those that are cut out of a large request (T284)", async () => {
+    const source = { type: "base64", media_type: "image/png", data: "y".repeat(400_000) };
+    for (const body of [
+      { messages: [], tools: [{ name: "n", input_schema: { type: "image", source } }] },
+      { messages: [{ role: "user", content: `;base64,${"word ".repeat(80_000)}` }] },
+      { input: [{ type: "function_call", arguments: `{"url":"data:a;base64,${"y".repeat(400_000)}"}` }] },
+    ])
+      expect((await cutAndCounted(body)).all).toBeGreaterThan(95_000);
   });
 
   it.each([inMessages, inChat])(
     "takes a file that was cut out of a large request for no text",
     async (of) => {
-      const cut = await cutLongTexts(Buffer.from(JSON.stringify({ messages: [{ content: [of(png)] }] })));
-      const { all } = tokensOfRequest(cut!.rest.toString(), cut!.long);
+      const { all } = await cutAndCounted({ messages: [{ content: [of(png)] }] });
       expect(all).toBeGreaterThan(800);
       expect(all).toBeLessThan(3000);
-      const spaceless = JSON.stringify({ text: "y".repeat(1_000_000) });
-      const text = await cutLongTexts(Buffer.from(spaceless));
-      expect(tokensOfRequest(text!.rest.toString(), text!.long).text).toBeGreaterThan(200_000);
+      const { text } = await cutAndCounted({ messages: [{ content: "y".repeat(1_000_000) }] });
+      expect(text).toBeGreaterThan(200_000);
     },
   );
 });
+
+/** The estimate for a request whose long texts are cut out. */
+async function cutAndCounted(body: object) {
+  const cut = await cutLongTexts(Buffer.from(JSON.stringify(body)));
+  const text = cut?.rest.toString() ?? JSON.stringify(body);
+  return tokensOfRequest({ text, body: JSON.parse(text), long: cut?.long });
+}
 
 const streamed: Script = (request, connection) => {
   if (request.method === "GET") return connection.write(reply(200, { data: [] }));
@@ -84,6 +141,8 @@ it("a caller who leaves before the usage pays for what is not English, and for i
     return (await events(server))[0].promptTokens as number;
   };
   expect(await ask("漢字".repeat(2000))).toBeGreaterThan(2800);
+  for (const words of ["y".repeat(40_000), "word ".repeat(40_000)])
+    expect(await ask(`;base64,${words}`)).toBeGreaterThan(words.length / 4);
   expect(await ask(Array.from({ length: 5 }, () => inChat(png.slice(0, 4000))))).toBeGreaterThan(4000);
 });
 

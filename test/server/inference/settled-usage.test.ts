@@ -5,7 +5,7 @@ import { settledUsage } from "../../../src/server/inference/settled-usage.ts";
 
 const nothing = { total: 0, tokens: () => 0 };
 const received = (tokens: number, total = tokens * 100) => ({ total, tokens: () => tokens });
-const sent = sentRequest("word ".repeat(2000), 4096);
+const sent = sentRequest({ text: "word ".repeat(2000), body: {} }, 4096);
 const usual = { sent, received: received(900), isBroken: false, isVirtual: false };
 const told = { promptTokens: 2100, completionTokens: 950, cachedTokens: 500 };
 
@@ -46,7 +46,11 @@ describe("the usage that is settled (T126)", () => {
   });
 
   it("believes small reports of short calls, and of text that is not looked at", () => {
-    const short = { ...usual, sent: sentRequest("x".repeat(300), undefined), received: received(90) };
+    const short = {
+      ...usual,
+      sent: sentRequest({ text: "x".repeat(300), body: {} }, undefined),
+      received: received(90),
+    };
     const small = { promptTokens: 3, completionTokens: 2, cachedTokens: 0 };
     expect(settledUsage(small, short)).toEqual({ usage: small, isEstimated: false });
     const unread = { total: 1000, tokens: () => expect.unreachable("a plausible report needs no estimate") };

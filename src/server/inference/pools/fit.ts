@@ -26,7 +26,7 @@ export function byFit(
   request: ParsedRequest,
 ): FittingMembers {
   if (members.length < 2 || !isDialect(operation)) return { first: members, last: [] };
-  const { text, long, body } = request;
+  const { text, body } = request;
   const isBlind = (llm: LlmRow) => capabilitiesOf(snapshot, llm).vision === false;
   let able = members;
   if (members.some(isBlind) && imagePart.test(text)) {
@@ -38,7 +38,7 @@ export function byFit(
   const output = maxTokensOf(operation, body) ?? 0;
   // Most calls fit, and need no exact look.
   if (charactersOf(request) + output <= smallest) return { first: able, last: [] };
-  const prompt = tokensOfRequest(text, long).all;
+  const prompt = tokensOfRequest(request).all;
   const fits = (llm: LlmRow) => {
     const { maxOutputTokens = output } = capabilitiesOf(snapshot, llm);
     return prompt + Math.min(output, maxOutputTokens) <= contextOf(llm);
