@@ -20,24 +20,33 @@ export function callListener(listener: EndListener): void {
  */
 export class WorkEnd implements EndSignal {
   aborted = false;
-  #listeners: EndListener[] = [];
+  /** Most have one listener. */
+  #first: EndListener | undefined;
+  #others: EndListener[] | undefined;
 
   addEventListener(_type: "abort", listener: EndListener): void {
-    if (!this.aborted) this.#listeners.push(listener);
+    if (this.aborted) return;
+    if (this.#first === undefined) this.#first = listener;
+    else if (this.#others === undefined) this.#others = [listener];
+    else this.#others.push(listener);
   }
 
   removeEventListener(_type: "abort", listener: EndListener): void {
-    const at = this.#listeners.indexOf(listener);
-    if (at >= 0) this.#listeners.splice(at, 1);
+    if (this.#first === listener) this.#first = this.#others?.shift();
+    else {
+      const at = this.#others?.indexOf(listener) ?? -1;
+      if (at >= 0) this.#others!.splice(at, 1);
+    }
   }
 
   /** Calls the listeners, each once. */
   abort(): void {
     if (this.aborted) return;
     this.aborted = true;
-    const listeners = this.#listeners;
-    this.#listeners = [];
-    for (const listener of listeners) callListener(listener);
+    const [first, others] = [this.#first, this.#others];
+    this.#first = this.#others = undefined;
+    if (first) callListener(first);
+    for (const listener of others ?? []) callListener(listener);
   }
 
   handleEvent(): void {

@@ -12,7 +12,7 @@ export class ResponseHead {
     readonly contentLength: string | undefined,
     readonly transferEncoding: string | undefined,
     readonly connection: string | undefined,
-    private readonly bytes: Buffer,
+    readonly bytes: Buffer,
     private readonly start: number,
     private readonly end: number,
   ) {}

@@ -1,23 +1,23 @@
-/** Remembers the last head of a connection: most of those that follow are the same, and need not be read again. */
-export class LastHead<H> {
-  readonly #read: (bytes: Buffer, start: number, end: number) => H;
-  #bytes: Buffer | undefined;
-  #head: H | undefined;
+/** A head that was read, with the bytes that it was read from. They are its own, and never change. */
+interface ReadHead {
+  readonly bytes: Buffer;
+}
 
-  /** @param read reads a head in bytes that do not change later */
-  constructor(read: (bytes: Buffer, start: number, end: number) => H) {
-    this.#read = read;
-  }
-
-  /** Returns the head in `bytes` from `start` to `end`. Throws what `read` throws. */
-  of(bytes: Buffer, start: number, end: number): H {
-    if (this.#bytes?.length === end - start && this.#bytes.compare(bytes, start, end) === 0)
-      return this.#head!;
-    // The bytes of a socket are a part of a larger block.
-    const own = Buffer.from(bytes.subarray(start, end));
-    const head = this.#read(own, 0, own.length);
-    this.#bytes = own;
-    this.#head = head;
-    return head;
-  }
+/**
+ * Reads the head in `bytes` from `start` to `end`. Returns the last one of the connection if it is the same: most are,
+ * and need not be read again.
+ *
+ * @param read reads a head in bytes that do not change later. What it throws is thrown
+ */
+export function headIn<H extends ReadHead>(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  last: H | undefined,
+  read: (bytes: Buffer, start: number, end: number) => H,
+): H {
+  if (last?.bytes.length === end - start && last.bytes.compare(bytes, start, end) === 0) return last;
+  // The bytes of a socket are a part of a larger block.
+  const own = Buffer.from(bytes.subarray(start, end));
+  return read(own, 0, own.length);
 }

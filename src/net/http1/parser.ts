@@ -1,7 +1,7 @@
 import { type BodyFraming, BodyParser, type BodyReceiver } from "./body-parser.ts";
 import { headEnd, wantsKeepAlive } from "./fields.ts";
 import { type ResponseHead, readHead } from "./head.ts";
-import { LastHead } from "./last-head.ts";
+import { headIn } from "./last-head.ts";
 import { MalformedMessage } from "./malformed-message.ts";
 
 /** The largest number of bytes of all heads and trailers of one response. */
@@ -28,7 +28,7 @@ export class ResponseParser {
   #held: Buffer | undefined;
   #heldLength = 0;
   /** Of the heads that came in one piece: many servers send the same one within a second. */
-  readonly #lastHead = new LastHead(readHead);
+  #lastHead: ResponseHead | undefined;
   readonly #body: BodyParser;
   #receiver: ResponseReceiver;
   #method: string;
@@ -81,7 +81,8 @@ export class ResponseParser {
       const end = bytes.indexOf(headEnd, from);
       if (end !== -1) {
         this.countHead(end + 4 - from);
-        this.#takeHead(this.#lastHead.of(bytes, from, end + 4));
+        this.#lastHead = headIn(bytes, from, end + 4, this.#lastHead, readHead);
+        this.#takeHead(this.#lastHead);
         return end + 4;
       }
       this.#held = Buffer.allocUnsafe(1024);

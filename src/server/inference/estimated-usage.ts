@@ -48,6 +48,10 @@ export function sentForm(characters: number): SentRequest {
   return { characters, promptTokens, textTokens: promptTokens, maxTokens: undefined };
 }
 
+function textOf({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString();
+}
+
 /** Estimates the tokens of the model's text in a response. */
 export function tokensOfResponse(text: string): number {
   return estimateTokens(Array.from(text.matchAll(modelText), ([, words]) => words).join(""));
@@ -56,8 +60,10 @@ export function tokensOfResponse(text: string): number {
 /** The bytes of a streamed response as they pass, for an estimate where the provider does not report its usage. */
 export class ReceivedBytes {
   #total = 0;
-  /** The beginning of a stream, copied: pieces are parts of larger buffers. */
+  /** The beginning of a stream until it is whole, copied: pieces are parts of larger buffers. */
   #beginning: ByteBuffer | undefined;
+  /** The tokens of the beginning, once it is whole. A stream may be long, and the bytes would stay with it. */
+  #tokensOfBeginning: number | undefined;
   #whole: Uint8Array = nothing;
 
   /** Number of bytes so far. */
@@ -71,6 +77,10 @@ export class ReceivedBytes {
     if (missing > 0) {
       this.#beginning ??= new ByteBuffer();
       this.#beginning.append(bytes.length > missing ? bytes.subarray(0, missing) : bytes);
+      if (bytes.length >= missing) {
+        this.#tokensOfBeginning = tokensOfResponse(textOf(this.#beginning.bytes));
+        this.#beginning = undefined;
+      }
     }
     this.#total += bytes.length;
   }
@@ -84,7 +94,9 @@ export class ReceivedBytes {
   /** Returns the estimated tokens of all bytes: those of the beginning, in proportion. */
   tokens(): number {
     if (this.#total === 0) return 0;
+    if (this.#tokensOfBeginning !== undefined)
+      return Math.ceil((this.#tokensOfBeginning * this.#total) / sampleBytes);
     const sample = this.#beginning?.bytes ?? this.#whole;
-    return Math.ceil((tokensOfResponse(Buffer.from(sample).toString()) * this.#total) / sample.length);
+    return Math.ceil((tokensOfResponse(textOf(sample)) * this.#total) / sample.length);
   }
 }

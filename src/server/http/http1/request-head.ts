@@ -48,25 +48,23 @@ export class RequestHead {
   /** The caller asks for a WebSocket on this connection. */
   isUpgrade = false;
   #headers: Map<string, string> | undefined;
-  readonly #bytes: Buffer;
   readonly #start: number;
   readonly #end: number;
 
   /** @param bytes have the headers from `start` to `end` */
   constructor(
     readonly method: string,
-    bytes: Buffer,
+    readonly bytes: Buffer,
     start: number,
     end: number,
   ) {
-    this.#bytes = bytes;
     this.#start = start;
     this.#end = end;
   }
 
   /** Names in lower case. A repeated header is joined by ", ". */
   get headers(): ReadonlyMap<string, string> {
-    this.#headers ??= parseHeaders(this.#bytes.toString("latin1", this.#start, this.#end));
+    this.#headers ??= parseHeaders(this.bytes.toString("latin1", this.#start, this.#end));
     return this.#headers;
   }
 

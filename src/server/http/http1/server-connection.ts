@@ -2,7 +2,7 @@ import type { Socket } from "bun";
 import { AppError } from "../../../errors.ts";
 import { BodyParser } from "../../../net/http1/body-parser.ts";
 import { headEnd, mayBeName } from "../../../net/http1/fields.ts";
-import { LastHead } from "../../../net/http1/last-head.ts";
+import { headIn } from "../../../net/http1/last-head.ts";
 import { nextTurn, TurnQueue, TurnShare } from "../../../wire/next-turn.ts";
 import { IncomingBody } from "./incoming-body.ts";
 import { BadRequest, type RequestHead, readRequestHead, requestHeadLimit } from "./request-head.ts";
@@ -54,7 +54,7 @@ export class ServerConnection implements CallerConnection {
   #tunnel: Tunnel | undefined;
   /** Bytes that are not read yet: a part of a head, or later requests. */
   #held: Buffer | undefined;
-  readonly #lastHead = new LastHead(readRequestHead);
+  #lastHead: RequestHead | undefined;
   #parser: BodyParser | undefined;
   #readsBody = false;
   #isReading = false;
@@ -180,8 +180,8 @@ export class ServerConnection implements CallerConnection {
         this.#held = from === 0 ? bytes : Buffer.from(bytes.subarray(from));
         return undefined;
       }
-      const head = this.#lastHead.of(bytes, start, end + 4);
-      return this.#begin(head, bytes, start, end + 4);
+      this.#lastHead = headIn(bytes, start, end + 4, this.#lastHead, readRequestHead);
+      return this.#begin(this.#lastHead, bytes, start, end + 4);
     } catch (error) {
       this.refuse(error instanceof BadRequest ? error.status : 400);
       return undefined;
