@@ -90,7 +90,8 @@ export class Processes {
   }
 
   /**
-   * Runs one of this folder's programs with a JSON argument, and returns the JSON that it prints.
+   * Runs one of this folder's programs with a JSON argument, and returns the JSON that it prints. What has no figure, such as
+   * the median of no answers, is NaN: JSON writes `null` for it.
    *
    * @param through a command that runs another one, such as `nice`
    */
@@ -106,7 +107,7 @@ export class Processes {
     this.#running.add(child);
     const text = await new Response(child.stdout).text();
     if ((await child.exited) !== 0) throw new Error(`${program} failed`);
-    return JSON.parse(text) as T;
+    return JSON.parse(text, (_, value) => (value === null ? Number.NaN : value)) as T;
   }
 
   /** The end of what a process has said. */

@@ -1,6 +1,6 @@
-/** The middle value; of an even number of values the mean of the two in the middle. NaN of none. */
+/** The middle value; of an even number of values the mean of the two in the middle. NaN of none. NaN counts as the largest. */
 export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
+  const sorted = Float64Array.from(values).sort();
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

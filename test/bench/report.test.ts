@@ -124,6 +124,16 @@ describe("the verdict on a run", () => {
     for (const path of Object.values(paths)) expect(text).toContain(path);
   });
 
+  it("shows a gateway that gave no answer", () => {
+    const none = { p50: NaN, p99: NaN, addedP50: NaN, addedP99: NaN, p999: NaN, max: NaN, cpu: Infinity };
+    const silent = { ...row, ...none, perSecond: 0, subject: "silent", connections: 256, ratio: 0 };
+    const line = markdown({ throughput: [silent] })
+      .split("\n")
+      .find((line) => line.startsWith("| silent"))!;
+    const cells = line.split("|").map((cell) => cell.trim());
+    expect(cells).toEqual(["", "silent", "256", "0", ...Array(7).fill("-"), "145", "0", "0.00", ""]);
+  });
+
   it("is a Markdown table whose lines are equally long", () => {
     const lines = markdown(report)
       .split("\n\n")

@@ -6,6 +6,8 @@ it("takes the median of a few rounds", () => {
   expect(median([9, 1, 5])).toBe(5);
   expect(median([4, 1, 2, 9])).toBe(3);
   expect(median([])).toBeNaN();
+  expect(median([Number.NaN, 9, 1])).toBe(9);
+  expect(median([1, Number.NaN, Number.NaN])).toBeNaN();
 });
 
 it("compares the memory of the first third with the last, without the warm-up where the run is long enough", () => {
