@@ -98,6 +98,16 @@ function groupsOf(address: string): number[] | undefined {
   return tail === undefined ? first : [...first, ...Array(8 - first.length - last.length).fill(0), ...last];
 }
 
+/** The metadata services of clouds that have an address among those of local networks. */
+const metadataServices: ReadonlySet<string> = new Set(
+  [
+    "fd00:c1::a9fe:a9fe", // Oracle
+    "fd00:42::42", // Scaleway
+    "fd00:a9fe:a9fe::1", // Akamai, which was Linode
+    "fd00:100::100:200", // Alibaba
+  ].map((address) => groupsOf(address)!.join(":")),
+);
+
 /** True for link-local and multicast addresses, and for the networks in which clouds have metadata services. */
 function isForbiddenIpv6(groups: readonly number[]): boolean {
   const [first = 0, second = 0] = groups;
@@ -106,7 +116,7 @@ function isForbiddenIpv6(groups: readonly number[]): boolean {
   // AWS has its services in fd00:ec2::/32, Google Cloud has fd20:ce::254.
   const isAws = first === 0xfd00 && second === 0x0ec2;
   const isGoogle = first === 0xfd20 && second === 0x00ce;
-  return isLinkLocal || isMulticast || isAws || isGoogle;
+  return isLinkLocal || isMulticast || isAws || isGoogle || metadataServices.has(groups.join(":"));
 }
 
 /**

@@ -40,6 +40,21 @@ describe("a user's own tokens (T249)", () => {
     expect((await call("GET", `${tokens}/weak`)).status).toBe(403);
   });
 
+  it("are not shown to a token of the same user that may only see one of them", async () => {
+    const server = await testServer();
+    const alice = await server.user("alice", [grant("create", "tokens"), grant("edit", "tokens")]);
+    await make(alice.call, "seen");
+    await make(alice.call, "other");
+    const one = await make(alice.call, "one", [
+      grant("view", "tokens", "seen"),
+      grant("delete", "tokens", "seen"),
+    ]);
+    const call = server.as(one.token);
+    expect((await call("GET", tokens)).body.map(({ name }: { name: string }) => name)).toEqual(["seen"]);
+    for (const method of ["GET", "DELETE"]) expect((await call(method, `${tokens}/other`)).status).toBe(403);
+    expect((await call("DELETE", `${tokens}/seen`)).status).toBe(204);
+  });
+
   it("are of those whom somebody acts as only as far as the one who acts has the right", async () => {
     const server = await testServer();
     const alice = await server.user("alice", [grant("create", "tokens")]);

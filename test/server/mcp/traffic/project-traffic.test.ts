@@ -137,6 +137,14 @@ describe("the messages of a project", () => {
 });
 
 describe("the ring of messages", () => {
+  it("keeps 1,000 messages, however small they are (T222)", () => {
+    const ring = new MessageRing();
+    for (let seq = 1; seq <= 1500; seq++) ring.push({ ...message(), seq });
+    expect(ring.after(0, 2000).map(({ seq }) => seq)).toEqual(
+      Array.from({ length: 1000 }, (_, i) => i + 501),
+    );
+  });
+
   it("keeps the newest 1,000 messages in 8 MB, and knows what it dropped (T222)", () => {
     const sizes = fc.array(fc.integer({ min: 0, max: 64 * 1024 }), { minLength: 1, maxLength: 1500 });
     fc.assert(
