@@ -1,7 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { AppError } from "../../../errors.ts";
 import { mcpServer } from "../../../kinds/mcp-server.ts";
-import { decide, type Principal, personalIds } from "../../core/access/policy.ts";
+import { decide, isVisible, type Principal, personalIds } from "../../core/access/policy.ts";
 import { isSharedAuthorization } from "../../core/catalogue/mcp-authorizations.ts";
 import { hasUserKeys, userKeysOf } from "../../core/catalogue/user-keys.ts";
 import type { Snapshot } from "../../core/store/snapshot.ts";
@@ -170,14 +170,15 @@ async function start(server: Server, call: Call, { redirectUri }: Static<typeof 
 function loginOf(server: Server, { principal, params }: Call): { row: McpServerRow; userId: string } {
   const { catalogue, resources } = server;
   const name = params["idOrName"]!;
-  const row = catalogue.snapshot.named("server", name);
-  const isShared = !row || isSharedAuthorization(row);
+  const { snapshot } = catalogue;
+  const row = snapshot.named("server", name);
+  const isOfEach = row !== undefined && !isSharedAuthorization(row);
+  // A hidden server is refused as one that does not exist is, which says nothing about its sharing (T118).
+  const isShared = !isOfEach || !isVisible(principal, mcpServer.plural, row);
   // A token that may only see servers must not put the access of somebody else in the place of its user's (T201).
   const verb = isShared || principal.kind === "Token" ? "update" : "view";
   const found =
-    !isShared && mayCall(catalogue.snapshot, principal, name)
-      ? row
-      : resources.find(principal, verb, mcpServer, name);
+    isOfEach && mayCall(snapshot, principal, name) ? row : resources.find(principal, verb, mcpServer, name);
   const own = { row: found, userId: isSharedAuthorization(found) ? "" : personalIds(principal).userId };
   if (hasUserKeys(found.spec)) return own;
   const { url, headers = [] } = found.spec;

@@ -88,6 +88,22 @@ describe("an MCP server with a key of each user", () => {
     await must(alice.call("DELETE", path));
   });
 
+  it("is refused as a missing one is, where it is hidden (T118)", async () => {
+    const mcp = await mcpTestServer();
+    await mcp.define("files", { ...keyed, visibility: "private" });
+    const { call: viewer } = await mcp.user("vera", [{ role: "view", resource: "servers" }]);
+    const { call: editor } = await mcp.user("eddy", [{ role: "edit", resource: "servers" }]);
+    for (const [as, status] of [
+      [viewer, 403],
+      [editor, 404],
+    ] as const)
+      for (const at of [path, path.replace("files", "missing")]) {
+        expect((await as("POST", at, {})).status).toBe(status);
+        expect((await as("DELETE", at)).status).toBe(status);
+        expect((await as("PUT", at, { keys: { token: "x" } })).status).toBe(status);
+      }
+  });
+
   it("sends it in a header to its url, and no login of OAuth is begun where the key is refused", async () => {
     const seen: string[] = [];
     const far = protectedServer();
