@@ -85,26 +85,30 @@ export function mcpLoginRoutes(server: Server): Route[] {
       method: "POST",
       path: `${path}/answer`,
       access,
-      summary: "End a login with the parameters with which the browser was sent back",
+      summary:
+        "End a login with the parameters with which the browser was sent back. Returns the server, and to those who do not " +
+        "see it only their access",
       body: Answer,
       handle: async (call) => {
         const { row } = loginOf(server, call);
         const answer = await readBody(call, server.deadlines, Answer);
         await server.mcp.logins.finish(answer, row, call);
-        return Response.json(server.resources.present(call.principal, mcpServer, now(server, row)));
+        return Response.json(shown(server, call.principal, row));
       },
     },
     {
       method: "PUT",
       path,
       access,
-      summary: "Give the caller's own keys for an MCP server, in the place of those given before",
+      summary:
+        "Give the caller's own keys for an MCP server, in the place of those given before. Returns what the end of a login " +
+        "returns",
       body: Keys,
       handle: async (call) => {
         const { keys } = await readBody(call, server.deadlines, Keys);
         const { row, userId } = loginOf(server, call);
         await server.mcp.logins.keys.give(row, userId, keys, call);
-        return Response.json(server.resources.present(call.principal, mcpServer, now(server, row)));
+        return Response.json(shown(server, call.principal, row));
       },
     },
     {
@@ -204,8 +208,13 @@ function mayCall(snapshot: Snapshot, principal: Principal, name: string): boolea
   });
 }
 
-function now({ catalogue }: Server, { id }: McpServerRow): Row {
-  return catalogue.snapshot.byId.get(id) as Row;
+/** Returns a server as it is now. Who only calls it through a project gets no more of it than their access (T138). */
+function shown({ catalogue, resources }: Server, principal: Principal, { id }: McpServerRow): unknown {
+  const row = catalogue.snapshot.byId.get(id) as Row;
+  const object = resources.present(principal, mcpServer, row);
+  if (decide(principal, "view", mcpServer.plural, row.name, row) === "allow") return object;
+  const { name, version, createdAt, updatedAt, authorization } = object;
+  return { id, name, version, createdAt, updatedAt, authorization };
 }
 
 /** Ends a login whose answer a browser brings. The page repeats nothing of the answer. */

@@ -88,6 +88,24 @@ describe("an MCP server with a key of each user", () => {
     await must(alice.call("DELETE", path));
   });
 
+  it("shows who only calls it through a project their access, and no more of it (T138)", async () => {
+    const mcp = await mcpTestServer();
+    await mcp.define("files", { ...keyed, visibility: "private", args: ["--hush-4c1e"] });
+    const { call: alice } = await mcp.user("alice", mayRun);
+    expect((await alice("GET", "/api/v1/servers/files")).status).not.toBe(200);
+    const { body } = await must(give(alice, keys.alice));
+    expect(Object.keys(body).sort()).toEqual([
+      "authorization",
+      "createdAt",
+      "id",
+      "name",
+      "updatedAt",
+      "version",
+    ]);
+    const { body: whole } = await must(mcp.admin("GET", "/api/v1/servers/files"));
+    expect(JSON.stringify(whole)).toContain("--hush-4c1e");
+  });
+
   it("is refused as a missing one is, where it is hidden (T118)", async () => {
     const mcp = await mcpTestServer();
     await mcp.define("files", { ...keyed, visibility: "private" });
