@@ -45,6 +45,9 @@ const rowsOfInsert = 50;
 const rowsOfStep = 100;
 const rowsOfChange = 500;
 const partsOfStep = 8;
+/** Rows that are read, or added up, in one turn. */
+const rowsOfPage = 1000;
+const rowsOfSum = 5000;
 /** Bytes that a task takes besides its texts. */
 const bytesOfTask = 4096;
 
@@ -80,6 +83,19 @@ function sourceIs(source: TaskSource): SQL {
 /** The part of the store for inference tasks, their batches and their files, in either dialect. */
 export function taskQueries({ read, write, writeIf, skipLocked, hasLease }: TaskDatabase): TaskStore {
   const some = async <T>(query: SQL) => (await read(query)).map((row) => typed<T>(row));
+  /** Reads a page of a list, of which thousands of rows are read some at a time (T363). */
+  const pageOf = async <T extends { id: string }>(query: SQL, { limit, ...rest }: Page) => {
+    const rows: T[] = [];
+    for (;;) {
+      const most = Math.min(limit - rows.length, rowsOfPage);
+      const after = rows.at(-1)?.id ?? rest.after;
+      const next = { ...rest, limit: most, ...(after !== undefined && { after }) };
+      const found = await some<T>(sql`${query} ${page(next)}`);
+      rows.push(...found);
+      if (found.length < most || rows.length === limit) return rows;
+      await nextTurn();
+    }
+  };
   const one = async <T>(query: SQL) => (await some<T>(query))[0] ?? null;
   const done = async (...queries: SQL[]) => void (await write(...queries));
   const isDone = async (query: SQL) => (await write(query)).length > 0;
@@ -109,9 +125,11 @@ export function taskQueries({ read, write, writeIf, skipLocked, hasLease }: Task
     file: (id) => one<StoredFile>(sql`select ${fileColumns.selected} from stored_files where id = ${id}`),
     files(owner, { purpose, ...rest }) {
       const kind = purpose === undefined ? all : sql`purpose = ${purpose}`;
-      return some<StoredFile>(sql`
-        select ${fileColumns.selected} from stored_files
-        where ${of(owner)} and state = 'processed' and ${kind} ${page(rest)}`);
+      return pageOf<StoredFile>(
+        sql`select ${fileColumns.selected} from stored_files
+          where ${of(owner)} and state = 'processed' and ${kind}`,
+        rest,
+      );
     },
     async filePart(fileId, seq) {
       const part = await one<{ content: string }>(
@@ -135,8 +153,10 @@ export function taskQueries({ read, write, writeIf, skipLocked, hasLease }: Task
       one<InferenceBatch>(sql`select ${batchColumns.selected} from inference_batches where id = ${id}`),
     batches(owner, { form, ...rest }) {
       const kind = form === undefined ? all : sql`form = ${form}`;
-      return some<InferenceBatch>(sql`
-        select ${batchColumns.selected} from inference_batches where ${of(owner)} and ${kind} ${page(rest)}`);
+      return pageOf<InferenceBatch>(
+        sql`select ${batchColumns.selected} from inference_batches where ${of(owner)} and ${kind}`,
+        rest,
+      );
     },
     openBatches: () =>
       some<InferenceBatch>(sql`
@@ -189,15 +209,26 @@ export function taskQueries({ read, write, writeIf, skipLocked, hasLease }: Task
         select ${factColumns.selected} from inference_tasks
         where ${of(owner)} and idempotency_key = ${key} and idempotency_key <> ''`),
     tasksAlone: (owner, rest) =>
-      some<TaskFacts>(sql`
-        select ${factColumns.selected} from inference_tasks
-        where ${of(owner)} and batch_id is null ${page(rest)}`),
+      pageOf<TaskFacts>(
+        sql`select ${factColumns.selected} from inference_tasks where ${of(owner)} and batch_id is null`,
+        rest,
+      ),
     async taskUse(ownerId) {
-      const found = await one<{ open: number; bytes: number }>(sql`
-        select coalesce(sum(case when state in ('pending', 'running') then 1 else 0 end), 0) as open,
-          coalesce(sum(octet_length(request) + coalesce(octet_length(answer), 0) + ${bytesOfTask}), 0) as bytes
-        from inference_tasks where owner_id = ${ownerId} and batch_id is null`);
-      return { open: Number(found!.open), bytes: Number(found!.bytes) };
+      const use = { open: 0, bytes: 0 };
+      for (let after: string | null = ""; after !== null; ) {
+        if (after !== "") await nextTurn();
+        const sum: Record<"open" | "bytes" | "count", number> & { last: string | null } = (await one(sql`
+          select coalesce(sum(is_open), 0) as open, coalesce(sum(size), 0) as bytes, count(*) as count, max(id) as last
+          from (
+            select id, case when state in ('pending', 'running') then 1 else 0 end as is_open,
+              octet_length(request) + coalesce(octet_length(answer), 0) + ${bytesOfTask} as size
+            from inference_tasks where owner_id = ${ownerId} and batch_id is null and id > ${after}
+            order by id limit ${rowsOfSum}) as part`))!;
+        use.open += Number(sum.open);
+        use.bytes += Number(sum.bytes);
+        after = Number(sum.count) < rowsOfSum ? null : sum.last;
+      }
+      return use;
     },
     tasksOfBatch(batchId, after, limit) {
       // The index has the state before the number: all tasks of a batch would be sorted for each page.

@@ -367,6 +367,7 @@ export interface Store extends CopyQueries, FormerNameQueries, TaskStore {
   deleteProviderSession(id: string): Promise<void>;
   /** Returns the threads of a user, the last used first; those with one persona, if it is given. */
   threads(ownerId: string, agentId?: string): Promise<Thread[]>;
+  countThreads(ownerId: string): Promise<number>;
   thread(id: string): Promise<Thread | null>;
   /** Returns the messages of a thread, in order: messages of the OpenAI chat dialect. */
   threadMessages(id: string): Promise<Record<string, unknown>[]>;

@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import type { Operation } from "../../../wire/dialects/operations.ts";
+import { nextTurn } from "../../../wire/next-turn.ts";
 import type { Principal } from "../../core/access/policy.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
 import { standing } from "../../core/access/standing.ts";
@@ -79,7 +80,13 @@ export class Batches {
   async list(principal: Principal, page: Page & { form?: InferenceBatch["form"] }): Promise<CountedBatch[]> {
     const all = await stored(this.#store.batches(ownOf(principal), page));
     const found = all.filter(({ endedAt }) => endedAt !== deleted);
-    return Promise.all(found.map((batch) => this.#counted(principal, batch)));
+    const counted: CountedBatch[] = [];
+    for (const batch of found) {
+      counted.push(await this.#counted(principal, batch));
+      // To count 50,000 tasks takes some milliseconds.
+      if (batch.endedAt === null) await nextTurn();
+    }
+    return counted;
   }
 
   /** Returns a batch that a principal may see, of one form or of any. Throws AppError `not_found`. */

@@ -1,5 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { isId } from "../../../kinds/names.ts";
+import { eachInTurns } from "../../../wire/next-turn.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
 import { standing } from "../../core/access/standing.ts";
@@ -66,8 +67,8 @@ export class Threads {
     const { quotas } = this.#options;
     const release = await quotas.reserveCounted(
       principal,
-      () => stored(store.threads(ownerId)),
-      (own) => quotas.reserve(snapshot(), principal, "threads", own.length),
+      () => stored(store.countThreads(ownerId)),
+      (has) => quotas.reserve(snapshot(), principal, "threads", has),
     );
     const at = now();
     const id = newId("thr", at, random);
@@ -80,9 +81,11 @@ export class Threads {
   async list(principal: Principal, personaId?: string): Promise<ThreadView[]> {
     refuseActing(principal);
     const own = await stored(this.#options.store.threads(principal.userId, personaId));
-    return own
-      .filter((thread) => this.#isVisible(principal, thread))
-      .map((thread) => this.#view(principal, thread));
+    const shown: ThreadView[] = [];
+    await eachInTurns(own, (thread) => {
+      if (this.#isVisible(principal, thread)) shown.push(this.#view(principal, thread));
+    });
+    return shown;
   }
 
   /** Returns one thread with its messages. Throws AppError `not_found`. */

@@ -198,7 +198,10 @@ export const threads = pgTable(
     createdAt: whole("created_at").notNull(),
     updatedAt: whole("updated_at").notNull(),
   },
-  (table) => [index("threads_agent_id").on(table.agentId), index("threads_owner_id").on(table.ownerId)],
+  (table) => [
+    index("threads_agent_id").on(table.agentId),
+    index("threads_owner_id").on(table.ownerId, table.id),
+  ],
 );
 
 export const threadMessages = pgTable(
@@ -253,7 +256,7 @@ export const storedFiles = pgTable(
     createdAt: whole("created_at").notNull(),
     expiresAt: whole("expires_at"),
   },
-  (table) => [index("stored_files_owner_id").on(table.ownerId)],
+  (table) => [index("stored_files_owner_id").on(table.ownerId, table.id)],
 );
 
 /** The text of files, in parts. */
@@ -302,7 +305,7 @@ export const inferenceBatches = pgTable(
     expiresAt: whole("expires_at").notNull(),
   },
   (table) => [
-    index("inference_batches_owner_id").on(table.ownerId),
+    index("inference_batches_owner_id").on(table.ownerId, table.id),
     index("inference_batches_state").on(table.state),
   ],
 );
@@ -341,13 +344,18 @@ export const inferenceTasks = pgTable(
     endedAt: whole("ended_at"),
   },
   (table) => [
-    index("inference_tasks_batch_id").on(table.batchId, table.state, table.seq),
+    index("inference_tasks_batch_id")
+      .on(table.batchId, table.state, table.seq)
+      .where(sql`"batch_id" is not null`),
+    index("inference_tasks_alone_id").on(table.id).where(sql`"batch_id" is null`),
     index("inference_tasks_alone").on(table.state, table.deadline).where(sql`"batch_id" is null`),
     index("inference_tasks_running").on(table.runner).where(sql`"state" = 'running'`),
     uniqueIndex("inference_tasks_idempotency_key")
       .on(table.ownerId, table.tokenId, table.idempotencyKey)
       .where(sql`"idempotency_key" <> ''`),
     index("inference_tasks_owner_id").on(table.ownerId),
+    index("inference_tasks_own").on(table.ownerId, table.id).where(sql`"batch_id" is null`),
+    index("inference_tasks_ended_at").on(table.endedAt).where(sql`"batch_id" is null`),
   ],
 );
 

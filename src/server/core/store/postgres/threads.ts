@@ -1,6 +1,7 @@
-import { and, asc, desc, eq, max } from "drizzle-orm";
+import { and, asc, count, eq, gt, max } from "drizzle-orm";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { storable } from "../storable.ts";
+import { threadsInTurns } from "../threads-in-turns.ts";
 import type { Store } from "../types.ts";
 import type { PostgresRun, PostgresRunIf } from "./links.ts";
 import { threadMessages, threads } from "./schema.ts";
@@ -8,7 +9,7 @@ import type { Transactions } from "./transactions.ts";
 
 type ThreadQueries = Pick<
   Store,
-  "threads" | "thread" | "threadMessages" | "addThread" | "appendToThread" | "deleteThread"
+  "threads" | "countThreads" | "thread" | "threadMessages" | "addThread" | "appendToThread" | "deleteThread"
 >;
 
 /** The part of the store for threads. */
@@ -20,13 +21,18 @@ export function threadQueries(
 ): ThreadQueries {
   return {
     threads: (ownerId, agentId) =>
+      threadsInTurns((after, limit) =>
+        guarded(async () => {
+          const withAgent = agentId === undefined ? undefined : eq(threads.agentId, agentId);
+          const found = and(eq(threads.ownerId, ownerId), withAgent, gt(threads.id, after));
+          return await db.select().from(threads).where(found).orderBy(asc(threads.id)).limit(limit);
+        }),
+      ),
+
+    countThreads: (ownerId) =>
       guarded(async () => {
-        const withAgent = agentId === undefined ? undefined : eq(threads.agentId, agentId);
-        const found = db
-          .select()
-          .from(threads)
-          .where(and(eq(threads.ownerId, ownerId), withAgent));
-        return await found.orderBy(desc(threads.updatedAt), desc(threads.id));
+        const [found] = await db.select({ count: count() }).from(threads).where(eq(threads.ownerId, ownerId));
+        return found!.count;
       }),
 
     thread: (id) =>

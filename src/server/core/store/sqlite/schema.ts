@@ -208,7 +208,10 @@ export const threads = sqliteTable(
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),
   },
-  (table) => [index("threads_agent_id").on(table.agentId), index("threads_owner_id").on(table.ownerId)],
+  (table) => [
+    index("threads_agent_id").on(table.agentId),
+    index("threads_owner_id").on(table.ownerId, table.id),
+  ],
 );
 
 /** Messages of threads, as JSON text: PostgreSQL's jsonb would refuse or change some of them. */
@@ -265,7 +268,7 @@ export const storedFiles = sqliteTable(
     createdAt: integer("created_at").notNull(),
     expiresAt: integer("expires_at"),
   },
-  (table) => [index("stored_files_owner_id").on(table.ownerId)],
+  (table) => [index("stored_files_owner_id").on(table.ownerId, table.id)],
 );
 
 /** The text of files, in parts. */
@@ -314,7 +317,7 @@ export const inferenceBatches = sqliteTable(
     expiresAt: integer("expires_at").notNull(),
   },
   (table) => [
-    index("inference_batches_owner_id").on(table.ownerId),
+    index("inference_batches_owner_id").on(table.ownerId, table.id),
     index("inference_batches_state").on(table.state),
   ],
 );
@@ -353,13 +356,19 @@ export const inferenceTasks = sqliteTable(
     endedAt: integer("ended_at"),
   },
   (table) => [
-    index("inference_tasks_batch_id").on(table.batchId, table.state, table.seq),
+    // Not of the others: SQLite would look through all of them here, instead of in the index that fits (T363).
+    index("inference_tasks_batch_id")
+      .on(table.batchId, table.state, table.seq)
+      .where(sql`"batch_id" is not null`),
+    index("inference_tasks_alone_id").on(table.id).where(sql`"batch_id" is null`),
     index("inference_tasks_alone").on(table.state, table.deadline).where(sql`"batch_id" is null`),
     index("inference_tasks_running").on(table.runner).where(sql`"state" = 'running'`),
     uniqueIndex("inference_tasks_idempotency_key")
       .on(table.ownerId, table.tokenId, table.idempotencyKey)
       .where(sql`"idempotency_key" <> ''`),
     index("inference_tasks_owner_id").on(table.ownerId),
+    index("inference_tasks_own").on(table.ownerId, table.id).where(sql`"batch_id" is null`),
+    index("inference_tasks_ended_at").on(table.endedAt).where(sql`"batch_id" is null`),
   ],
 );
 

@@ -1,13 +1,14 @@
-import { and, asc, desc, eq, max } from "drizzle-orm";
+import { and, asc, count, eq, gt, max } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { storable } from "../storable.ts";
+import { threadsInTurns } from "../threads-in-turns.ts";
 import type { Store } from "../types.ts";
 import type { SqliteRun, SqliteRunIf } from "./links.ts";
 import { threadMessages, threads } from "./schema.ts";
 
 type ThreadQueries = Pick<
   Store,
-  "threads" | "thread" | "threadMessages" | "addThread" | "appendToThread" | "deleteThread"
+  "threads" | "countThreads" | "thread" | "threadMessages" | "addThread" | "appendToThread" | "deleteThread"
 >;
 
 /** The part of the store for threads. */
@@ -19,14 +20,18 @@ export function threadQueries(
 ): ThreadQueries {
   return {
     threads: (ownerId, agentId) =>
-      guarded(() => {
-        const withAgent = agentId === undefined ? undefined : eq(threads.agentId, agentId);
-        const found = db
-          .select()
-          .from(threads)
-          .where(and(eq(threads.ownerId, ownerId), withAgent));
-        return found.orderBy(desc(threads.updatedAt), desc(threads.id)).all();
-      }),
+      threadsInTurns((after, limit) =>
+        guarded(() => {
+          const withAgent = agentId === undefined ? undefined : eq(threads.agentId, agentId);
+          const found = and(eq(threads.ownerId, ownerId), withAgent, gt(threads.id, after));
+          return db.select().from(threads).where(found).orderBy(asc(threads.id)).limit(limit).all();
+        }),
+      ),
+
+    countThreads: (ownerId) =>
+      guarded(
+        () => db.select({ count: count() }).from(threads).where(eq(threads.ownerId, ownerId)).get()!.count,
+      ),
 
     thread: (id) => guarded(() => db.select().from(threads).where(eq(threads.id, id)).get() ?? null),
 
