@@ -365,9 +365,9 @@ export interface Store extends CopyQueries, FormerNameQueries, TaskStore {
   /** Stores the last contact of agents, by the id of their session. */
   touchProviderSessions(seen: ReadonlyMap<string, number>): Promise<void>;
   deleteProviderSession(id: string): Promise<void>;
+  countThreads(ownerId: string): Promise<number>;
   /** Returns the threads of a user, the last used first; those with one persona, if it is given. */
   threads(ownerId: string, agentId?: string): Promise<Thread[]>;
-  countThreads(ownerId: string): Promise<number>;
   thread(id: string): Promise<Thread | null>;
   /** Returns the messages of a thread, in order: messages of the OpenAI chat dialect. */
   threadMessages(id: string): Promise<Record<string, unknown>[]>;
@@ -382,11 +382,7 @@ export interface Store extends CopyQueries, FormerNameQueries, TaskStore {
   deleteProviderObject(ownerId: string, id: string): Promise<void>;
   /** Returns the answers that run in the background and are not booked yet, the newest `most` of them. */
   pendingProviderObjects(most: number): Promise<ProviderObject[]>;
-  /**
-   * Notes that an answer is booked.
-   *
-   * @returns false if that was noted before, maybe by another server; true also if the object is gone
-   */
+  /** Notes that an answer is booked. Returns false if that was noted before, by any server; true also if the object is gone. */
   bookProviderObject(ownerId: string, id: string): Promise<boolean>;
   /** Deletes objects that have expired, and of each owner all but the newest `most`. */
   pruneProviderObjects(now: number, most: number): Promise<void>;

@@ -198,10 +198,7 @@ export const threads = pgTable(
     createdAt: whole("created_at").notNull(),
     updatedAt: whole("updated_at").notNull(),
   },
-  (table) => [
-    index("threads_agent_id").on(table.agentId),
-    index("threads_owner_id").on(table.ownerId, table.id),
-  ],
+  (table) => [index("threads_agent_id").on(table.agentId), index("threads_owner_id").on(table.ownerId)],
 );
 
 export const threadMessages = pgTable(
@@ -344,10 +341,7 @@ export const inferenceTasks = pgTable(
     endedAt: whole("ended_at"),
   },
   (table) => [
-    index("inference_tasks_batch_id")
-      .on(table.batchId, table.state, table.seq)
-      .where(sql`"batch_id" is not null`),
-    index("inference_tasks_alone_id").on(table.id).where(sql`"batch_id" is null`),
+    index("inference_tasks_batch_id").on(table.batchId, table.state, table.seq),
     index("inference_tasks_alone").on(table.state, table.deadline).where(sql`"batch_id" is null`),
     index("inference_tasks_running").on(table.runner).where(sql`"state" = 'running'`),
     uniqueIndex("inference_tasks_idempotency_key")
