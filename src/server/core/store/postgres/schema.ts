@@ -198,7 +198,7 @@ export const threads = pgTable(
     createdAt: whole("created_at").notNull(),
     updatedAt: whole("updated_at").notNull(),
   },
-  (table) => [index("threads_agent_id").on(table.agentId), index("threads_owner_id").on(table.ownerId)],
+  (t) => [index("threads_agent_id").on(t.agentId), index("threads_owner_id").on(t.ownerId, t.id)],
 );
 
 export const threadMessages = pgTable(
@@ -340,16 +340,17 @@ export const inferenceTasks = pgTable(
     startedAt: whole("started_at"),
     endedAt: whole("ended_at"),
   },
-  (table) => [
-    index("inference_tasks_batch_id").on(table.batchId, table.state, table.seq),
-    index("inference_tasks_alone").on(table.state, table.deadline).where(sql`"batch_id" is null`),
-    index("inference_tasks_running").on(table.runner).where(sql`"state" = 'running'`),
+  (t) => [
+    index("inference_tasks_batch_id").on(t.batchId, t.state, t.seq).where(sql`"batch_id" is not null`),
+    index("inference_tasks_alone_id").on(t.id).where(sql`"batch_id" is null`),
+    index("inference_tasks_alone").on(t.state, t.deadline).where(sql`"batch_id" is null`),
+    index("inference_tasks_running").on(t.runner).where(sql`"state" = 'running'`),
     uniqueIndex("inference_tasks_idempotency_key")
-      .on(table.ownerId, table.tokenId, table.idempotencyKey)
+      .on(t.ownerId, t.tokenId, t.idempotencyKey)
       .where(sql`"idempotency_key" <> ''`),
-    index("inference_tasks_owner_id").on(table.ownerId),
-    index("inference_tasks_own").on(table.ownerId, table.id).where(sql`"batch_id" is null`),
-    index("inference_tasks_ended_at").on(table.endedAt).where(sql`"batch_id" is null`),
+    index("inference_tasks_owner_id").on(t.ownerId),
+    index("inference_tasks_own").on(t.ownerId, t.id).where(sql`"batch_id" is null`),
+    index("inference_tasks_ended_at").on(t.endedAt).where(sql`"batch_id" is null`),
   ],
 );
 
