@@ -47,7 +47,7 @@ export function markdown(report: Report): string {
   if (streams)
     parts.push(
       "## Streams, all opened at once",
-      "Idle: what was resident after a start and one call, before the first stream. Of several processes both are the sum.",
+      "Idle: what was resident after a start and 16 calls, before the first stream. Of several processes both are the sum.",
       table(streams, streamColumns),
     );
   if (translated)

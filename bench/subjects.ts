@@ -123,7 +123,8 @@ export async function withSubjects(
     ...peers,
     ...beside,
   ];
-  for (const gateway of gateways) await check(gateway, tokens !== undefined);
+  for (const gateway of gateways)
+    await Promise.all(Array.from({ length: firstCalls }, () => check(gateway, tokens !== undefined)));
   await Bun.sleep(rest);
   const [direct, plain, mcpctl, ...all] = gateways.map((gateway): Subject => {
     const { name, port, pid } = gateway;
@@ -137,6 +138,9 @@ export async function withSubjects(
 
 /** Time that all are left alone before their idle memory is read, in milliseconds. */
 const rest = 2000;
+
+/** Calls at once before a measurement: each process of a gateway loads and compiles its code at its first call. */
+const firstCalls = 16;
 
 /** Asks a gateway once. Throws unless it answers with 200: a load only counts what fails. */
 async function check(gateway: Gateway, isStream: boolean): Promise<void> {
