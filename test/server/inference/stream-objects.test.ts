@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { must, testServer } from "../../support/server.ts";
 
 const streams = 100;
-/** The most objects of a stream under way; it has 35. Before it let go of its request, it had 138. */
+/** The most objects of a stream under way; it has 35. Before it let go of its request, it had 107. */
 const ceiling = 38;
 /** Objects of code, of which there are more or fewer whatever the streams do; and texts, which some code keeps. */
 const isCode = /Code|Structure|Executable|SymbolTable|PropertyTable|RareData|Butterfly|string|RegExp/;
