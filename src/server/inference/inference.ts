@@ -137,11 +137,12 @@ export class Inference {
         if (!candidates.some((llm) => counts(llm, operation)))
           return await estimatedTokens(candidates[0]!, request, operation, record);
         // It reaches a provider, and so is one of the requests of a minute. It costs no tokens.
-        record.admission = this.#deps.limits.admit(call.principal, candidates, 0, 0);
+        const admission = this.#deps.limits.admit(call.principal, candidates, 0, 0);
+        record.admission = admission instanceof Promise ? await admission : admission;
       } else {
         const { body } = request;
         if (isPassed(call.operation)) record.askedUnits = requestedUnits(call.operation, request);
-        record.admission = this.#deps.limits.admit(
+        const admission = this.#deps.limits.admit(
           call.principal,
           candidates,
           promptTokensOf(request),
@@ -149,6 +150,7 @@ export class Inference {
           choicesOf(body),
           { ...record.askedUnits, tier: dearTier(body) },
         );
+        record.admission = admission instanceof Promise ? await admission : admission;
       }
       const guard = guarded(this.#deps, call);
       const context = {

@@ -7,7 +7,7 @@ import { ofPrivate } from "../core/caller.ts";
 import { costOf } from "../core/prices.ts";
 import { isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { AuditEvent } from "../core/store/types.ts";
-import type { Audit } from "../observability/audit.ts";
+import type { AuditLog } from "../observability/audit.ts";
 import type { Span } from "../observability/traces.ts";
 import type { CallMetrics } from "./call-metrics.ts";
 import { CallPhases } from "./call-phases.ts";
@@ -47,7 +47,7 @@ export class CallRecord {
   readonly phases = new CallPhases();
   /** The bytes of the response that arrived. */
   readonly received = new ReceivedBytes();
-  readonly #audit: Audit;
+  readonly #audit: AuditLog;
   readonly #metrics: CallMetrics;
   readonly #health: HealthBook;
   readonly #now: () => number;
@@ -67,7 +67,7 @@ export class CallRecord {
 
   constructor(
     facts: CallFacts,
-    audit: Audit,
+    audit: AuditLog,
     metrics: CallMetrics,
     health: HealthBook,
     now: () => number,

@@ -13,6 +13,9 @@ interface Batch {
   committed: Promise<void>;
 }
 
+/** The audit log, as calls write it. */
+export type AuditLog = Pick<Audit, "record" | "assertWorks">;
+
 /**
  * Writes audit events in batches. Events of one or two turns of the event loop share a transaction and a promise, so that
  * an event costs microseconds and is still committed before the last byte of its response is sent.

@@ -27,6 +27,9 @@ const aheadAfter = 0.75;
 /** Pause after a failed attempt to read ahead, in milliseconds. */
 const aheadPause = 5000;
 
+/** The values of secrets, as calls to providers read them. */
+export type SecretReader = Pick<SecretValues, "held" | "value">;
+
 /**
  * The values of secrets on all backends. Values stay in memory by their ref, which is new at each write. Values on a
  * backend that others write to as well stay only for the time that its driver permits.

@@ -17,6 +17,18 @@ export interface RowChange {
 /** Receives the rows that have changed; null where they are too many to tell. */
 type Listener = (changes: readonly RowChange[] | null) => void;
 
+/** The rows, credentials and sessions of some changes as they are after the last of them. */
+export type ChangedContents = Omit<Contents, "revision">;
+
+/** A copy of the catalogue elsewhere in this process, which is told everything that the catalogue takes over. */
+export interface CatalogueFollower {
+  changed(changes: readonly Change[], now: ChangedContents): void;
+  /** Everything was loaded again. */
+  reloaded(contents: Contents): void;
+  /** Resolves when the copy has all changes up to a revision, or there is no copy any more. */
+  reached(revision: number): Promise<void>;
+}
+
 const batch = 1000;
 
 /** The newest changes that are kept in memory for watchers that connect again. */
@@ -34,6 +46,7 @@ export class Catalogue {
   /** `#recent` has all changes after this revision. */
   #recentSince: number;
   readonly #listeners = new Set<Listener>();
+  readonly #followers = new Set<CatalogueFollower>();
   readonly #stopDoorbell: () => void;
 
   private constructor(store: Store, snapshot: Snapshot, onError: (error: unknown) => void) {
@@ -45,7 +58,12 @@ export class Catalogue {
 
   /** Loads the store. `onError` gets the errors of refreshes that another server's change caused. */
   static async open(store: Store, onError: (error: unknown) => void): Promise<Catalogue> {
-    return new Catalogue(store, await loaded(store), onError);
+    return new Catalogue(store, await snapshotOf(await store.load()), onError);
+  }
+
+  /** Makes a copy of a catalogue from its contents; `apply` and `replace` keep it up to date. */
+  static async copyOf(contents: Contents, store: Store): Promise<Catalogue> {
+    return new Catalogue(store, await snapshotOf(contents), () => {});
   }
 
   get snapshot(): Snapshot {
@@ -53,14 +71,31 @@ export class Catalogue {
   }
 
   /**
-   * Applies writes in one transaction, and updates the snapshot. What is large and goes away with a row is deleted before, in
-   * steps. Throws StoreError if nothing was written.
+   * Applies writes in one transaction, and updates the snapshot and those of followers. What is large and goes away with a
+   * row is deleted before, in steps. Throws StoreError if nothing was written.
    */
   async commit(writes: readonly Write[]): Promise<void> {
     for (const doomed of doomedBy(writes, this.#snapshot)) await this.store.deleteDependents(doomed);
     const revision = await this.store.commit(writes);
     // A refresh that began before this commit may not contain it.
     while (this.#snapshot.revision < revision) await this.refresh();
+    for (const follower of this.#followers) await follower.reached(revision);
+  }
+
+  /** Tells a follower all changes from now on. Returns a function that ends it. */
+  addFollower(follower: CatalogueFollower): () => void {
+    this.#followers.add(follower);
+    return () => this.#followers.delete(follower);
+  }
+
+  /** Takes over changes that the catalogue of which this is a copy has taken over. Those that are known do nothing. */
+  apply(changes: readonly Change[], now: ChangedContents): void {
+    if (changes.at(-1)!.revision > this.#snapshot.revision) this.#take(changes, now);
+  }
+
+  /** Takes over everything that the catalogue of which this is a copy has loaded again. */
+  async replace(contents: Contents): Promise<void> {
+    this.#forget(await snapshotOf(contents, this.#snapshot.volatile));
   }
 
   /** Updates the snapshot with all changes since, also those of other servers. Joins a refresh that is under way. */
@@ -93,7 +128,7 @@ export class Catalogue {
       const changes = await this.store.changesSince(this.#snapshot.revision, batch);
       if (changes === null) return this.#reload();
       if (changes.length === 0) return;
-      this.#swap(this.#snapshot.after(changes, current(await this.store.loadSome(changes))), changes);
+      this.#take(changes, await this.store.loadSome(changes));
       if (changes.length < batch) return;
       await nextTurn();
     }
@@ -102,10 +137,23 @@ export class Catalogue {
   /** Loads everything again, because the changes since are pruned. Watchers must list again. */
   async #reload(): Promise<void> {
     await nextTurn();
-    this.#snapshot = await loaded(this.store, this.#snapshot.volatile);
+    const contents = await this.store.load();
+    const next = await snapshotOf(contents, this.#snapshot.volatile);
+    for (const follower of this.#followers) follower.reloaded(contents);
+    this.#forget(next);
+  }
+
+  /** Goes on with another snapshot, of which it is not known how it differs. */
+  #forget(next: Snapshot): void {
+    this.#snapshot = next;
     this.#recent.length = 0;
-    this.#recentSince = this.#snapshot.revision;
+    this.#recentSince = next.revision;
     for (const listener of this.#listeners) listener(null);
+  }
+
+  #take(changes: readonly Change[], now: ChangedContents): void {
+    for (const follower of this.#followers) follower.changed(changes, now);
+    this.#swap(this.#snapshot.after(changes, current(now)), changes);
   }
 
   #swap(next: Snapshot, changes: readonly Change[]): void {
@@ -126,12 +174,11 @@ export class Catalogue {
 }
 
 /**
- * Loads everything. A database in a file answers in the turn in which it is asked, and tens of thousands of rows take tens
- * of milliseconds to read, to bring into form, to index and to sort: each has turns of its own (T338).
+ * Makes a snapshot of everything. A database in a file answers in the turn in which it is asked, and tens of thousands of
+ * rows take tens of milliseconds to read, to bring into form, to index and to sort: each has turns of its own (T338).
  */
-async function loaded(store: Store, volatile?: VolatileState): Promise<Snapshot> {
+async function snapshotOf(contents: Contents, volatile?: VolatileState): Promise<Snapshot> {
   const pace = new TurnPace();
-  const contents = await store.load();
   const rows: Row[] = [];
   await eachInTurns(contents.rows, (row) => rows.push(inCurrentForm(row)), pace);
   await nextTurn();

@@ -23,6 +23,13 @@ export interface Admission {
   settle(llm: LlmRow | undefined, usage: Usage, model?: string): void;
 }
 
+/** The limits of calls, as calls use them. They may be kept elsewhere in this process. */
+export interface CallLimits {
+  /** As that of `Limiter`. Returns a promise where the answer has to be waited for. */
+  admit(...call: Parameters<Limiter["admit"]>): Admission | Promise<Admission>;
+  reserve: Limiter["reserve"];
+}
+
 /** The most tokens that are reserved for a response, because few responses are as long as their limit. */
 const maxReserved = 1024;
 

@@ -5,7 +5,7 @@ import { impersonationOf, type Principal, personalIds, tokenIdOf } from "../../c
 import { ofPrivate } from "../../core/caller.ts";
 import { costOf } from "../../core/prices.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
-import type { Audit } from "../../observability/audit.ts";
+import type { AuditLog } from "../../observability/audit.ts";
 import type { SentRequest } from "../estimated-usage.ts";
 import type { Admission } from "../limits/limiter.ts";
 import type { ProviderObjects } from "./provider-objects.ts";
@@ -71,7 +71,7 @@ export function isReport({ promptTokens, completionTokens }: Usage): boolean {
  * becomes known, because its caller deletes or cancels it, counts as what it can have used in its time (T133).
  */
 export class BackgroundUsage {
-  readonly #audit: Audit;
+  readonly #audit: AuditLog;
   readonly #objects: Pick<ProviderObjects, "book">;
   readonly #now: () => number;
   readonly #elapsed: () => number;
@@ -79,7 +79,7 @@ export class BackgroundUsage {
 
   /** @param elapsed monotonic milliseconds */
   constructor(
-    audit: Audit,
+    audit: AuditLog,
     objects: Pick<ProviderObjects, "book">,
     now: () => number,
     elapsed: () => number,

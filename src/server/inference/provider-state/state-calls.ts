@@ -108,7 +108,8 @@ export class StateCalls {
     const llm = await this.#llmOf(call, body);
     record.llm = llm;
     if (item !== undefined && !safeId.test(item)) throw unknownObject("Item", item);
-    this.#deps.limits.admit(principal, [llm], 0, 0).settle(llm, noUsage);
+    const admission = await this.#deps.limits.admit(principal, [llm], 0, 0);
+    admission.settle(llm, noUsage);
     const running = route.does === "delete" && this.#background.pending({ principal, id: id! });
     // It may have ended, and nobody can ask any more when it is deleted.
     if (running) await this.#look(running, llm);

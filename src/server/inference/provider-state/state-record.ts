@@ -2,7 +2,7 @@ import type { AppError } from "../../../errors.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import { eventBy, ofPrivate } from "../../core/caller.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
-import type { Audit } from "../../observability/audit.ts";
+import type { AuditLog } from "../../observability/audit.ts";
 import type { CallRecord } from "../record.ts";
 import type { StateCall } from "./state-routes.ts";
 
@@ -12,12 +12,12 @@ export class StateRecord implements Pick<CallRecord, "firstByte" | "close"> {
   llm: LlmRow | undefined;
   readonly received = { add() {} };
   readonly #call: StateCall;
-  readonly #audit: Audit;
+  readonly #audit: AuditLog;
   readonly #now: () => number;
   readonly #start = performance.now();
   #closed = false;
 
-  constructor(call: StateCall, audit: Audit, now: () => number) {
+  constructor(call: StateCall, audit: AuditLog, now: () => number) {
     this.#call = call;
     this.#audit = audit;
     this.#now = now;
