@@ -26,6 +26,8 @@ export interface CallRequest extends Pick<Request, "method" | "url" | "signal" |
   readonly takesLive?: boolean;
   /** Returns the body if it has come whole, in one piece; undefined otherwise, and where the listener does not know. */
   arrived?(): Uint8Array<ArrayBuffer> | undefined;
+  /** Is told that the request is answered here: it will not be passed on, and so need not be kept. */
+  staysHere?(): void;
   /** Calls back once when the caller has gone, without a signal, which is costly. */
   whenGone?(callback: EndListener): void;
 }

@@ -6,6 +6,7 @@ import { grantWords, lacksRight } from "../core/access/forbidden.ts";
 import { mayHold, type Right } from "../core/access/parts.ts";
 import { mayRun, nobody, type Principal } from "../core/access/policy.ts";
 import type { BodyBudget } from "../core/body-budget.ts";
+import { MainThreadCall } from "../core/main-thread-call.ts";
 import { oncePerObject } from "../core/once-per-object.ts";
 import { storeFailure } from "../core/store/store-failure.ts";
 import { StoreError } from "../core/store/types.ts";
@@ -138,7 +139,10 @@ export interface RespondOptions {
   recheckOf(principal: Principal): () => void;
 }
 
-/** Handles one request: checks the bearer, then the right to the route, then calls its handler. Never throws. */
+/**
+ * Handles one request: checks the bearer, then the right to the route, then calls its handler. Throws nothing but
+ * `MainThreadCall`, in a worker.
+ */
 export async function respond(
   route: Route,
   incoming: IncomingRequest,
@@ -158,6 +162,7 @@ export async function respond(
     response = await route.handle(call);
     nameRequest(response, incoming.requestId, route.path);
   } catch (error) {
+    if (error instanceof MainThreadCall) throw error;
     response = errorResponse(error, incoming.requestId, route.path, logUnexpected);
     const isDenied = error instanceof AppError && error.code === "forbidden" && !(call && route.recordsCalls);
     if (isDenied && principal && principal !== nobody) onDenied(route, incoming, principal);

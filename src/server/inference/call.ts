@@ -43,6 +43,8 @@ export interface InferenceDeps {
   tracer?: Tracer;
   /** The memory for large answers that are read whole. */
   answers: BodyBudget;
+  /** True for llms whose calls the main thread of the server answers. Undefined there. */
+  isForMainThread?(candidates: readonly LlmRow[]): boolean;
   /** Milliseconds since 1970. */
   now(): number;
   /** Default: the time and randomness of the machine. */
@@ -50,7 +52,7 @@ export interface InferenceDeps {
 }
 
 /** The parts of the HTTP request of a call that it uses. */
-export interface CallerRequest extends Pick<CallRequest, "headers" | "takesLive" | "whenGone"> {
+export interface CallerRequest extends Pick<CallRequest, "headers" | "takesLive" | "whenGone" | "staysHere"> {
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: EndSignal;
 }

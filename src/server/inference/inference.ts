@@ -2,16 +2,14 @@ import { requestedUnits } from "../../adapters/passthrough/billed-units.ts";
 import type { ResponsesAnswer } from "../../adapters/types.ts";
 import { withoutSealed } from "../../adapters/without-sealed.ts";
 import { AppError } from "../../errors.ts";
-import { llm as llmKind } from "../../kinds/llm.ts";
-import { uncompressed } from "../../net/inflated-response.ts";
-import type { ProviderResponse } from "../../net/pushed-response.ts";
-import { isCounting, isDialect, isPassed, modelsPath, operations } from "../../wire/dialects/operations.ts";
+import { isCounting, isDialect, isPassed, operations } from "../../wire/dialects/operations.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
 import type { Principal } from "../core/access/policy.ts";
 import { personalIds } from "../core/access/policy.ts";
-import { capabilitiesOf, reportedCapabilities } from "../core/capabilities.ts";
+import { capabilitiesOf } from "../core/capabilities.ts";
+import { MainThreadCall } from "../core/main-thread-call.ts";
 import { dearTier } from "../core/service-tiers.ts";
-import { isOf, isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
+import { isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import { answerTaker, remember } from "./answer-taker.ts";
 import { AnswerMemory } from "./answers/answer-memory.ts";
@@ -19,13 +17,7 @@ import { expandedRequest } from "./answers/expand-request.ts";
 import { SealedOrigins } from "./answers/sealed-origins.ts";
 import { type AttemptProgress, attempt, currentLlm } from "./attempt.ts";
 import type { CallContext, InferenceCall, InferenceDeps } from "./call.ts";
-import {
-  dueForReading,
-  isOtherModel,
-  readCapabilities,
-  readingInterval,
-  retryInterval,
-} from "./capability-reader.ts";
+import { isOtherModel } from "./capability-reader.ts";
 import { counts, estimatedTokens } from "./estimated-tokens.ts";
 import { transportFailure } from "./failure.ts";
 import { guarded } from "./guarded-call.ts";
@@ -40,8 +32,7 @@ import { resolveNamed } from "./pools/nearest-model.ts";
 import { inOrder, type MemberState } from "./pools/order.ts";
 import { CallQueues, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating } from "./pools/resolve.ts";
-import { keyOf, providerOf } from "./provider.ts";
-import { isSuccess, refusalOf } from "./provider-response.ts";
+import { type ProbeResult, Probes } from "./probes.ts";
 import { BackgroundUsage } from "./provider-state/background-usage.ts";
 import { placedRequest } from "./provider-state/placed-request.ts";
 import { ProviderObjects } from "./provider-state/provider-objects.ts";
@@ -52,8 +43,6 @@ import { changedRequest, choicesOf, maxTokensOf, nameIn, type ParsedRequest } fr
 import { promptTokensOf } from "./request-tokens.ts";
 import { classifyFailure, type FailedAttempt, type NextAttempt, nextAttempt } from "./retry.ts";
 import { responseWhileWaking } from "./waking.ts";
-
-const probeMilliseconds = 2000;
 
 /** Answers calls of models: finds the llms, checks rights and limits, sends the call, tries again, and records it. */
 export class Inference {
@@ -68,6 +57,7 @@ export class Inference {
   readonly #objects: ProviderObjects;
   readonly #background: BackgroundUsage;
   readonly #stateCalls: StateCalls;
+  readonly #probes: Probes;
 
   constructor(deps: InferenceDeps) {
     this.#deps = deps;
@@ -81,6 +71,7 @@ export class Inference {
     this.#objects = new ProviderObjects(deps.catalogue.store, deps.now);
     this.#background = new BackgroundUsage(deps.audit, this.#objects, deps.now, this.#pace.elapsed);
     this.#stateCalls = new StateCalls(deps, this.#objects, this.#background, this.#learned);
+    this.#probes = new Probes(deps, this.#health);
     deps.metrics.waiting(() => this.#queues.waiting);
     const { catalogue, metrics } = deps;
     metrics.publicNow(({ id }) => isPublic(catalogue.snapshot.byId.get(id)));
@@ -126,6 +117,8 @@ export class Inference {
         record.whenOver(() => body.release());
       }
       const able = named ?? this.#resolve(call, record, nameIn(sent), sent.persona);
+      if (this.#deps.isForMainThread?.(able)) throw new MainThreadCall();
+      call.httpRequest.staysHere?.();
       const { request, candidates } =
         operations[call.operation].dialect === "responses"
           ? await placedRequest(sent, able, personalIds(call.principal).id, this.#objects, this.#answers)
@@ -176,6 +169,10 @@ export class Inference {
       if (!record.facts.streaming || !candidates.some(isHibernating)) return await response;
       return await responseWhileWaking(response, context, this.#deps);
     } catch (thrown) {
+      if (thrown instanceof MainThreadCall) {
+        record.drop();
+        throw thrown;
+      }
       const error = transportFailure(thrown);
       // The caller gets the error even if the log cannot be written.
       await record.close(error.status, undefined, error).catch(() => {});
@@ -192,75 +189,14 @@ export class Inference {
     };
   }
 
-  /**
-   * Asks the provider of an llm for its list of models, to check url and key. Never throws.
-   *
-   * @param showsWords true to repeat the words of the provider: for administrators, because the url may lead to an
-   *   internal service that is none of the caller's business (T107)
-   */
-  async probe(llmId: string, showsWords: boolean): Promise<{ ok: boolean; message: string }> {
-    const llm = this.#deps.catalogue.snapshot.byId.get(llmId);
-    if (!isOf(llmKind, llm)) return { ok: false, message: "the llm is gone" };
-    try {
-      const { adapter, headers, url } = providerOf(llm);
-      if (adapter.isCommand) return await this.#probeCommand();
-      const key = await keyOf(llm, this.#deps.secrets);
-      const sent = await this.#deps.outbound(url(modelsPath), {
-        method: "GET",
-        headers: { ...headers(key), [hopsHeader]: "1" },
-        timeouts: { connect: probeMilliseconds, firstByte: probeMilliseconds, silence: probeMilliseconds },
-        signal: AbortSignal.timeout(probeMilliseconds),
-      });
-      const response = uncompressed(sent);
-      if (!showsWords && response.status >= 400 && response.status !== 401) {
-        response.cancel();
-        return { ok: false, message: `the provider answers with status ${response.status}` };
-      }
-      if (!isSuccess(response)) throw await refusalOf(response, adapter, key);
-      await this.#readCapabilities(llm, key, response);
-      this.#health.succeeded(llm);
-      return { ok: true, message: "the provider answers" };
-    } catch (thrown) {
-      const error = transportFailure(thrown);
-      this.#health.failed(llm, error);
-      const late = error.code === "client_closed_request" || error.code === "provider_timeout";
-      return { ok: false, message: late ? "the provider did not answer within 2 s" : error.message };
-    }
+  /** Asks the provider of an llm for its list of models, as `Probes.probe` does. Never throws. */
+  probe(llmId: string, showsWords: boolean): Promise<ProbeResult> {
+    return this.#probes.probe(llmId, showsWords);
   }
 
-  /**
-   * Asks the providers of a few llms what their models can do, where this is not known or was told a day ago. The work of
-   * one run, for a timer. Never throws.
-   */
-  async refreshCapabilities(): Promise<void> {
-    const { catalogue, now } = this.#deps;
-    for (const llm of dueForReading(catalogue.snapshot, now())) {
-      const at = now() - readingInterval + retryInterval;
-      const known = reportedCapabilities(catalogue.snapshot, llm);
-      // Kept where the provider does not answer: it is asked again in an hour.
-      catalogue.snapshot.volatile.capabilities.set(llm.id, { capabilities: known, at });
-      await this.probe(llm.id, false);
-    }
-  }
-
-  async #readCapabilities(llm: LlmRow, key: string | undefined, list: ProviderResponse): Promise<void> {
-    const { catalogue, outbound, now } = this.#deps;
-    const timeout = probeMilliseconds;
-    const capabilities = await readCapabilities({ llm, key, list, outbound, timeout });
-    if (catalogue.snapshot.byId.get(llm.id) !== llm) return;
-    catalogue.snapshot.volatile.capabilities.set(llm.id, { capabilities, at: now() });
-  }
-
-  /** Checks if the command is installed. A command that is slow to answer counts as installed. */
-  async #probeCommand(): Promise<{ ok: boolean; message: string }> {
-    const { gemini } = this.#deps;
-    if (!gemini) return { ok: false, message: "this server runs no commands" };
-    try {
-      return { ok: true, message: `gemini ${await gemini.version(probeMilliseconds)}` };
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code !== "provider_timeout") throw error;
-      return { ok: true, message: "gemini is installed, but slow to answer" };
-    }
+  /** Asks a few providers what their models can do. The work of one run, for a timer. Never throws. */
+  refreshCapabilities(): Promise<void> {
+    return this.#probes.refreshCapabilities();
   }
 
   /** Answers a call about what a provider keeps. Throws AppError after the audit event of the call is committed. */

@@ -129,6 +129,13 @@ export class CallRecord {
     this.#whenOver.push(after);
   }
 
+  /** Forgets the call, which is recorded where it is passed on to. */
+  drop(): void {
+    this.#closed = true;
+    for (const after of this.#whenOver) after();
+    this.#metrics.end();
+  }
+
   /** Commits the audit event; a second call does nothing. The last byte is sent after this returns. Throws AppError. */
   close(status: number, reported = noUsage, error?: AppError): Promise<void> {
     if (this.#closed) return Promise.resolve();

@@ -25,6 +25,7 @@ export class BadRequest extends Error {
 const space = 32;
 const colon = 58;
 const version = Buffer.from("HTTP/1.");
+const headEnd = Buffer.from("\r\n\r\n");
 const decimal = /^\d{1,16}$/;
 /** A target in the absolute form, which clients send to proxies. */
 const absolute = /^https?:\/\/([^/?#@]*)([/?].*)?$/i;
@@ -60,6 +61,12 @@ export class RequestHead {
   ) {
     this.#start = start;
     this.#end = end;
+  }
+
+  /** The head as it can be sent again. */
+  get bytes(): Buffer {
+    const line = Buffer.from(`${this.method} ${this.target} HTTP/1.${this.minorVersion}\r\n`, "latin1");
+    return Buffer.concat([line, this.#bytes, headEnd]);
   }
 
   /** Names in lower case. A repeated header is joined by ", ". */
