@@ -34,7 +34,8 @@ export async function compile({ platform, target, outfile, runtime }: Compilatio
   // Bun names modules by their way from the working folder.
   process.chdir(root);
   const result = await Bun.build({
-    entrypoints: ["./src/main.ts"],
+    // The second one is the program of the server's worker threads.
+    entrypoints: ["./src/main.ts", "./src/server/workers/thread.ts"],
     root: ".",
     target: "bun",
     format: "esm",

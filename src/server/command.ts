@@ -30,6 +30,7 @@ import { openLogFile } from "./observability/log-file.ts";
 import { traceSettings } from "./observability/trace-settings.ts";
 import { findKeyFile } from "./secrets/key-file.ts";
 import { startServer } from "./start.ts";
+import { workerCount } from "./workers/worker-count.ts";
 
 /** Milliseconds that running calls have to finish when the server is told to stop. */
 const drainTimeout = 30_000;
@@ -101,6 +102,12 @@ export const server = defineVerb({
       description:
         "IP address or range of a proxy: it may have any number of connections, and its X-Forwarded-For names the caller",
     },
+    workers: {
+      type: "string",
+      valueHint: "N|auto",
+      description:
+        "Answer calls of models in N threads beside the main one; auto: all cores but one where there are 4 or more (MCPCTL_WORKERS; default 1: the main thread alone)",
+    },
     "plain-listener": {
       type: "boolean",
       description:
@@ -171,6 +178,7 @@ export const server = defineVerb({
     const nodeUrl = givenNodeUrl ? parseUrl(givenNodeUrl, "--node-url") : undefined;
     const trustedProxies = new TrustedProxies(args["trusted-proxy"]);
     const maxPerAddress = parseCount(args["max-connections-per-address"]);
+    const workers = workerCount(args.workers ?? env["MCPCTL_WORKERS"], args["plain-listener"]);
     const givenQuotas = Object.fromEntries(args.quota.map(parseQuota));
     // Absolute, because programs that are started from there have working directories of their own.
     const chosenDir = args["data-dir"] ?? env["MCPCTL_DATA_DIR"];
@@ -251,6 +259,7 @@ export const server = defineVerb({
         isPlain: args["plain-listener"],
         ...(maxPerAddress !== undefined && { maxPerAddress }),
       },
+      ...(workers > 0 && { workers: { count: workers, environment: env } }),
       metricsPublic: args["metrics-public"],
       keep,
       ...(!databaseUrl && { databaseFolder: dataDir }),

@@ -22,6 +22,11 @@ export interface ServerOptions {
   listen: Pick<TcpOptions, "hostname" | "port" | "passed">;
   /** The server's own certificate. Without it, the server speaks plain HTTP. */
   certificate?: CertificateKeeper;
+  /**
+   * Threads that answer calls of models beside the main thread; `environment` has the variables of proxies. Without it, the
+   * main thread answers all calls.
+   */
+  workers?: { count: number; environment: Readonly<Record<string, string | undefined>> };
   /** Limits on connections. */
   connections?: ConnectionOptions;
   /** Path of the Unix socket; without it the server listens on TCP only. */

@@ -19,6 +19,8 @@ import { taskQueueComponent } from "./inference/tasks/component.ts";
 import { createAccessLog } from "./observability/access-log.ts";
 import type { ServerOptions } from "./options.ts";
 import { startServices } from "./services.ts";
+import { workersComponent } from "./workers/component.ts";
+import { WorkerListener } from "./workers/worker-listener.ts";
 import { workstationsComponent } from "./workstations/component.ts";
 
 export interface RunningServer {
@@ -88,6 +90,27 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     onError,
   });
   const { metrics, workstations, limits, sessions, upkeep, secretUpkeep, cluster } = services;
+  const workers =
+    options.workers &&
+    (await lifecycle.start(
+      workersComponent(
+        {
+          ...options.workers,
+          publicUrls: options.publicUrls,
+          hasAccessLog: options.accessLog !== undefined,
+          bodies: options.bodies,
+          traces: options.traces,
+        },
+        {
+          ...services,
+          writeLine: (line) => options.accessLog?.(line),
+          log,
+          onFatal(error) {
+            throw error;
+          },
+        },
+      ),
+    ));
   const health = new StoreHealth(store, elapsed);
   const diskUse = new DiskUse(store, options.databaseFolder);
   const server: Server = {
@@ -99,6 +122,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     urls: () => [...options.publicUrls, ...listeners.urls],
     random,
     metricsPublic: options.metricsPublic,
+    metricsOfWorkers: async () => (await workers?.metrics()) ?? [],
     unready() {
       if (lifecycle.isStopping) return ["the server is shutting down"];
       return health.failure === undefined ? [] : [health.failure];
@@ -116,6 +140,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       server,
       listeners,
       listen: { ...options.listen, ...connections, tls: certificate?.current },
+      openTcp: workers && ((listen, handle) => WorkerListener.open(workers, listen, handle)),
       connections,
       proxies,
       log,
@@ -145,7 +170,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   diskUse.register(metrics);
   if (certificate) {
     certificate.register(metrics);
-    certificate.onChange((next) => listeners.renew(next));
+    certificate.onChange((next) => void listeners.renew(next).catch(onError));
     await every("certificate", Math.min(tick, certificateInterval), async () => certificate.look());
   }
   const { schedule } = services;

@@ -88,7 +88,8 @@ export function freshFolder(atEnd: AtEnd = onTestFinished): string {
 
 /** Nothing of the tests' own surroundings but the way to programs. */
 export function cleanEnv(home: string, more: Record<string, string> = {}): Record<string, string> {
-  return { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: home, TMPDIR: tmpdir(), ...more };
+  const { PATH = "/usr/bin:/bin", WORKERS } = process.env;
+  return { PATH, HOME: home, TMPDIR: tmpdir(), ...(WORKERS && { MCPCTL_WORKERS: WORKERS }), ...more };
 }
 
 /** Runs a command line to its end. */

@@ -105,6 +105,7 @@ export const serverMayImport: Record<string, { below: readonly string[]; beside:
     below: ["core", "secrets", "observability", "backups", "inference", "workstations", "mcp", "cluster"],
     beside: [],
   },
+  workers: { below: ["core", "secrets", "observability", "inference", "cluster", "http"], beside: [] },
 };
 
 /** Folders of `src/cli`. Each may import itself and those before it, so that a verb is the only thing that sees all. */

@@ -47,6 +47,9 @@ type TestServerOptions = Partial<ServerOptions> & {
   ca?: string;
 };
 
+/** The number of workers of all servers, so that the same tests show that calls are as without. */
+const workers = Number(process.env["WORKERS"] ?? 0);
+
 /** A database of which a server has made the tables and its own rows. To make them is half of a server's start. */
 let made: Promise<Buffer> | undefined;
 
@@ -90,6 +93,7 @@ async function startTestServer({
     tick: 3_600_000,
     passwordCost: { memoryCost: 8, timeCost: 1 },
     log: { info: log, warn: log, error: log, success: log },
+    ...(workers > 0 && { workers: { count: workers, environment: {} } }),
     ...options,
     connections: { isPlain: process.env["PLAIN_LISTENER"] === "1", ...options.connections },
   });

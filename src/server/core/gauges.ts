@@ -9,7 +9,8 @@ export interface Gauges {
   /**
    * Registers a gauge in place of the one of the same name, if any.
    *
-   * @param type `counter` for a number that only grows
+   * @param type `counter` for a number that only grows; `longest` for one of which the largest of all threads counts, and
+   *   not their sum
    */
-  gauge(name: string, help: string, read: GaugeReader, type?: "counter"): void;
+  gauge(name: string, help: string, read: GaugeReader, type?: "counter" | "longest"): void;
 }

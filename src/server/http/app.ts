@@ -56,7 +56,7 @@ import { threadRoutes } from "./routes/thread.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import { webRoutes } from "./routes/web.ts";
 import { workstationRoutes } from "./routes/workstations.ts";
-import type { Server } from "./server.ts";
+import type { AppServer, Server } from "./server.ts";
 import { unknownPaths } from "./unknown-path.ts";
 import { pageBearer } from "./web/page-session.ts";
 
@@ -119,7 +119,7 @@ type Handler = (request: Request, params?: Readonly<Record<string, string>>) => 
 
 /** Returns the function that handles all requests of one listener. */
 export function createApp(
-  server: Server,
+  server: AppServer,
   routes: readonly Route[],
   options: AppOptions,
 ): (request: Request) => Response | Promise<Response> {
@@ -232,7 +232,7 @@ function checkPath(path: string): void {
 }
 
 /** Returns a function that counts the responses of a route by status. */
-function countedBy(server: Server, { method, path }: Route): (status: number) => void {
+function countedBy(server: Pick<Server, "metrics">, { method, path }: Route): (status: number) => void {
   const byStatus = new Map<number, Series>();
   return (status) => {
     const series =
@@ -252,7 +252,7 @@ async function head(router: Elysia, request: Request): Promise<Response> {
   return new Response(null, { status, headers });
 }
 
-function authenticator(server: Server, peer: Peer): Authenticate {
+function authenticator(server: AppServer, peer: Peer): Authenticate {
   return (request, { takesClients }) => {
     const { snapshot } = server.catalogue;
     const header = request.headers.get("authorization");
@@ -270,7 +270,7 @@ function authenticator(server: Server, peer: Peer): Authenticate {
   };
 }
 
-function recheckOf({ catalogue, now }: Server, principal: Principal): () => void {
+function recheckOf({ catalogue, now }: AppServer, principal: Principal): () => void {
   const { snapshot: before } = catalogue;
   return () => {
     const { snapshot } = catalogue;

@@ -1,11 +1,12 @@
 import type { Log } from "../../log.ts";
+import type { RequestHandler } from "../../wire/incoming-request.ts";
 import { type Component, within } from "../core/lifecycle.ts";
 import { type AppOptions, allRoutes, createApp } from "./app.ts";
 import { ConnectionLimiter } from "./connections/connection-limiter.ts";
 import type { ConnectionOptions } from "./connections/connection-options.ts";
 import type { TrustedProxies } from "./connections/trusted-proxies.ts";
 import { listenTcp, listenUnix } from "./listen.ts";
-import type { TcpOptions } from "./listener.ts";
+import type { TcpListener, TcpOptions } from "./listener.ts";
 import type { Listeners } from "./listeners.ts";
 import type { Server } from "./server.ts";
 
@@ -14,6 +15,8 @@ export interface HttpOptions {
   listeners: Listeners;
   /** Port 0 takes a free one. */
   listen: TcpOptions;
+  /** Listens on TCP; `listenTcp` if not given. */
+  openTcp?: ((options: TcpOptions, handle: RequestHandler) => Promise<TcpListener>) | undefined;
   connections: ConnectionOptions;
   proxies: TrustedProxies;
   log: Log;
@@ -29,7 +32,8 @@ const lastFramesTimeout = 1000;
 
 /** The listeners, and the responses that are being sent. */
 export function httpComponent(options: HttpOptions): Component {
-  const { server, listeners, listen, socketPath, app, connections, proxies, log, elapsed } = options;
+  const { server, listeners, listen, openTcp = listenTcp } = options;
+  const { socketPath, app, connections, proxies, log, elapsed } = options;
   const { metrics, streams } = server;
   let idle: Promise<void> | undefined;
   return {
@@ -38,7 +42,7 @@ export function httpComponent(options: HttpOptions): Component {
       metrics.gauge("mcpctl_open_streams", "Answers that are being sent", () => streams.size);
       try {
         const routes = allRoutes(server);
-        const tcp = listenTcp(listen, createApp(server, routes, { ...app, peer: "tcp" }));
+        const tcp = await openTcp(listen, createApp(server, routes, { ...app, peer: "tcp" }));
         listeners.addTcp(tcp);
         listeners.limiter = ConnectionLimiter.open({
           port: tcp.port,

@@ -1,6 +1,7 @@
 import type { Principal } from "../core/access/policy.ts";
 import { eventBy } from "../core/caller.ts";
 import { redact } from "../core/redact.ts";
+import type { AuditLog } from "../observability/audit.ts";
 import { pathOf } from "./guard.ts";
 import type { IncomingRequest, Route } from "./route.ts";
 import type { Server } from "./server.ts";
@@ -12,7 +13,7 @@ const longestPath = 200;
  * and not with the query or the body. Refused writes of the catalogue, and requests that only read, are not recorded.
  */
 export function recordDenied(
-  { audit, now }: Pick<Server, "audit" | "now">,
+  { audit, now }: Pick<Server, "now"> & { audit: AuditLog },
   { method, access }: Route,
   { request, requestId }: IncomingRequest,
   principal: Principal,

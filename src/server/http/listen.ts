@@ -74,13 +74,18 @@ export function listenTcp(options: TcpOptions, handle: RequestHandler): TcpListe
   try {
     return options.isPlain ? servePlainly(options, handle) : new OwnListener(options, handle, servePlainly);
   } catch (cause) {
-    if (cause instanceof AppError) throw cause;
-    throw cannotListen(`${options.hostname}:${options.port}`, cause, isIP(options.hostname) === 0);
+    throw thrownByListen(cause, options);
   }
 }
 
+/** Returns the error for the reason why a TCP port cannot be listened on. */
+export function thrownByListen(cause: unknown, { hostname, port }: TcpOptions): AppError {
+  if (cause instanceof AppError) return cause;
+  return cannotListen(`${hostname}:${port}`, cause, isIP(hostname) === 0);
+}
+
 /** Listens on a TCP port by `Bun.serve`. */
-function servePlainly(options: TcpOptions, handle: RequestHandler): TcpListener {
+export function servePlainly(options: TcpOptions, handle: RequestHandler): TcpListener {
   const { hostname, idleSeconds = defaultIdleSeconds, passed } = options;
   const underWay = new RequestsUnderWay();
   let isLeaving = false;

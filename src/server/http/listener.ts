@@ -34,7 +34,7 @@ export interface TcpListener extends Listener {
   /** Leaves new connections to the next server, where systemd keeps the socket for it. Loses no request. */
   handOver(): Promise<void>;
   /** Uses another certificate for new connections. Those that are open keep theirs until their requests are answered. */
-  renew(tls: TlsMaterial): void;
+  renew(tls: TlsMaterial): void | Promise<void>;
 }
 
 /** A certificate with those of the authorities above it, and its key, in PEM. */

@@ -66,8 +66,8 @@ export class Listeners {
   }
 
   /** Uses another certificate for new connections over TCP. */
-  renew(tls: TlsMaterial): void {
-    this.#tcp?.renew(tls);
+  async renew(tls: TlsMaterial): Promise<void> {
+    await this.#tcp?.renew(tls);
     this.limiter?.followListener();
   }
 

@@ -19,8 +19,8 @@ import type { TaskServices } from "../inference/tasks/component.ts";
 import type { Threads } from "../inference/threads/threads.ts";
 import type { OAuthServer } from "../mcp/clients/component.ts";
 import type { Mcp } from "../mcp/component.ts";
-import type { Audit } from "../observability/audit.ts";
-import type { Metrics } from "../observability/metrics.ts";
+import type { Audit, AuditLog } from "../observability/audit.ts";
+import type { Metrics, MetricsState } from "../observability/metrics.ts";
 import type { SecretServices } from "../secrets/open.ts";
 import type { ProviderSessions } from "../workstations/provider-sessions.ts";
 import type { Workstations } from "../workstations/workstations.ts";
@@ -56,6 +56,8 @@ export interface Server extends SecretServices {
   /** The backups that the server makes by itself; undefined if it makes none. */
   schedule: BackupSchedule | undefined;
   metrics: Metrics;
+  /** Returns the metrics of the workers; an empty list without workers. */
+  metricsOfWorkers(): Promise<readonly MetricsState[]>;
   streams: OpenStreams;
   threads: Threads;
   /** Tasks that wait until their llm can take them, their batches and their files. */
@@ -98,3 +100,14 @@ export interface Server extends SecretServices {
   /** Ends the quiet time that a streamed response may have. Call it before the last bytes are sent. */
   endQuiet(request: Request, peer: Peer): void;
 }
+
+/** The parts of a server that all requests use, in a worker as well. */
+export type AppServer = Pick<Server, "catalogue" | "metrics" | "bodies" | "publicUrls" | "now" | "know"> & {
+  audit: AuditLog;
+};
+
+/** The parts of a server that calls of models use, in a worker as well. */
+export type CallServer = Pick<Server, "catalogue" | "deadlines" | "endQuiet"> & {
+  inference: Pick<Inference, "call">;
+  toolCalls: Pick<ToolCalls, "begin">;
+};

@@ -14,7 +14,7 @@ import type { Snapshot } from "../core/store/snapshot.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
 import type { AuditLog } from "../observability/audit.ts";
 import type { Tracer } from "../observability/traces.ts";
-import type { SecretReader } from "../secrets/secret-values.ts";
+import type { KeyReader } from "../secrets/secret-values.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import type { CallMetrics } from "./call-metrics.ts";
 import type { LearnedQuirks } from "./learned-quirks.ts";
@@ -28,7 +28,7 @@ import type { ParsedRequest } from "./request.ts";
 /** The parts of the server that calls of models use. */
 export interface InferenceDeps {
   catalogue: Catalogue;
-  secrets: SecretReader;
+  secrets: KeyReader;
   audit: AuditLog;
   limits: CallLimits;
   metrics: CallMetrics;

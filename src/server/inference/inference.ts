@@ -1,7 +1,7 @@
 import { requestedUnits } from "../../adapters/passthrough/billed-units.ts";
 import type { ResponsesAnswer } from "../../adapters/types.ts";
 import { withoutSealed } from "../../adapters/without-sealed.ts";
-import { AppError } from "../../errors.ts";
+import type { AppError } from "../../errors.ts";
 import { isCounting, isDialect, isPassed, operations } from "../../wire/dialects/operations.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
 import type { Principal } from "../core/access/policy.ts";

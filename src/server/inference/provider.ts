@@ -7,7 +7,7 @@ import type { OutboundTimeouts } from "../../net/outbound.ts";
 import { hopsHeader } from "../../wire/hops.ts";
 import { oncePerObject } from "../core/once-per-object.ts";
 import type { LlmRow } from "../core/store/typed-rows.ts";
-import type { SecretReader } from "../secrets/secret-values.ts";
+import type { KeyReader } from "../secrets/secret-values.ts";
 
 /** Milliseconds. The `timeouts` of an llm override them. */
 const defaultTimeouts: OutboundTimeouts = { connect: 10_000, firstByte: 300_000, silence: 300_000 };
@@ -72,7 +72,7 @@ export const providerOf = oncePerObject((llm: LlmRow): Provider => {
  * Returns the API key of an llm, or a promise of it if it has to be read; undefined if the llm has none. Throws AppError if
  * the key cannot be read.
  */
-export function keyOf(llm: LlmRow, secrets: SecretReader): string | undefined | Promise<string | undefined> {
+export function keyOf(llm: LlmRow, secrets: KeyReader): string | undefined | Promise<string | undefined> {
   const ref = llm.spec.apiKeyRef;
   if (!ref) return undefined;
   return secrets.held(ref.name, ref.key) ?? secrets.value(ref.name, ref.key);

@@ -132,7 +132,7 @@ export class CallRecord {
   /** Forgets the call, which is recorded where it is passed on to. */
   drop(): void {
     this.#closed = true;
-    for (const after of this.#whenOver) after();
+    for (const after of this.#whenOver ?? []) after();
     this.#metrics.end();
   }
 

@@ -45,10 +45,15 @@ export class Audit {
 
   /** Records an event. Resolves when it is committed. Throws AppError `storage_full` or `unavailable`. */
   record(event: AuditEvent): Promise<void> {
+    this.#onRecord?.(event);
+    return this.append(event);
+  }
+
+  /** Does the same with an event of a worker, whose part of the access log has it already. */
+  append(event: AuditEvent): Promise<void> {
     this.#open ??= this.#begin();
     const { events, committed } = this.#open;
     this.#waiting++;
-    this.#onRecord?.(event);
     if (events.push(event) === batchSize) this.#open = undefined;
     return committed;
   }

@@ -37,11 +37,13 @@ export function loopDelayComponent(metrics: Metrics): Component<Timer> {
         "mcpctl_event_loop_lag_seconds",
         "Longest delay of the event loop since the last request for metrics",
         sinceLastRequest("delay"),
+        "longest",
       );
       metrics.gauge(
         "mcpctl_event_loop_busy_seconds",
         "Most processor time of the event loop in one such delay since the last request for metrics",
         sinceLastRequest("busy"),
+        "longest",
       );
       return timer;
     },

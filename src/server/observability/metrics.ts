@@ -66,6 +66,17 @@ export class Series {
     }
   }
 
+  get state(): SeriesState {
+    return { sum: this.#sum, count: this.#count, counts: this.#counts };
+  }
+
+  /** Adds what another series of the same metric has counted. */
+  join({ sum, count, counts }: SeriesState): void {
+    this.#sum += sum;
+    this.#count += count;
+    for (const [i, one] of counts.entries()) this.#counts[i]! += one;
+  }
+
   /** Returns the lines for Prometheus. */
   lines(name: string, labels: string): string[] {
     if (this.#buckets.length === 0) return [`${name}{${labels}} ${this.#sum}`];
@@ -87,8 +98,21 @@ export class Series {
 /** A number that is read when metrics are requested. */
 interface Gauge {
   help: string;
-  type: "gauge" | "counter";
+  type: "gauge" | "counter" | "longest";
   read: GaugeReader;
+}
+
+/** The state of a series, as one thread tells it to another. */
+interface SeriesState {
+  sum: number;
+  count: number;
+  counts: readonly number[];
+}
+
+/** All metrics of a thread: series and values of gauges, by name and the text of their labels. */
+export interface MetricsState {
+  series: readonly [name: string, labels: string, state: SeriesState][];
+  gauges: readonly [name: string, labels: string, value: number][];
 }
 
 /** Metrics for Prometheus. Labels never have a secret, nor the name of a private row. */
@@ -102,11 +126,10 @@ export class Metrics implements Gauges {
 
   /** Returns the series of some labels, which is always the same one. Callers on a hot path keep it. */
   series(name: Name, labels: Labels): Series {
-    const { buckets } = metrics[name] as { buckets?: readonly number[] };
     const all = this.#series.get(name) ?? new Map<string, Series>();
     this.#series.set(name, all);
     const key = labelText(labels);
-    const series = all.get(key) ?? new Series(buckets);
+    const series = all.get(key) ?? new Series(bucketsOf(name));
     all.set(key, series);
     return series;
   }
@@ -121,15 +144,30 @@ export class Metrics implements Gauges {
       }
   }
 
+  /** The metrics of this thread, for another one that shows those of all. */
+  get state(): MetricsState {
+    const series: MetricsState["series"][number][] = [];
+    for (const [name, all] of this.#series)
+      for (const [labels, one] of all) series.push([name, labels, one.state]);
+    const gauges: MetricsState["gauges"][number][] = [];
+    for (const [name, { read }] of this.#gauges)
+      for (const [labels, value] of valuesOf(read)) gauges.push([name, labels, value]);
+    return { series, gauges };
+  }
+
   /** Returns all metrics in the text format of Prometheus, version 0.0.4. */
   render(): string {
     return [...this.pieces(Number.POSITIVE_INFINITY)].join("");
   }
 
-  /** Makes the same in pieces of about so many characters: a server with thousands of llms has megabytes of it. */
-  *pieces(characters: number): Generator<string, undefined> {
+  /**
+   * Makes the same in pieces of about so many characters: a server with thousands of llms has megabytes of it.
+   *
+   * @param others the metrics of other threads, which are added
+   */
+  *pieces(characters: number, others: readonly MetricsState[] = []): Generator<string, undefined> {
     let piece = "";
-    for (const line of this.#lines()) {
+    for (const line of this.#lines(others)) {
       piece += `${line}\n`;
       if (piece.length < characters) continue;
       yield piece;
@@ -138,21 +176,65 @@ export class Metrics implements Gauges {
     if (piece !== "") yield piece;
   }
 
-  *#lines(): Generator<string> {
+  *#lines(others: readonly MetricsState[]): Generator<string> {
     for (const [name, { help, type, read }] of this.#gauges) {
       yield `# HELP ${name} ${help}`;
-      yield `# TYPE ${name} ${type}`;
-      const values = read();
-      if (typeof values === "number") yield `${name} ${values}`;
-      else for (const [labels, value] of values) yield `${name}{${labelText(labels)}} ${value}`;
+      yield `# TYPE ${name} ${type === "longest" ? "gauge" : type}`;
+      for (const [labels, value] of joinedValues(name, type, valuesOf(read), others))
+        yield labels === "" ? `${name} ${value}` : `${name}{${labels}} ${value}`;
     }
     for (const [name, metric] of Object.entries(metrics)) {
       const type = "buckets" in metric ? "histogram" : "counter";
       yield `# HELP ${name} ${metric.help}`;
       yield `# TYPE ${name} ${type}`;
-      for (const [labels, series] of this.#series.get(name as Name) ?? []) yield* series.lines(name, labels);
+      for (const [labels, series] of this.#joinedSeries(name as Name, others))
+        yield* series.lines(name, labels);
     }
   }
+
+  #joinedSeries(name: Name, others: readonly MetricsState[]): ReadonlyMap<string, Series> {
+    const own: ReadonlyMap<string, Series> = this.#series.get(name) ?? new Map();
+    if (others.length === 0) return own;
+    const joined = new Map<string, Series>();
+    const add = (labels: string, state: SeriesState) => {
+      const series = joined.get(labels) ?? new Series(bucketsOf(name));
+      series.join(state);
+      joined.set(labels, series);
+    };
+    for (const [labels, series] of own) add(labels, series.state);
+    for (const { series } of others)
+      for (const [other, labels, state] of series) if (other === name) add(labels, state);
+    return joined;
+  }
+}
+
+function bucketsOf(name: Name): readonly number[] | undefined {
+  return (metrics[name] as { buckets?: readonly number[] }).buckets;
+}
+
+/** Returns the values of a gauge with the text of their labels. */
+function valuesOf(read: GaugeReader): [labels: string, value: number][] {
+  const values = read();
+  return typeof values === "number"
+    ? [["", values]]
+    : Array.from(values, ([labels, value]) => [labelText(labels), value]);
+}
+
+/** Returns the values of a gauge of this thread and of others. */
+function joinedValues(
+  name: string,
+  type: Gauge["type"],
+  own: readonly [labels: string, value: number][],
+  others: readonly MetricsState[],
+): Iterable<[labels: string, value: number]> {
+  const joined = new Map(own);
+  for (const { gauges } of others)
+    for (const [other, labels, value] of gauges) {
+      if (other !== name) continue;
+      const known = joined.get(labels) ?? 0;
+      joined.set(labels, type === "longest" ? Math.max(known, value) : known + value);
+    }
+  return joined;
 }
 
 function labelText(labels: Labels): string {

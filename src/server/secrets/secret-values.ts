@@ -28,7 +28,7 @@ const aheadAfter = 0.75;
 const aheadPause = 5000;
 
 /** The values of secrets, as calls to providers read them. */
-export type SecretReader = Pick<SecretValues, "held" | "value">;
+export type KeyReader = Pick<SecretValues, "held" | "value">;
 
 /**
  * The values of secrets on all backends. Values stay in memory by their ref, which is new at each write. Values on a

@@ -1,6 +1,7 @@
 import type { Limits } from "../../../kinds/limits.ts";
 import { token } from "../../../kinds/token.ts";
 import { user } from "../../../kinds/user.ts";
+import { oncePerObject } from "../once-per-object.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import { specOf } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
@@ -14,7 +15,23 @@ export interface LimitHolder {
   accounts: readonly string[];
 }
 
+/** A principal, as far as limits know it. */
+export type Accountable = Pick<Principal, "kind" | "id" | "userId" | "makers">;
+
 const noHolders: readonly LimitHolder[] = [];
+
+const holdersIn = oncePerObject((_: Snapshot) => new Map<string, readonly LimitHolder[]>());
+
+/** Returns the same as `holdersOf`, which is found out once for a snapshot. */
+export function knownHolders(snapshot: Snapshot, principal: Accountable): readonly LimitHolder[] {
+  const known = holdersIn(snapshot);
+  let holders = known.get(principal.id);
+  if (!holders) {
+    holders = holdersOf(snapshot, principal);
+    known.set(principal.id, holders);
+  }
+  return holders;
+}
 
 /** Returns all holders of limits: users, groups and tokens, by name. */
 export function allHolders(snapshot: Snapshot): LimitHolder[] {
@@ -32,7 +49,7 @@ export function allHolders(snapshot: Snapshot): LimitHolder[] {
 /** Returns the holders of limits that apply to a principal, the narrowest first. */
 export function holdersOf(
   snapshot: Snapshot,
-  { kind, id, userId, makers = [] }: Principal,
+  { kind, id, userId, makers = [] }: Accountable,
 ): readonly LimitHolder[] {
   const holders: LimitHolder[] = [];
   const add = (row: Row | undefined, limits: Limits | undefined, accounts: readonly string[]) => {

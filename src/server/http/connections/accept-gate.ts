@@ -3,6 +3,7 @@ import { type Libc, ptr } from "./libc.ts";
 
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_MOD = 3;
+const EPOLLIN = 1;
 const EPOLLONESHOT = 0x4000_0000;
 const O_CLOEXEC = 0o2000000;
 
@@ -45,6 +46,11 @@ export class AcceptGate {
       return new AcceptGate(libc, listener, found);
     }
     return undefined;
+  }
+
+  /** True if connections were accepted when it was found. */
+  get isOpen(): boolean {
+    return (this.#events & EPOLLIN) !== 0;
   }
 
   /** Accepts nothing. Connections wait in the queue of the kernel. */

@@ -48,12 +48,13 @@ export interface ConnectionCounts {
   closed: ClosedConnections["counts"];
 }
 
-/** Finds the socket of a port on which this process listens, and its place in the event loop. */
+/** Finds the socket of a port on which this process listens, and its places in the event loops of all threads. */
 function findListener(descriptors: Descriptors, port: number) {
   const libc = openLibc();
   const sockets = libc && Sockets.find(libc, descriptors, port);
-  const gate = sockets && AcceptGate.find(libc, sockets.listener);
-  return gate && { sockets, gate };
+  const gates = (sockets?.listeners ?? []).map((listener) => AcceptGate.find(libc!, listener));
+  const open = gates.filter((gate) => gate?.isOpen === true) as AcceptGate[];
+  return sockets && open.length > 0 ? { sockets, gates: open } : undefined;
 }
 
 /**
@@ -65,7 +66,7 @@ export class ConnectionLimiter {
   readonly #options: ConnectionLimiterOptions;
   #sockets: Sockets;
   readonly #descriptors: Descriptors;
-  #gate: AcceptGate;
+  #gates: readonly AcceptGate[];
   readonly #backlog: number;
   readonly #maxPerAddress: number;
   readonly #closed: ClosedConnections;
@@ -77,13 +78,17 @@ export class ConnectionLimiter {
 
   private constructor(
     options: ConnectionLimiterOptions,
-    { sockets, descriptors, gate }: { sockets: Sockets; descriptors: Descriptors; gate: AcceptGate },
+    {
+      sockets,
+      descriptors,
+      gates,
+    }: { sockets: Sockets; descriptors: Descriptors; gates: readonly AcceptGate[] },
   ) {
     this.#options = options;
     this.#closed = new ClosedConnections(options.log);
     this.#sockets = sockets;
     this.#descriptors = descriptors;
-    this.#gate = gate;
+    this.#gates = gates;
     this.#backlog = Math.min(mostWaiting, Math.max(16, Math.floor(descriptors.hard / 4)));
     this.#maxPerAddress = options.maxPerAddress ?? Math.min(1000, Math.floor(descriptors.ordinary / 4));
     this.#configure();
@@ -105,16 +110,16 @@ export class ConnectionLimiter {
     const found = findListener(this.#descriptors, this.#options.port);
     if (!found) return;
     this.#sockets = found.sockets;
-    this.#gate = found.gate;
+    this.#gates = found.gates;
     this.#configure();
-    if (this.#isShort) this.#gate.pause();
+    if (this.#isShort) this.#pause();
   }
 
   /** Ends the limits, before the listener closes. */
   close(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#gate.resume();
+    this.#resume();
     this.#descriptors.allow(this.#descriptors.hard);
   }
 
@@ -151,14 +156,22 @@ export class ConnectionLimiter {
     this.#options.log.error(`cannot limit connections: ${describeError(error)}`);
   }
 
+  #pause(): void {
+    for (const gate of this.#gates) gate.pause();
+  }
+
+  #resume(): void {
+    for (const gate of this.#gates) gate.resume();
+  }
+
   #begin(): void {
-    this.#gate.pause();
+    this.#pause();
     this.#isShort = true;
   }
 
   #beCalm(): void {
     this.#descriptors.allow(this.#descriptors.ordinary);
-    this.#gate.resume();
+    this.#resume();
     this.#isShort = false;
   }
 
@@ -178,7 +191,7 @@ export class ConnectionLimiter {
     else {
       // Bun accepts all that come while it accepts, so the reserve is closed meanwhile.
       this.#descriptors.allow(ordinary);
-      this.#gate.acceptOnce();
+      for (const gate of this.#gates) gate.acceptOnce();
     }
     return roundInterval;
   }

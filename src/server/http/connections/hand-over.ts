@@ -21,9 +21,14 @@ const F_DUPFD_CLOEXEC = 1030;
  */
 export function listeningSocket(port: number): number | undefined {
   const libc = openLibc();
-  const listener = libc && Sockets.find(libc, new Descriptors(libc), port)?.listener;
-  const descriptor = listener === undefined ? -1 : libc!.fcntl(listener, F_DUPFD_CLOEXEC, 0);
-  return descriptor < 0 ? undefined : descriptor;
+  const listener = libc && Sockets.find(libc, new Descriptors(libc), port)?.listeners[0];
+  return listener === undefined ? undefined : anotherDescriptor(listener);
+}
+
+/** Returns another descriptor of a socket; undefined if there is none. */
+export function anotherDescriptor(descriptor: number): number | undefined {
+  const another = openLibc()?.fcntl(descriptor, F_DUPFD_CLOEXEC, 0) ?? -1;
+  return another < 0 ? undefined : another;
 }
 
 /** The socket of systemd, or of another listener, on which `Bun.serve` listens in the place of its own. */
@@ -46,7 +51,7 @@ export class PassedListener {
     const libc = openLibc();
     const descriptors = libc && new Descriptors(libc);
     const own = descriptors && Sockets.find(libc, descriptors, port);
-    const gate = own && AcceptGate.find(libc, own.listener);
+    const gate = own && AcceptGate.find(libc, own.listeners[0]!);
     const sockets = gate?.replaceBy(passed.descriptor) && Sockets.find(libc!, descriptors!, passed.port);
     if (!gate || !sockets)
       throw new AppError("unavailable", "cannot listen on the socket that systemd passes", {

@@ -27,7 +27,8 @@ export class Sockets {
   readonly #libc: Libc;
   readonly #descriptors: Descriptors;
   readonly #port: number;
-  readonly listener: number;
+  /** The descriptors of the listening socket: each worker has one of its own. */
+  readonly listeners: readonly number[];
   readonly #address = Buffer.alloc(28);
   readonly #info = Buffer.alloc(128);
   #vanishedAfter = Number.POSITIVE_INFINITY;
@@ -37,13 +38,13 @@ export class Sockets {
     this.#libc = libc;
     this.#descriptors = descriptors;
     this.#port = port;
-    this.listener = descriptors.list().find((descriptor) => this.#isListener(descriptor)) ?? -1;
+    this.listeners = descriptors.list().filter((descriptor) => this.#isListener(descriptor));
   }
 
   /** Finds the sockets of a port on which this process listens. Returns undefined if it cannot see its descriptors. */
   static find(libc: Libc, descriptors: Descriptors, port: number): Sockets | undefined {
     const sockets = new Sockets(libc, descriptors, port);
-    return sockets.listener < 0 ? undefined : sockets;
+    return sockets.listeners.length === 0 ? undefined : sockets;
   }
 
   /**
@@ -59,14 +60,14 @@ export class Sockets {
     this.#set(IPPROTO_TCP, TCP_KEEPINTVL, Math.ceil(vanishedSeconds / 2 / probes));
     this.#set(IPPROTO_TCP, TCP_KEEPCNT, probes);
     this.#vanishedAfter = vanishedSeconds * 1000;
-    this.#libc.listen(this.listener, backlog);
+    this.#libc.listen(this.listeners[0]!, backlog);
   }
 
   /** Returns the connections that are open. */
   list(): OpenConnection[] {
     const connections: OpenConnection[] = [];
     for (const descriptor of this.#descriptors.list()) {
-      if (descriptor === this.listener || !this.#isOwn(descriptor)) continue;
+      if (this.listeners.includes(descriptor) || !this.#isOwn(descriptor)) continue;
       if (!this.#read(this.#libc.getpeername, descriptor)) continue;
       const { address, port } = this.#peer();
       this.#length[0] = this.#info.length;
@@ -91,7 +92,7 @@ export class Sockets {
   }
 
   #set(level: number, option: number, value: number): void {
-    this.#libc.setsockopt(this.listener, level, option, ptr(new Int32Array([value])), 4);
+    this.#libc.setsockopt(this.listeners[0]!, level, option, ptr(new Int32Array([value])), 4);
   }
 
   #isListener(descriptor: number): boolean {

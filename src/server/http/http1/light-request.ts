@@ -27,10 +27,15 @@ export class LightRequest implements CallRequest {
   readonly method: string;
   readonly headers: ReadHeaders;
   readonly takesLive = true;
+  /** The whole request as it came, while it may be passed on and once its body was read. */
+  kept: Buffer | undefined;
   readonly #exchange: ServerExchange;
   readonly #scheme: string;
+  #isKept: boolean;
 
-  constructor(exchange: ServerExchange, scheme: "http" | "https") {
+  /** @param isKept true to keep the request: it may be passed on */
+  constructor(exchange: ServerExchange, scheme: "http" | "https", isKept = false) {
+    this.#isKept = isKept;
     this.method = exchange.head.method;
     this.headers = new LightHeaders(exchange.head);
     this.#exchange = exchange;
@@ -55,15 +60,28 @@ export class LightRequest implements CallRequest {
     this.#exchange.whenGone(callback);
   }
 
+  staysHere(): void {
+    this.#isKept = false;
+    this.kept = undefined;
+  }
+
   arrived(): Uint8Array<ArrayBuffer> | undefined {
-    return this.#exchange.body?.takeOnePart() as Buffer<ArrayBuffer> | undefined;
+    const bytes = this.#exchange.body?.takeOnePart();
+    if (bytes) this.#keep(bytes);
+    return bytes as Buffer<ArrayBuffer> | undefined;
   }
 
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
     const { body } = this.#exchange;
     if (!body) return Promise.resolve(new Uint8Array(0));
     // The length that the head states has been compared with the limit.
-    return body.bytes(Number.MAX_SAFE_INTEGER) as Promise<Buffer<ArrayBuffer>>;
+    const bytes = body.bytes(Number.MAX_SAFE_INTEGER) as Promise<Buffer<ArrayBuffer>>;
+    return this.#isKept ? bytes.then((whole) => this.#keep(whole)) : bytes;
+  }
+
+  #keep<Bytes extends Buffer>(body: Bytes): Bytes {
+    if (this.#isKept) this.kept = Buffer.concat([this.#exchange.head.whole, body]);
+    return body;
   }
 }
 

@@ -1,11 +1,14 @@
 import type { Socket, TCPSocketListener } from "bun";
 import type { CallRequest, RequestHandler } from "../../../wire/incoming-request.ts";
+import { MainThreadCall } from "../../core/main-thread-call.ts";
 import type { SocketHandler } from "../../core/socket-handler.ts";
+import type { BusyPortCounts } from "../connections/busy-port-counts.ts";
 import { listeningSocket, PassedListener } from "../connections/hand-over.ts";
 import type { BusyPorts } from "../connections/victims.ts";
 import type { TcpListener, TcpOptions, TlsMaterial } from "../listener.ts";
 import { FrameMemory } from "./frame-memory.ts";
 import { isLight, LightRequest } from "./light-request.ts";
+import type { RequestHead } from "./request-head.ts";
 import { type ConnectionHost, ServerConnection } from "./server-connection.ts";
 import type { ServerExchange } from "./server-exchange.ts";
 import { Tunnel, tunnelHandlers } from "./tunnel.ts";
@@ -20,9 +23,32 @@ const anyPort = { hostname: "127.0.0.1", port: 0 };
 /** Opens a listener of `Bun.serve`. */
 export type ServePlainly = (options: TcpOptions, handle: RequestHandler) => TcpListener;
 
+/** The main thread, as the listener of a worker uses it. */
+export interface MainThread {
+  /** True for a request that only the main thread answers. */
+  answers(head: RequestHead): boolean;
+  /** The port on which the main thread takes connections of workers. */
+  readonly port: number;
+  /** Returns the words by which the main thread knows a connection, and the address of its caller. */
+  greeting(connection: ServerConnection): Buffer;
+  /** The requests under way of all workers. */
+  readonly busy: BusyPortCounts;
+}
+
+/** Options of a listener that is a part of several. */
+export interface ListenerPart {
+  /** Set in a worker. */
+  main?: MainThread;
+  /** Makes connections whose callers are behind another listener. */
+  connectionOf?(socket: Socket<ServerConnection>, host: ConnectionHost): ServerConnection;
+  /** The scheme of the listener in front. */
+  scheme?: "http" | "https";
+}
+
 /**
  * A TCP port whose requests are read by this program's own code. Requests for a WebSocket are passed on to a listener of
- * `Bun.serve` on a port of this machine, which takes no other connections.
+ * `Bun.serve` on a port of this machine, which takes no other connections. A worker passes all requests that it does not
+ * answer on to the main thread.
  */
 export class OwnListener implements TcpListener, ConnectionHost {
   readonly url: string;
@@ -37,6 +63,8 @@ export class OwnListener implements TcpListener, ConnectionHost {
   #adopted: PassedListener | undefined;
   readonly #handle: RequestHandler;
   readonly #servePlainly: ServePlainly;
+  readonly #main: MainThread | undefined;
+  readonly #connectionOf: NonNullable<ListenerPart["connectionOf"]>;
   readonly #connections = new Set<ServerConnection>();
   readonly #exchanges = new WeakMap<Request, ServerExchange>();
   /** The connections whose requests are passed on, by the port from which they come there. */
@@ -51,7 +79,10 @@ export class OwnListener implements TcpListener, ConnectionHost {
     { hostname, port, idleSeconds = 60, passed, tls }: TcpOptions,
     handle: RequestHandler,
     servePlainly: ServePlainly,
+    { main, connectionOf, scheme }: ListenerPart = {},
   ) {
+    this.#main = main;
+    this.#connectionOf = connectionOf ?? ((socket, host) => new ServerConnection(socket, host));
     this.#handle = handle;
     this.#servePlainly = servePlainly;
     this.#idleSeconds = idleSeconds;
@@ -63,7 +94,7 @@ export class OwnListener implements TcpListener, ConnectionHost {
     this.#address = { hostname: address.hostname, port: address.port };
     this.port = address.port;
     const host = address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname;
-    this.#scheme = tls ? "https" : "http";
+    this.#scheme = scheme ?? (tls ? "https" : "http");
     this.url = `${this.#scheme}://${host}:${this.port}`;
   }
 
@@ -87,10 +118,13 @@ export class OwnListener implements TcpListener, ConnectionHost {
     });
   }
 
-  /** Another listener with the new certificate takes the socket over. Connections keep the certificate that they have. */
-  renew(tls: TlsMaterial): void {
+  /**
+   * Another listener with the new certificate takes the socket over. Connections keep the certificate that they have.
+   *
+   * @param descriptor another one of that socket
+   */
+  renew(tls: TlsMaterial, descriptor = listeningSocket(this.port)): void {
     const before = this.#listener;
-    const descriptor = listeningSocket(this.port);
     if (descriptor === undefined) {
       before.stop(false);
       this.#listener = this.#listen(this.#address, tls);
@@ -103,7 +137,7 @@ export class OwnListener implements TcpListener, ConnectionHost {
 
   #opened(socket: Socket<ServerConnection>): void {
     socket.setNoDelay(true);
-    const connection = new ServerConnection(socket, this);
+    const connection = this.#connectionOf(socket, this);
     socket.data = connection;
     this.#connections.add(connection);
     this.#timer ??= setInterval(() => this.#sweep(), Math.min(sweepInterval, this.idleTime / 2));
@@ -119,11 +153,22 @@ export class OwnListener implements TcpListener, ConnectionHost {
     return performance.now() + milliseconds;
   }
 
+  passesOn(head: RequestHead): boolean {
+    return this.#main ? this.#main.answers(head) : head.isUpgrade && head.method === "GET";
+  }
+
+  onOver({ connection: { port }, isUnderWay, isKnown }: ServerExchange): void {
+    if (isUnderWay) this.#main?.busy.end(port, isKnown);
+  }
+
   handle(exchange: ServerExchange): void {
-    const request = isLight(exchange.head)
-      ? // Its handlers use nothing else of a `Request`, as their types say.
-        (new LightRequest(exchange, this.#scheme) as CallRequest as Request)
-      : webRequest(exchange, this.#scheme);
+    exchange.isUnderWay = true;
+    this.#main?.busy.begin(exchange.connection.port);
+    const light = isLight(exchange.head)
+      ? new LightRequest(exchange, this.#scheme, this.#main !== undefined)
+      : undefined;
+    // Its handlers use nothing else of a `Request`, as their types say.
+    const request = (light as CallRequest as Request | undefined) ?? webRequest(exchange, this.#scheme);
     // Nobody knows these methods, of which some would become others.
     if (request?.method !== exchange.head.method) return exchange.connection.refuse(400);
     this.#exchanges.set(request, exchange);
@@ -135,12 +180,28 @@ export class OwnListener implements TcpListener, ConnectionHost {
       const response = this.#handle(request);
       const sending = sendWebResponse(exchange, response instanceof Promise ? await response : response);
       if (sending) await sending;
-    } catch {
-      exchange.connection.refuse(500);
+    } catch (error) {
+      const whole = error instanceof MainThreadCall && (request as LightRequest | Request);
+      if (whole instanceof LightRequest && whole.kept) exchange.connection.passOn(whole.kept);
+      else exchange.connection.refuse(500);
     }
   }
 
   openTunnel(connection: ServerConnection, bytes: Buffer): Tunnel {
+    return this.#main
+      ? this.#openToMain(this.#main, connection, bytes)
+      : this.#openToInner(connection, bytes);
+  }
+
+  #openToMain(main: MainThread, connection: ServerConnection, bytes: Buffer): Tunnel {
+    const nothing = () => {};
+    const first = Buffer.concat([main.greeting(connection), bytes]);
+    const tunnel = new Tunnel(connection, first, undefined, nothing, nothing);
+    connect(tunnel, main.port);
+    return tunnel;
+  }
+
+  #openToInner(connection: ServerConnection, bytes: Buffer): Tunnel {
     let port: number | undefined;
     const tunnel = new Tunnel(
       connection,
@@ -159,16 +220,12 @@ export class OwnListener implements TcpListener, ConnectionHost {
         { hostname: "127.0.0.1", port: 0, idleSeconds: this.#idleSeconds },
         (request) => (this.#tunnelOf(request) ? this.#handle(request) : refused()),
       );
-      Bun.connect({
-        hostname: "127.0.0.1",
-        port: this.#inner.port,
-        data: tunnel,
-        socket: tunnelHandlers,
-      }).catch(() => tunnel.lost());
     } catch {
       // No descriptor is left.
       setImmediate(() => tunnel.lost());
+      return tunnel;
     }
+    connect(tunnel, this.#inner.port);
     return tunnel;
   }
 
@@ -197,8 +254,9 @@ export class OwnListener implements TcpListener, ConnectionHost {
 
   know(request: Request): void {
     const exchange = this.#exchanges.get(request);
-    if (exchange) exchange.isKnown = true;
-    else this.#inner?.know(request);
+    if (!exchange) return this.#inner?.know(request);
+    if (!exchange.isKnown) this.#main?.busy.know(exchange.connection.port);
+    exchange.isKnown = true;
   }
 
   readonly busyPorts = (): BusyPorts => {
@@ -245,6 +303,18 @@ export class OwnListener implements TcpListener, ConnectionHost {
     if (this.#connections.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
+  }
+}
+
+/** Connects a tunnel to a listener of this process. */
+function connect(tunnel: Tunnel, port: number): void {
+  try {
+    Bun.connect({ hostname: "127.0.0.1", port, data: tunnel, socket: tunnelHandlers }).catch(() =>
+      tunnel.lost(),
+    );
+  } catch {
+    // No descriptor is left.
+    setImmediate(() => tunnel.lost());
   }
 }
 

@@ -64,9 +64,9 @@ export class RequestHead {
   }
 
   /** The head as it can be sent again. */
-  get bytes(): Buffer {
+  get whole(): Buffer {
     const line = Buffer.from(`${this.method} ${this.target} HTTP/1.${this.minorVersion}\r\n`, "latin1");
-    return Buffer.concat([line, this.#bytes, headEnd]);
+    return Buffer.concat([line, this.bytes.subarray(this.#start, this.#end), headEnd]);
   }
 
   /** Names in lower case. A repeated header is joined by ", ". */

@@ -19,8 +19,12 @@ export interface ConnectionHost {
   readonly isLeaving: boolean;
   /** Returns the time some milliseconds from now, on the clock of the deadlines. */
   after(milliseconds: number): number;
+  /** True for a request that another listener answers, with all that comes after it on its connection. */
+  passesOn(head: RequestHead): boolean;
   handle(exchange: ServerExchange): void;
-  /** Opens a tunnel for a request that becomes a WebSocket. */
+  /** Called when the response of a request has been sent, or its caller has gone. */
+  onOver(exchange: ServerExchange): void;
+  /** Opens a tunnel for a request that is passed on. */
   openTunnel(connection: ServerConnection, bytes: Buffer): Tunnel;
   /** Called when a connection has sent its last response. */
   onEnding(): void;
@@ -49,6 +53,8 @@ export class ServerConnection implements CallerConnection {
   deadline: number;
   exchange: ServerExchange | undefined;
   readonly socket: Socket<ServerConnection>;
+  /** That of the caller. */
+  port: number;
   readonly #host: ConnectionHost;
   readonly #unsent: UnsentBytes;
   #tunnel: Tunnel | undefined;
@@ -69,6 +75,7 @@ export class ServerConnection implements CallerConnection {
 
   constructor(socket: Socket<ServerConnection>, host: ConnectionHost) {
     this.socket = socket;
+    this.port = socket.remotePort;
     this.#host = host;
     this.#unsent = new UnsentBytes(socket);
     this.deadline = host.after(host.idleTime);
@@ -91,10 +98,6 @@ export class ServerConnection implements CallerConnection {
   /** The requests of the connection are passed on to another listener. */
   get tunnel(): Tunnel | undefined {
     return this.#tunnel;
-  }
-
-  get port(): number {
-    return this.socket.remotePort;
   }
 
   get unsent(): number {
@@ -189,9 +192,8 @@ export class ServerConnection implements CallerConnection {
   }
 
   #begin(head: RequestHead, bytes: Buffer, start: number, bodyStart: number): number | undefined {
-    if (head.isUpgrade && head.method === "GET") {
-      this.deadline = Number.POSITIVE_INFINITY;
-      this.#tunnel = this.#host.openTunnel(this, bytes.subarray(start));
+    if (this.#host.passesOn(head)) {
+      this.#passOn(bytes.subarray(start));
       return bytes.length;
     }
     const hasBody = head.isChunked || (head.contentLength ?? 0) > 0;
@@ -207,6 +209,20 @@ export class ServerConnection implements CallerConnection {
     }
     if (!this.#isEnding) this.#host.handle(this.exchange);
     return at;
+  }
+
+  #passOn(bytes: Buffer): void {
+    this.deadline = Number.POSITIVE_INFINITY;
+    this.#tunnel = this.#host.openTunnel(this, bytes);
+  }
+
+  passOn(bytes: Buffer): void {
+    const { exchange } = this;
+    if (this.#isGone || !exchange) return;
+    this.exchange = undefined;
+    this.#host.onOver(exchange);
+    const later = this.#takeHeld();
+    this.#passOn(later ? Buffer.concat([bytes, later]) : bytes);
   }
 
   #readBody(bytes: Buffer, from: number): number {
@@ -279,6 +295,7 @@ export class ServerConnection implements CallerConnection {
 
   responded(isLast: boolean): void {
     if (this.#isGone) return;
+    if (this.exchange) this.#host.onOver(this.exchange);
     this.exchange = undefined;
     if (isLast || this.#readsBody) return this.#close();
     this.#readNext();
@@ -357,6 +374,7 @@ export class ServerConnection implements CallerConnection {
     this.#held = undefined;
     const { exchange } = this;
     this.exchange = undefined;
+    if (exchange) this.#host.onOver(exchange);
     this.#host.onGone(this);
     this.#tunnel?.close();
     exchange?.gone();

@@ -20,6 +20,8 @@ export interface CallerConnection {
    * @param isLast true to close the connection after it
    */
   responded(isLast: boolean): void;
+  /** Passes the request under way on to another listener, and all that comes after it. `bytes` are the whole request. */
+  passOn(bytes: Buffer): void;
   /** Answers a request that nobody handles, and closes the connection. */
   refuse(status: number): void;
   /** Closes the connection at once. */
@@ -38,6 +40,8 @@ export interface ResponseWatcher {
 
 /** One request on a connection, and its response. */
 export class ServerExchange {
+  /** True once it is being handled. */
+  isUnderWay = false;
   /** True once the caller has shown a valid bearer. */
   isKnown = false;
   watcher: ResponseWatcher | undefined;

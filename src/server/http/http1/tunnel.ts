@@ -38,8 +38,8 @@ interface TunnelledConnection {
 /** Passes the bytes of a connection on to another listener of this process, and its bytes back. */
 export class Tunnel {
   readonly #connection: TunnelledConnection;
-  readonly #frames: FrameMemory;
-  readonly #meter = new FrameMeter();
+  readonly #frames: FrameMemory | undefined;
+  readonly #meter: FrameMeter | undefined;
   readonly #onOpen: (port: number) => void;
   readonly #onClosed: () => void;
   #inner: Socket<Tunnel> | undefined;
@@ -53,20 +53,21 @@ export class Tunnel {
   #isClosed = false;
 
   /**
-   * @param frames the memory of frames that are not whole
+   * @param frames the memory of frames that are not whole; undefined where the other listener looks after it
    * @param onOpen called with the port of this end, by which the other listener knows whose request it gets
    * @param onClosed called once
    */
   constructor(
     connection: TunnelledConnection,
     bytes: Buffer,
-    frames: FrameMemory,
+    frames: FrameMemory | undefined,
     onOpen: (port: number) => void,
     onClosed: () => void,
   ) {
     this.#connection = connection;
     this.#frames = frames;
-    this.#meter.push(bytes);
+    this.#meter = frames && new FrameMeter();
+    this.#meter?.push(bytes);
     this.#onOpen = onOpen;
     this.#onClosed = onClosed;
     this.#early = [bytes];
@@ -90,9 +91,11 @@ export class Tunnel {
   send(bytes: Buffer): void {
     // What comes after the end counts for nobody any more.
     if (this.#isClosed) return;
-    this.#meter.push(bytes);
-    this.#frames.note(this, this.#meter.unfinished);
-    if (this.#isClosed) return;
+    if (this.#frames && this.#meter) {
+      this.#meter.push(bytes);
+      this.#frames.note(this, this.#meter.unfinished);
+      if (this.#isClosed) return;
+    }
     if (this.#unsent && (this.#later.length > 0 || !isWithinTurn(bytes.length))) this.#sendLater(bytes);
     else if (this.#unsent) this.#unsent.write(bytes);
     else {
@@ -164,7 +167,7 @@ export class Tunnel {
   #over(): void {
     this.#isClosed = true;
     this.#early = [];
-    this.#frames.note(this, 0);
+    this.#frames?.note(this, 0);
     this.#onClosed();
   }
 }

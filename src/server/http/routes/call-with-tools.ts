@@ -4,7 +4,7 @@ import { AskChain } from "../../core/ask-chain.ts";
 import type { ToolLoop } from "../../inference/personas/tools/tool-loop.ts";
 import type { ParsedRequest } from "../../inference/request.ts";
 import type { Call } from "../route.ts";
-import type { Server } from "../server.ts";
+import type { CallServer } from "../server.ts";
 
 /** The header with the tools that a caller allows: names or patterns, separated by commas; none if it is empty. */
 export const allowToolsHeader = "x-mcpctl-allow-tools";
@@ -16,11 +16,11 @@ const mostAllowed = 200;
 export class CallWithTools {
   /** Makes the answer of the answers of the model; undefined if there are no tools. */
   loop: ToolLoop | undefined;
-  readonly #server: Server;
+  readonly #server: CallServer;
   readonly #call: Call;
   readonly #operation: Operation;
 
-  constructor(server: Server, call: Call, operation: Operation) {
+  constructor(server: CallServer, call: Call, operation: Operation) {
     this.#server = server;
     this.#call = call;
     this.#operation = operation;

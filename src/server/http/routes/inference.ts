@@ -15,7 +15,7 @@ import { readForm } from "../body.ts";
 import { readCall } from "../call-body.ts";
 import { listPieces, longResponse, objectPieces } from "../long-response.ts";
 import type { Call, Route } from "../route.ts";
-import type { Server } from "../server.ts";
+import type { CallServer } from "../server.ts";
 import { CallWithTools } from "./call-with-tools.ts";
 
 const access = { verb: "run", resource: "llms" } as const;
@@ -41,7 +41,7 @@ const summaries: Readonly<Record<Operation, string>> = {
 };
 
 /** Calls of models: by the name of an llm, and by the paths that SDKs use. */
-export function inferenceRoutes(server: Server): Route[] {
+export function inferenceRoutes(server: CallServer): Route[] {
   return [
     {
       method: "POST",
@@ -76,7 +76,7 @@ export function inferenceRoutes(server: Server): Route[] {
   ];
 }
 
-function model(server: Server, path: string): Route {
+function model(server: CallServer, path: string): Route {
   return {
     method: "GET",
     path,
@@ -96,7 +96,7 @@ function pathsOf(operation: Operation): string[] {
 
 const nothing = () => {};
 
-async function infer(server: Server, call: Call, operation: Operation): Promise<Response> {
+async function infer(server: CallServer, call: Call, operation: Operation): Promise<Response> {
   const { request, requestId, principal, params } = call;
   const { idOrName } = params;
   // A listener that takes live bodies has no limit for quiet ones that would have to end.
@@ -120,7 +120,7 @@ async function infer(server: Server, call: Call, operation: Operation): Promise<
 
 /** Reads a request; returns it at once if all of it has arrived. */
 function readRequest(
-  server: Server,
+  server: CallServer,
   call: Call,
   operation: Operation,
   onModel: (model: string) => void,
@@ -134,7 +134,7 @@ function readRequest(
 }
 
 async function arriving(
-  server: Server,
+  server: CallServer,
   call: Call,
   operation: Operation,
   onModel: (model: string) => void,
@@ -145,7 +145,7 @@ async function arriving(
 
 /** Returns the request of a body. Its model may name a persona where the path names no llm. */
 function requestOf(
-  server: Server,
+  server: CallServer,
   call: Call,
   operation: Operation,
   onModel: (model: string) => void,
@@ -160,14 +160,14 @@ function requestOf(
 }
 
 /** Returns the name of an llm, by which rights are decided; the id itself if the caller may not run the llm. */
-function nameOf(server: Server, principal: Principal, idOrName: string): string {
+function nameOf(server: CallServer, principal: Principal, idOrName: string): string {
   const row = server.catalogue.snapshot.byId.get(idOrName);
   if (row?.kind !== "llm") return idOrName;
   return decide(principal, "run", "llms", row.name, row) === "allow" ? row.name : idOrName;
 }
 
 /** Returns the models that the caller may run, as a list of models shows them to this client. */
-async function models({ catalogue: { snapshot } }: Server, call: Call): Promise<Response> {
+async function models({ catalogue: { snapshot } }: CallServer, call: Call): Promise<Response> {
   const { principal, request } = call;
   const listed = await listedModels(snapshot, principal);
   const shown = request.headers.has("anthropic-version") ? withMakersNames(listed) : listed;
@@ -178,7 +178,11 @@ async function models({ catalogue: { snapshot } }: Server, call: Call): Promise<
   return longResponse(objectPieces(modelListFields(shown), lists));
 }
 
-async function one({ catalogue: { snapshot } }: Server, { principal }: Call, id: string): Promise<object> {
+async function one(
+  { catalogue: { snapshot } }: CallServer,
+  { principal }: Call,
+  id: string,
+): Promise<object> {
   const bare = bareName(id);
   const found = listedModel(snapshot, principal, id);
   if (found) return modelEntry(found);

@@ -12,8 +12,8 @@ export function systemRoutes(server: Server, routes: () => readonly Route[]): Ro
   let description: string | undefined;
   const plain = (text: string, status = 200) =>
     new Response(text, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
-  const metrics = () =>
-    longResponse(server.metrics.pieces(pieceCharacters), {
+  const metrics = async () =>
+    longResponse(server.metrics.pieces(pieceCharacters, await server.metricsOfWorkers()), {
       "content-type": "text/plain; version=0.0.4; charset=utf-8",
     });
   return [

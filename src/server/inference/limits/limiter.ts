@@ -2,13 +2,11 @@ import type { BilledUnits } from "../../../adapters/passthrough/billed-units.ts"
 import { AppError } from "../../../errors.ts";
 import type { Usage } from "../../../wire/dialects/usage.ts";
 import { eachInTurns } from "../../../wire/next-turn.ts";
-import { holdersOf, type LimitHolder } from "../../core/access/limit-holders.ts";
+import { type Accountable, knownHolders, type LimitHolder } from "../../core/access/limit-holders.ts";
 import { type LimitState, limitRefusal, timeToEndOf } from "../../core/access/limit-state.ts";
-import type { Principal } from "../../core/access/policy.ts";
 import { accountableFor } from "../../core/access/token-makers.ts";
 import type { Catalogue } from "../../core/catalogue/catalogue.ts";
 import { costOf, pricingOf } from "../../core/prices.ts";
-import type { Snapshot } from "../../core/store/snapshot.ts";
 import type { LlmRow } from "../../core/store/typed-rows.ts";
 import type { Row } from "../../core/store/types.ts";
 import { dayMilliseconds, dayOf } from "../../core/store/usage.ts";
@@ -21,6 +19,8 @@ export interface Admission {
   readonly reserved: Readonly<Amount>;
   /** Replaces the reservation by the real usage, of the model that was called. A second call does nothing. */
   settle(llm: LlmRow | undefined, usage: Usage, model?: string): void;
+  /** Does the same with an amount. */
+  use(used: Readonly<Amount>): void;
 }
 
 /** The limits of calls, as calls use them. They may be kept elsewhere in this process. */
@@ -29,6 +29,8 @@ export interface CallLimits {
   admit(...call: Parameters<Limiter["admit"]>): Admission | Promise<Admission>;
   reserve: Limiter["reserve"];
 }
+
+const nothing: Readonly<Amount> = { tokens: 0, costMicros: 0 };
 
 /** The most tokens that are reserved for a response, because few responses are as long as their limit. */
 const maxReserved = 1024;
@@ -44,7 +46,6 @@ export class Limiter {
   readonly #accounts = new Map<string, Account>();
   /** Months whose use was loaded. */
   readonly #loaded = new Set<string>();
-  readonly #holders = new WeakMap<Snapshot, Map<string, readonly LimitHolder[]>>();
 
   /** @param elapsed the monotonic clock, in milliseconds (T91) */
   constructor(catalogue: Catalogue, now: () => number, elapsed: () => number) {
@@ -105,7 +106,7 @@ export class Limiter {
    *   and an llm has no price
    */
   admit(
-    principal: Principal,
+    principal: Accountable,
     llms: readonly LlmRow[],
     promptTokens: number,
     maxTokens: number | undefined,
@@ -115,7 +116,7 @@ export class Limiter {
     const elapsed = this.#elapsed();
     const today = dayOf(this.#now());
     const completionTokens = Math.min(maxTokens ?? maxReserved, maxReserved) * choices;
-    const holders = this.#holdersOf(principal);
+    const holders = knownHolders(this.#catalogue.snapshot, principal);
     const wanted: Amount = { tokens: promptTokens + completionTokens, costMicros: 0 };
     if (holders.length > 0) {
       const tokens = { promptTokens, completionTokens, cachedTokens: 0 };
@@ -127,11 +128,15 @@ export class Limiter {
     return this.reserve(principal, wanted);
   }
 
+  /** Counts a call that no limit applied to. */
+  count(principal: Accountable, used: Readonly<Amount>): void {
+    const elapsed = this.#elapsed();
+    for (const account of this.#accountsOf(principal)) account.requests.add(1, elapsed);
+    this.reserve(principal, nothing).use(used);
+  }
+
   /** Reserves an amount, whatever the limits are: for a call that is with its provider already. */
-  reserve(
-    principal: Pick<Principal, "kind" | "id" | "userId" | "makers">,
-    wanted: Readonly<Amount>,
-  ): Admission {
+  reserve(principal: Accountable, wanted: Readonly<Amount>): Admission {
     const own = this.#accountsOf(principal);
     for (const account of own) {
       account.reserved.tokens += wanted.tokens;
@@ -140,13 +145,12 @@ export class Limiter {
     let settled = false;
     return {
       reserved: wanted,
-      settle: (answered, usage, model) => {
+      settle(answered, usage, model) {
+        if (!settled) this.use(amountOf(answered, usage, model));
+      },
+      use: (used) => {
         if (settled) return;
         settled = true;
-        const used: Amount = {
-          tokens: tokensOf(usage),
-          costMicros: (answered && costOf(answered, usage, model)) ?? 0,
-        };
         const day = dayOf(this.#now());
         const at = this.#elapsed();
         for (const account of own) {
@@ -208,29 +212,8 @@ export class Limiter {
     }
   }
 
-  /** The holders of limits that apply to a principal, the narrowest first. */
-  #holdersOf(principal: Principal): readonly LimitHolder[] {
-    const { snapshot } = this.#catalogue;
-    let known = this.#holders.get(snapshot);
-    if (!known) {
-      known = new Map();
-      this.#holders.set(snapshot, known);
-    }
-    let holders = known.get(principal.id);
-    if (!holders) {
-      holders = holdersOf(snapshot, principal);
-      known.set(principal.id, holders);
-    }
-    return holders;
-  }
-
   /** A call with a token counts for the token, for the tokens that made it, and for the user. */
-  #accountsOf({
-    kind,
-    id,
-    userId,
-    makers,
-  }: Pick<Principal, "kind" | "id" | "userId" | "makers">): readonly Account[] {
+  #accountsOf({ kind, id, userId, makers }: Accountable): readonly Account[] {
     const accounts: Account[] = [];
     if (kind === "Token") {
       accounts.push(this.#account(id));
@@ -250,8 +233,12 @@ export class Limiter {
   }
 }
 
-function tokensOf({ promptTokens, completionTokens }: Usage): number {
-  return promptTokens + completionTokens;
+/** Returns the amount of a call's real usage, of the model that was called. */
+export function amountOf(llm: LlmRow | undefined, usage: Usage, model?: string): Amount {
+  return {
+    tokens: usage.promptTokens + usage.completionTokens,
+    costMicros: (llm && costOf(llm, usage, model)) ?? 0,
+  };
 }
 
 function unpriced(holder: Row, llm: LlmRow): AppError {

@@ -1,0 +1,63 @@
+import { type Accountable, knownHolders } from "../core/access/limit-holders.ts";
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import type { Amount } from "../inference/limits/account.ts";
+import { type Admission, amountOf, type CallLimits, type Limiter } from "../inference/limits/limiter.ts";
+import type { MainLink } from "./main-link.ts";
+import type { Reserved } from "./messages.ts";
+
+const nothing: Reserved = { tokens: 0, costMicros: 0 };
+
+/**
+ * The limits of calls, as a worker asks them. The main thread alone counts, so that they are as exact as without workers.
+ * A call that no limit applies to does not wait for it.
+ */
+export class RemoteLimits implements CallLimits {
+  readonly #link: MainLink;
+  readonly #catalogue: Catalogue;
+  #last = 0;
+
+  constructor(link: MainLink, catalogue: Catalogue) {
+    this.#link = link;
+    this.#catalogue = catalogue;
+  }
+
+  admit(...call: Parameters<Limiter["admit"]>): Admission | Promise<Admission> {
+    const principal = accountable(call[0]);
+    if (knownHolders(this.#catalogue.snapshot, principal).length > 0) return this.#ask(principal, call);
+    return this.#settledBy(nothing, (used) => this.#link.note({ is: "use", principal, used }));
+  }
+
+  /** No worker has calls that are with a provider already when they are counted. */
+  reserve(): never {
+    throw new TypeError("workers reserve nothing");
+  }
+
+  async #ask(
+    principal: Accountable,
+    [, llms, promptTokens, maxTokens, choices = 1, units]: Parameters<Limiter["admit"]>,
+  ): Promise<Admission> {
+    const admission = ++this.#last;
+    const llmIds = llms.map(({ id }) => id);
+    const call = { admission, principal, llmIds, promptTokens, maxTokens, choices, units };
+    const reserved = (await this.#link.ask({ is: "admit", ...call })) as Reserved;
+    return this.#settledBy(reserved, (used) => this.#link.note({ is: "settle", admission, used }));
+  }
+
+  #settledBy(reserved: Reserved, tell: (used: Readonly<Amount>) => void): Admission {
+    let isSettled = false;
+    return {
+      reserved,
+      settle(llm, usage, model) {
+        if (!isSettled) this.use(amountOf(llm, usage, model));
+      },
+      use(used) {
+        if (!isSettled) tell(used);
+        isSettled = true;
+      },
+    };
+  }
+}
+
+function accountable({ kind, id, userId, makers }: Accountable): Accountable {
+  return { kind, id, userId, ...(makers && { makers }) };
+}
