@@ -34,6 +34,24 @@ describe("a server that stops", () => {
     expect(recorded(server)).toEqual([{ status: 200, error: null }]);
   });
 
+  it("stops when the last stream has ended, also on a connection that was to be kept (failure mode 296)", async () => {
+    const began = Promise.withResolvers<Connection>();
+    const { server, bearer } = await withProvider((_, connection) => {
+      connection.write(streamHead + chunk(word));
+      began.resolve(connection);
+    });
+    const response = await fetch(server.url + path, {
+      method: "POST",
+      headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
+      body: JSON.stringify(streamed),
+    });
+    expect(response.headers.get("connection")).not.toBe("close");
+    const stopped = server.stop(3_600_000);
+    (await began.promise).write(chunk(finish + done) + lastChunk);
+    expect(await response.text()).toBe(word + finish + done);
+    await stopped;
+  });
+
   it("ends a stream with one error frame after its timeout", async () => {
     const freed = Promise.withResolvers<void>();
     const { server, bearer } = await withProvider((_, connection) => {

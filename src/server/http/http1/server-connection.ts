@@ -297,7 +297,8 @@ export class ServerConnection implements CallerConnection {
     if (this.#isGone) return;
     if (this.exchange) this.#host.onOver(this.exchange);
     this.exchange = undefined;
-    if (isLast || this.#readsBody) return this.#close();
+    // Its head may have gone out before the server was told to stop.
+    if (isLast || this.#readsBody || this.#host.isLeaving) return this.#close();
     this.#readNext();
   }
 
