@@ -76,7 +76,11 @@ export class Catalogue {
    */
   async commit(writes: readonly Write[]): Promise<void> {
     for (const doomed of doomedBy(writes, this.#snapshot)) await this.store.deleteDependents(doomed);
+    const pace = new TurnPace();
     const revision = await this.store.commit(writes);
+    // To read a row of megabytes again takes as long as to write it (T364).
+    const pause = pace.pause();
+    if (pause) await pause;
     // A refresh that began before this commit may not contain it.
     while (this.#snapshot.revision < revision) await this.refresh();
     for (const follower of this.#followers) await follower.reached(revision);

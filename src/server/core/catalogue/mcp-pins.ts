@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { eachInTurns, TurnPace } from "../../../wire/next-turn.ts";
+import { oncePerObject } from "../once-per-object.ts";
 import type { McpDefinition, McpServerStatus, PinnedDefinition } from "../store/mcp-status.ts";
 
 /** The lists of an MCP server, by the fields of its status. */
@@ -45,7 +47,7 @@ export function withLists(before: McpServerStatus, lists: McpLists, acceptsAll: 
   const was = new Map(definitionsIn(before));
   const baseline: Record<string, PinnedDefinition> = {};
   for (const [key, definition] of definitionsIn(status)) {
-    const hash = hashOf(definition);
+    const hash = pinnedHash(definition);
     const pin = acceptsAll ? undefined : before.baseline?.[key];
     if (!pin || pin.hash === hash) baseline[key] = { hash };
     else baseline[key] = { hash: pin.hash, definition: pin.definition ?? was.get(key) ?? {} };
@@ -64,12 +66,20 @@ export function withLists(before: McpServerStatus, lists: McpLists, acceptsAll: 
   return { ...status, baseline };
 }
 
+/**
+ * Computes the hashes of definitions that `withLists` needs next, in several turns of the event loop: those of thousands of tools
+ * take a tenth of a second (T364).
+ */
+export function hashInTurns({ tools = [], prompts = [] }: McpLists): Promise<void> {
+  return eachInTurns([...tools, ...prompts], (one) => pinnedHash(pinnedPart(one)), new TurnPace(), 4);
+}
+
 /** Returns the definitions that differ from the accepted ones, in the order of the lists. */
 export function changesIn(status: McpServerStatus): DefinitionChange[] {
   if (!Object.values(status.baseline ?? {}).some(({ definition }) => definition)) return [];
   return definitionsIn(status).flatMap(([key, after]) => {
     const before = status.baseline?.[key]?.definition;
-    return before ? [{ key, before, after, hash: hashOf(after) }] : [];
+    return before ? [{ key, before, after, hash: pinnedHash(after) }] : [];
   });
 }
 
@@ -95,10 +105,18 @@ function definitionsIn({
   ];
 }
 
-function pinnedPart(definition: McpDefinition): McpDefinition {
-  return Object.fromEntries(
-    pinnedFields.filter((field) => field in definition).map((field) => [field, definition[field]]),
-  );
+const pinnedPart = oncePerObject(
+  (definition: McpDefinition): McpDefinition =>
+    Object.fromEntries(
+      pinnedFields.filter((field) => field in definition).map((field) => [field, definition[field]]),
+    ),
+);
+
+const hashes = oncePerObject((pinned: McpDefinition) => ({ hash: hashOf(pinned) }));
+
+/** Returns the hash of the pinned part of a definition. */
+function pinnedHash(pinned: McpDefinition): string {
+  return hashes(pinned).hash;
 }
 
 /** Returns the SHA-256 of the canonical JSON of an object, in hex. */

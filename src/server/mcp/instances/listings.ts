@@ -1,7 +1,7 @@
 import { isObject } from "../../../mcp/messages.ts";
 import type { ReadListing } from "../../../mcp/upstream/listing.ts";
 import type { McpServerFacts } from "../../../mcp/upstream/upstream.ts";
-import { withLists } from "../../core/catalogue/mcp-pins.ts";
+import { hashInTurns, withLists } from "../../core/catalogue/mcp-pins.ts";
 import { isAnotherServer } from "../../core/catalogue/mcp-rights.ts";
 import { hasUserKeys } from "../../core/catalogue/user-keys.ts";
 import type { McpCondition, McpDefinition, McpServerStatus } from "../../core/store/mcp-status.ts";
@@ -62,6 +62,7 @@ export async function keepListing(
   server: McpServerRow,
   listed: ListedServer,
 ): Promise<void> {
+  await hashInTurns(listed.listing);
   await rows.change(server.id, (row) => {
     if (isAnotherServer(server, row)) return row.status;
     const status = listedStatus(row, listed);

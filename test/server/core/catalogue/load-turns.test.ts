@@ -80,6 +80,32 @@ it("a catalogue is read, brought into form and indexed in several turns, when it
   expect(heard).toBeGreaterThan(Math.max(read[1]!, Math.min(...formed)));
 });
 
+it("what was written for long is read again in another turn (T364)", async () => {
+  const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
+  onTestFinished(() => store.close());
+  let isSameTurn = false;
+  const sameTurn: boolean[] = [];
+  const slow = (milliseconds: number) => ({
+    ...store,
+    async commit(writes: readonly Write[]) {
+      spin(milliseconds);
+      isSameTurn = true;
+      setImmediate(() => {
+        isSameTurn = false;
+      });
+      return store.commit(writes);
+    },
+    changesSince(...args: Parameters<typeof store.changesSince>) {
+      sameTurn.push(isSameTurn);
+      return store.changesSince(...args);
+    },
+  });
+  const catalogue = await Catalogue.open(slow(10), () => {});
+  await catalogue.commit([insert("a")]);
+  expect(sameTurn).toEqual([false]);
+  expect(catalogue.snapshot.byId.has("a")).toBe(true);
+});
+
 it("a file is read in several turns, as it was at one moment (T338)", async () => {
   const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
   onTestFinished(() => store.close());

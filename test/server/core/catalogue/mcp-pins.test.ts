@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { approved, changesIn, withLists } from "../../../../src/server/core/catalogue/mcp-pins.ts";
+import {
+  approved,
+  changesIn,
+  hashInTurns,
+  withLists,
+} from "../../../../src/server/core/catalogue/mcp-pins.ts";
+import { spin, turnsOf } from "../../../support/turns.ts";
 
 const tool = (name: string, description: string, more: object = {}) => ({
   name,
@@ -107,4 +113,23 @@ describe("the definitions of an MCP server (T139)", () => {
     const first = withLists({}, { tools: [tool("__proto__", "x"), tool("constructor", "x")] }, false);
     expect(keysOf(withLists(first, { tools: [tool("__proto__", "y")] }, false))).toEqual(["tool/__proto__"]);
   });
+});
+
+it("thousands of definitions are hashed in several turns, and none of them again (T364)", async () => {
+  let read = 0;
+  const tools = Array.from({ length: 64 }, (_, n) => ({
+    name: `t${n}`,
+    get description() {
+      read++;
+      spin(1);
+      return "slow";
+    },
+  }));
+  const { turns } = await turnsOf(hashInTurns({ tools }));
+  expect(turns).toBeGreaterThan(4);
+  const after = read;
+  const { baseline } = withLists({}, { tools }, false);
+  expect(read).toBe(after);
+  const plain = tools.map(({ name }) => ({ name, description: "slow" }));
+  expect(baseline).toEqual(withLists({}, { tools: plain }, false).baseline);
 });
