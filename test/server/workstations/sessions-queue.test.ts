@@ -52,3 +52,44 @@ it("an agent that has gone while it waited for its turn is neither registered no
   const beat = await must(call("POST", linkPaths.heartbeat, { providerSessionId }));
   expect(beat.body.epoch).toBe(epoch);
 });
+
+it("an agent is attached, and its models are callable, before registrations that wait (failure mode 310)", async () => {
+  const { store, hold } = await openHeldStore();
+  const server = await testServer({ store });
+  const { bearer } = await server.token("desk", [{ role: "expose", resource: "llms" }]);
+  const headers = { authorization: `Bearer ${bearer}`, "content-type": "application/json" };
+  const register = async (name: string) =>
+    (await fetch(`${server.url}${linkPaths.register}`, { method: "POST", headers, body: body(name) })).json();
+  const { providerSessionId } = await register("attaching");
+
+  const order: string[] = [];
+  const { addProviderSession, commit } = store;
+  const database = hold("addProviderSession", "before");
+  const first = register("first");
+  await database.reached;
+  Object.assign(store, {
+    addProviderSession(...args: Parameters<typeof addProviderSession>) {
+      order.push("registered");
+      return addProviderSession(...args);
+    },
+    commit(...args: Parameters<typeof commit>) {
+      if (args[0].some((write) => write.op === "update" && write.row.status["status"] === "active"))
+        order.push("callable");
+      return commit(...args);
+    },
+  });
+  const late = ["a", "b", "c"].map(register);
+  // They wait in the server before the agent attaches.
+  for (let n = 0; n < 3; n++) await server.as()("GET", "/healthz");
+  const socket = new WebSocket(`${server.url.replace("http", "ws")}${linkPaths.stream}`, {
+    headers: { ...headers, "x-mcpctl-provider-session": providerSessionId },
+  } as never);
+  const opened = new Promise((resolve) => socket.addEventListener("open", resolve));
+  for (let n = 0; n < 3; n++) await server.as()("GET", "/healthz");
+  database.release();
+  await Promise.all([first, opened, ...late]);
+  await must(server.admin("GET", "/api/v1/llms"));
+  socket.close();
+  expect(order.slice(0, 2)).toContain("callable");
+  expect(order.filter((one) => one === "registered")).toHaveLength(3);
+});
