@@ -1,7 +1,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import { TurnPace } from "../../../wire/next-turn.ts";
 
-/** Something that is deleted soon: a row of the catalogue, or the things of a user. */
+/** Something that is deleted soon: a row of the catalogue, a thread, or the things of a user. */
 export type Doomed =
   | { kind: string; id: string }
   | { op: "deleteThreadsOf"; userId: string }
@@ -54,6 +54,7 @@ function rowsWith(doomed: Doomed): [LargeTable, SQL][] {
     if (kind === "user") return [tasks, batches, files, threads, objects].map(of(own));
     if (kind === "token" || kind === "grant") return [[objects, own]];
     if (kind === "agent") return [[threads, sql`agent_id = ${id}`]];
+    if (kind === "thread") return [[threads, sql`id = ${id}`]];
     return kind === "llm" ? [[objects, sql`llm_id = ${id}`]] : [];
   }
   const own = sql`owner_id = ${doomed.userId}`;

@@ -3,6 +3,7 @@ import { AppError } from "../../../errors.ts";
 import { isVisible } from "../../core/access/policy.ts";
 import { findPersona } from "../../inference/personas/persona.ts";
 import { readBody } from "../body.ts";
+import { listPieces, longResponse, pieceCharacters } from "../long-response.ts";
 import type { Call, Route } from "../route.ts";
 import type { Server } from "../server.ts";
 
@@ -56,7 +57,7 @@ export function threadRoutes(server: Server): Route[] {
       handle: async (call) => {
         const agent = call.query.get("agent");
         const found = agent === null ? undefined : agentId(server, call, agent);
-        return Response.json(await threads.list(call.principal, found));
+        return longResponse(listPieces(await threads.list(call.principal, found), (one) => one));
       },
     },
     {
@@ -65,7 +66,10 @@ export function threadRoutes(server: Server): Route[] {
       access,
       summary: "Read one of the caller's own threads, with its messages",
       response: withMessages,
-      handle: async ({ principal, params }) => Response.json(await threads.read(principal, params["id"]!)),
+      handle: async ({ principal, params }) => {
+        const { messages, ...thread } = await threads.read(principal, params["id"]!);
+        return longResponse(threadPieces(thread, messages));
+      },
     },
     {
       method: "DELETE",
@@ -79,6 +83,19 @@ export function threadRoutes(server: Server): Route[] {
       },
     },
   ];
+}
+
+/** Makes pieces of a thread with its messages, as JSON. */
+function* threadPieces(thread: object, messages: readonly object[]): Generator<string, undefined> {
+  let piece = `${JSON.stringify(thread).slice(0, -1)},"messages":`;
+  for (const next of listPieces(messages, (message) => message)) {
+    if (piece.length >= pieceCharacters) {
+      yield piece;
+      piece = "";
+    }
+    piece += next;
+  }
+  yield `${piece}}`;
 }
 
 /** Returns the id of a persona that is visible to the caller, also if the caller may no longer run it. */

@@ -1,6 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import { isId } from "../../../kinds/names.ts";
-import { eachInTurns } from "../../../wire/next-turn.ts";
+import { eachInTurns, TurnPace } from "../../../wire/next-turn.ts";
 import { decide, isVisible, type Principal } from "../../core/access/policy.ts";
 import type { Quotas } from "../../core/access/quotas.ts";
 import { standing } from "../../core/access/standing.ts";
@@ -100,7 +100,9 @@ export class Threads {
   /** Throws AppError `not_found`. */
   async remove(principal: Principal, id: string): Promise<void> {
     await this.#find(principal, id);
-    await stored(this.#options.store.deleteThread(id));
+    const { store } = this.#options;
+    await stored(store.deleteDependents({ kind: "thread", id }));
+    await stored(store.deleteThread(id));
   }
 
   /**
@@ -126,7 +128,11 @@ export class Threads {
     const end = () => void this.#busy.delete(id);
     try {
       const history = await stored(this.#options.store.threadMessages(id));
-      const characters = JSON.stringify([...history, ...messages]).length;
+      let characters = 2;
+      const count = (message: ChatMessage) => {
+        characters += JSON.stringify(message).length + 1;
+      };
+      await eachInTurns([...history, ...messages], count, new TurnPace(), 4);
       if (history.length + messages.length >= maxMessages || characters > maxCharacters)
         throw new AppError("conflict", "this thread is full", { hint: "begin another one" });
       const save = async (response: readonly ChatMessage[]) => {

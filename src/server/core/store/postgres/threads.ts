@@ -1,7 +1,7 @@
 import { and, asc, count, eq, gt, max } from "drizzle-orm";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { storable } from "../storable.ts";
-import { threadsInTurns } from "../threads-in-turns.ts";
+import { messagesInTurns, threadsInTurns } from "../threads-in-turns.ts";
 import type { Store } from "../types.ts";
 import type { PostgresRun, PostgresRunIf } from "./links.ts";
 import { threadMessages, threads } from "./schema.ts";
@@ -42,11 +42,16 @@ export function threadQueries(
       }),
 
     threadMessages: (id) =>
-      guarded(async () => {
-        const messages = db.select({ message: threadMessages.message }).from(threadMessages);
-        const rows = await messages.where(eq(threadMessages.threadId, id)).orderBy(asc(threadMessages.seq));
-        return rows.map(({ message }) => JSON.parse(message));
-      }),
+      messagesInTurns((after, limit) =>
+        guarded(async () => {
+          const { threadId, seq, message } = threadMessages;
+          const rows = db
+            .select({ seq, message })
+            .from(threadMessages)
+            .where(and(eq(threadId, id), gt(seq, after)));
+          return await rows.orderBy(asc(seq)).limit(limit);
+        }),
+      ),
 
     addThread: (thread, ...conditions) =>
       writingIf(conditions, async (queries) => {

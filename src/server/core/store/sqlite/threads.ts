@@ -1,7 +1,7 @@
 import { and, asc, count, eq, gt, max } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { storable } from "../storable.ts";
-import { threadsInTurns } from "../threads-in-turns.ts";
+import { messagesInTurns, threadsInTurns } from "../threads-in-turns.ts";
 import type { Store } from "../types.ts";
 import type { SqliteRun, SqliteRunIf } from "./links.ts";
 import { threadMessages, threads } from "./schema.ts";
@@ -36,11 +36,16 @@ export function threadQueries(
     thread: (id) => guarded(() => db.select().from(threads).where(eq(threads.id, id)).get() ?? null),
 
     threadMessages: (id) =>
-      guarded(() => {
-        const messages = db.select({ message: threadMessages.message }).from(threadMessages);
-        const rows = messages.where(eq(threadMessages.threadId, id)).orderBy(asc(threadMessages.seq)).all();
-        return rows.map(({ message }) => JSON.parse(message));
-      }),
+      messagesInTurns((after, limit) =>
+        guarded(() => {
+          const { threadId, seq, message } = threadMessages;
+          const rows = db
+            .select({ seq, message })
+            .from(threadMessages)
+            .where(and(eq(threadId, id), gt(seq, after)));
+          return rows.orderBy(asc(seq)).limit(limit).all();
+        }),
+      ),
 
     addThread: (thread, ...conditions) =>
       writingIf(conditions, () => {
