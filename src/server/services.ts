@@ -20,6 +20,7 @@ import { OpenStreams } from "./core/open-streams.ts";
 import { redact } from "./core/redact.ts";
 import { storeComponent } from "./core/store/component.ts";
 import { upkeepComponent } from "./core/upkeep.ts";
+import { SealedOrigins } from "./inference/answers/sealed-origins.ts";
 import { CallMetrics } from "./inference/call-metrics.ts";
 import { Inference } from "./inference/inference.ts";
 import { Limiter } from "./inference/limits/limiter.ts";
@@ -154,7 +155,9 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
       ),
     ));
   const threads = new Threads({ store, snapshot: () => catalogue.snapshot, quotas, now, random });
+  const sealed = new SealedOrigins(elapsed);
   const inference = new Inference({
+    sealed,
     catalogue,
     secrets: secretServices.secrets,
     audit,
@@ -246,6 +249,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     workstations,
     threads,
     inference,
+    sealed,
     toolCalls,
     mcp,
     clients,

@@ -2,7 +2,7 @@ import type { ResponsesAnswer } from "../../adapters/types.ts";
 import { personalIds } from "../core/access/policy.ts";
 import { type AnswerMemory, ownerBytes } from "./answers/answer-memory.ts";
 import { inputOf } from "./answers/expand-request.ts";
-import type { SealedOrigins } from "./answers/sealed-origins.ts";
+import type { SealedMemory } from "./answers/sealed-origins.ts";
 import type { CallContext, InferenceCall } from "./call.ts";
 import { conversationOf } from "./provider-state/placed-request.ts";
 import { charactersOf, type ParsedRequest } from "./request.ts";
@@ -20,7 +20,7 @@ export function remember(
 
 /** Returns the function that takes the answer of a call. It holds the request only if that is remembered with the answer. */
 export function answerTaker(
-  sealed: SealedOrigins,
+  sealed: SealedMemory,
   answers: AnswerMemory,
   { operation, principal }: InferenceCall,
   request: ParsedRequest,
@@ -40,6 +40,6 @@ export function answerTaker(
   };
 }
 
-function sealedTaker(sealed: SealedOrigins): CallContext["onAnswer"] {
+function sealedTaker(sealed: SealedMemory): CallContext["onAnswer"] {
   return (answer, llm) => sealed.remember(llm.id, answer.output);
 }

@@ -16,6 +16,7 @@ import type { AuditLog } from "../observability/audit.ts";
 import type { Tracer } from "../observability/traces.ts";
 import type { KeyReader } from "../secrets/secret-values.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
+import type { SealedMemory } from "./answers/sealed-origins.ts";
 import type { CallMetrics } from "./call-metrics.ts";
 import type { LearnedQuirks } from "./learned-quirks.ts";
 import type { CallLimits } from "./limits/limiter.ts";
@@ -43,8 +44,10 @@ export interface InferenceDeps {
   tracer?: Tracer;
   /** The memory for large answers that are read whole. */
   answers: BodyBudget;
-  /** True for llms whose calls the main thread of the server answers. Undefined there. */
-  isForMainThread?(candidates: readonly LlmRow[]): boolean;
+  /** The memory of sealed reasoning. Default: one of these calls alone. */
+  sealed?: SealedMemory;
+  /** True for a call that the main thread of the server answers. Undefined there. */
+  isForMainThread?(candidates: readonly LlmRow[], body: Readonly<Record<string, unknown>>): boolean;
   /** Milliseconds since 1970. */
   now(): number;
   /** Default: the time and randomness of the machine. */

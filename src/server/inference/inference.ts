@@ -14,7 +14,7 @@ import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import { answerTaker, remember } from "./answer-taker.ts";
 import { AnswerMemory } from "./answers/answer-memory.ts";
 import { expandedRequest } from "./answers/expand-request.ts";
-import { SealedOrigins } from "./answers/sealed-origins.ts";
+import { type SealedMemory, SealedOrigins } from "./answers/sealed-origins.ts";
 import { type AttemptProgress, attempt, currentLlm } from "./attempt.ts";
 import type { CallContext, InferenceCall, InferenceDeps } from "./call.ts";
 import { isOtherModel } from "./capability-reader.ts";
@@ -53,7 +53,7 @@ export class Inference {
   readonly #learned: LearnedQuirks;
   readonly #health: HealthBook;
   readonly #answers: AnswerMemory;
-  readonly #sealed: SealedOrigins;
+  readonly #sealed: SealedMemory;
   readonly #objects: ProviderObjects;
   readonly #background: BackgroundUsage;
   readonly #stateCalls: StateCalls;
@@ -67,7 +67,7 @@ export class Inference {
     this.#learned = new LearnedQuirks(deps.catalogue.snapshot.volatile.learned, this.#pace.elapsed);
     this.#health = new HealthBook(deps.catalogue.snapshot.volatile.llmHealth, deps.now);
     this.#answers = new AnswerMemory(this.#pace.elapsed);
-    this.#sealed = new SealedOrigins(this.#pace.elapsed);
+    this.#sealed = deps.sealed ?? new SealedOrigins(this.#pace.elapsed);
     this.#objects = new ProviderObjects(deps.catalogue.store, deps.now);
     this.#background = new BackgroundUsage(deps.audit, this.#objects, deps.now, this.#pace.elapsed);
     this.#stateCalls = new StateCalls(deps, this.#objects, this.#background, this.#learned);
@@ -117,7 +117,7 @@ export class Inference {
         record.whenOver(() => body.release());
       }
       const able = named ?? this.#resolve(call, record, nameIn(sent), sent.persona);
-      if (this.#deps.isForMainThread?.(able)) throw new MainThreadCall();
+      if (this.#deps.isForMainThread?.(able, sent.body)) throw new MainThreadCall();
       call.httpRequest.staysHere?.();
       const { request, candidates } =
         operations[call.operation].dialect === "responses"

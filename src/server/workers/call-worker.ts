@@ -15,10 +15,12 @@ import { BusyPortCounts } from "../http/connections/busy-port-counts.ts";
 import { greetingOf } from "../http/http1/greeted-connection.ts";
 import { OwnListener } from "../http/http1/own-listener.ts";
 import { inferenceRoutes } from "../http/routes/inference.ts";
+import { sealedKeys } from "../inference/answers/sealed-origins.ts";
 import { CallMetrics } from "../inference/call-metrics.ts";
 import { Inference } from "../inference/inference.ts";
 import { createAccessLog } from "../observability/access-log.ts";
 import { loopDelayComponent } from "../observability/loop-delay.ts";
+import { memoryReturnComponent } from "../observability/memory-return.ts";
 import { Metrics } from "../observability/metrics.ts";
 import { openTracer } from "../observability/tracer.ts";
 import { HealthNotes } from "./health-notes.ts";
@@ -150,7 +152,7 @@ async function open(
   const random = systemRandom;
   const catalogue = await Catalogue.copyOf(contents, noStore);
   const metrics = new Metrics();
-  const loopDelay = await loopDelayComponent(metrics).start();
+  const timers = [await loopDelayComponent(metrics).start(), await memoryReturnComponent().start()];
   const log = (level: "warn" | "error") => (text: string) => link.note({ is: "log", level, text });
   const accessLog = hasAccessLog
     ? createAccessLog((line) => link.note({ is: "line", line }), now)
@@ -182,6 +184,14 @@ async function open(
     secrets: new RemoteKeys(link, catalogue, elapsed),
     audit,
     limits: new RemoteLimits(link, catalogue),
+    sealed: {
+      remember(llmId, output) {
+        const keys = sealedKeys(output);
+        if (keys.length > 0) link.note({ is: "sealed", llmId, keys });
+      },
+      // Requests that have some are passed on.
+      originOf: () => undefined,
+    },
     metrics: new CallMetrics(metrics),
     streams,
     deadlines,
@@ -223,7 +233,7 @@ async function open(
     handle,
     async close() {
       health.close();
-      clearInterval(loopDelay);
+      for (const timer of timers) clearInterval(timer);
       await tracer?.close();
       await outbound.close();
       catalogue.close();

@@ -16,6 +16,7 @@ export class HealthNotes {
         ([id, { checkedAt }]) => this.#told.get(id) !== checkedAt,
       );
       if (states.length === 0) return;
+      for (const id of this.#told.keys()) if (!volatile.llmHealth.has(id)) this.#told.delete(id);
       for (const [id, { checkedAt }] of states) this.#told.set(id, checkedAt);
       link.note({ is: "health", states });
     }, interval);

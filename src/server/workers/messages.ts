@@ -6,6 +6,7 @@ import type { ChangedContents } from "../core/catalogue/catalogue.ts";
 import type { LlmHealth } from "../core/store/snapshot.ts";
 import type { AuditEvent, Change, Contents } from "../core/store/types.ts";
 import type { TlsMaterial } from "../http/listener.ts";
+import type { SealedKey } from "../inference/answers/sealed-origins.ts";
 import type { Amount } from "../inference/limits/account.ts";
 import type { TraceSettings } from "../observability/trace-settings.ts";
 
@@ -82,6 +83,8 @@ export type NoteOfWorker =
   | { is: "use"; principal: Accountable; used: Readonly<Amount> }
   | { is: "line"; line: string }
   | { is: "log"; level: "warn" | "error"; text: string }
+  /** The keys of sealed reasoning that an llm wrote. */
+  | { is: "sealed"; llmId: string; keys: readonly SealedKey[] }
   | { is: "health"; states: readonly [llmId: string, state: LlmHealth][] };
 
 /** A message of a worker. Questions and notes of one turn of its event loop travel together. */

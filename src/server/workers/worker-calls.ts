@@ -1,3 +1,4 @@
+import { lastSealedIn } from "../../adapters/translation/sealed-items.ts";
 import { operationNames, operations } from "../../wire/dialects/operations.ts";
 import { largeText } from "../../wire/next-turn.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
@@ -41,7 +42,13 @@ function isOfMainThread(llm: LlmRow): boolean {
   }
 }
 
-/** True for llms whose calls a worker passes on to the main thread. */
-export function isForMainThread(candidates: readonly LlmRow[]): boolean {
-  return candidates.some(isOfMainThread);
+/**
+ * True for a call that a worker passes on to the main thread. A conversation with sealed reasoning stays at the member of a
+ * pool that wrote it, which the main thread knows of all answers (case 98).
+ */
+export function isForMainThread(
+  candidates: readonly LlmRow[],
+  { messages }: Readonly<Record<string, unknown>>,
+): boolean {
+  return candidates.some(isOfMainThread) || (candidates.length > 1 && lastSealedIn(messages) !== undefined);
 }

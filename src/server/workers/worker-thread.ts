@@ -3,6 +3,7 @@ import { llm as llmKind } from "../../kinds/llm.ts";
 import { encodeError } from "../cluster/link-messages.ts";
 import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import { isOf, type LlmRow } from "../core/store/typed-rows.ts";
+import type { SealedOrigins } from "../inference/answers/sealed-origins.ts";
 import type { Admission, Limiter } from "../inference/limits/limiter.ts";
 import type { Audit } from "../observability/audit.ts";
 import type { KeyReader } from "../secrets/secret-values.ts";
@@ -23,6 +24,7 @@ export interface WorkerServices {
   audit: Pick<Audit, "append" | "assertWorks">;
   limits: Limiter;
   secrets: KeyReader;
+  sealed: SealedOrigins;
   /** Writes a line of the access log. */
   writeLine(line: string): void;
   log: { warn(text: string): void; error(text: string): void };
@@ -40,6 +42,7 @@ export class WorkerThread {
   #revision = 0;
   #waiting: { revision: number; resolve(): void }[] = [];
   #isGone = false;
+  #isClosing = false;
   readonly #gone = Promise.withResolvers<void>();
 
   /** @param program the URL of the program of the thread */
@@ -70,6 +73,7 @@ export class WorkerThread {
 
   /** Ends the thread. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     await this.ask({ is: "close" });
     this.#thread.terminate();
     await this.#gone.promise;
@@ -77,9 +81,10 @@ export class WorkerThread {
 
   #left(): void {
     this.#isGone = true;
+    if (!this.#isClosing) this.#services.onFatal(new Error("a worker has ended"));
     for (const { resolve } of this.#waiting) resolve();
     this.#waiting = [];
-    // What its calls reserved counts as used by nothing.
+    // What its calls have reserved counts as not used.
     for (const admission of this.#admissions.values()) admission.use({ tokens: 0, costMicros: 0 });
     this.#admissions.clear();
     this.#gone.resolve();
@@ -148,6 +153,9 @@ export class WorkerThread {
       }
       case "use":
         limits.count(note.principal, note.used);
+        break;
+      case "sealed":
+        this.#services.sealed.add(note.llmId, note.keys);
         break;
       case "line":
         this.#services.writeLine(note.line);

@@ -10,6 +10,20 @@ interface Origin {
   at: number;
 }
 
+/** A hash of sealed reasoning. */
+export type SealedKey = number | bigint;
+
+/** The memory of sealed reasoning, as calls use it. */
+export type SealedMemory = Pick<SealedOrigins, "remember" | "originOf">;
+
+/** Returns the keys of the sealed reasoning in an answer. */
+export function sealedKeys(output: readonly unknown[]): SealedKey[] {
+  return output.flatMap((item) => {
+    const sealed = sealedText(item);
+    return sealed === undefined ? [] : [Bun.hash(sealed)];
+  });
+}
+
 /**
  * Remembers which llm wrote sealed reasoning, by a hash of it: only the account of that llm can read it. So a
  * conversation stays at that member of a pool (case 98).
@@ -17,7 +31,7 @@ interface Origin {
 export class SealedOrigins {
   readonly #elapsed: () => number;
   /** The oldest first. */
-  readonly #origins = new Map<number | bigint, Origin>();
+  readonly #origins = new Map<SealedKey, Origin>();
 
   /** @param elapsed monotonic milliseconds */
   constructor(elapsed: () => number) {
@@ -25,10 +39,12 @@ export class SealedOrigins {
   }
 
   remember(llmId: string, output: readonly unknown[]): void {
-    for (const item of output) {
-      const sealed = sealedText(item);
-      if (sealed === undefined) continue;
-      const key = Bun.hash(sealed);
+    this.add(llmId, sealedKeys(output));
+  }
+
+  /** Remembers the keys of an answer. */
+  add(llmId: string, keys: readonly SealedKey[]): void {
+    for (const key of keys) {
       this.#origins.delete(key);
       this.#origins.set(key, { llmId, at: this.#elapsed() });
     }

@@ -132,3 +132,50 @@ it("a catalogue refreshes at a doorbell, and goes on after a database did not an
   other.close();
   expect(rings).toEqual([]);
 });
+
+it("a copy follows a catalogue, is waited for by those who write, and ignores what it has", async () => {
+  const { one, other, store } = await open();
+  await one.commit([insert("a")]);
+  await other.refresh();
+  const copy = await Catalogue.copyOf(await store.load(), store);
+  const names = () => copy.snapshot.table("project").sorted.map(({ name }) => name);
+  const late = Promise.withResolvers<void>();
+  const asked: number[] = [];
+  const told: (() => void)[] = [];
+  const stop = other.addFollower({
+    changed: (changes, now) => {
+      copy.apply(changes, now);
+      told.push(() => copy.apply(changes, now));
+    },
+    reloaded: (contents) => void told.push(() => void copy.replace(contents)),
+    reached(revision) {
+      asked.push(revision);
+      return late.promise;
+    },
+  });
+  let isWritten = false;
+  const writing = other.commit([insert("b")]).then(() => {
+    isWritten = true;
+  });
+  await expect.poll(() => asked.length).toBe(1);
+  expect(asked).toEqual([copy.snapshot.revision]);
+  expect(names()).toEqual(["a", "b"]);
+  expect(isWritten).toBe(false);
+  late.resolve();
+  await writing;
+  const { snapshot } = copy;
+  told.pop()!();
+  expect(copy.snapshot).toBe(snapshot);
+  // So many changes at another server that they are no longer listed.
+  for (const name of ["c", "d"]) await one.commit([insert(name)]);
+  await store.prune(Date.now(), 1);
+  await other.refresh();
+  const heard: unknown[] = [];
+  copy.subscribe((changes) => void heard.push(changes));
+  told.pop()!();
+  await expect.poll(names).toEqual(["a", "b", "c", "d"]);
+  expect(heard).toEqual([null]);
+  stop();
+  await other.commit([insert("e")]);
+  expect(told).toEqual([]);
+});
