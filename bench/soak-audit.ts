@@ -13,6 +13,8 @@ export interface AuditSoakPlan {
   seed: number;
   /** Another build than `dist/mcpctl`. */
   binary?: string;
+  /** Variables of the server's environment. */
+  env?: Record<string, string> | undefined;
 }
 
 export interface AuditSoakResult {
@@ -54,7 +56,7 @@ async function run(
   const port = freePort();
   const provider = [process.execPath, join(import.meta.dirname, "upstream.ts"), JSON.stringify({ port })];
   await processes.startServer("upstream", provider, port);
-  const installation = new Installation(processes, mcpctlCommand(plan.binary));
+  const installation = new Installation(processes, mcpctlCommand(plan.binary), "mcpctl", plan.env);
   let server = await installation.start();
   const bearer = await furnish(server, { unstreamed: port, streamed: port });
   const auditor = await createToken(server, "auditor", [{ role: "view", resource: "audit" }]);

@@ -24,6 +24,8 @@ export interface HostileSoakPlan {
   seed: number;
   /** Another build than `dist/mcpctl`. */
   binary?: string;
+  /** Variables of the server's environment. */
+  env?: Record<string, string> | undefined;
 }
 
 export interface HostileSoakResult {
@@ -82,7 +84,7 @@ async function run(
   await processes.startServer("provider", [...through, ...program("hostile-provider.ts", { port })], port);
   const honestPort = freePort();
   await processes.startServer("honest", program("hostile-provider.ts", { port: honestPort }), honestPort);
-  const server = await new Installation(processes, command).start();
+  const server = await new Installation(processes, command, "mcpctl", plan.env).start();
   for (const form of answerForms) {
     const llm = { name: `hostile-${form}`, type: "openai", model: form, url: `http://127.0.0.1:${port}` };
     await create(server, "llms?probe=false", llm);

@@ -16,6 +16,8 @@ export interface LinkSoakPlan {
   seed: number;
   /** Another build than `dist/mcpctl`. */
   binary?: string;
+  /** Variables of the server's environment. */
+  env?: Record<string, string> | undefined;
 }
 
 export interface LinkSoakResult {
@@ -82,7 +84,7 @@ async function run(
   const choose = seeded(plan.seed + 1);
   const command = mcpctlCommand(plan.binary);
   const model = await startLocalModel(processes);
-  const server = await new Installation(processes, command).start();
+  const server = await new Installation(processes, command, "mcpctl", plan.env).start();
   const bearer = await furnish(server, { unstreamed: model.port, streamed: model.port });
   const publishing = await publisher(server);
   const names = Array.from({ length: plan.agents }, (_, i) => `soak-${i + 1}`);

@@ -15,7 +15,7 @@ import { type LinkSoakPlan, soakLink } from "./soak-link.ts";
 import { type McpSoakPlan, soakMcp } from "./soak-mcp.ts";
 import { megabytes } from "./table.ts";
 
-const usage = `bun run soak [--only audit|http|link|lines|hostile|mcp] [--seed N] [--binary FILE]
+const usage = `bun run soak [--only audit|http|link|lines|hostile|mcp] [--seed N] [--binary FILE] [--workers N]
 
   audit   calls the compiled server, kills it with -9 in the middle of each round, and looks for the audit row of
           every answer that a client has received whole: [--rounds 10] [--calls 10000] [--clients 16]
@@ -29,7 +29,9 @@ const usage = `bun run soak [--only audit|http|link|lines|hostile|mcp] [--seed N
           31 MB at a time; an honest caller beside it gets its answers, and memory returns: [--seconds 300] [--width 3]
   mcp     calls MCP servers by many clients of both eras, while programs are killed and stopped, hang, answer late or twice,
           write garbage and end in the middle of answers, instances are deleted and clients leave; each call ends in time
-          with its own result or one error, and no process is left: [--seconds 300] [--servers 20] [--clients 200]`;
+          with its own result or one error, and no process is left: [--seconds 300] [--servers 20] [--clients 200]
+
+With --workers, the servers of audit, http, link and hostile answer calls of models in so many threads.`;
 
 /** Memory may grow by this share from the first third to the last; a shorter soak, in seconds, says nothing of it. */
 const growth = 0.3;
@@ -48,13 +50,15 @@ async function main(): Promise<void> {
       streams: { type: "string", default: "200" },
       megabytes: { type: "string", default: "32" },
       width: { type: "string", default: "3" },
+      workers: { type: "string" },
       seed: { type: "string", default: String(Date.now() % 1_000_000) },
       binary: { type: "string", default: join(import.meta.dirname, "../dist/mcpctl") },
       help: { type: "boolean", short: "h", default: false },
     },
   });
   if (values.help) return console.log(usage);
-  const { binary } = values;
+  const { binary, workers } = values;
+  const env = workers === undefined ? undefined : { MCPCTL_WORKERS: workers };
   if (!existsSync(binary)) throw new Error(`there is no ${binary}: run \`bun run build\``);
   const seed = Number(values.seed);
   const number = (
@@ -63,8 +67,8 @@ async function main(): Promise<void> {
   const clients = (count: number) => Number(values.clients ?? count);
   const soaks: Record<string, () => Promise<boolean>> = {
     audit: () =>
-      audit({ rounds: number("rounds"), calls: number("calls"), clients: clients(16), seed, binary }),
-    http: () => http({ seconds: number("seconds"), seed, binary }),
+      audit({ rounds: number("rounds"), calls: number("calls"), clients: clients(16), seed, binary, env }),
+    http: () => http({ seconds: number("seconds"), seed, binary, env }),
     link: () =>
       link({
         seconds: number("seconds"),
@@ -73,10 +77,11 @@ async function main(): Promise<void> {
         faultEvery: 400,
         seed,
         binary,
+        env,
       }),
     lines: () => lines(number("megabytes"), binary),
     hostile: () =>
-      hostile({ seconds: number("seconds"), width: number("width"), bytes: 31_000_000, seed, binary }),
+      hostile({ seconds: number("seconds"), width: number("width"), bytes: 31_000_000, seed, binary, env }),
     mcp: () =>
       mcp({
         seconds: number("seconds"),
