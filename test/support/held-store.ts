@@ -18,7 +18,7 @@ type Method =
   | "filePart"
   | "orphans"
   | "raiseEpoch"
-  | "threads"
+  | "countThreads"
   | "taskUse"
   | "fileUse"
   | "openBatches"

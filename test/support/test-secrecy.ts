@@ -203,6 +203,7 @@ async function fillCatalogue(
     { role: "edit", resource: "*" },
     { role: "run", resource: "llms" },
     { role: "run", action: "migrate-secrets" },
+    { role: "run", action: "manage-secretbackends" },
   ];
   const createBackends = async () => {
     await make("secretbackends", "vault", { type: "sealed", isDefault: true });

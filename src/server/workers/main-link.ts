@@ -29,8 +29,10 @@ export class MainLink {
     return answer;
   }
 
-  note(note: NoteOfWorker): void {
+  /** @param whenSent as that of `ask` */
+  note(note: NoteOfWorker, whenSent?: () => void): void {
     this.#notes.push(note);
+    if (whenSent) this.#whenSent.push(whenSent);
     this.#sendSoon();
   }
 

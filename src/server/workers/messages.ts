@@ -79,8 +79,8 @@ export type AskOfWorker =
 export type NoteOfWorker =
   /** The use of a call that was admitted under a number. */
   | { is: "settle"; admission: number; used: Readonly<Amount> }
-  /** A call that no limit applied to. */
-  | { is: "use"; principal: Accountable; used: Readonly<Amount> }
+  /** Calls of a principal that no limit applied to. */
+  | { is: "use"; principal: Accountable; calls: number; used: Amount }
   | { is: "line"; line: string }
   | { is: "log"; level: "warn" | "error"; text: string }
   /** The keys of sealed reasoning that an llm wrote. */

@@ -3,7 +3,9 @@ import type { Catalogue } from "../core/catalogue/catalogue.ts";
 import type { Amount } from "../inference/limits/account.ts";
 import { type Admission, amountOf, type CallLimits, type Limiter } from "../inference/limits/limiter.ts";
 import type { MainLink } from "./main-link.ts";
-import type { Reserved } from "./messages.ts";
+import type { NoteOfWorker, Reserved } from "./messages.ts";
+
+type UseNote = Extract<NoteOfWorker, { is: "use" }>;
 
 const nothing: Reserved = { tokens: 0, costMicros: 0 };
 
@@ -15,6 +17,8 @@ export class RemoteLimits implements CallLimits {
   readonly #link: MainLink;
   readonly #catalogue: Catalogue;
   #last = 0;
+  /** What calls without limits have used in this turn of the event loop, by principal. */
+  #uses = new Map<string, UseNote>();
 
   constructor(link: MainLink, catalogue: Catalogue) {
     this.#link = link;
@@ -24,7 +28,20 @@ export class RemoteLimits implements CallLimits {
   admit(...call: Parameters<Limiter["admit"]>): Admission | Promise<Admission> {
     const principal = accountable(call[0]);
     if (knownHolders(this.#catalogue.snapshot, principal).length > 0) return this.#ask(principal, call);
-    return this.#settledBy(nothing, (used) => this.#link.note({ is: "use", principal, used }));
+    return this.#settledBy(nothing, (used) => this.#count(principal, used));
+  }
+
+  #count(principal: Accountable, { tokens, costMicros }: Readonly<Amount>): void {
+    const known = this.#uses.get(principal.id);
+    if (known) {
+      known.calls++;
+      known.used.tokens += tokens;
+      known.used.costMicros += costMicros;
+      return;
+    }
+    const note: UseNote = { is: "use", principal, calls: 1, used: { tokens, costMicros } };
+    this.#uses.set(principal.id, note);
+    this.#link.note(note, () => this.#uses.delete(principal.id));
   }
 
   /** No worker has calls that are with a provider already when they are counted. */

@@ -152,7 +152,7 @@ export class WorkerThread {
         break;
       }
       case "use":
-        limits.count(note.principal, note.used);
+        limits.count(note.principal, note.calls, note.used);
         break;
       case "sealed":
         this.#services.sealed.add(note.llmId, note.keys);

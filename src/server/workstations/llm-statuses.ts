@@ -76,10 +76,7 @@ export class LlmStatuses {
     return !isHere && !this.#leases.isOver(heardElsewhereAt);
   }
 
-  /**
-   * Writes the changed statuses of a session, in turn with other writes, and before registrations that wait. Never throws: the
-   * next check tries again.
-   */
+  /** Writes the changed statuses of a session, in turn with other writes. Never throws: the next check tries again. */
   settle(state: SessionState): Promise<void> {
     // A write that still waits for its turn includes this change.
     const waiting = this.#settling.get(state);
@@ -88,7 +85,7 @@ export class LlmStatuses {
       .inTurn(() => {
         this.#settling.delete(state);
         return this.write([state]);
-      }, true)
+      })
       .catch(this.#onError);
     this.#settling.set(state, settled);
     return settled;

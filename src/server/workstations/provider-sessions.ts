@@ -135,8 +135,7 @@ export class ProviderSessions {
   }
 
   /**
-   * Takes a session for a new stream. Older streams of the session lose it. Its turn comes before registrations that wait,
-   * which take far longer, because the models of the agent are offline until then (failure mode 310).
+   * Takes a session for a new stream. Older streams of the session lose it.
    *
    * @param epoch the last epoch that the agent knows; undefined if it did not have the session before
    * @param signal aborts when the agent no longer waits for the stream, as in `register`
@@ -161,7 +160,7 @@ export class ProviderSessions {
       if (!session) throw noSuchSession();
       state.streamEpoch = session.epoch;
       return { ...session, revision };
-    }, true);
+    });
   }
 
   /**

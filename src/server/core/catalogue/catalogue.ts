@@ -1,4 +1,5 @@
 import { kinds } from "../../../kinds/index.ts";
+import { mcpServer } from "../../../kinds/mcp-server.ts";
 import { eachInTurns, nextTurn, TurnPace } from "../../../wire/next-turn.ts";
 import type { Doomed } from "../store/dependents.ts";
 import { Snapshot, type VolatileState } from "../store/snapshot.ts";
@@ -76,11 +77,9 @@ export class Catalogue {
    */
   async commit(writes: readonly Write[]): Promise<void> {
     for (const doomed of doomedBy(writes, this.#snapshot)) await this.store.deleteDependents(doomed);
-    const pace = new TurnPace();
     const revision = await this.store.commit(writes);
-    // To read a row of megabytes again takes as long as to write it (T364).
-    const pause = pace.pause();
-    if (pause) await pause;
+    // To read a row of megabytes again takes as long as to write it (T364). All others are seen in the turn of their write.
+    if (writes.some((write) => "row" in write && write.row.kind === mcpServer.kind)) await nextTurn();
     // A refresh that began before this commit may not contain it.
     while (this.#snapshot.revision < revision) await this.refresh();
     for (const follower of this.#followers) await follower.reached(revision);

@@ -1,5 +1,6 @@
 import type { Socket, TCPSocketListener } from "bun";
 import type { CallRequest, RequestHandler } from "../../../wire/incoming-request.ts";
+import { within } from "../../core/lifecycle.ts";
 import { MainThreadCall } from "../../core/main-thread-call.ts";
 import type { SocketHandler } from "../../core/socket-handler.ts";
 import type { BusyPortCounts } from "../connections/busy-port-counts.ts";
@@ -17,6 +18,8 @@ import { sendWebResponse } from "./web-response.ts";
 
 /** Milliseconds between two looks at the deadlines of connections, at most. */
 const sweepInterval = 500;
+/** Milliseconds in which the other side of a WebSocket that was closed must have closed it, too, when the server ends. */
+const lastWordsTime = 1000;
 
 const anyPort = { hostname: "127.0.0.1", port: 0 };
 
@@ -73,6 +76,7 @@ export class OwnListener implements TcpListener, ConnectionHost {
   #inner: TcpListener | undefined;
   #timer: Timer | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
+  #gone: PromiseWithResolvers<void> | undefined;
 
   /** @param servePlainly opens the listener for WebSockets, when the first one comes */
   constructor(
@@ -285,8 +289,13 @@ export class OwnListener implements TcpListener, ConnectionHost {
   }
 
   async close(): Promise<void> {
-    this.#listener.stop(true);
+    this.#listener.stop(false);
+    for (const connection of this.#connections) if (!connection.tunnel) connection.destroy();
+    // The words with which WebSockets were closed may still be on their way.
+    this.#gone = Promise.withResolvers();
+    if (this.#connections.size > 0) await within(lastWordsTime, this.#gone.promise);
     for (const connection of this.#connections) connection.destroy();
+    this.#listener.stop(true);
     clearInterval(this.#timer);
     await this.#inner?.close();
   }
@@ -301,6 +310,7 @@ export class OwnListener implements TcpListener, ConnectionHost {
     this.#connections.delete(connection);
     this.onEnding();
     if (this.#connections.size > 0) return;
+    this.#gone?.resolve();
     clearInterval(this.#timer);
     this.#timer = undefined;
   }

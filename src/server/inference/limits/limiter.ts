@@ -128,10 +128,10 @@ export class Limiter {
     return this.reserve(principal, wanted);
   }
 
-  /** Counts a call that no limit applied to. */
-  count(principal: Accountable, used: Readonly<Amount>): void {
+  /** Counts calls that no limit applied to. */
+  count(principal: Accountable, calls: number, used: Readonly<Amount>): void {
     const elapsed = this.#elapsed();
-    for (const account of this.#accountsOf(principal)) account.requests.add(1, elapsed);
+    for (const account of this.#accountsOf(principal)) account.requests.add(calls, elapsed);
     this.reserve(principal, nothing).use(used);
   }
 

@@ -101,7 +101,8 @@ it("what was written for long is read again in another turn (T364)", async () =>
     },
   });
   const catalogue = await Catalogue.open(slow(10), () => {});
-  await catalogue.commit([insert("a")]);
+  const write = insert("a") as Extract<Write, { op: "insert" }>;
+  await catalogue.commit([{ ...write, row: { ...write.row, kind: "server" } }]);
   expect(sameTurn).toEqual([false]);
   expect(catalogue.snapshot.byId.has("a")).toBe(true);
 });
