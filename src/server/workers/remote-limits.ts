@@ -17,7 +17,7 @@ export class RemoteLimits implements CallLimits {
   readonly #link: MainLink;
   readonly #catalogue: Catalogue;
   #last = 0;
-  /** What calls without limits have used in this turn of the event loop, by principal. */
+  /** The use of calls without limits in this turn of the event loop, by principal. */
   #uses = new Map<string, UseNote>();
 
   constructor(link: MainLink, catalogue: Catalogue) {

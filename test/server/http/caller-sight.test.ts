@@ -3,7 +3,7 @@ import { must, testServer } from "../../support/server.ts";
 
 const grants = (role: string, ...resources: string[]) => resources.map((resource) => ({ role, resource }));
 
-/** Who asks, and the words of what is hidden from it that it may read all the same. */
+/** A principal that asks, and the words of what is hidden from it that it may read all the same. */
 const readers: Record<string, { held: object[]; sees: readonly string[] }> = {
   "with no right": { held: [], sees: [] },
   "who may only call": {

@@ -150,7 +150,7 @@ function* shapes(bearers: readonly string[]): Generator<Shape> {
   yield { path: "/api/v1/llms/answers/infer", headers: by(bearer), body: JSON.stringify({ messages }) };
 }
 
-/** What a caller sees, without what differs from one request to the next. */
+/** Returns a response as its caller sees it, without what differs from one request to the next. */
 async function seenBy(url: string, { path, headers, body }: Shape) {
   const response = await fetch(url + path, { method: "POST", headers, body });
   const text = await response.text().catch((error: Error) => `cut: ${error.name}`);
@@ -232,7 +232,7 @@ async function counted(server: TestServer): Promise<string[]> {
     .sort();
 }
 
-/** What was used of a server, without ids. */
+/** Returns the usage of a server, without ids. */
 async function used(server: TestServer): Promise<string> {
   return (await must(server.admin("GET", "/api/v1/usage"))).text.replaceAll(
     /(tok|usr|token|user)_[0-9a-z]+/g,
