@@ -50,6 +50,8 @@ export class CallWorker {
   /** The catalogue is loaded again; changes wait for it. */
   #loading: Promise<void> = Promise.resolve();
   #draining: Promise<void> | undefined;
+  /** The URLs on which the server listens. */
+  #urls: readonly string[] = [];
 
   /** @param onReached called when the catalogue has all changes up to a revision */
   constructor(link: MainLink, onReached: (revision: number) => void) {
@@ -102,8 +104,6 @@ export class CallWorker {
     });
     this.#onReached(this.#parts.catalogue.snapshot.revision);
   }
-
-  #urls: readonly string[] = [];
 
   #listen({ descriptor, hostname, port, idleSeconds, tls, urls, ...socket }: WorkerSocket): void {
     this.#urls = urls;
