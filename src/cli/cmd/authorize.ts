@@ -6,7 +6,6 @@ import { isObject } from "../../wire/json.ts";
 import { escapeLine } from "../../wire/text.ts";
 import { unexpectedAnswer } from "../client/answer-text.ts";
 import { objectOf } from "../client/answers.ts";
-import { getObject, objectPath, withNearestName } from "../client/objects.ts";
 import { answerShape } from "../client/shape.ts";
 import { defineVerb } from "../core/command.ts";
 import type { Context } from "../core/context.ts";
@@ -15,6 +14,7 @@ import { resolveObject } from "../kinds/resolve-kind.ts";
 import { resultFormat, resultFormats, verbResultText } from "../manifest/write-result.ts";
 import { plain } from "../output/cells.ts";
 import { openBrowser } from "../terminal/browser.ts";
+import { accessAt, accessPath, withCalledName } from "./authorize/access.ts";
 import { type Loopback, listenForAnswer } from "./authorize/loopback.ts";
 import { askedKeys, type Wanted, WantedKeys } from "./authorize/user-keys.ts";
 
@@ -89,9 +89,9 @@ export const authorize = defineVerb({
       throw new AppError("usage", "--data is for servers that want a key, and the other flags for a login");
     const format = resultFormat(context.flags);
     const client = await context.client();
-    const path = `${objectPath(kind, name)}/authorization`;
+    const path = accessPath(name);
     const withName = async (error: unknown) => {
-      throw await withNearestName(error, kind, name, client);
+      throw await withCalledName(error, name, client);
     };
     const write = (object: Resource, line: string) =>
       terminal.out(verbResultText(format, { data: object, name: `server/${name}`, line }));
@@ -107,7 +107,7 @@ export const authorize = defineVerb({
         : listenForAnswer(port, (state) => started !== undefined && state === started.state);
     try {
       const redirectUri = args.callback ? undefined : (loopback?.redirectUri ?? nowhere);
-      const before = args.callback ? await getObject(kind, name, context) : undefined;
+      const before = args.callback ? await accessAt(client, name) : undefined;
       const body = { ...(redirectUri && { redirectUri }) };
       const begun = (await client.call("POST", path, { body, answer: startedAnswer }).catch(withName)) as
         | Started
@@ -116,10 +116,10 @@ export const authorize = defineVerb({
       if (begun && "keys" in begun) return await give(await askedKeys(begun, name, context));
       started = begun ?? undefined;
       let object: Resource;
-      if (!started) object = await getObject(kind, name, context);
+      if (!started) object = await accessAt(client, name);
       else {
         show(started, args.browser === true, context);
-        if (before) object = await untilAnswered(name, before, started, context);
+        if (before) object = await untilAnswered(() => accessAt(client, name), before, started, context);
         else {
           const answer = await answerOf(loopback, started, context);
           object = await client.call("POST", `${path}/answer`, { body: answer, answer: objectOf(kind) });
@@ -210,7 +210,7 @@ function parametersOf(parameters: URLSearchParams): Record<string, string> {
 
 /** Waits until the browser has brought the answer to the server. */
 async function untilAnswered(
-  name: string,
+  read: () => Promise<Resource>,
   before: Resource,
   { until }: Started,
   context: Context,
@@ -218,7 +218,7 @@ async function untilAnswered(
   const seen = accessOf(before);
   for (;;) {
     if (context.signal.aborted) throw new AppError("interrupted", "interrupted");
-    const object = await getObject(kindOf("server"), name, context);
+    const object = await read();
     const access = accessOf(object);
     if (access["status"] === "authorized" && access["authorizedAt"] !== seen["authorizedAt"]) return object;
     const problem = access["problem"];

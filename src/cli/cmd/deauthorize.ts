@@ -1,7 +1,7 @@
 import { anything } from "../client/answers.ts";
-import { objectPath, withNearestName } from "../client/objects.ts";
 import { defineVerb } from "../core/command.ts";
 import { resultFormat, resultFormats, verbResultText } from "../manifest/write-result.ts";
+import { accessPath, withCalledName } from "./authorize/access.ts";
 import { serverIn } from "./authorize.ts";
 
 /** `mcpctl deauthorize server NAME` */
@@ -22,12 +22,11 @@ export const deauthorize = defineVerb({
   },
   async run(args, context) {
     const { terminal } = context;
-    const { kind, name } = serverIn(args.kind, args.name, "deauthorize");
+    const { name } = serverIn(args.kind, args.name, "deauthorize");
     const format = resultFormat(context.flags);
     const client = await context.client();
-    const path = `${objectPath(kind, name)}/authorization`;
-    await client.call("DELETE", path, { answer: anything }).catch(async (error) => {
-      throw await withNearestName(error, kind, name, client);
+    await client.call("DELETE", accessPath(name), { answer: anything }).catch(async (error) => {
+      throw await withCalledName(error, name, client);
     });
     const line = `server '${name}' deauthorized`;
     terminal.out(verbResultText(format, { data: { deauthorized: name }, name: `server/${name}`, line }));

@@ -5,6 +5,7 @@ import { cli as run } from "../../support/cli/run-cli.ts";
 import { isNeeded, isReady } from "../../support/mcp/log-in.ts";
 import { protectedServer } from "../../support/mcp/protected-server.ts";
 import { mcpTestServer, until } from "../../support/mcp/runtime.ts";
+import { must } from "../../support/server.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 /** A server with an MCP server `far` that wants a login, and the command line. */
@@ -81,6 +82,73 @@ describe("authorize server", () => {
     ] as const) {
       const { code, stderr } = await cli(line);
       expect([line, code > 0, stderr]).toEqual([line, true, expect.stringContaining(message)]);
+    }
+  });
+});
+
+describe("authorize server, for a user who calls it through a project and does not see it", () => {
+  async function called() {
+    const far = protectedServer();
+    const mcp = await mcpTestServer({ publicUrls: ["https://mcpctl.example.org"] });
+    await mcp.attach("far", { url: far.url, sharing: "principal", visibility: "private" });
+    const { bearer, call } = await mcp.user("alice", [{ role: "run", resource: "projects" }]);
+    const cli = (line: string, options: object = {}) =>
+      run(line, { server: mcp, env: { MCPCTL_TOKEN: bearer }, ...options });
+    return { far, mcp, call, cli };
+  }
+
+  it("ends when the browser has brought the answer to the server, or its refusal, with --callback", async () => {
+    const { far, mcp, cli } = await called();
+    for (const isRefused of [true, false]) {
+      far.issuer.onRedirect = (params) => {
+        if (!isRefused) return;
+        params.delete("code");
+        params.set("error", "access_denied");
+      };
+      const shown = Promise.withResolvers<string>();
+      const running = cli("authorize server far --callback", {
+        onOutput: (text: string) => text.includes("\n") && shown.resolve(text.trim()),
+      });
+      const page = await Promise.race([shown.promise, running.then(({ stderr }) => stderr)]);
+      const back = await far.issuer.agree(page);
+      expect((await mcp.as()("GET", back.pathname + back.search)).status).toBe(isRefused ? 502 : 200);
+      const { code, stdout, stderr } = await running;
+      if (isRefused) expect([code > 0, stderr]).toEqual([true, expect.stringContaining("access_denied")]);
+      else
+        expect([code, stdout, stderr]).toEqual([
+          0,
+          `${page}\nserver 'far' authorized by alice\n`,
+          expect.any(String),
+        ]);
+    }
+    expect((await cli("deauthorize server far")).stdout).toBe("server 'far' deauthorized\n");
+    const again = await cli("deauthorize server far");
+    expect([again.code, again.stderr]).toEqual([3, expect.stringContaining("nobody has given access")]);
+    expect((await cli("authorize server fat --callback")).stderr).toContain('may not view server "fat"');
+  });
+
+  it("hides the server from others as one that does not exist, and shows no more of it than the access (T366)", async () => {
+    const { mcp, call } = await called();
+    const path = "/api/v1/servers/far/authorization";
+    const { body } = await must(call("GET", path));
+    expect(Object.keys(body).sort()).toEqual([
+      "authorization",
+      "createdAt",
+      "id",
+      "name",
+      "updatedAt",
+      "version",
+    ]);
+    const { call: other } = await mcp.user("bob", [{ role: "view", resource: "servers" }]);
+    await must(mcp.admin("POST", "/api/v1/projects", { name: "q", proxyModel: "none" }));
+    const { call: runner } = await mcp.user("carl", [{ role: "run", resource: "projects", name: "q" }]);
+    for (const as of [other, runner]) {
+      const [hidden, missing] = [await as("GET", path), await as("GET", path.replace("far", "fat"))];
+      expect([hidden.status, hidden.text.replaceAll("far", "fat").replace(/req_\w+/, "")]).toEqual([
+        missing.status,
+        missing.text.replace(/req_\w+/, ""),
+      ]);
+      expect(hidden.status).toBeGreaterThanOrEqual(403);
     }
   });
 });

@@ -20,7 +20,7 @@ import type { Server } from "../server.ts";
 
 const path = `/api/v1/${mcpServer.plural}/:idOrName/authorization`;
 
-/** For those who see servers, or use them through a project. The handlers ask for more. */
+/** For those who see servers, or use them through a project. The handlers ask for more, those that change something. */
 const access = {
   verb: "view",
   resource: mcpServer.plural,
@@ -70,6 +70,15 @@ const Started = Type.Union([
 /** The login at the authorization servers of MCP servers elsewhere. */
 export function mcpLoginRoutes(server: Server): Route[] {
   return [
+    {
+      method: "GET",
+      path,
+      access,
+      summary:
+        "Return an MCP server with the access that the caller's calls have to it; to those who only call it through a project " +
+        "nothing else of it",
+      handle: (call) => Response.json(shown(server, call.principal, seenBy(server, call))),
+    },
     {
       method: "POST",
       path,
@@ -168,6 +177,14 @@ async function start(server: Server, call: Call, { redirectUri }: Static<typeof 
     });
   const started = await server.mcp.logins.start(row, userId, call, target);
   return Response.json(started ?? null, { headers: { "cache-control": "no-store" } });
+}
+
+/** Returns the MCP server of a request, if the caller sees it or calls it with an access of their own. */
+function seenBy({ catalogue, resources }: Server, { principal, params }: Call): McpServerRow {
+  const name = params["idOrName"]!;
+  const row = catalogue.snapshot.named("server", name);
+  const isCalled = row && !isSharedAuthorization(row) && mayCall(catalogue.snapshot, principal, name);
+  return isCalled ? row : resources.find(principal, "view", mcpServer, name);
 }
 
 /** Returns the MCP server of a request, and the user for whose calls the caller may log in: "" for those of everybody. */
