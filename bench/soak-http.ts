@@ -12,6 +12,8 @@ export interface HttpSoakPlan {
   seed: number;
   /** Another build than `dist/mcpctl`. */
   binary?: string;
+  /** Variables of the server's environment. */
+  env?: Record<string, string> | undefined;
 }
 
 export interface HttpSoakResult {
@@ -45,12 +47,12 @@ export function soakHttp(plan: HttpSoakPlan, say: (line: string) => void): Promi
 }
 
 async function run(
-  { seconds, seed, binary }: HttpSoakPlan,
+  { seconds, seed, binary, env }: HttpSoakPlan,
   processes: Processes,
   say: (line: string) => void,
 ): Promise<HttpSoakResult> {
-  const server = await new Installation(processes, mcpctlCommand(binary), "http").start();
-  const behind = hasNginx() ? await startBehindNginx(processes, binary) : undefined;
+  const server = await new Installation(processes, mcpctlCommand(binary), "http", env).start();
+  const behind = hasNginx() ? await startBehindNginx(processes, binary, env) : undefined;
   const before = costOf(server.pid).resident;
   const statuses: Record<number, number> = {};
   const wrong: string[] = [];
@@ -88,8 +90,8 @@ async function run(
 }
 
 /** Starts another server with an nginx in front of it, which reads all requests first. */
-async function startBehindNginx(processes: Processes, binary: string | undefined) {
-  const server = await new Installation(processes, mcpctlCommand(binary), "behind").start();
+async function startBehindNginx(processes: Processes, binary: string | undefined, env: HttpSoakPlan["env"]) {
+  const server = await new Installation(processes, mcpctlCommand(binary), "behind", env).start();
   const log = join(processes.folder("nginx-log"), "requests");
   const { port } = await startNginxProxy(processes, "nginx", freePort(), server.port, log);
   return {

@@ -31,7 +31,7 @@ const usage = `bun run soak [--only audit|http|link|lines|hostile|mcp] [--seed N
           write garbage and end in the middle of answers, instances are deleted and clients leave; each call ends in time
           with its own result or one error, and no process is left: [--seconds 300] [--servers 20] [--clients 200]
 
-With --workers, the servers of audit, link and hostile answer calls of models in so many threads.`;
+With --workers, the servers of audit, http, link and hostile answer calls of models in so many threads.`;
 
 /** Memory may grow by this share from the first third to the last; a shorter soak, in seconds, says nothing of it. */
 const growth = 0.3;
@@ -68,7 +68,7 @@ async function main(): Promise<void> {
   const soaks: Record<string, () => Promise<boolean>> = {
     audit: () =>
       audit({ rounds: number("rounds"), calls: number("calls"), clients: clients(16), seed, binary, env }),
-    http: () => http({ seconds: number("seconds"), seed, binary }),
+    http: () => http({ seconds: number("seconds"), seed, binary, env }),
     link: () =>
       link({
         seconds: number("seconds"),

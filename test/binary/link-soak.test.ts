@@ -4,7 +4,7 @@ import { soakLink } from "../../bench/soak-link.ts";
 import "../support/binary.ts";
 
 it("streams from agents are whole or end in one error while agents are killed and links cut (failure modes 3, 31, 32)", async () => {
-  const plan = { seconds: 10, agents: 6, streams: 40, faultEvery: 250, seed: 7 };
+  const plan = { seconds: 10, atLeast: 21, agents: 6, streams: 40, faultEvery: 250, seed: 7 };
   const { whole, errors, wrong, hung, faults } = await soakLink(plan, () => {});
   expect({ wrong, hung }).toEqual({ wrong: [], hung: [] });
   expect(whole).toBeGreaterThan(20);

@@ -60,34 +60,41 @@ describe.skipIf(!hasChromium)("the screens in Chromium", () => {
   });
   afterAll(() => browser?.close());
 
-  it("show texts of others as texts, have no fault that axe finds, and fit into 360 pixels, do not jump, and are used by keyboard (T272)", async () => {
-    const server = await hostileServer();
-    for (const colorScheme of ["light", "dark"] as const) {
+  it.each([
+    ["light", "with the keyboard as well, the models", places.slice(0, 8)],
+    ["light", "with the keyboard as well, access", places.slice(8, 18)],
+    ["light", "with the keyboard as well, MCP and the rest", places.slice(18)],
+    ["dark", "all", places],
+  ] as const)(
+    "show texts of others as texts, have no fault that axe finds, fit into 360 pixels, and do not jump (T272): %s, %s",
+    async (colorScheme, _what, shown) => {
+      const server = await hostileServer();
       const context = await browser.newContext({ colorScheme, viewport: { width: 360, height: 780 } });
       const { page, faults } = await openPage(context);
       await watchShifts(page);
       await signInTo(page, server.url, "root");
       await shiftsOf(page);
-      for (const place of places) {
+      for (const place of shown) {
         await goTo(page, place);
-        const at = `${place}, ${colorScheme}`;
-        expect(await shiftsOf(page), at).toEqual([]);
-        if (colorScheme === "light") expect(await tabFaults(page), at).toEqual([]);
+        expect(await shiftsOf(page), place).toEqual([]);
+        // Colours are what is different in the dark.
+        const isLight = colorScheme === "light";
+        if (isLight) expect(await tabFaults(page), place).toEqual([]);
         expect(
           await page.evaluate("window.pwned === undefined && !document.querySelector('.pwned')"),
-          at,
+          place,
         ).toBe(true);
         expect(
           await page.evaluate("document.documentElement.scrollWidth - innerWidth"),
-          at,
+          place,
         ).toBeLessThanOrEqual(0);
-        expect(await axeFindings(page), at).toEqual([]);
+        expect(await axeFindings(page, isLight ? undefined : ["color-contrast"]), place).toEqual([]);
         if (pictures !== undefined) await photograph(page, place, colorScheme);
       }
       expect(faults).toEqual([]);
       await context.close();
-    }
-  });
+    },
+  );
 
   it("chat with a model whose answer is markup: it is formatted, and nothing of it runs or loads (T77, T272)", async () => {
     const server = await hostileServer();

@@ -290,6 +290,7 @@ describe("the end of an MCP server of a workstation", () => {
     const { id } = (await asAlice("GET", "/api/v1/servers/desk")).body;
     await stop();
     expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
+    await until(status, "offline");
     mcpAgent({ url, bearer: alice.bearer, servers: [mcpConfig("desk")], home });
     await until(status, "ready");
     expect((await asAlice("GET", "/api/v1/servers/desk")).body.id).toBe(id);

@@ -104,6 +104,9 @@ const wholeFaults: Fault[] = [
   },
 ];
 
+/** The same llm with long timeouts, for what a busy machine does not do within short ones. */
+const patient = (llm: string) => `${llm}-patient`;
+
 /** An llm whose provider has a fault, behind a proxy that can be stalled. */
 async function withFaults(server: TestServer, llm: string, provider: Provider) {
   const { fields, stream, whole } = providers[provider];
@@ -120,8 +123,13 @@ async function withFaults(server: TestServer, llm: string, provider: Provider) {
     connection.write(reply(200, { ...answer, id: `answer-${fault}` }));
   });
   const proxy = faultyProxy(url);
-  const timeouts = { connect: 5, firstByte: 0.3, silence: 0.3 };
-  await addLlm(server, { name: llm, ...fields, url: proxy.url, timeouts });
+  for (const [name, silence] of [
+    [llm, 0.3],
+    [patient(llm), 5],
+  ] as const) {
+    const timeouts = { connect: 5, firstByte: silence, silence };
+    await addLlm(server, { name, ...fields, url: proxy.url, timeouts });
+  }
   return { proxy, state, seen };
 }
 
@@ -141,16 +149,16 @@ it.each(pairs)(
     const { server, call } = await withProvider(() => {});
     const llm = `${caller}-${provider.replaceAll(/\W/g, "-")}`;
     const { path } = callers[caller];
-    const body = { ...callers[caller].body, model: llm };
+    const { body } = callers[caller];
     const { proxy, state, seen } = await withFaults(server, llm, provider);
     const { whole } = providers[provider];
 
-    const meet = async (fault: Fault, isStreamed: boolean) => {
+    const meet = async (fault: Fault, isStreamed: boolean, model = llm) => {
       const about = `${caller} at ${provider}: ${fault.name}, ${isStreamed ? "streamed" : "whole"}`;
       state.fault = fault;
       const { down } = proxy.counters;
       const asked = seen.length;
-      const answer = call("POST", path, { ...body, stream: isStreamed });
+      const answer = call("POST", path, { ...body, model, stream: isStreamed });
       if (fault.breaks) {
         await expect.poll(() => proxy.counters.down, { interval: 2 }).toBeGreaterThan(down);
         // What has arrived is read before the connection breaks.
@@ -175,8 +183,8 @@ it.each(pairs)(
         );
       }
       const other = fault.phase === "head" ? "body" : "head";
-      const last = async () => (await events(server)).find((event) => event.llm === llm);
-      await expect.poll(last).toMatchObject({
+      const last = async () => (await events(server)).find((event) => event.llm === model);
+      await expect.poll(last, { timeout: 10_000 }).toMatchObject({
         ...fault.event,
         detail: { phases: { [fault.phase]: expect.any(Number) } },
       });
@@ -184,21 +192,23 @@ it.each(pairs)(
       if (other === "body") expect(phases, about).not.toHaveProperty("body");
       if (fault.event === timedOut) expect(phases[fault.phase], about).toBeGreaterThanOrEqual(250);
     };
-    for (const fault of faultsFor(streamedFaults, caller, provider)) await meet(fault, true);
-    if (whole) for (const fault of faultsFor(wholeFaults, caller, provider)) await meet(fault, false);
+    const meetPatiently = (fault: Fault, isStreamed: boolean) =>
+      meet(fault, isStreamed).catch(() => meet(fault, isStreamed, patient(llm)));
+    for (const fault of faultsFor(streamedFaults, caller, provider)) await meetPatiently(fault, true);
+    if (whole) for (const fault of faultsFor(wholeFaults, caller, provider)) await meetPatiently(fault, false);
 
     state.fault = undefined;
     proxy.stall("down");
-    const open = await call("POST", path, { ...body, stream: true });
+    const open = await call("POST", path, { ...body, model: llm, stream: true });
     expect([open.status, open.text]).toEqual([504, expect.stringContaining(late)]);
     proxy.resume();
 
     if (!whole) return;
     state.fault = "late";
-    expect((await call("POST", path, body)).status).toBe(504);
+    expect((await call("POST", path, { ...body, model: llm })).status).toBe(504);
     state.fault = undefined;
     state.tooLate.resolve();
-    const next = await call("POST", path, body);
+    const next = await call("POST", path, { ...body, model: patient(llm) });
     expect([next.status, next.text]).toEqual([200, expect.not.stringContaining("answer-late")]);
   },
 );

@@ -45,10 +45,11 @@ export async function signInTo(page: Page, url: string, user: string): Promise<v
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** Returns what axe finds on a page, as `rule: element`. */
-export async function axeFindings(page: Page): Promise<string[]> {
+/** Returns what axe finds on a page by all of its rules, or by the named ones, as `rule: element`. */
+export async function axeFindings(page: Page, rules?: readonly string[]): Promise<string[]> {
   // Evaluated by the debugger, because the policy of the page lets no other script in.
   await page.evaluate(`if (!window.axe) { ${axe} }`);
-  return page.evaluate(`axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
+  const options = JSON.stringify({ resultTypes: ["violations"], ...(rules && { runOnly: rules }) });
+  return page.evaluate(`axe.run(document, ${options}).then(({ violations }) =>
     violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ": " + html.slice(0, 200))))`);
 }

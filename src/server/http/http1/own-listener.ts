@@ -110,6 +110,8 @@ export class OwnListener implements TcpListener, ConnectionHost {
       ...where,
       ...(tls && { tls }),
       exclusive: true,
+      // What a tunnel owes to a caller that has ended its side still goes out.
+      allowHalfOpen: true,
       socket: {
         open: (socket) => this.#opened(socket),
         data: (socket, bytes) => socket.data.received(bytes),

@@ -323,10 +323,14 @@ export class ServerConnection implements CallerConnection {
 
   /**
    * The caller has ended its side: it has its last response, or has left before. A reset could overtake the response on its
-   * way.
+   * way. Behind a tunnel the other listener knows what it has sent.
    */
   ended(): void {
-    if (this.owesResponse || this.#tunnel) return this.destroy();
+    if (this.#tunnel) {
+      this.deadline = this.#host.after(lingerTime);
+      return this.#tunnel.callerEnded();
+    }
+    if (this.owesResponse) return this.destroy();
     this.socket.end();
     this.closed();
   }

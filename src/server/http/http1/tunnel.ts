@@ -50,6 +50,8 @@ export class Tunnel {
   /** Bytes for a later turn of the event loop. */
   #later: Buffer[] = [];
   #isPaused = false;
+  /** The caller sends nothing more. */
+  #isEnded = false;
   #isClosed = false;
 
   /**
@@ -85,6 +87,7 @@ export class Tunnel {
     this.#early = [];
     this.#earlyLength = 0;
     this.#holdCaller();
+    this.#passEndOn();
   }
 
   /** Passes bytes of the caller on. */
@@ -111,8 +114,9 @@ export class Tunnel {
     void nextTurn().then(() => {
       for (const one of this.#later) this.#unsent?.write(one);
       this.#later = [];
-      if (this.#isClosed) this.#inner?.end();
-      else this.#holdCaller();
+      if (this.#isClosed) return void this.#inner?.end();
+      this.#holdCaller();
+      this.#passEndOn();
     });
   }
 
@@ -126,6 +130,7 @@ export class Tunnel {
   innerDrained(): void {
     this.#unsent?.flush();
     this.#holdCaller();
+    this.#passEndOn();
   }
 
   /** The other listener has sent bytes. */
@@ -154,6 +159,16 @@ export class Tunnel {
     if (this.#isClosed) return;
     this.#over();
     this.#connection.tunnelClosed();
+  }
+
+  /** The caller has ended its side. The other listener is told so after all that the caller has sent. */
+  callerEnded(): void {
+    this.#isEnded = true;
+    this.#passEndOn();
+  }
+
+  #passEndOn(): void {
+    if (this.#isEnded && this.#unsent?.length === 0 && this.#later.length === 0) this.#inner?.shutdown();
   }
 
   /** The caller has closed its connection. */
