@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
 import type { Log } from "../../src/log.ts";
 import { openStore } from "../../src/server/core/store/index.ts";
 import { systemPace } from "../../src/server/inference/pace.ts";
 import type { ServerOptions } from "../../src/server/options.ts";
 import { startServer } from "../../src/server/start.ts";
+import { atEnd } from "./shared.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 /** An answer: status, headers, the body parsed where it is JSON. */
@@ -102,7 +102,7 @@ async function startTestServer({
     stopped ??= running.stop(patience);
     return stopped;
   };
-  onTestFinished(() => stop());
+  atEnd(() => stop());
 
   const admin = client("http://localhost", {}, socketPath);
   const as = (bearer?: string) =>

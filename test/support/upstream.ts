@@ -1,5 +1,5 @@
 import type { Socket } from "bun";
-import { onTestFinished } from "vitest";
+import { atEnd } from "./shared.ts";
 
 /** A request that the scripted provider received. */
 export interface Seen {
@@ -77,7 +77,7 @@ export function upstream(script: Script): Upstream {
       },
     },
   });
-  onTestFinished(() => server.stop(true));
+  atEnd(() => server.stop(true));
   return { url: `http://127.0.0.1:${server.port}`, seen, closed: () => anyClosed.promise };
 }
 

@@ -1,4 +1,4 @@
-import { onTestFinished } from "vitest";
+import { atEnd } from "../shared.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look at any field
 type Json = any;
@@ -133,7 +133,7 @@ export function scriptedMcp(
       return new Response(response, { headers: { "content-type": "text/event-stream", ...session } });
     },
   });
-  onTestFinished(() => server.stop(true));
+  atEnd(() => server.stop(true));
   return {
     url: `http://127.0.0.1:${server.port}/mcp`,
     seen,

@@ -1,6 +1,7 @@
 import { Client, type ClientCapabilities, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { onTestFinished } from "vitest";
 import type { ServerOptions } from "../../../src/server/options.ts";
+import { pauses } from "../pauses.ts";
 import { type Answer, must, type TestServer, testServer } from "../server.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look at any field
@@ -123,9 +124,10 @@ export async function testProject(
 /** Returns when a server has been listed. */
 async function listed({ admin }: TestServer, name: string): Promise<void> {
   const end = performance.now() + 60_000;
+  const pause = pauses(10);
   while ((await admin("GET", `/api/v1/servers/${name}`)).body.listedAt === null) {
     if (performance.now() > end) throw new Error(`server ${name} was not listed`);
-    await Bun.sleep(10);
+    await pause();
   }
 }
 

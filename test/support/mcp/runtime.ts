@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { launchHost } from "../../../src/processes/launch/prepare.ts";
 import type { ServerOptions } from "../../../src/server/options.ts";
 import { eventually } from "../agent/fake-clock.ts";
+import { pauses } from "../pauses.ts";
 import { type Client, must, type TestServer, testServer } from "../server.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
@@ -162,10 +163,11 @@ export function isAlive(pid: number): boolean {
 /** Reads a value again until a condition holds. */
 export async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
   const end = performance.now() + 60_000;
+  const pause = pauses(10);
   for (;;) {
     const value = await read();
     if (holds(value)) return value;
     if (performance.now() > end) throw new Error(`it never held: ${holds}; last: ${JSON.stringify(value)}`);
-    await Bun.sleep(20);
+    await pause();
   }
 }

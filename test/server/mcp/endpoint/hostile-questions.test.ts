@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { said, scriptedMcp, tool } from "../../../support/mcp/http-server.ts";
-import { type Era, messagesOf, testProject } from "../../../support/mcp/project.ts";
+import { type Script, said, scriptedMcp, tool } from "../../../support/mcp/http-server.ts";
+import { type Era, messagesOf, type TestProject, testProject } from "../../../support/mcp/project.ts";
+import { shared } from "../../../support/shared.ts";
 
 const combinations = (["legacy", "modern"] as const).flatMap((client) =>
   (["legacy", "modern"] as const).map((server) => ({ client, server })),
@@ -9,31 +10,34 @@ const combinations = (["legacy", "modern"] as const).flatMap((client) =>
 const page = (url: unknown) => ({ mode: "url", url, message: "open it", elicitationId: "1" });
 const listing = { "tools/list": () => ({ tools: [tool("go")], ttlMs: 0, cacheScope: "private" }) };
 
-/** A project with a server whose tool asks its client to open an address. */
-async function opening(server: Era, url: unknown, isError = false) {
-  const project = await testProject();
-  const upstream = scriptedMcp(server, {
-    ...listing,
-    "tools/call": async ({ ask }) => {
-      if (isError) throw { code: -32042, message: "open", data: { elicitations: [page(url)] } };
-      if (server === "legacy") {
-        const answer = await ask("elicitation/create", page(url)).catch((error) => error);
-        return said(answer.message ?? answer.action);
-      }
-      return {
-        resultType: "input_required",
-        inputRequests: { a: { method: "elicitation/create", params: page(url) } },
-      };
-    },
+/** What the tool `go` of the servers does in a test. */
+let script: Script;
+const projectOf = (era: Era) =>
+  shared(async () => {
+    const project = await testProject();
+    await project.attach("s", scriptedMcp(era, { ...listing, "tools/call": (call) => script(call) }).url);
+    return project;
   });
-  await project.attach("s", upstream.url);
-  return project;
+const projects = { legacy: projectOf("legacy"), modern: projectOf("modern") };
+
+/** Makes the tool of a server ask its client to open an address. Returns the project. */
+function opening(server: Era, url: unknown, isError = false) {
+  script = async ({ ask }) => {
+    if (isError) throw { code: -32042, message: "open", data: { elicitations: [page(url)] } };
+    if (server === "legacy") {
+      const answer = await ask("elicitation/create", page(url)).catch((error) => error);
+      return said(answer.message ?? answer.action);
+    }
+    return {
+      resultType: "input_required",
+      inputRequests: { a: { method: "elicitation/create", params: page(url) } },
+    };
+  };
+  return projects[server]();
 }
 
-type Project = Awaited<ReturnType<typeof testProject>>;
-
 /** Calls the tool, as a client of an era that can open pages. Returns all that the client gets, as text. */
-async function calledBy(client: Era, project: Project, capabilities: object): Promise<string> {
+async function calledBy(client: Era, project: TestProject, capabilities: object): Promise<string> {
   if (client === "modern")
     return JSON.stringify(messagesOf(await project.modern("tools/call", { name: "go" }, { capabilities })));
   const headers = await project.session({ capabilities });
@@ -52,7 +56,7 @@ describe.each(combinations)(
       "",
       { a: 1 },
     ])("never sees %j (T320)", async (url) => {
-      const project = await opening(eras.server, url);
+      const project = opening(eras.server, url);
       const seen = await calledBy(eras.client, project, { elicitation: { url: {} } });
       expect(seen).toContain("not one of a web page");
       expect(seen).not.toMatch(/javascript:|file:|data:text|calculator:|open it/);
@@ -63,48 +67,36 @@ describe.each(combinations)(
 it.each(["legacy", "modern"] as const)(
   "a %s client never sees an address in the error of a legacy server that is not one of a web page (T320)",
   async (client) => {
-    const bad = await opening("legacy", "javascript:alert(1)", true);
+    const bad = opening("legacy", "javascript:alert(1)", true);
     const seen = await calledBy(client, bad, { elicitation: { url: {} } });
     expect(seen).toContain("not one of a web page");
     expect(seen).not.toContain("javascript:");
-    const good = await opening("legacy", "https://example.org/login", true);
+    const good = opening("legacy", "https://example.org/login", true);
     expect(await calledBy(client, good, { elicitation: { url: {} } })).toContain("https://example.org/login");
   },
 );
 
 describe.each(["legacy", "modern"] as const)("a %s client", (client) => {
   it("is not asked 101 questions at a time (T321)", async () => {
-    const project = await testProject();
     const questions = Object.fromEntries(
       Array.from({ length: 101 }, (_, i) => [`q${i}`, { method: "roots/list" }]),
     );
-    const upstream = scriptedMcp("modern", {
-      ...listing,
-      "tools/call": () => ({ resultType: "input_required", inputRequests: questions }),
-    });
-    await project.attach("s", upstream.url);
-    const seen = await calledBy(client, project, { roots: {} });
+    script = () => ({ resultType: "input_required", inputRequests: questions });
+    const seen = await calledBy(client, projects.modern(), { roots: {} });
     expect(seen).toContain("more than 100 questions at a time");
     expect(seen).not.toContain("roots/list");
   });
 });
 
 it("a modern client gets no state that it could not give back (T321)", async () => {
-  const project = await testProject();
   const form = { message: "?", requestedSchema: { type: "object", properties: {} } };
-  const upstream = scriptedMcp("modern", {
-    ...listing,
-    "tools/call": () => ({
-      resultType: "input_required",
-      requestState: "s".repeat(1024 * 1024),
-      inputRequests: { a: { method: "elicitation/create", params: form } },
-    }),
+  script = () => ({
+    resultType: "input_required",
+    requestState: "s".repeat(1024 * 1024),
+    inputRequests: { a: { method: "elicitation/create", params: form } },
   });
-  await project.attach("s", upstream.url);
-  const { body } = await project.modern(
-    "tools/call",
-    { name: "go" },
-    { capabilities: { elicitation: { form: {} } } },
-  );
+  const { body } = await projects
+    .modern()
+    .modern("tools/call", { name: "go" }, { capabilities: { elicitation: { form: {} } } });
   expect(body.error.message).toContain("more than 1 MB");
 });
