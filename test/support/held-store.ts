@@ -1,7 +1,6 @@
-import { join } from "node:path";
 import { openStore } from "../../src/server/core/store/index.ts";
 import type { Store, Write } from "../../src/server/core/store/types.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
+import { prepareDatabase } from "./server.ts";
 
 /** A call of a store that a test holds. */
 export interface HeldCall {
@@ -46,7 +45,7 @@ export interface HeldStore {
 
 /** Opens a store in a SQLite file of its own whose calls can be held. */
 export async function openHeldStore(): Promise<HeldStore> {
-  return heldStore(await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now }));
+  return heldStore(await openStore({ path: await prepareDatabase(), now: Date.now }));
 }
 
 /** Lets a test hold calls of a store, which is changed for that. */

@@ -60,14 +60,18 @@ async function madeDatabase(): Promise<Buffer> {
   return readFileSync(join(folder, "mcpctl.db"));
 }
 
+/** Writes a SQLite file with the tables and the rows that every server makes. Returns its path, for a store of a test. */
+export async function prepareDatabase(path = join(temporaryFolder(), "mcpctl.db")): Promise<string> {
+  made ??= madeDatabase();
+  writeFileSync(path, await made, { mode: 0o600 });
+  return path;
+}
+
 /** A real server on a free port, over a SQLite file of its own; stopped when the test is over. */
 export async function testServer(options: TestServerOptions = {}): Promise<TestServer> {
   const folder = options.folder ?? temporaryFolder();
   const path = join(folder, "mcpctl.db");
-  if (!options.store && !options.now && !existsSync(path)) {
-    made ??= madeDatabase();
-    writeFileSync(path, await made, { mode: 0o600 });
-  }
+  if (!options.store && !options.now && !existsSync(path)) await prepareDatabase(path);
   return startTestServer({ ...options, folder });
 }
 

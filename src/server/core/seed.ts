@@ -12,6 +12,13 @@ import { type Row, StoreError, type Write } from "./store/types.ts";
 /** Makes the row of something that the server brings along. */
 type MakeRow = (kind: string, prefix: string, name: string, spec: Record<string, unknown>) => Row;
 
+/** Made once, for all servers of a process. */
+const templates = builtInTemplates.map(({ name, ...fields }) => ({
+  name,
+  spec: validateFields(template, { ...fields }).fields,
+}));
+const proxyModels = builtInProxyModels.map(({ name, ...spec }) => ({ name, spec }));
+
 /** The most attempts to write the rows, if other servers on the same database write them at the same time. */
 const maxAttempts = 3;
 
@@ -58,11 +65,6 @@ function missingRows(catalogue: Catalogue, now: () => number, random: Random): W
       description: "In the server's own database",
     }),
   ].filter(({ kind, name }) => !catalogue.snapshot.named(kind, name));
-  const templates = builtInTemplates.map(({ name, ...fields }) => ({
-    name,
-    spec: validateFields(template, { ...fields }).fields,
-  }));
-  const proxyModels = builtInProxyModels.map(({ name, ...spec }) => ({ name, spec }));
   return [
     ...rows.map((row): Write => ({ op: "insert", row, refs: [] })),
     ...builtInWrites(catalogue, template, templates, builtIn, now()),

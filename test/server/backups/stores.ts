@@ -9,14 +9,14 @@ import type { Row, Store, Write } from "../../../src/server/core/store/types.ts"
 import { newTask } from "../../../src/server/inference/tasks/batch-work.ts";
 import { collected, inPieces } from "../../backup/archives.ts";
 import { event, row, session } from "../../contract/store-fixtures.ts";
-import { freshDatabase } from "../../postgres.ts";
+import { databaseWithTables } from "../../postgres.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 export const now = 1_764_417_600_000;
 
 export const dialects: [name: string, fresh: () => Promise<Store>][] = [
   ["SQLite", () => openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: () => now })],
-  ["PostgreSQL", async () => openStore({ url: await freshDatabase(), now: () => now })],
+  ["PostgreSQL", async () => openStore({ url: await databaseWithTables(), now: () => now })],
 ];
 
 /** A new row whose id is one of its kind. */

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import { readAll } from "../../backup/archives.ts";
-import { freshDatabase } from "../../postgres.ts";
+import { databaseWithTables } from "../../postgres.ts";
 import { must, type TestServer, testServer } from "../../support/server.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { goodProvider, upstream } from "../../support/upstream.ts";
@@ -61,7 +61,7 @@ describe.each([
     const store =
       from === "SQLite"
         ? await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now })
-        : await openStore({ url: await freshDatabase(), now: Date.now });
+        : await openStore({ url: await databaseWithTables(), now: Date.now });
     const server = await testServer({ store });
     const { url } = upstream(goodProvider);
     const llm = { name: "gpt", type: "openai", model: "up", url };

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
-import { freshDatabase } from "../../postgres.ts";
+import { databaseWithTables } from "../../postgres.ts";
 import { heldStore } from "../../support/held-store.ts";
 import { type McpTestServer, mcpTestServer, until } from "../../support/mcp/runtime.ts";
 import { type Client, client, type TestServer } from "../../support/server.ts";
@@ -154,7 +154,7 @@ describe("an llm of a workstation whose agent is connected to another node (fail
   });
 
   it("is woken also when the node of its agent is the last to read that it hibernates (failure mode 283)", async () => {
-    const url = await freshDatabase();
+    const url = await databaseWithTables();
     const { store, hold } = heldStore(await openStore({ url, now: Date.now }));
     const a = await mcpTestServer({ node: "a", leaseTimes: longLeases, store });
     const b = await mcpTestServer({
@@ -180,7 +180,7 @@ describe("an llm of a workstation whose agent is connected to another node (fail
 });
 
 it("a node that dies ends the streams of its agents with one error, and wakes its llms again elsewhere (failure modes 282, 283)", async () => {
-  const url = await freshDatabase();
+  const url = await databaseWithTables();
   const other = await separateNode(url, "other");
   const store = await openStore({ url, now: Date.now });
   const here = await mcpTestServer({ node: "here", leaseTimes: longLeases, store });

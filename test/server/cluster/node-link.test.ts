@@ -2,11 +2,11 @@ import { expect, it } from "vitest";
 import { InstanceMoved, LinkLost } from "../../../src/server/cluster/link-messages.ts";
 import { NodeLink } from "../../../src/server/cluster/node-link.ts";
 import { openStore } from "../../../src/server/core/store/index.ts";
-import { freshDatabase } from "../../postgres.ts";
+import { databaseWithTables } from "../../postgres.ts";
 import { testServer } from "../../support/server.ts";
 
 it("a node that stops answers each request of another node, or the other one knows that it was not carried out (failure mode 300)", async () => {
-  const store = await openStore({ url: await freshDatabase(), now: Date.now });
+  const store = await openStore({ url: await databaseWithTables(), now: Date.now });
   const server = await testServer({ store, node: "a" });
   const [node] = (await store.cluster!.clusterState()).nodes;
   const link = new NodeLink(node!);

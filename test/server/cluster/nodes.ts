@@ -3,7 +3,7 @@ import { Client as McpClient, StreamableHTTPClientTransport } from "@modelcontex
 import { onTestFinished } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import type { ServerOptions } from "../../../src/server/options.ts";
-import { freshDatabase } from "../../postgres.ts";
+import { databaseWithTables } from "../../postgres.ts";
 import { type McpTestServer, mcpTestServer } from "../../support/mcp/runtime.ts";
 import { type Client, client } from "../../support/server.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -29,7 +29,7 @@ export function endableLeases() {
 
 /** Starts servers of mcpctl on one database, in this process. Their leases do not end within a test. */
 export async function nodes(names: readonly string[], options: Partial<ServerOptions> = {}) {
-  const url = await freshDatabase();
+  const url = await databaseWithTables();
   const started: McpTestServer[] = [];
   for (const node of names) {
     const store = await openStore({ url, now: Date.now });

@@ -7,7 +7,7 @@ import {
   SealedChannel,
 } from "../../../src/server/cluster/sealed-channel.ts";
 import { openStore } from "../../../src/server/core/store/index.ts";
-import { freshDatabase } from "../../postgres.ts";
+import { databaseWithTables } from "../../postgres.ts";
 import { testServer } from "../../support/server.ts";
 
 const key = Buffer.alloc(32, 1).toString("base64url");
@@ -44,7 +44,7 @@ it("a message cannot be read, changed, repeated, left out or sent back by others
 });
 
 it("a server opens a link only for a node, and closes it if the proof was only heard (T175)", async () => {
-  const store = await openStore({ url: await freshDatabase(), now: Date.now });
+  const store = await openStore({ url: await databaseWithTables(), now: Date.now });
   const server = await testServer({ store, node: "a" });
   const { bearer } = await server.token("root", [{ role: "edit", resource: "*" }]);
   const upgrade = { upgrade: "websocket", connection: "Upgrade", "sec-websocket-version": "13" };

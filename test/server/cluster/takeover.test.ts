@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import { type Store, StoreError } from "../../../src/server/core/store/types.ts";
 import type { ServerOptions } from "../../../src/server/options.ts";
-import { freshDatabase } from "../../postgres.ts";
+import { databaseWithTables } from "../../postgres.ts";
 import {
   defineScripted,
   isAlive,
@@ -36,7 +36,7 @@ const ended = (pid: number) =>
   );
 
 it("an instance whose node was killed is taken over, and its calls fail as with a dead process (failure mode 170)", async () => {
-  const url = await freshDatabase();
+  const url = await databaseWithTables();
   const folder = temporaryFolder();
   writeFileSync(join(folder, "files.journal.tools"), JSON.stringify(extra));
   const other = await separateNode(url, "other");
@@ -63,7 +63,7 @@ it("an instance whose node was killed is taken over, and its calls fail as with 
 });
 
 it("a node that was killed and starts again has its instances back at once", async () => {
-  const url = await freshDatabase();
+  const url = await databaseWithTables();
   const folder = temporaryFolder();
   const own = temporaryFolder();
   const first = await separateNode(url, "one", own);
@@ -77,7 +77,7 @@ it("a node that was killed and starts again has its instances back at once", asy
 });
 
 it("a node that stops in order leaves its instances to others at once, and waits for no link", async () => {
-  const url = await freshDatabase();
+  const url = await databaseWithTables();
   const one = await nodeHere(url, "one");
   const files = await defineScripted(one.admin, temporaryFolder(), {});
   const other = await nodeHere(url, "other");
@@ -96,7 +96,7 @@ it("a node that stops in order leaves its instances to others at once, and waits
 });
 
 it("a node that cannot renew its lease ends its programs before another one starts them (failure mode 169)", async () => {
-  const url = await freshDatabase();
+  const url = await databaseWithTables();
   const store = await openStore({ url, now: Date.now });
   let isCut = false;
   const unlessCut =
@@ -148,7 +148,7 @@ it("a node that cannot renew its lease ends its programs before another one star
 });
 
 it("a node that slept longer than its lease gives up what others have taken over", async () => {
-  const url = await freshDatabase();
+  const url = await databaseWithTables();
   const sleeper = await separateNode(url, "sleeper");
   const files = await defineScripted(sleeper.admin, temporaryFolder(), { startSeconds: 60 });
   const leases = endableLeases();

@@ -4,8 +4,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import { type Store, StoreError } from "../../../src/server/core/store/types.ts";
 import { payloadsOf } from "../../adapters/translation/streams.ts";
-import { must } from "../../support/server.ts";
-import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { must, prepareDatabase } from "../../support/server.ts";
 import {
   chatFrames,
   chunk,
@@ -24,7 +23,7 @@ const streamed = { ...question, stream: true };
 async function storeThat(
   append: (store: Store, ...events: Parameters<Store["appendAudit"]>) => Promise<void>,
 ) {
-  const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
+  const store = await openStore({ path: await prepareDatabase(), now: Date.now });
   return new Proxy(store, {
     get(target, name) {
       if (name === "appendAudit")

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
 import type { Store } from "../../../src/server/core/store/types.ts";
 import { keyFileIn } from "../../support/sealing.ts";
-import { must, type TestServer, testServer } from "../../support/server.ts";
+import { must, prepareDatabase, type TestServer, testServer } from "../../support/server.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const path = "/api/v1/secrets/migrate";
@@ -12,7 +12,8 @@ const values = { key: "marked-value-one", other: "marked-value-two" };
 /** Starts a server with a sealed backend `vault`, and with the secrets `a` and `b` on the default backend. */
 async function startWithTwoBackends(change: (store: Store) => Partial<Store> = () => ({})) {
   const folder = temporaryFolder();
-  const store = await openStore({ path: join(folder, "mcpctl.db"), now: Date.now });
+  const database = await prepareDatabase(join(folder, "mcpctl.db"));
+  const store = await openStore({ path: database, now: Date.now });
   const server = await testServer({
     folder,
     store: { ...store, ...change(store) },

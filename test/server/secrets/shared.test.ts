@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { openStore } from "../../../src/server/core/store/index.ts";
-import { freshDatabase } from "../../postgres.ts";
+import { databaseWithTables } from "../../postgres.ts";
 import { fakeBao } from "../../support/openbao/fake.ts";
 import { keyFileIn } from "../../support/sealing.ts";
 import { must, type TestServer, testServer } from "../../support/server.ts";
@@ -10,7 +10,7 @@ const values = { key: "marked-value-one" };
 
 /** Starts two servers on one PostgreSQL, each with a copy of the master key. */
 async function startTwo(): Promise<[TestServer, TestServer]> {
-  const url = await freshDatabase();
+  const url = await databaseWithTables();
   const start = async () => {
     const folder = temporaryFolder();
     const store = await openStore({ url, now: Date.now });

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { openStore } from "../../../../src/server/core/store/index.ts";
 import type { StoredFile } from "../../../../src/server/core/store/task-store.ts";
 import type { Store } from "../../../../src/server/core/store/types.ts";
-import { freshDatabase } from "../../../postgres.ts";
+import { databaseWithTables } from "../../../postgres.ts";
 import { commits, type HeldStore, heldStore, openHeldStore } from "../../../support/held-store.ts";
 import { type Client, must, type TestServer, testServer } from "../../../support/server.ts";
 import { withProvider } from "../../inference/setup.ts";
@@ -154,7 +154,7 @@ it("a token that a user makes while it is deleted goes with it (T350)", async ()
 });
 
 it("a task is refused at a server that does not know yet that another one has ended the login (T350)", async () => {
-  const url = await freshDatabase();
+  const url = await databaseWithTables();
   const { store, hold } = heldStore(await openStore({ url, now: Date.now }));
   const { server, alice, provider } = await withAlice(store);
   const other = await testServer({ store: await openStore({ url, now: Date.now }) });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { openStore } from "../../../../src/server/core/store/index.ts";
-import { freshDatabase } from "../../../postgres.ts";
+import { databaseWithTables } from "../../../postgres.ts";
 import { commits, heldStore, openHeldStore } from "../../../support/held-store.ts";
 import { type Client, must, type TestServer, testServer } from "../../../support/server.ts";
 
@@ -66,7 +66,7 @@ describe("a name of llms that two owners take at the same moment (T343)", () => 
   );
 
   it("goes to the first alone also at two servers on one database", async () => {
-    const url = await freshDatabase();
+    const url = await databaseWithTables();
     const { store, hold } = heldStore(await openStore({ url, now: Date.now }));
     const one = await testServer({ store });
     const other = await testServer({ store: await openStore({ url, now: Date.now }) });

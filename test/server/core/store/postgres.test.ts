@@ -1,16 +1,22 @@
 import postgres from "postgres";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { openStore } from "../../../../src/server/core/store/index.ts";
+import { openPostgres } from "../../../../src/server/core/store/postgres/store.ts";
 import type { Store } from "../../../../src/server/core/store/types.ts";
 import { storeContract } from "../../../contract/store.ts";
 import { event, row } from "../../../contract/store-fixtures.ts";
-import { freshDatabase } from "../../../postgres.ts";
+import { databaseWithTables, emptyTables, freshDatabase } from "../../../postgres.ts";
 
 const now = () => 1_700_000_000_000;
 
+let shared: string | undefined;
+
 storeContract("Postgres store", async () => {
-  const url = await freshDatabase();
-  return () => openStore({ url, now });
+  shared ??= await databaseWithTables();
+  const url = shared;
+  await emptyTables(url);
+  // On a busy machine, dozens of commits at once take longer than a server waits for one.
+  return () => openPostgres(url, now, { timeout: 120_000 });
 });
 
 describe("a PostgreSQL database", () => {
@@ -41,7 +47,7 @@ describe("a PostgreSQL database", () => {
     );
 
   it("is shared by several servers, whose changes have one order", async () => {
-    const url = await freshDatabase();
+    const url = await databaseWithTables();
     const servers = await Promise.all([open(url), open(url), open(url)]);
     const revisions = await Promise.all(
       Array.from({ length: 60 }, (_, index) =>
@@ -72,7 +78,7 @@ describe("a PostgreSQL database", () => {
     };
 
     it("rings when it is subscribed, and then when another server has written", async () => {
-      const url = await freshDatabase();
+      const url = await databaseWithTables();
       const [one, two] = await Promise.all([open(url), open(url)]);
       const bell = listen(two);
       await bell.ring();
@@ -83,7 +89,7 @@ describe("a PostgreSQL database", () => {
     });
 
     it("does not ring for a refused commit, nor after it is unsubscribed", async () => {
-      const url = await freshDatabase();
+      const url = await databaseWithTables();
       const [one, two] = await Promise.all([open(url), open(url)]);
       const [bell, witness] = [listen(two), listen(two)];
       await Promise.all([bell.ring(), witness.ring()]);
@@ -98,7 +104,7 @@ describe("a PostgreSQL database", () => {
     });
 
     it("rings every two seconds in any case, so that a lost ring does no harm (failure mode 68)", async () => {
-      const store = await open(await freshDatabase());
+      const store = await open(await databaseWithTables());
       const bell = listen(store);
       await bell.ring();
       const before = bell.count();
@@ -111,7 +117,7 @@ describe("a PostgreSQL database", () => {
   });
 
   it("stores JSON as JSON, so that people can query it", async () => {
-    const url = await freshDatabase();
+    const url = await databaseWithTables();
     const store = await open(url);
     await store.commit([
       { op: "insert", row: row("a", { spec: { url: "http://x" } }), refs: [] },
@@ -139,7 +145,7 @@ describe("a PostgreSQL database", () => {
   });
 
   it("is used again after its connections were cut", async () => {
-    const url = await freshDatabase();
+    const url = await databaseWithTables();
     const store = await open(url);
     await cutConnections(url);
     // The first call may find the connection gone; that is said as what it is.
@@ -148,7 +154,7 @@ describe("a PostgreSQL database", () => {
   });
 
   it("can be read when it has become read-only, as a standby", async () => {
-    const url = await freshDatabase();
+    const url = await databaseWithTables();
     const store = await open(url);
     await store.commit([{ op: "insert", row: row("a"), refs: [] }]);
     await ask(url, (sql) =>
@@ -164,7 +170,7 @@ describe("a PostgreSQL database", () => {
   });
 
   it("refuses writes as full when PostgreSQL is full, and accepts them afterwards (T71)", async () => {
-    const url = await freshDatabase();
+    const url = await databaseWithTables();
     const store = await open(url);
     await ask(url, (sql) =>
       sql.unsafe(`
@@ -183,7 +189,7 @@ describe("a PostgreSQL database", () => {
   });
 
   it("shows followers of the audit log no event before an earlier one that is still being written", async () => {
-    const url = await freshDatabase();
+    const url = await databaseWithTables();
     const store = await open(url);
     await store.appendAudit([event(1)]);
     const { last } = await store.auditTail(undefined, { limit: 10 });

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openStore } from "../../../../src/server/core/store/index.ts";
-import { freshDatabase } from "../../../postgres.ts";
+import { databaseWithTables } from "../../../postgres.ts";
 import { must, type TestServer, testServer } from "../../../support/server.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { watchKind } from "../../../support/watch.ts";
@@ -16,7 +16,7 @@ const follow = (server: TestServer, bearer: string, query = "") => watchKind(ser
 
 describe.each([
   ["SQLite", async () => openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now })],
-  ["Postgres", async () => openStore({ url: await freshDatabase(), now: Date.now })],
+  ["Postgres", async () => openStore({ url: await databaseWithTables(), now: Date.now })],
 ])("following the audit log on %s", (_, open) => {
   it("sends the newest events and its position, then each committed event once, in order", async () => {
     const server = await testServer({ store: await open() });

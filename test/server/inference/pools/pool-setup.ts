@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { AppError } from "../../../../src/errors.ts";
 import { createOutbound } from "../../../../src/net/outbound.ts";
@@ -16,8 +15,7 @@ import { Metrics } from "../../../../src/server/observability/metrics.ts";
 import type { SecretValues } from "../../../../src/server/secrets/secret-values.ts";
 import type { VirtualLlms } from "../../../../src/server/workstations/virtual-llms.ts";
 import { parseCall } from "../../../../src/wire/parse-call.ts";
-import { must, type TestServer, testServer } from "../../../support/server.ts";
-import { temporaryFolder } from "../../../support/temporary-folder.ts";
+import { must, prepareDatabase, type TestServer, testServer } from "../../../support/server.ts";
 import { type Script, type Upstream, upstream } from "../../../support/upstream.ts";
 
 /** The response to a call. */
@@ -63,7 +61,7 @@ export interface PoolOptions {
 
 /** Llms in one pool, each at a scripted provider, and a caller with a token. The test controls the clock. */
 export async function pool(scripts: Record<string, Script>, options: PoolOptions = {}): Promise<Pool> {
-  const store = await openStore({ path: join(temporaryFolder(), "mcpctl.db"), now: Date.now });
+  const store = await openStore({ path: await prepareDatabase(), now: Date.now });
   const server = await testServer({ store });
   const members: Record<string, Upstream> = {};
   for (const [name, script] of Object.entries(scripts)) {

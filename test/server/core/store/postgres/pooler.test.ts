@@ -1,9 +1,10 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openStore } from "../../../../../src/server/core/store/index.ts";
+import { openPostgres } from "../../../../../src/server/core/store/postgres/store.ts";
 import type { Store } from "../../../../../src/server/core/store/types.ts";
 import { storeContract } from "../../../../contract/store.ts";
 import { event, row } from "../../../../contract/store-fixtures.ts";
-import { freshDatabase } from "../../../../postgres.ts";
+import { databaseWithTables, emptyTables, freshDatabase } from "../../../../postgres.ts";
 import { hasPgBouncer, pgBouncer } from "../../../../support/pgbouncer.ts";
 
 const now = () => 1_700_000_000_000;
@@ -35,8 +36,12 @@ describe.runIf(hasPgBouncer)("a database behind PgBouncer in transaction mode (f
   });
 });
 
+let shared: string | undefined;
+
 if (hasPgBouncer)
   storeContract("Postgres store behind PgBouncer", async () => {
-    const url = await pgBouncer(await freshDatabase());
-    return () => openStore({ url, now });
+    shared ??= await databaseWithTables();
+    await emptyTables(shared);
+    const url = await pgBouncer(shared);
+    return () => openPostgres(url, now, { timeout: 120_000 });
   });
