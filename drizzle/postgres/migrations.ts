@@ -354,4 +354,10 @@ CREATE INDEX "inference_tasks_batch_id" ON "inference_tasks" USING btree ("batch
 CREATE INDEX "stored_files_owner_id" ON "stored_files" USING btree ("owner_id","id");--> statement-breakpoint
 CREATE INDEX "threads_owner_id" ON "threads" USING btree ("owner_id","id");`,
   },
+  {
+    name: "0013_thread_sizes",
+    sql: `ALTER TABLE "threads" ADD COLUMN "size" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
+UPDATE "threads" SET "size" = (SELECT coalesce(sum(octet_length("message")), 0) FROM "thread_messages" WHERE "thread_id" = "threads"."id");--> statement-breakpoint
+CREATE INDEX "threads_owner_size" ON "threads" USING btree ("owner_id","size");`,
+  },
 ];

@@ -21,6 +21,7 @@ export const quotas: readonly Quota[] = [
   { name: "kilobytes", most: 4096, description: "size of all objects that the user owns, as JSON" },
   { name: "sessions", most: 1000, description: "logins that have not ended", passes: true },
   { name: "threads", most: 1000, description: "threads with personas" },
+  { name: "threadMegabytes", most: 500, description: "size of the messages of all threads" },
   { name: "files", most: 1000, description: "files for batches, and of their answers" },
   { name: "fileMegabytes", most: 500, description: "size of all files for batches, and of their answers" },
   { name: "batches", most: 20, description: "batches that have not ended", passes: true },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { copyTables } from "../../src/server/core/store/copy-tables.ts";
 import type { ProviderObject, ProviderSession, Store, Thread } from "../../src/server/core/store/types.ts";
 import { insert } from "./store-fixtures.ts";
 
@@ -228,6 +229,38 @@ export function linksContract(store: () => Store): void {
       expect(Object.keys(said[1]!)).toEqual(["role", "content", "zeta", "alpha"]);
       expect(await store().threadMessages("thr_2")).toEqual([{ role: "user", content: "other" }]);
       expect(await store().threadMessages("thr_0")).toEqual([]);
+    });
+
+    it("are counted with the bytes of their messages, which a restore counts anew (T367)", async () => {
+      await users();
+      for (const id of ["thr_1", "thr_2"]) await store().addThread(thread(id));
+      await store().addThread(thread("thr_3", { ownerId: "usr_2" }));
+      const said = [{ content: "ü 🦙" }, { content: "a\0" }];
+      const bytes = said.reduce((sum, message) => sum + Buffer.byteLength(JSON.stringify(message)), 0);
+      for (const [id, times] of [
+        ["thr_1", 2],
+        ["thr_2", 1],
+        ["thr_3", 1],
+      ] as const)
+        for (let n = 0; n < times; n++) await store().appendToThread(id, said, 20);
+      const use = async () => [await store().threadUse("usr_1"), await store().threadUse("usr_0")];
+      const counted = [
+        { threads: 2, bytes: 3 * bytes },
+        { threads: 0, bytes: 0 },
+      ];
+      expect(await use()).toEqual(counted);
+      const table = copyTables.find(({ name }) => name === "threads")!;
+      const wrong = {
+        ...{ id: "thr_1", agent_id: "agt_1", owner_id: "usr_1", title: "", created_at: 1, updated_at: 2 },
+        size: -1_000_000,
+      };
+      await store().fill(async (fill) => {
+        await fill.put(table, [wrong], "replace");
+        await fill.measureThreads();
+      }, true);
+      expect(await use()).toEqual(counted);
+      await store().deleteThread("thr_1");
+      expect(await store().threadUse("usr_1")).toEqual({ threads: 1, bytes });
     });
 
     it("are deleted for one user in the transaction of other writes", async () => {

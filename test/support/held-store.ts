@@ -17,7 +17,7 @@ type Method =
   | "filePart"
   | "orphans"
   | "raiseEpoch"
-  | "countThreads"
+  | "threadUse"
   | "taskUse"
   | "fileUse"
   | "openBatches"

@@ -66,6 +66,7 @@ export async function restore(
         counted(open(), (bytes) => onProgress("restoring", bytes, filling.total)),
         filling,
       );
+      await fill.measureThreads();
       if (options.merge === undefined && manifest.audit && !options.dryRun && before > 0)
         await fill.moveEvents(before);
       return restored(manifest, options, filling, survey, verdicts);

@@ -365,7 +365,8 @@ export interface Store extends CopyQueries, FormerNameQueries, TaskStore {
   /** Stores the last contact of agents, by the id of their session. */
   touchProviderSessions(seen: ReadonlyMap<string, number>): Promise<void>;
   deleteProviderSession(id: string): Promise<void>;
-  countThreads(ownerId: string): Promise<number>;
+  /** Returns the number of threads of a user, and the bytes of their messages. */
+  threadUse(ownerId: string): Promise<{ threads: number; bytes: number }>;
   /** Returns the threads of a user, the last used first; those with one persona, if it is given. */
   threads(ownerId: string, agentId?: string): Promise<Thread[]>;
   thread(id: string): Promise<Thread | null>;

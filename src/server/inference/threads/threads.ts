@@ -17,6 +17,7 @@ export type ChatMessage = Record<string, unknown>;
 const maxMessages = 2000;
 /** The most characters of the messages of a thread, as JSON. */
 const maxCharacters = 8 * 1024 * 1024;
+const megabyte = 1024 * 1024;
 
 /** A thread as its owner sees it. */
 export interface ThreadView {
@@ -67,8 +68,8 @@ export class Threads {
     const { quotas } = this.#options;
     const release = await quotas.reserveCounted(
       principal,
-      () => stored(store.countThreads(ownerId)),
-      (has) => quotas.reserve(snapshot(), principal, "threads", has),
+      () => stored(store.threadUse(ownerId)),
+      (has) => quotas.reserve(snapshot(), principal, "threads", has.threads),
     );
     const at = now();
     const id = newId("thr", at, random);
@@ -110,7 +111,7 @@ export class Threads {
    *
    * @param messages the new messages of the caller
    * @throws AppError `not_found` if the caller has no such thread with this persona; `conflict` if another turn has not
-   *   ended, or the thread is full
+   *   ended, the thread is full, or the user's threads are
    */
   async beginTurn(
     principal: Principal,
@@ -125,7 +126,12 @@ export class Threads {
         hint: "wait until it is complete, or begin another thread",
       });
     this.#busy.add(id);
-    const end = () => void this.#busy.delete(id);
+    let release = () => {};
+    const end = () => {
+      this.#busy.delete(id);
+      release();
+      release = () => {};
+    };
     try {
       const history = await stored(this.#options.store.threadMessages(id));
       let characters = 2;
@@ -135,6 +141,7 @@ export class Threads {
       await eachInTurns([...history, ...messages], count, new TurnPace(), 4);
       if (history.length + messages.length >= maxMessages || characters > maxCharacters)
         throw new AppError("conflict", "this thread is full", { hint: "begin another one" });
+      release = await this.#reserve(principal, messages);
       const save = async (response: readonly ChatMessage[]) => {
         const { store, now } = this.#options;
         if (!(await stored(store.appendToThread(id, [...messages, ...response], now())))) throw notFound(id);
@@ -144,6 +151,19 @@ export class Threads {
       end();
       throw error;
     }
+  }
+
+  /** Reserves room for the messages of a caller. The response is known when it is paid for, and is saved. */
+  #reserve(principal: Principal, messages: readonly ChatMessage[]): Promise<() => void> {
+    const { store, snapshot, quotas } = this.#options;
+    const bytes = messages.reduce((sum, message) => sum + Buffer.byteLength(JSON.stringify(message)), 0);
+    // In whole kilobytes, of which sums are exact.
+    const adding = Math.ceil(bytes / 1024) / 1024;
+    return quotas.reserveCounted(
+      principal,
+      () => stored(store.threadUse(principal.userId)),
+      (has) => quotas.reserve(snapshot(), principal, "threadMegabytes", has.bytes / megabyte, adding),
+    );
   }
 
   async #find(principal: Principal, id: string): Promise<Thread> {

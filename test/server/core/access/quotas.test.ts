@@ -208,7 +208,7 @@ const counted: [
     bearer: string,
   ) => Promise<{ status: number; text: string | (() => Promise<string>) }>,
 ][] = [
-  ["threads", "countThreads", 409, (call) => call("POST", "/api/v1/agents/p/threads", {})],
+  ["threads", "threadUse", 409, (call) => call("POST", "/api/v1/agents/p/threads", {})],
   [
     "tasks",
     "taskUse",

@@ -80,7 +80,9 @@ export const earlierRows: Readonly<Record<string, readonly Record<string, Earlie
       ...{ created_at: 1, seen_at: 2 },
     },
   ],
-  threads: [{ id: "thr_1", agent_id: "agt_1", owner_id: "usr_1", title: "t", created_at: 1, updated_at: 2 }],
+  threads: [
+    { id: "thr_1", agent_id: "agt_1", owner_id: "usr_1", title: "t", created_at: 1, updated_at: 2, size: 30 },
+  ],
   thread_messages: [{ thread_id: "thr_1", seq: 1, message: '{"role":"user","content":"hi"}', at: 2 }],
   provider_objects: [
     {

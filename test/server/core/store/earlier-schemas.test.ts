@@ -167,6 +167,8 @@ describe.each(dialects)("a %s database of an earlier schema", (_dialect, all, fr
         expect((await store.usage(days)).filter(({ day }) => day === "2023-07-01")).toMatchObject(
           isSummedUp ? [{ requests: 5, costMicros: 70 }] : [],
         );
+        const threads = before.some(([table]) => table === "threads") ? 1 : 0;
+        expect(await store.threadUse("usr_1")).toEqual({ threads, bytes: 30 * threads });
         // It is a database like any other.
         expect(await store.commit([{ op: "insert", row: row("llm_2"), refs: [] }])).toBe(42);
         await store.appendAudit([

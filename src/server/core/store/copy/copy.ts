@@ -67,6 +67,8 @@ export interface StoreFill {
   lastEvent(): Promise<number>;
   /** Gives the events up to a row new numbers behind all others. The log is in the order of time. */
   moveEvents(upTo: number): Promise<void>;
+  /** Sets the size of each thread to what its messages have: backups of earlier versions have none. */
+  measureThreads(): Promise<void>;
 }
 
 /** The part of a store that copies all of it, and fills it. */

@@ -11,6 +11,7 @@ import type {
 } from "../copy/copy.ts";
 import { conflictClause, list, moveStatements, quoted, selection } from "../copy/statements.ts";
 import type { RestoreGate } from "../locked-by-restore.ts";
+import { lastToMeasure, measureThreads } from "../thread-use.ts";
 import { writeLock } from "./open.ts";
 import { refusal } from "./refusal.ts";
 import { type OneConnection, transactions } from "./transactions.ts";
@@ -158,7 +159,22 @@ function postgresFill(queries: Queries): StoreFill {
       for (const text of moveStatements(columns.map(({ name }) => name)))
         await queries.execute(sql.raw(text.replace("$1", String(upTo))));
     },
+    async measureThreads() {
+      for (let after = "", last: string | null | undefined; ; after = last) {
+        [{ last } = { last: null }] = await queries.execute<{ last: string | null }>(
+          filled(lastToMeasure, after),
+        );
+        if (!last) return;
+        await queries.execute(filled(measureThreads, after, last));
+      }
+    },
   };
+}
+
+/** Returns a statement with parameters in the places of `$1`, `$2`. */
+function filled(text: string, ...values: readonly string[]): SQL {
+  const [first = "", ...rest] = text.split(/\$\d/);
+  return sql.join([sql.raw(first), ...rest.flatMap((part, i) => [sql`${values[i]}`, sql.raw(part)])]);
 }
 
 function insertOf(table: CopyTable, rows: readonly CopyRow[], onConflict: OnConflict): SQL {

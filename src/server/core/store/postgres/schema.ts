@@ -197,8 +197,14 @@ export const threads = pgTable(
     title: text("title").notNull(),
     createdAt: whole("created_at").notNull(),
     updatedAt: whole("updated_at").notNull(),
+    /** Bytes of its messages, as JSON. */
+    size: whole("size").notNull().default(0),
   },
-  (t) => [index("threads_agent_id").on(t.agentId), index("threads_owner_id").on(t.ownerId, t.id)],
+  (t) => [
+    index("threads_agent_id").on(t.agentId),
+    index("threads_owner_id").on(t.ownerId, t.id),
+    index("threads_owner_size").on(t.ownerId, t.size),
+  ],
 );
 
 export const threadMessages = pgTable(

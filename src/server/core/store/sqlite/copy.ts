@@ -11,6 +11,7 @@ import type {
   StoreFill,
 } from "../copy/copy.ts";
 import { conflictClause, list, moveStatements, quoted, selection } from "../copy/statements.ts";
+import { lastToMeasure, measureThreads } from "../thread-use.ts";
 
 /** The most rows of a batch, and about its most characters. A batch takes some milliseconds. */
 const batchRows = 500;
@@ -159,6 +160,15 @@ function sqliteFill(database: Database): StoreFill {
         "select name from pragma_table_info('audit_events') where name <> 'id'",
       );
       for (const text of moveStatements(columns.all().map(({ name }) => name))) database.run(text, [upTo]);
+    },
+    async measureThreads() {
+      using next = database.prepare<{ last: string | null }, [string]>(lastToMeasure);
+      for (let after = "", last: string | null | undefined; ; after = last) {
+        last = next.get(after)?.last;
+        if (!last) return;
+        database.run(measureThreads, [after, last]);
+        await nextTurn();
+      }
     },
   };
 }

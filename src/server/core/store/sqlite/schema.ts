@@ -207,10 +207,13 @@ export const threads = sqliteTable(
     title: text("title").notNull(),
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),
+    /** Bytes of its messages, as JSON. */
+    size: integer("size").notNull().default(0),
   },
   (table) => [
     index("threads_agent_id").on(table.agentId),
     index("threads_owner_id").on(table.ownerId, table.id),
+    index("threads_owner_size").on(table.ownerId, table.size),
   ],
 );
 

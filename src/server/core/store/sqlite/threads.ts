@@ -1,6 +1,7 @@
-import { and, asc, count, eq, gt, max } from "drizzle-orm";
+import { and, asc, eq, getTableColumns, gt, max } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { storable } from "../storable.ts";
+import { grownBy, threadUse } from "../thread-use.ts";
 import { messagesInTurns, threadsInTurns } from "../threads-in-turns.ts";
 import type { Store } from "../types.ts";
 import type { SqliteRun, SqliteRunIf } from "./links.ts";
@@ -8,8 +9,10 @@ import { threadMessages, threads } from "./schema.ts";
 
 type ThreadQueries = Pick<
   Store,
-  "threads" | "countThreads" | "thread" | "threadMessages" | "addThread" | "appendToThread" | "deleteThread"
+  "threads" | "threadUse" | "thread" | "threadMessages" | "addThread" | "appendToThread" | "deleteThread"
 >;
+
+const { size: _, ...shown } = getTableColumns(threads);
 
 /** The part of the store for threads. */
 export function threadQueries(
@@ -24,16 +27,16 @@ export function threadQueries(
         guarded(() => {
           const withAgent = agentId === undefined ? undefined : eq(threads.agentId, agentId);
           const found = and(eq(threads.ownerId, ownerId), withAgent, gt(threads.id, after));
-          return db.select().from(threads).where(found).orderBy(asc(threads.id)).limit(limit).all();
+          return db.select(shown).from(threads).where(found).orderBy(asc(threads.id)).limit(limit).all();
         }),
       ),
 
-    countThreads: (ownerId) =>
+    threadUse: (ownerId) =>
       guarded(
-        () => db.select({ count: count() }).from(threads).where(eq(threads.ownerId, ownerId)).get()!.count,
+        () => db.select(threadUse(threads.size)).from(threads).where(eq(threads.ownerId, ownerId)).get()!,
       ),
 
-    thread: (id) => guarded(() => db.select().from(threads).where(eq(threads.id, id)).get() ?? null),
+    thread: (id) => guarded(() => db.select(shown).from(threads).where(eq(threads.id, id)).get() ?? null),
 
     threadMessages: (id) =>
       messagesInTurns((after, limit) =>
@@ -55,7 +58,11 @@ export function threadQueries(
 
     appendToThread: (threadId, messages, at) =>
       writing(() => {
-        const spoken = db.update(threads).set({ updatedAt: at }).where(eq(threads.id, threadId));
+        const texts = messages.map((message) => JSON.stringify(message));
+        const spoken = db
+          .update(threads)
+          .set({ updatedAt: at, size: grownBy(threads.size, texts) })
+          .where(eq(threads.id, threadId));
         if (spoken.returning({ id: threads.id }).all().length === 0) return false;
         const last = db
           .select({ seq: max(threadMessages.seq) })
@@ -63,8 +70,8 @@ export function threadQueries(
           .where(eq(threadMessages.threadId, threadId))
           .get();
         let seq = last?.seq ?? 0;
-        for (const message of messages) {
-          const values = { threadId, seq: ++seq, message: JSON.stringify(message), at };
+        for (const message of texts) {
+          const values = { threadId, seq: ++seq, message, at };
           db.insert(threadMessages).values(values).run();
         }
         return true;

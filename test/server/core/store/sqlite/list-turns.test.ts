@@ -54,7 +54,7 @@ it("pages go on behind the first ones, in either order, and threads are sorted b
   expect([tasks[0], tasks.at(-1)].map((task) => task?.id)).toEqual(["tsk_06000", "tsk_04501"]);
   const times = (await store.threads("usr_1")).map(({ updatedAt, id }) => `${updatedAt} ${id}`);
   expect(times).toEqual([...times].sort().reverse());
-  expect(await store.countThreads("usr_1")).toBe(count);
+  expect((await store.threadUse("usr_1")).threads).toBe(count);
 });
 
 it("what a user's tasks take is added up in several turns (T363)", async () => {

@@ -1,0 +1,3 @@
+ALTER TABLE "threads" ADD COLUMN "size" bigint DEFAULT 0 NOT NULL;--> statement-breakpoint
+UPDATE "threads" SET "size" = (SELECT coalesce(sum(octet_length("message")), 0) FROM "thread_messages" WHERE "thread_id" = "threads"."id");--> statement-breakpoint
+CREATE INDEX "threads_owner_size" ON "threads" USING btree ("owner_id","size");
