@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { Catalogue } from "../../src/server/core/catalogue/catalogue.ts";
+import { copyTables } from "../../src/server/core/store/copy-tables.ts";
 import type { Doomed } from "../../src/server/core/store/dependents.ts";
 import type { InferenceBatch, StoredFile } from "../../src/server/core/store/task-store.ts";
 import type { Store, Write } from "../../src/server/core/store/types.ts";
 import { newTask } from "../../src/server/inference/tasks/batch-work.ts";
-import { insert, remove } from "./store-fixtures.ts";
+import { insert, remove, row } from "./store-fixtures.ts";
 
 const at = 1_700_000_000_000;
 /** More than one step deletes. */
@@ -139,7 +140,7 @@ export function dependentsContract(opened: () => Store): void {
       expect(await kept(store, "usr_2")).toEqual(ofOther);
     });
 
-    it("is gone before the transaction that deletes it, which would hold up all calls (T362)", async () => {
+    it("is gone before another password is set, unless that would be refused (T362)", async () => {
       const store = await filled();
       const left: unknown[] = [];
       const catalogue = await Catalogue.open(
@@ -152,15 +153,69 @@ export function dependentsContract(opened: () => Store): void {
         },
         () => {},
       );
-      await catalogue.commit([
+      const others: Write[] = [
         { op: "deleteThreadsOf", userId: "usr_1" },
         { op: "deleteTasksOf", userId: "usr_1" },
-      ]);
-      await catalogue.commit([remove("usr_1")]);
-      expect(left).toEqual([
-        { ...none, ...withoutThreads, objects: true },
-        { ...none, ...withoutThreads },
-      ]);
+      ];
+      const renewed = (version: number): Write => ({
+        op: "update",
+        row: { ...row("usr_1"), kind: "user", version },
+        refs: [],
+      });
+      await expect(catalogue.commit([renewed(7), ...others])).rejects.toMatchObject({ refusal: "stale" });
+      expect(left).toEqual([]);
+      expect(await kept(store, "usr_1")).toEqual({ ...all, ...withThreads });
+      await catalogue.commit([renewed(2), ...others]);
+      expect(left).toEqual([{ ...none, ...withoutThreads, objects: true }]);
+      catalogue.close();
+    });
+
+    it("is there in full if somebody makes something that holds the row, just before it is deleted (T368)", async () => {
+      const store = await filled();
+      const catalogue = await Catalogue.open(
+        {
+          ...store,
+          async commit(writes: readonly Write[]) {
+            const holder = insert("holder", { kind: "project" }, ["persona"]);
+            if (writes.some(({ op }) => op === "bury")) await store.commit([holder]);
+            return await store.commit(writes);
+          },
+        },
+        () => {},
+      );
+      await expect(catalogue.commit([remove("persona")])).rejects.toMatchObject({ refusal: "referenced" });
+      expect(await kept(store, "usr_1")).toEqual({ ...all, ...withThreads });
+      expect((await store.load()).rows.map(({ id }) => id)).toContain("persona");
+      catalogue.close();
+    });
+
+    it("goes away after the row, which nobody sees, refers to or acts as meanwhile (T368)", async () => {
+      const store = await filled();
+      const failed: unknown[] = [];
+      // As a server that is killed once the row is deleted.
+      const deleteBuried = () => Promise.reject(new Error("killed"));
+      const catalogue = await Catalogue.open({ ...store, deleteBuried }, (error) => failed.push(error));
+      await catalogue.commit([remove("usr_1"), remove("persona")]);
+      expect(failed).toHaveLength(1);
+      expect(catalogue.snapshot.byId.has("usr_1")).toBe(false);
+      const ids = async () => (await store.load()).rows.map(({ id }) => id);
+      expect(await ids()).toEqual(expect.not.arrayContaining(["usr_1", "persona"]));
+      const held: Write = insert("holder", { kind: "project" }, ["persona"]);
+      await expect(store.commit([held])).rejects.toMatchObject({ refusal: "dangling" });
+      const again: Write = { op: "bury", id: "persona", version: 1 };
+      await expect(store.commit([again])).rejects.toMatchObject({ refusal: "stale" });
+      const acting = { op: "ifStanding", rows: ["usr_1"], sessions: [] } as const;
+      await expect(store.commit([acting])).rejects.toMatchObject({ refusal: "ended" });
+      // A copy has none of it, and could not be restored otherwise.
+      const copy = await store.copy();
+      const lines: string[] = [];
+      for (const table of copyTables) for await (const some of copy.lines(table)) lines.push(...some);
+      await copy.close();
+      expect(lines.filter((line) => /"(usr_1|persona)"/.test(line))).toEqual([]);
+      expect((await kept(store, "usr_1")).messages).toBe(120);
+      await store.deleteBuried();
+      expect(await kept(store, "usr_1")).toEqual({ ...none, ...withoutThreads });
+      expect(await kept(store, "usr_2")).toEqual({ ...all, ...withThreads, threads: 0, messages: 0 });
       catalogue.close();
     });
   });

@@ -1,10 +1,10 @@
 import { kinds } from "../../../kinds/index.ts";
 import { mcpServer } from "../../../kinds/mcp-server.ts";
 import { eachInTurns, nextTurn, TurnPace } from "../../../wire/next-turn.ts";
-import type { Doomed } from "../store/dependents.ts";
+import { type Doomed, hasLargeDependents } from "../store/dependents.ts";
 import { Snapshot, type VolatileState } from "../store/snapshot.ts";
 import { type Table, tableInTurns } from "../store/tables.ts";
-import type { Change, Contents, Row, Store, Write } from "../store/types.ts";
+import { type Change, type Contents, type Row, type Store, StoreError, type Write } from "../store/types.ts";
 import { inCurrentForm } from "./llm-settings.ts";
 
 /** A change of one row: the row before and after it. At least one of the two exists. */
@@ -49,15 +49,17 @@ export class Catalogue {
   readonly #listeners = new Set<Listener>();
   readonly #followers = new Set<CatalogueFollower>();
   readonly #stopDoorbell: () => void;
+  readonly #onError: (error: unknown) => void;
 
   private constructor(store: Store, snapshot: Snapshot, onError: (error: unknown) => void) {
     this.store = store;
     this.#snapshot = snapshot;
     this.#recentSince = snapshot.revision;
+    this.#onError = onError;
     this.#stopDoorbell = store.onDoorbell(() => this.refresh().catch(onError));
   }
 
-  /** Loads the store. `onError` gets the errors of refreshes that another server's change caused. */
+  /** Loads the store. `onError` gets the errors of refreshes that another server's change caused, and of what is deleted after a row. */
   static async open(store: Store, onError: (error: unknown) => void): Promise<Catalogue> {
     return new Catalogue(store, await snapshotOf(await store.load()), onError);
   }
@@ -73,16 +75,37 @@ export class Catalogue {
 
   /**
    * Applies writes in one transaction, and updates the snapshot and those of followers. What is large and goes away with a
-   * row is deleted before, in steps. Throws StoreError if nothing was written.
+   * row is deleted after it, in steps; that of a user who stays, before. Throws StoreError if nothing was written.
    */
-  async commit(writes: readonly Write[]): Promise<void> {
-    for (const doomed of doomedBy(writes, this.#snapshot)) await this.store.deleteDependents(doomed);
+  async commit(given: readonly Write[]): Promise<void> {
+    const writes = given.map((write) => this.#buried(write));
+    await this.#deleteBefore(writes);
     const revision = await this.store.commit(writes);
     // To read a row of megabytes again takes as long as to write it (T364). All others are seen in the turn of their write.
     if (writes.some((write) => "row" in write && write.row.kind === mcpServer.kind)) await nextTurn();
     // A refresh that began before this commit may not contain it.
     while (this.#snapshot.revision < revision) await this.refresh();
     for (const follower of this.#followers) await follower.reached(revision);
+    // It is deleted for everybody. What is left of it after a failure, the upkeep deletes.
+    if (writes.some(({ op }) => op === "bury")) await this.store.deleteBuried().catch(this.#onError);
+  }
+
+  /** Returns the write that deletes a row, of which large things may have to be deleted, as one that buries it. */
+  #buried(write: Write): Write {
+    if (write.op !== "delete") return write;
+    const row = this.#snapshot.byId.get(write.id);
+    return row && hasLargeDependents(row.kind) ? { ...write, op: "bury" } : write;
+  }
+
+  /** Deletes the large things of users who stay, such as for another password, unless the writes would be refused. */
+  async #deleteBefore(writes: readonly Write[]): Promise<void> {
+    const doomed = writes.filter(({ op }) => op === "deleteThreadsOf" || op === "deleteTasksOf") as Doomed[];
+    if (doomed.length === 0) return;
+    await this.refresh();
+    for (const write of writes)
+      if (write.op === "update" && this.#snapshot.byId.get(write.row.id)?.version !== write.row.version - 1)
+        throw new StoreError("stale");
+    for (const one of doomed) await this.store.deleteDependents(one);
   }
 
   /** Tells a follower all changes from now on. Returns a function that ends it. */
@@ -190,15 +213,6 @@ async function snapshotOf(contents: Contents, volatile?: VolatileState): Promise
   for (const { kind } of kinds) tables.set(kind, await tableInTurns(byKind.get(kind) ?? []));
   await nextTurn();
   return new Snapshot({ ...contents, rows }, volatile, undefined, tables);
-}
-
-/** Returns what some writes delete. */
-function doomedBy(writes: readonly Write[], { byId }: Snapshot): Doomed[] {
-  return writes.flatMap((write): Doomed[] => {
-    if (write.op === "deleteThreadsOf" || write.op === "deleteTasksOf") return [write];
-    const row = write.op === "delete" ? byId.get(write.id) : undefined;
-    return row ? [row] : [];
-  });
 }
 
 /** Returns contents with every row in the form that this version writes. */

@@ -1,4 +1,5 @@
 import { type SQL, sql } from "drizzle-orm";
+import { buried } from "./buried-rows.ts";
 
 /**
  * A condition of a transaction, which is refused as stale unless it holds in the database at that moment. What a server has
@@ -58,7 +59,7 @@ export function violationOf(condition: WriteCondition): SQL {
     case "ifStanding": {
       const { rows, sessions, bearer } = condition;
       const facts = [
-        ...rows.map((id) => sql`select 1 from resources where id = ${id}`),
+        ...rows.map((id) => sql`select 1 from resources where id = ${id} and kind <> ${buried}`),
         ...sessions.map((id) => sql`select 1 from sessions where id = ${id}`),
         ...(bearer === undefined
           ? []

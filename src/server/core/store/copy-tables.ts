@@ -1,5 +1,6 @@
 import { getTableColumns } from "drizzle-orm";
 import { getTableConfig, type SQLiteTable } from "drizzle-orm/sqlite-core";
+import { buried } from "./buried-rows.ts";
 import type { CopyPart, CopyTable } from "./copy/copy.ts";
 import type * as postgresSchema from "./postgres/schema.ts";
 import * as schema from "./sqlite/schema.ts";
@@ -18,6 +19,12 @@ interface Policy {
 
 const endedBatches = "'completed', 'failed', 'cancelled', 'expired'";
 const instances = "select id from resources where kind = 'instance'";
+/** Rows that are deleted, but for the large things that refer to them. */
+const gone = `select id from resources where kind = '${buried}'`;
+const isKept = `owner_id not in (${gone})`;
+const keptThreads = `${isKept} and agent_id not in (${gone})`;
+const keptFiles = `state = 'processed' and ${isKept}`;
+const keptTasks = `batch_id is null and state not in ('pending', 'running') and ${isKept}`;
 
 /**
  * Every table of both dialects, and the way it goes into a backup. Without a line here, a new table does not compile.
@@ -31,26 +38,25 @@ const instances = "select id from resources where kind = 'instance'";
  */
 const policies = {
   // The server that runs it writes it itself.
-  resources: { part: "catalogue", where: "kind <> 'instance'" },
+  resources: { part: "catalogue", where: `kind not in ('instance', '${buried}')` },
   refs: { part: "catalogue", where: `from_id not in (${instances})`, partOf: "from_id" },
   credentials: { part: "catalogue", partOf: "resource_id" },
-  threads: { part: "catalogue" },
-  threadMessages: { part: "catalogue" },
-  providerObjects: { part: "catalogue" },
-  storedFiles: { part: "catalogue", where: "state = 'processed'" },
+  threads: { part: "catalogue", where: keptThreads },
+  threadMessages: { part: "catalogue", where: `thread_id in (select id from threads where ${keptThreads})` },
+  providerObjects: { part: "catalogue", where: `${isKept} and llm_id not in (${gone})` },
+  storedFiles: { part: "catalogue", where: keptFiles },
   storedFileParts: {
     part: "catalogue",
-    where: "file_id in (select id from stored_files where state = 'processed')",
+    where: `file_id in (select id from stored_files where ${keptFiles})`,
   },
-  inferenceBatches: { part: "catalogue", where: `state in (${endedBatches})` },
+  inferenceBatches: { part: "catalogue", where: `state in (${endedBatches}) and ${isKept}` },
   inferenceTasks: {
     part: "catalogue",
-    where: "batch_id is null and state not in ('pending', 'running')",
+    where: keptTasks,
   },
   inferenceTaskParts: {
     part: "catalogue",
-    where: `task_id in (select id from inference_tasks
-      where batch_id is null and state not in ('pending', 'running'))`,
+    where: `task_id in (select id from inference_tasks where ${keptTasks})`,
   },
   secretData: {
     part: "secrets",

@@ -1,5 +1,6 @@
 import { type SQL, sql } from "drizzle-orm";
 import { TurnPace } from "../../../wire/next-turn.ts";
+import { buried, buriedRows } from "./buried-rows.ts";
 
 /** Something that is deleted soon: a row of the catalogue, a thread, or the things of a user. */
 export type Doomed =
@@ -14,6 +15,8 @@ export interface DependentQueries {
    * all calls (T362). What is added meanwhile stays.
    */
   deleteDependents(doomed: Doomed): Promise<void>;
+  /** Deletes the buried rows, each after the large things that refer to it. */
+  deleteBuried(): Promise<void>;
 }
 
 /** Rows, and large parts of rows, that one statement deletes. */
@@ -46,6 +49,11 @@ const files: LargeTable = {
 const batches: LargeTable = { name: sql`inference_batches`, key: sql`id` };
 const objects: LargeTable = { name: sql`provider_objects`, key: sql`owner_id, id` };
 
+/** True for a kind of which large things go away with a row. Such a row is buried first. */
+export function hasLargeDependents(kind: string): boolean {
+  return rowsWith({ kind, id: "" }).length > 0;
+}
+
 /** Returns the rows that go away with something, as tables with a condition each. */
 function rowsWith(doomed: Doomed): [LargeTable, SQL][] {
   if (!("op" in doomed)) {
@@ -69,7 +77,7 @@ function of(condition: SQL): (table: LargeTable) => [LargeTable, SQL] {
 
 /** @param write runs a statement in a transaction, and returns its rows */
 export function dependentQueries(write: (query: SQL) => Promise<readonly unknown[]>): DependentQueries {
-  return {
+  const queries: DependentQueries = {
     async deleteDependents(doomed) {
       const pace = new TurnPace();
       /** Runs a statement once it has its turn. Returns true if it has deleted as much as it may. */
@@ -91,5 +99,12 @@ export function dependentQueries(write: (query: SQL) => Promise<readonly unknown
         } while (await isMoreAfter(deleteRows, rowsOfStep));
       }
     },
+    async deleteBuried() {
+      for (const row of (await write(buriedRows)) as { kind: string; id: string }[]) {
+        await queries.deleteDependents(row);
+        await write(sql`delete from resources where id = ${row.id} and kind = ${buried}`);
+      }
+    },
   };
+  return queries;
 }

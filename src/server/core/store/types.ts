@@ -124,6 +124,8 @@ export type Write =
   /** Deletes every session of a user except one. */
   | { op: "deleteSessionsOf"; userId: string; exceptId?: string }
   /** Deletes every thread of a user, with its messages. */
+  /** Deletes a row for everybody. `deleteBuried` deletes the large things that go away with it, some at a time. */
+  | { op: "bury"; id: string; version: number }
   | { op: "deleteThreadsOf"; userId: string }
   /** Deletes the files, batches and tasks of a user, or those of one token. The large parts go away in steps. */
   | { op: "deleteTasksOf"; userId: string; tokenId?: string }

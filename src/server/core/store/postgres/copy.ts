@@ -1,5 +1,6 @@
 import { type SQL, sql } from "drizzle-orm";
 import { AppError } from "../../../../errors.ts";
+import { buried } from "../buried-rows.ts";
 import type {
   CopyQueries,
   CopyRow,
@@ -126,7 +127,7 @@ function postgresFill(queries: Queries): StoreFill {
           coalesce((status->>'builtIn')::boolean, false) as "isBuiltIn",
           kind = 'secretbackend' and coalesce((spec->>'isDefault')::boolean, false) as "isDefault",
           status->>'externalRef' as "externalRef"
-        from resources`);
+        from resources where kind <> ${buried}`);
       const all: ExistingRow[] = [];
       for (;;) {
         const rows = await queries.execute(sql.raw(`fetch ${batchRows} from existing`));

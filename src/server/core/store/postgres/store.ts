@@ -1,8 +1,9 @@
-import { and, asc, count, desc, eq, getTableColumns, gt, gte, lte, max, sql } from "drizzle-orm";
+import { and, asc, count, desc, eq, getTableColumns, gt, gte, lte, max, ne, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { migrations } from "../../../../../drizzle/postgres/migrations.ts";
 import { auditEvent, auditWhere, callsWhere } from "../audit.ts";
+import { buried } from "../buried-rows.ts";
 import { after, ended, type Note } from "../changes.ts";
 import type { WriteCondition } from "../conditions.ts";
 import { type Ids, idsOf, inMemory } from "../contents.ts";
@@ -172,7 +173,10 @@ export async function openPostgres(
     const held = among(credentials.resourceId, only?.credentials);
     return {
       rows: only
-        ? await queries.select().from(resources).where(among(resources.id, only.rows))
+        ? await queries
+            .select()
+            .from(resources)
+            .where(and(among(resources.id, only.rows), ne(resources.kind, buried)))
         : await allRows(queries),
       refs: await queries.select().from(refs).where(among(refs.fromId, only?.rows)),
       sessions: await queries.select().from(sessions).where(among(sessions.id, only?.sessions)),
@@ -330,7 +334,7 @@ async function allRows(queries: Queries): Promise<Row[]> {
     const page = await queries
       .select()
       .from(resources)
-      .where(behind)
+      .where(and(behind, ne(resources.kind, buried)))
       .orderBy(asc(resources.id))
       .limit(rowsOfTurn);
     for (const row of page) rows.push(row);

@@ -2,6 +2,7 @@ import { and, eq, isNull, ne, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import { type AuditValue, addAuditValues, auditColumns } from "../audit.ts";
+import { burial, burialOf, buriedTargetsOf, holdersOf, refuseIf } from "../buried-rows.ts";
 import { ended, type Note } from "../changes.ts";
 import { isCondition, refusalBy, violationOf, type WriteCondition } from "../conditions.ts";
 import { isNamedInRecords } from "../former-names.ts";
@@ -111,6 +112,16 @@ export async function apply(db: Queries, write: Write, at: number): Promise<Note
       if (isNamedInRecords(deleted.kind)) await keepName(db, { ...deleted, deletedAt: at });
       return [{ kind: deleted.kind, id, operation: "delete" }];
     }
+    case "bury": {
+      const { id, version } = write;
+      const stored = and(eq(resources.id, id), eq(resources.version, version));
+      const [found] = await db.select(named).from(resources).where(stored);
+      if (found === undefined) throw new StoreError("stale");
+      for (const statement of [...burial(id), burialOf(found)]) await db.execute(statement);
+      refuseIf(await db.execute(holdersOf(id)), "referenced");
+      if (isNamedInRecords(found.kind)) await keepName(db, { ...found, deletedAt: at });
+      return [{ kind: found.kind, id, operation: "delete" }];
+    }
     case "setPassword": {
       const { userId: id, hash } = write;
       if (hash !== null) return [await setCredential(db, id, "password", hash)];
@@ -189,7 +200,9 @@ export async function check(db: Queries, conditions: readonly WriteCondition[]):
 }
 
 async function insertRefs(db: Queries, fromId: string, list: readonly Ref[]): Promise<void> {
-  if (list.length > 0) await db.insert(refs).values(list.map((ref) => ({ fromId, ...ref })));
+  if (list.length === 0) return;
+  await db.insert(refs).values(list.map((ref) => ({ fromId, ...ref })));
+  refuseIf(await db.execute(buriedTargetsOf(fromId)), "dangling");
 }
 
 async function setCredential(

@@ -1,5 +1,6 @@
 import { Database } from "bun:sqlite";
 import { eachInTurns, nextTurn } from "../../../../wire/next-turn.ts";
+import { buried } from "../buried-rows.ts";
 import type {
   CopyColumn,
   CopyQueries,
@@ -120,7 +121,7 @@ const existing = `
     coalesce(json_extract(status, '$.builtIn'), 0) = 1 as isBuiltIn,
     kind = 'secretbackend' and coalesce(json_extract(spec, '$.isDefault'), 0) = 1 as isDefault,
     json_extract(status, '$.externalRef') as externalRef
-  from resources`;
+  from resources where kind <> '${buried}'`;
 
 function sqliteFill(database: Database): StoreFill {
   return {

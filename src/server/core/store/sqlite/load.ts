@@ -1,7 +1,8 @@
 import { Database } from "bun:sqlite";
-import { max, sql } from "drizzle-orm";
+import { max, ne, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import { nextTurn } from "../../../../wire/next-turn.ts";
+import { buried } from "../buried-rows.ts";
 import { inMemory } from "../contents.ts";
 import type { Contents } from "../types.ts";
 import { changes, credentials, refs, resources, sessions } from "./schema.ts";
@@ -41,7 +42,14 @@ export async function load(path: string): Promise<Contents> {
     return {
       revision: last?.last ?? 0,
       rows: await all((offset) =>
-        db.select().from(resources).orderBy(table).limit(rowsOfTurn).offset(offset).all(),
+        db
+          .select()
+          .from(resources)
+          .where(ne(resources.kind, buried))
+          .orderBy(table)
+          .limit(rowsOfTurn)
+          .offset(offset)
+          .all(),
       ),
       refs: await all((offset) =>
         db.select().from(refs).orderBy(table).limit(rowsOfTurn).offset(offset).all(),

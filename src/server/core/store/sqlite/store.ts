@@ -1,11 +1,12 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
-import { and, asc, count, eq, getTableColumns, gte, lte, max, sql } from "drizzle-orm";
+import { and, asc, count, eq, getTableColumns, gte, lte, max, ne, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import { migrations } from "../../../../../drizzle/sqlite/migrations.ts";
 import { eachInTurns } from "../../../../wire/next-turn.ts";
 import { callsWhere } from "../audit.ts";
+import { buried } from "../buried-rows.ts";
 import { after, ended, type Note } from "../changes.ts";
 import type { WriteCondition } from "../conditions.ts";
 import { type Ids, idsOf, inMemory } from "../contents.ts";
@@ -223,7 +224,11 @@ export function openSqlite(
       sql`${column} in (select value from json_each(${JSON.stringify(ids)}))`;
     const held = among(credentials.resourceId, only.credentials);
     return {
-      rows: db.select().from(resources).where(among(resources.id, only.rows)).all(),
+      rows: db
+        .select()
+        .from(resources)
+        .where(and(among(resources.id, only.rows), ne(resources.kind, buried)))
+        .all(),
       refs: db.select().from(refs).where(among(refs.fromId, only.rows)).all(),
       sessions: db.select().from(sessions).where(among(sessions.id, only.sessions)).all(),
       ...inMemory(db.select().from(credentials).where(held).all()),

@@ -2,6 +2,7 @@ import type { Database, Statement } from "bun:sqlite";
 import { and, eq, isNull, ne } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { type AuditValue, addAuditValues, auditColumns } from "../audit.ts";
+import { burial, burialOf, buriedTargetsOf, holdersOf, refuseIf } from "../buried-rows.ts";
 import { ended, type Note } from "../changes.ts";
 import { isCondition, refusalBy, violationOf, type WriteCondition } from "../conditions.ts";
 import { isNamedInRecords } from "../former-names.ts";
@@ -123,6 +124,16 @@ export function apply(db: BunSQLiteDatabase, write: Exclude<Write, { op: "audit"
       if (isNamedInRecords(deleted.kind)) keepName(db, { ...deleted, deletedAt: at });
       return [{ kind: deleted.kind, id, operation: "delete" }];
     }
+    case "bury": {
+      const { id, version } = write;
+      const stored = and(eq(resources.id, id), eq(resources.version, version));
+      const [found] = db.select(named).from(resources).where(stored).all();
+      if (found === undefined) throw new StoreError("stale");
+      for (const statement of [...burial(id), burialOf(found)]) db.run(statement);
+      refuseIf(db.all(holdersOf(id)), "referenced");
+      if (isNamedInRecords(found.kind)) keepName(db, { ...found, deletedAt: at });
+      return [{ kind: found.kind, id, operation: "delete" }];
+    }
     case "setPassword": {
       const { userId: id, hash } = write;
       if (hash !== null) return [setCredential(db, id, "password", hash)];
@@ -200,6 +211,7 @@ export function check(db: BunSQLiteDatabase, conditions: readonly WriteCondition
 function insertRefs(db: BunSQLiteDatabase, fromId: string, list: readonly Ref[]): void {
   const rows = list.map((ref) => ({ fromId, ...ref }));
   for (const row of rows) db.insert(refs).values(row).run();
+  if (rows.length > 0) refuseIf(db.all(buriedTargetsOf(fromId)), "dangling");
 }
 
 function setCredential(db: BunSQLiteDatabase, id: string, type: "password" | "bearer", hash: string): Note {
