@@ -36,12 +36,16 @@ export const resources = pgTable(
   ],
 );
 
+/** A column with the id of the row with which the rows of a table go away. */
+const rowId = (name: string) =>
+  text(name)
+    .notNull()
+    .references(() => resources.id, { onDelete: "cascade" });
+
 export const refs = pgTable(
   "refs",
   {
-    fromId: text("from_id")
-      .notNull()
-      .references(() => resources.id, { onDelete: "cascade" }),
+    fromId: rowId("from_id"),
     path: text("path").notNull(),
     toId: text("to_id")
       .notNull()
@@ -92,9 +96,7 @@ export const sessions = pgTable(
   {
     id: text("id").primaryKey(),
     hash: text("hash").notNull(),
-    userId: text("user_id")
-      .notNull()
-      .references(() => resources.id, { onDelete: "cascade" }),
+    userId: rowId("user_id"),
     createdAt: whole("created_at").notNull(),
     expiresAt: whole("expires_at").notNull(),
     /** The user or token that acts as the user, in an impersonation. */
@@ -171,9 +173,7 @@ export const providerSessions = pgTable(
   "provider_sessions",
   {
     id: text("id").primaryKey(),
-    ownerId: text("owner_id")
-      .notNull()
-      .references(() => resources.id, { onDelete: "cascade" }),
+    ownerId: rowId("owner_id"),
     machineId: text("machine_id"),
     bootId: text("boot_id"),
     protocol: whole("protocol").notNull(),
@@ -188,12 +188,8 @@ export const threads = pgTable(
   "threads",
   {
     id: text("id").primaryKey(),
-    agentId: text("agent_id")
-      .notNull()
-      .references(() => resources.id, { onDelete: "cascade" }),
-    ownerId: text("owner_id")
-      .notNull()
-      .references(() => resources.id, { onDelete: "cascade" }),
+    agentId: rowId("agent_id"),
+    ownerId: rowId("owner_id"),
     title: text("title").notNull(),
     createdAt: whole("created_at").notNull(),
     updatedAt: whole("updated_at").notNull(),
@@ -223,13 +219,9 @@ export const threadMessages = pgTable(
 export const providerObjects = pgTable(
   "provider_objects",
   {
-    ownerId: text("owner_id")
-      .notNull()
-      .references(() => resources.id, { onDelete: "cascade" }),
+    ownerId: rowId("owner_id"),
     id: text("id").notNull(),
-    llmId: text("llm_id")
-      .notNull()
-      .references(() => resources.id, { onDelete: "cascade" }),
+    llmId: rowId("llm_id"),
     place: text("place").notNull(),
     at: whole("at").notNull(),
     expiresAt: whole("expires_at").notNull(),
@@ -248,9 +240,7 @@ export const storedFiles = pgTable(
   "stored_files",
   {
     id: text("id").primaryKey(),
-    ownerId: text("owner_id")
-      .notNull()
-      .references(() => resources.id, { onDelete: "cascade" }),
+    ownerId: rowId("owner_id"),
     tokenId: text("token_id").notNull(),
     name: text("name").notNull(),
     purpose: text("purpose").$type<StoredFile["purpose"]>().notNull(),
@@ -280,9 +270,7 @@ export const inferenceBatches = pgTable(
   "inference_batches",
   {
     id: text("id").primaryKey(),
-    ownerId: text("owner_id")
-      .notNull()
-      .references(() => resources.id, { onDelete: "cascade" }),
+    ownerId: rowId("owner_id"),
     tokenId: text("token_id").notNull(),
     form: text("form").$type<InferenceBatch["form"]>().notNull(),
     operation: text("operation").notNull(),
@@ -318,9 +306,7 @@ export const inferenceTasks = pgTable(
   "inference_tasks",
   {
     id: text("id").primaryKey(),
-    ownerId: text("owner_id")
-      .notNull()
-      .references(() => resources.id, { onDelete: "cascade" }),
+    ownerId: rowId("owner_id"),
     tokenId: text("token_id").notNull(),
     batchId: text("batch_id").references(() => inferenceBatches.id, { onDelete: "cascade" }),
     seq: whole("seq").notNull(),
@@ -387,9 +373,7 @@ export const clusterNodes = pgTable("cluster_nodes", {
 export const clusterInstances = pgTable(
   "cluster_instances",
   {
-    serverId: text("server_id")
-      .notNull()
-      .references(() => resources.id, { onDelete: "cascade" }),
+    serverId: rowId("server_id"),
     slot: text("slot").notNull(),
     number: whole("number").notNull(),
     nodeId: text("node_id")

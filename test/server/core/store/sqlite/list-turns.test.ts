@@ -21,7 +21,7 @@ beforeAll(async () => {
   using database = new Database(path);
   const numbers = `with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < ${count})`;
   database.run(
-    `${numbers} insert into threads select printf('thr_%05d', n), 'agent', 'usr_1', '', 1, n % 7 from numbers`,
+    `${numbers} insert into threads select printf('thr_%05d', n), 'agent', 'usr_1', '', 1, n % 7, 0 from numbers`,
   );
   database.run(`${numbers} insert into stored_files
     select printf('file_%05d', n), 'usr_1', '', 'a', 'batch', 'processed', 2, 1, null from numbers`);
