@@ -1,5 +1,4 @@
 import { type SQL, sql } from "drizzle-orm";
-import { StoreError } from "./types.ts";
 
 /**
  * The kind of a row that is deleted for everybody, and is there only until the large things are deleted that refer to it,
@@ -43,8 +42,3 @@ export function buriedTargetsOf(id: string): SQL {
 
 /** The query of all buried rows. */
 export const buriedRows = sql`select id, scope as kind from resources where kind = ${buried}`;
-
-/** Throws StoreError if a query has found something. */
-export function refuseIf(found: readonly unknown[], refusal: "referenced" | "dangling"): void {
-  if (found.length > 0) throw new StoreError(refusal);
-}

@@ -1,4 +1,4 @@
-import type { Change } from "./types.ts";
+import { type Change, StoreError } from "./types.ts";
 
 /** A change before it has a revision. */
 export type Note = Omit<Change, "revision">;
@@ -19,4 +19,9 @@ export function after(revision: number, changes: Change[], limit: number): Chang
 /** Returns the changes that tell of deleted sessions. */
 export function ended(gone: readonly { id: string }[]): Note[] {
   return gone.map(({ id }) => ({ kind: "session", id, operation: "delete" }));
+}
+
+/** Throws StoreError if a query has found something. */
+export function refuseIf(found: readonly unknown[], refusal: "referenced" | "dangling"): void {
+  if (found.length > 0) throw new StoreError(refusal);
 }
