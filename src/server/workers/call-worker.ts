@@ -136,6 +136,7 @@ export class CallWorker {
     if (this.#draining) await within(lastFramesTimeout, this.#draining);
     await this.#listener?.close();
     await this.#parts?.close();
+    this.#link.flush();
   }
 }
 

@@ -45,10 +45,12 @@ export class MainLink {
   #sendSoon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
-    setImmediate(() => this.#send());
+    setImmediate(() => this.flush());
   }
 
-  #send(): void {
+  /** Sends what waits for the end of the turn: the thread may end in it. */
+  flush(): void {
+    if (!this.#isDue) return;
     const [asks, notes, whenSent] = [this.#asks, this.#notes, this.#whenSent];
     this.#asks = [];
     this.#notes = [];

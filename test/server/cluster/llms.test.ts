@@ -3,7 +3,7 @@ import { openStore } from "../../../src/server/core/store/index.ts";
 import { databaseWithTables } from "../../postgres.ts";
 import { heldStore } from "../../support/held-store.ts";
 import { type McpTestServer, mcpTestServer, until } from "../../support/mcp/runtime.ts";
-import { type Client, client, type TestServer } from "../../support/server.ts";
+import { type Client, client, must, type TestServer } from "../../support/server.ts";
 import { chatAnswer, chatFrames } from "../../support/upstream.ts";
 import {
   callModel,
@@ -127,6 +127,11 @@ describe("an llm of a workstation whose agent is connected to another node (fail
 
   it("is woken once for the callers of all nodes, who get comments meanwhile (failure mode 283)", async () => {
     const { agent, atA, atB, b, bearer } = await agentAt("hibernating");
+    const inFlightAtB = (count: number) =>
+      until(
+        async () => (await must(b.admin("GET", "/metrics"))).text,
+        (text) => text.includes(`\nmcpctl_calls_in_flight ${count}\n`),
+      );
     const streamed = callModel(atB, { stream: true });
     const wake = await agent.next("task");
     expect(wake).toMatchObject({ kind: "wake", llmName: "home" });
@@ -136,8 +141,10 @@ describe("an llm of a workstation whose agent is connected to another node (fail
     const { response } = await streamed;
     const reader = response.body!.getReader();
     expect(Buffer.from((await reader.read()).value!).toString()).toMatch(/^: waking \d+s/);
+    await inFlightAtB(3);
     aborting.abort();
     expect(await leaving).toBe("left");
+    await inFlightAtB(2);
     agent.send({ op: "result", taskId: wake.taskId, status: 200, body: {} });
     for (let call = 0; call < 3; call++) {
       const task = await agent.acceptNext();

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { connect } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { traceSettings } from "../../../src/server/observability/trace-settings.ts";
 import { workerCount } from "../../../src/server/workers/worker-count.ts";
 import { BareCaller } from "../../support/bare-caller.ts";
 import { requestHead } from "../../support/raw-http.ts";
@@ -22,8 +23,12 @@ const path = "/v1/chat/completions";
 const messages = [{ role: "user", content: "hi" }];
 const answer = reply(200, chatAnswer("done"));
 
-async function withWorkers(provider: { url: string }, llm: object = {}) {
-  const server = await testServer({ workers });
+async function withWorkers(
+  provider: { url: string },
+  llm: object = {},
+  options: Parameters<typeof testServer>[0] = {},
+) {
+  const server = await testServer({ workers, ...options });
   await must(server.admin("POST", "/api/v1/secrets", { name: "key", data: { k: "sk-first" } }));
   await addLlm(server, { name: "gpt", url: provider.url, ...llm });
   const { bearer } = await server.token("t", run);
@@ -226,6 +231,19 @@ describe("workers", () => {
     for (const connection of held) connection.write(answer);
     expect(only(await all)).toEqual([200]);
     await stopped;
+  });
+
+  it("write the lines of the access log, and say what became of their traces, also when the server stops", async () => {
+    const provider = upstream(goodProvider);
+    const lines: string[] = [];
+    const traces = traceSettings({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" })!;
+    const accessLog = (line: string) => void lines.push(line);
+    const { server, bearer } = await withWorkers(provider, {}, { traces, accessLog });
+    lines.length = 0;
+    expect(only(await new Callers(server, bearer).all())).toEqual([200]);
+    await server.stop();
+    expect(lines.filter((line) => line.includes(path))).toHaveLength(24);
+    expect(server.logged.join("\n")).toMatch(/the trace collector receives no spans: .*ECONNREFUSED/);
   });
 
   it("leave no other server their port, and are refused one that is taken", async () => {
