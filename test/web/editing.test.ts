@@ -1,34 +1,17 @@
 import { readFileSync } from "node:fs";
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it, onTestFailed } from "vitest";
 import { must, type TestServer, testServer } from "../support/server.ts";
-import { hasChromium, openPage, signInTo, startBrowser } from "../support/web/browser.ts";
+import { shared } from "../support/shared.ts";
+import { hasChromium, openPage, signInTo, startBrowser, type WatchedPage } from "../support/web/browser.ts";
 
 const everything = [
   { role: "edit", resource: "*" },
   { role: "run", resource: "*" },
   { role: "expose", resource: "*" },
   { role: "run", action: "backup" },
+  { role: "run", action: "host-processes" },
 ];
-
-/** Opens the page as a user of a new server with two llms. */
-async function pageOf(
-  browser: Browser,
-  grants: object[],
-): Promise<{ server: TestServer; page: Page; context: BrowserContext; faults: string[] }> {
-  const server = await testServer();
-  await server.user("root", grants);
-  for (const name of ["gpt", "claude"])
-    await must(
-      server.admin("POST", "/api/v1/llms?probe=false", {
-        ...{ name, type: "ollama", model: "m", url: "http://127.0.0.1:9" },
-      }),
-    );
-  const context = await browser.newContext({ acceptDownloads: true });
-  const { page, faults } = await openPage(context);
-  await signInTo(page, server.url, "root");
-  return { server, page, context, faults };
-}
 
 async function goTo(page: Page, place: string): Promise<void> {
   await page.evaluate(`location.hash = "#/${place}"`);
@@ -46,8 +29,39 @@ describe.skipIf(!hasChromium)("changing things in the page", () => {
   });
   afterAll(() => browser?.close());
 
+  /** A server with two llms and a user with all rights. Tests add to it. */
+  const served = shared(async () => {
+    const made = await testServer();
+    await made.user("root", everything);
+    for (const name of ["gpt", "claude"])
+      await must(
+        made.admin("POST", "/api/v1/llms?probe=false", {
+          ...{ name, type: "ollama", model: "m", url: "http://127.0.0.1:9" },
+        }),
+      );
+    return made;
+  });
+
+  /** Opens the page as a user. */
+  async function pageOf(user: string): Promise<WatchedPage> {
+    const watched = await openPage(await browser.newContext({ acceptDownloads: true }));
+    await signInTo(watched.page, served().url, user);
+    return watched;
+  }
+
+  let ofRoot: Promise<WatchedPage> | undefined;
+
+  /** Returns the page of the user with all rights. It is signed in for the first test, and again after one that failed. */
+  async function pageOfRoot(): Promise<WatchedPage & { server: TestServer }> {
+    onTestFailed(() => {
+      ofRoot = undefined;
+    });
+    ofRoot ??= pageOf("root");
+    return { server: served(), ...(await ofRoot) };
+  }
+
   it("makes users, changes them, keeps them from signing in, and deletes them; groups have members", async () => {
-    const { server, page, context, faults } = await pageOf(browser, everything);
+    const { server, page, faults } = await pageOfRoot();
     const login = (password: string) =>
       server.as()("POST", "/api/v1/auth/login", { user: "alice", password });
     await goTo(page, "access/users");
@@ -90,14 +104,10 @@ describe.skipIf(!hasChromium)("changing things in the page", () => {
     await done(page, "Deleted alice");
     expect((await server.admin("GET", "/api/v1/users/alice")).status).toBe(404);
     expect(faults).toEqual([]);
-    await context.close();
   });
 
   it("adds MCP servers from a template: with a secret, and with a key of each user", async () => {
-    const { server, page, context, faults } = await pageOf(browser, [
-      ...everything,
-      { role: "run", action: "host-processes" },
-    ]);
+    const { server, page, faults } = await pageOfRoot();
     const add = async (name: string, token: string) => {
       await goTo(page, "mcp/servers");
       await press(page, "Add from a template");
@@ -124,11 +134,10 @@ describe.skipIf(!hasChromium)("changing things in the page", () => {
     expect([each.env[0].valueFrom, each.sharing]).toEqual([{ userKey: "token" }, "principal"]);
     expect((await server.admin("GET", "/api/v1/secrets/each-secrets")).status).toBe(404);
     expect(faults).toEqual([]);
-    await context.close();
   });
 
   it("gives a right as a sentence, and takes it back; sets a limit, and takes it away", async () => {
-    const { server, page, context, faults } = await pageOf(browser, everything);
+    const { server, page, faults } = await pageOfRoot();
     await server.user("bob");
     const canRun = async (name: string) => {
       const question = { verb: "run", resource: "llms", name, user: "bob" };
@@ -165,11 +174,10 @@ describe.skipIf(!hasChromium)("changing things in the page", () => {
     await done(page, "bob has this limit no longer");
     expect(await limits()).toEqual({ tokensPerDay: 1000 });
     expect(faults).toEqual([]);
-    await context.close();
   });
 
   it("makes and changes personas, projects and prompts beside others (failure mode 230), shows their YAML, and downloads a backup", async () => {
-    const { server, page, context, faults } = await pageOf(browser, everything);
+    const { server, page, faults } = await pageOfRoot();
     await goTo(page, "models/personas");
     await press(page, "New persona");
     await page.getByLabel("Name", { exact: true }).fill("reviewer");
@@ -226,11 +234,12 @@ describe.skipIf(!hasChromium)("changing things in the page", () => {
     expect(file.suggestedFilename()).toMatch(/^mcpctl-backup-\d{8}T\d{6}Z\.tar\.zst$/);
     expect(readFileSync(await file.path()).subarray(0, 4)).toEqual(Buffer.from([0x28, 0xb5, 0x2f, 0xfd]));
     expect(faults).toEqual([]);
-    await context.close();
   });
 
   it("offers nothing to do to somebody who may only look, and to nobody what they may not", async () => {
-    const { server, page, context, faults } = await pageOf(browser, [{ role: "view", resource: "*" }]);
+    const server = served();
+    await server.user("viewer", [{ role: "view", resource: "*" }]);
+    const { page, faults } = await pageOf("viewer");
     await server.admin("POST", "/api/v1/projects", { name: "website" });
     const wanted = /^(New|Add|Change|Delete|Save|Create|Give|Set|Store|Download|Forbid|Revoke|Take)/;
     for (const place of [
@@ -253,27 +262,27 @@ describe.skipIf(!hasChromium)("changing things in the page", () => {
       expect(names.length, place).toBeGreaterThan(0);
     }
     expect(faults).toEqual([]);
-    await context.close();
   });
 
   it("changes one's own password, with the one of before", async () => {
-    const { server, page, context, faults } = await pageOf(browser, []);
+    const server = served();
+    await server.user("carol");
+    const { page, faults } = await pageOf("carol");
     await press(page, "Change password");
     await page.getByLabel("Password now").fill("wrong-password");
     await page.getByLabel("New password").fill("a new password");
     await press(page, "Change it");
     await page.getByText("The current password is wrong.").waitFor();
-    await page.getByLabel("Password now").fill("root-password");
+    await page.getByLabel("Password now").fill("carol-password");
     await press(page, "Change it");
     await done(page, "Changed your password: your other sessions have ended");
     const login = await server.as()("POST", "/api/v1/auth/login", {
-      user: "root",
+      user: "carol",
       password: "a new password",
     });
     expect(login.status).toBe(200);
     await page.reload();
-    await page.getByText("root").first().waitFor();
+    await page.getByText("carol").first().waitFor();
     expect(faults).toEqual([]);
-    await context.close();
   });
 });

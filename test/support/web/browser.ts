@@ -7,9 +7,18 @@ const program = "/usr/bin/chromium";
 
 export const hasChromium = existsSync(program);
 
-/** Begins a browser. `--no-sandbox`: tests run as root in containers, and open nothing but their own servers. */
+/**
+ * Begins a browser. `--no-sandbox`: tests run as root in containers, and open nothing but their own servers. What draws
+ * and what connects share one process: between several, messages are a good part of the work.
+ */
 export function startBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: program, args: ["--no-sandbox", "--disable-gpu"] });
+  const args = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--in-process-gpu",
+    "--enable-features=NetworkServiceInProcess2",
+  ];
+  return chromium.launch({ executablePath: program, args });
 }
 
 /** A page, and all that went wrong in it: errors of scripts, refusals of its policy, dialogs that nobody asked for. */
