@@ -37,8 +37,10 @@ function inflated(encoding: string, bytes: Uint8Array, most = 32 * mebibyte, pie
 
 describe.each(Object.entries(encoders))("a body in %s (T62)", (encoding, encode) => {
   it("is decompressed, however it is cut", async () => {
+    const short = text.slice(0, 20_000);
+    expect((await inflated(encoding, encode(short), mebibyte, 1)).toString()).toBe(short);
     const bytes = encode(text);
-    for (const size of [1, 1000, bytes.length])
+    for (const size of [1000, bytes.length])
       expect((await inflated(encoding, bytes, mebibyte, size)).toString()).toBe(text);
     expect((await inflated(encoding.toUpperCase(), bytes)).toString()).toBe(text);
   });

@@ -14,10 +14,11 @@ import { connectClients } from "../../../../src/cli/cmd/connect/clients/index.ts
 import { readValue } from "../../../../src/cli/cmd/connect/texts/values.ts";
 import { cli } from "../../../support/cli/run-cli.ts";
 import { must, testServer } from "../../../support/server.ts";
+import { shared } from "../../../support/shared.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 
-/** A server with a project, and a user who runs command lines in a folder that is `~` and the working folder. */
-async function open() {
+/** A server with a project, and the bearer of a user who may use it. */
+const served = shared(async () => {
   const server = await testServer();
   await must(server.admin("POST", "/api/v1/projects", { name: "demo" }));
   const { bearer } = await server.user("alice", [
@@ -27,6 +28,12 @@ async function open() {
     { role: "run", resource: "projects" },
     { role: "run", resource: "llms" },
   ]);
+  return { server, bearer };
+});
+
+/** The server without a token, and a user who runs command lines in a folder that is `~` and the working folder. */
+async function open() {
+  const { server, bearer } = served();
   const home = temporaryFolder();
   const run = (line: string, env: Record<string, string> = {}) =>
     cli(`config ${line}`, { server, home, env: { HOME: home, MCPCTL_TOKEN: bearer, ...env } });
@@ -38,6 +45,7 @@ async function open() {
   const tokens = () => (existsSync(join(home, "tokens")) ? readdirSync(join(home, "tokens")) : []);
   const tokenNames = async () =>
     (await server.admin("GET", "/api/v1/tokens")).body.map(({ name }: { name: string }) => name) as string[];
+  for (const name of await tokenNames()) await must(server.admin("DELETE", `/api/v1/tokens/${name}`));
   return { server, bearer, home, run, read, write, tokens, tokenNames };
 }
 
