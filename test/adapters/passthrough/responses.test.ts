@@ -130,7 +130,9 @@ describe("a long event of a responses stream that passes through (T137)", () => 
     const sent = inPieces(frame).map((piece) => watched.push(piece));
     const longest = Math.max(...parsing.mock.calls.map(([parsed]) => parsed.length));
     parsing.mockRestore();
-    const whole = Buffer.concat(sent.flatMap((out) => (out === null ? [] : [Buffer.from(out as Uint8Array)])));
+    const whole = Buffer.concat(
+      sent.flatMap((out) => (out === null ? [] : [Buffer.from(out as Uint8Array)])),
+    );
     expect(whole.equals(Buffer.from(frame))).toBe(true);
     expect([watched.finished, watched.done, watched.usage.completionTokens]).toEqual([true, true, 7]);
     expect(watched.answer).toEqual({ id: "resp_1", output: response.output });

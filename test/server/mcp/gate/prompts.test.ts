@@ -166,17 +166,14 @@ describe("prompts of a project", () => {
     expect((await client.listPrompts()).prompts.map(({ name }) => name)).toEqual(["second", "style"]);
   });
 
-  it("that are a thousand, long or full of control characters, make a bounded answer in one list", async () => {
-    const p = await gatedProject("gate", { options: { quotas: { prompts: 2000, kilobytes: 100_000 } } });
-    for (let i = 0; i < 1000; i += 50)
-      await Promise.all(
-        Array.from({ length: 50 }, (_, k) =>
-          p.prompt(`p${i + k}`, {
-            content: `deploy ${"x".repeat(2000)}`,
-            description: "deploy\u001b[31m\u0007",
-          }),
-        ),
-      );
+  it("that are many, long or full of control characters, make a bounded answer in one list", async () => {
+    const p = await gatedProject();
+    // Five times as much as the texts may have, and the lines of the list.
+    for (let i = 0; i < 100; i++)
+      await p.prompt(`p${i}`, {
+        content: `deploy ${"x".repeat(2000)}`,
+        description: `deploy\u001b[31m\u0007${"long ".repeat(75)}`,
+      });
     for (let i = 0; i < 3; i++)
       await p.prompt(`always${i}`, { priority: 10, content: `${"long ".repeat(19_000)}\u202e` });
     const [text] = await p.tool("begin_session", { task: "deploy it" });
