@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { open } from "node:fs/promises";
+import { Worker } from "node:worker_threads";
 
 /** Milliseconds between two looks at the number of writes. */
 const interval = 250;
@@ -83,6 +84,30 @@ async function syncLog({ filename }: Database): Promise<void> {
   } catch {
     // There is no log yet, or no descriptor is left.
   }
+}
+
+/** A connection knows no log before it has read. */
+const writeBack = `
+  const { Database } = require("bun:sqlite");
+  const database = new Database(require("node:worker_threads").workerData, { readwrite: true, create: false });
+  database.query("select 1 from sqlite_schema").get();
+  database.query("pragma wal_checkpoint(passive)").get();
+  database.close();`;
+
+/**
+ * Writes the write-ahead log back to the file, in another thread: that of a restore takes seconds. Never throws: what fails
+ * is done by a later checkpoint.
+ */
+export function writeBackElsewhere(path: string): Promise<void> {
+  return new Promise((resolve) => {
+    try {
+      const thread = new Worker(writeBack, { eval: true, workerData: path });
+      thread.once("error", () => resolve());
+      thread.once("exit", () => resolve());
+    } catch {
+      resolve();
+    }
+  });
 }
 
 /**

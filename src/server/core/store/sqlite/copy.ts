@@ -13,6 +13,7 @@ import type {
 } from "../copy/copy.ts";
 import { conflictClause, list, moveStatements, quoted, selection } from "../copy/statements.ts";
 import { lastToMeasure, measureThreads } from "../thread-use.ts";
+import { writeBackElsewhere } from "./checkpoints.ts";
 
 /** The most rows of a batch, and about its most characters. A batch takes some milliseconds. */
 const batchRows = 500;
@@ -52,12 +53,15 @@ export function copyQueries(
         database.run("pragma foreign_keys = 1");
         database.run("pragma secure_delete = 1");
         database.run("pragma busy_timeout = 0");
+        // The commit would write all of it back before it returns, in this thread (T369).
+        database.run("pragma wal_autocheckpoint = 0");
         database.run("begin immediate");
         hooks.filling(true);
         const result = await work(sqliteFill(database));
         if (isKept) {
           finish(database);
           database.run("commit");
+          await writeBackElsewhere(path);
         }
         return result;
       } catch (error) {

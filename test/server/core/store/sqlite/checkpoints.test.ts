@@ -1,8 +1,10 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
+import { copyTables } from "../../../../../src/server/core/store/copy-tables.ts";
 import { openStore } from "../../../../../src/server/core/store/index.ts";
 import type { AuditEvent } from "../../../../../src/server/core/store/types.ts";
+import { turnsOf } from "../../../../support/turns.ts";
 import { freshFolder } from "../folder.ts";
 
 const event: AuditEvent = {
@@ -29,4 +31,31 @@ it("the log goes to the file while writes go on, before SQLite itself would do i
   }
   expect(size()).toBeGreaterThan(before);
   await store.close();
+});
+
+it("a restore is written back to the file by another thread, before others write again (T369)", async () => {
+  const path = join(freshFolder(), "mcpctl.db");
+  const store = await openStore({ path, now: () => 1 });
+  onTestFinished(() => store.close());
+  const { promise: filled, resolve: isFilled } = Promise.withResolvers<void>();
+  const table = copyTables.find(({ name }) => name === "former_names")!;
+  const row = (n: number) => ({
+    id: `llm_${n}`,
+    kind: "llm",
+    name: "a".repeat(3000),
+    owner: null,
+    created_at: 1,
+    deleted_at: 1,
+  });
+  const done = store.fill(async (fill) => {
+    const rows = Array.from({ length: 3000 }, (_, n) => row(n));
+    await fill.put(table, rows, "refuse");
+    isFilled();
+  }, true);
+  await filled;
+  const { turns } = await turnsOf(done);
+  expect(statSync(path).size).toBeGreaterThan(9_000_000);
+  // The commit alone ends in the turn in which it begins.
+  expect(turns).toBeGreaterThan(3);
+  expect(store.logBytes()).toBe(0);
 });
