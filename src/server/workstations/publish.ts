@@ -6,10 +6,10 @@ import { validateFields } from "../../kinds/validate.ts";
 import { decide, isVisible, type Principal } from "../core/access/policy.ts";
 import { ownedBy, type Quotas, reserveSize } from "../core/access/quotas.ts";
 import { type Caller, changeEvent } from "../core/caller.ts";
-import { checkNames, namesStand } from "../core/catalogue/pool-names.ts";
+import { admissionWrites, checkNames, keepAdmissions, namesStand } from "../core/catalogue/pool-names.ts";
 import { newId, type Random } from "../core/ids.ts";
 import type { Snapshot } from "../core/store/snapshot.ts";
-import { isOf } from "../core/store/typed-rows.ts";
+import { isOf, type LlmRow } from "../core/store/typed-rows.ts";
 import type { AuditEvent, Ref, Row, Write } from "../core/store/types.ts";
 import type { PublishedLlm, PublishedResource, Registration } from "./registration.ts";
 import { asAway, isCallable, removable, rowsOf } from "./virtual-rows.ts";
@@ -50,6 +50,7 @@ export function planPublication(publishing: PublishOptions): Write[] {
 
   const events: AuditEvent[] = [];
   const puts: Write[] = [];
+  const admitting = new Map<string, LlmRow>();
   const published = new Map<string, string>();
   for (const publication of llms) {
     const before = snapshot.named("llm", publication.name);
@@ -65,6 +66,7 @@ export function planPublication(publishing: PublishOptions): Write[] {
     };
     checkNames(newcomer);
     puts.push(...namesStand(newcomer));
+    keepAdmissions(newcomer, admitting);
     const capabilities = publication.capabilities ?? before?.status.capabilities;
     const status = {
       origin: "virtual",
@@ -72,6 +74,7 @@ export function planPublication(publishing: PublishOptions): Write[] {
       session: sessionId,
       ...about,
       ...(capabilities !== undefined && { capabilities }),
+      ...(before?.status.admitted && { admitted: before.status.admitted }),
     };
     const row = rowOf(publishing, publication, before, status);
     published.set(row.name, row.id);
@@ -123,6 +126,7 @@ export function planPublication(publishing: PublishOptions): Write[] {
   const inactive = going.filter((row) => !deleted.includes(row) && isCallable(row));
   return [
     ...puts,
+    ...admissionWrites(snapshot, admitting),
     ...inactive.map((row) => asAway(snapshot, row, now)),
     ...deleted.map(({ id, version }): Write => ({ op: "delete", id, version })),
     ...events.map((event): Write => ({ op: "audit", event })),

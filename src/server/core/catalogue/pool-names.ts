@@ -7,7 +7,7 @@ import { oncePerObject } from "../once-per-object.ts";
 import type { WriteCondition } from "../store/conditions.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import type { LlmRow } from "../store/typed-rows.ts";
-import type { Row } from "../store/types.ts";
+import type { Row, Write } from "../store/types.ts";
 
 /** An llm that takes a name or joins a pool. */
 export interface Newcomer {
@@ -50,7 +50,7 @@ export function namesStand({ before, name, poolName, aliases, snapshot }: Newcom
  * an alias, or has a pattern that fits it.
  *
  * An llm may take a name that others have if all of them have the same owner, if the principal may edit all of them, or
- * if all of them admit the llm by its name (`admits`). A name that a row refers to, such as a project, may be taken by the
+ * if all of them admit the llm by its name (`admits`, which holds for the owner who has used it). A name that a row refers to, such as a project, may be taken by the
  * owner of the row and by principals that may edit it.
  *
  * @throws AppError `forbidden` when it may not join a pool, `name_taken` when its own name is a pool of others, or an
@@ -91,8 +91,54 @@ function hintFor(name: string, pool: string): string {
   return `it needs edit on them, or that their owner runs: mcpctl admit ${name} --pool ${pool}`;
 }
 
+/** True if the principal may let the llm take a name of another one: it has the same owner, or may be edited. */
+function isEditable({ principal, owner }: Newcomer, llm: LlmRow): boolean {
+  return (
+    (owner !== null && llm.owner === owner) || decide(principal, "update", "llms", llm.name, llm) === "allow"
+  );
+}
+
+/** True if an llm admits the newcomer by its name. A later llm of that name and another owner is not admitted. */
+function isAdmitted({ name, owner }: Newcomer, { spec, status }: LlmRow): boolean {
+  if (!spec.admits?.includes(name)) return false;
+  const known = status.admitted?.[name];
+  return known === undefined || known === owner;
+}
+
+/**
+ * Keeps in the llms that have admitted a newcomer whose it is, so that nobody else gets into the pool under its name when it
+ * is gone (T370).
+ *
+ * @param rows gets the rows to write, by their ids, also those of other newcomers
+ */
+export function keepAdmissions(newcomer: Newcomer, rows: Map<string, LlmRow>): void {
+  const { name, owner, poolName, aliases, before, snapshot } = newcomer;
+  if (owner === null) return;
+  const taken = [...aliases.map(bareName), ...(poolName === undefined ? [] : [poolName])];
+  const { byName } = takenNames(snapshot.table("llm").sorted);
+  for (const llm of taken.flatMap((one) => byName.get(one) ?? [])) {
+    const isUsed = llm.id !== before?.id && isAdmitted(newcomer, llm) && !isEditable(newcomer, llm);
+    if (!isUsed || llm.status.admitted?.[name] !== undefined) continue;
+    const row = rows.get(llm.id) ?? { ...llm, version: llm.version + 1 };
+    const admitted = { ...row.status.admitted, [name]: owner };
+    rows.set(llm.id, { ...row, status: { ...row.status, admitted } });
+  }
+}
+
+/** Returns the writes of rows of `keepAdmissions`. */
+export function admissionWrites(snapshot: Snapshot, rows: ReadonlyMap<string, LlmRow>): Write[] {
+  return [...rows.values()].map((row) => ({ op: "update", row: row as Row, refs: snapshot.refsOf(row.id) }));
+}
+
+/** Returns the owners of admitted llms without those whose names are not admitted any more. */
+export function stillAdmitted({ spec, status }: LlmRow): LlmRow["status"] {
+  const { admitted, ...rest } = status;
+  const left = Object.entries(admitted ?? {}).filter(([name]) => spec.admits?.includes(name));
+  return left.length === 0 ? rest : { ...rest, admitted: Object.fromEntries(left) };
+}
+
 function mayTake(newcomer: Newcomer, wanted: string): boolean {
-  const { principal, snapshot, before, name, owner } = newcomer;
+  const { principal, snapshot, before, owner } = newcomer;
   const isOwn = (row: { owner: string | null }) => owner !== null && row.owner === owner;
   // It gets the calls of every name that nobody has.
   if (wanted === "*" && decide(principal, "update", "llms") !== "allow") return false;
@@ -100,10 +146,7 @@ function mayTake(newcomer: Newcomer, wanted: string): boolean {
   const isOther = ({ id }: LlmRow) => id !== before?.id;
   const carriers = (byName.get(bareName(wanted)) ?? []).filter(isOther);
   const claiming = patterns.filter(({ alias, llm }) => claims(alias, wanted) && isOther(llm));
-  const yields = (llm: LlmRow) =>
-    isOwn(llm) ||
-    llm.spec.admits?.includes(name) ||
-    decide(principal, "update", "llms", llm.name, llm) === "allow";
+  const yields = (llm: LlmRow) => isAdmitted(newcomer, llm) || isEditable(newcomer, llm);
   if (!carriers.every(yields) || !claiming.every(({ llm }) => yields(llm))) return false;
   if (carriers.length > 0) return true;
   return kinds.every((kind) =>

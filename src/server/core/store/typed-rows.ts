@@ -29,6 +29,8 @@ interface StoredStatuses {
     workstation?: string;
     agentVersion?: string;
     capabilities?: Record<string, unknown>;
+    /** The owners of the llms that have joined by `admits`, by the names of these. Nobody else joins by that name. */
+    admitted?: Record<string, string>;
   };
   agent: {
     origin: "static" | "virtual";

@@ -114,6 +114,38 @@ describe("a pool may be joined", () => {
     expect((await register(mallory.call, { name: "m-1", poolName: "qwen" })).status).toBe(201);
   });
 
+  it("by nobody else under the name of an admitted llm that is gone, until it is admitted again (T370)", async () => {
+    const { server, alice, mallory } = await setUp([all("expose"), all("create")]);
+    const carol = await server.user("carol", [all("expose"), all("create"), all("delete")]);
+    const admit = async (admits: string[]) => {
+      for (const name of ["a-1", "a-2"])
+        expect((await alice.call("PUT", `/api/v1/llms/${name}`, { admits })).status).toBe(200);
+    };
+    const gone = async () => expect((await carol.call("DELETE", "/api/v1/llms/m-1")).status).toBe(204);
+    await admit(["m-1", "m-3"]);
+    // Published by a workstation, or made on the server: an admission is for the first who uses it.
+    for (const join of [
+      () => register(carol.call, { name: "m-1", poolName: "qwen" }),
+      () => carol.call("POST", path, llm("m-1", { poolName: "qwen" })),
+    ]) {
+      expect((await join()).status).toBe(201);
+      await gone();
+      expect((await register(mallory.call, { name: "m-1", poolName: "qwen" })).status).toBe(403);
+      expect((await mallory.call("POST", path, llm("m-1", { poolName: "qwen" }))).status).toBe(403);
+    }
+    const [admitting] = (await server.admin("GET", "/api/v1/llms")).body.filter(
+      ({ name }: { name: string }) => name === "a-1",
+    );
+    expect([admitting.admits, JSON.stringify(admitting)]).toEqual([
+      ["m-1", "m-3"],
+      expect.not.stringContaining("usr_"),
+    ]);
+    expect((await register(mallory.call, { name: "m-3", poolName: "qwen" })).status).toBe(201);
+    await admit([]);
+    await admit(["m-1"]);
+    expect((await mallory.call("POST", path, llm("m-1", { poolName: "qwen" }))).status).toBe(201);
+  });
+
   it("again by an agent that comes back, whatever has joined meanwhile", async () => {
     const { server } = await setUp([]);
     const carol = await server.user("carol", [all("expose")]);

@@ -9,7 +9,7 @@ import { keepOwnCapabilities } from "../capabilities.ts";
 import type { Draft, Hooks } from "../hooks.ts";
 import { checkSettings } from "../llm-settings.ts";
 import { missingKey } from "../missing-key.ts";
-import { checkNames, namesStand } from "../pool-names.ts";
+import { admissionWrites, checkNames, keepAdmissions, namesStand, stillAdmitted } from "../pool-names.ts";
 import { checkPricing } from "../pricing.ts";
 
 export const llmHooks: Hooks<LlmRow> = {
@@ -19,6 +19,10 @@ export const llmHooks: Hooks<LlmRow> = {
     const newcomer = { ...draft, name, owner, poolName: spec.poolName, aliases: spec.aliases ?? [] };
     checkNames(newcomer);
     draft.writeFirst.push(...namesStand(newcomer));
+    const admitting = new Map<string, LlmRow>();
+    keepAdmissions(newcomer, admitting);
+    draft.writeAfter.push(...admissionWrites(draft.snapshot, admitting));
+    if (draft.before) draft.row.status = stillAdmitted(draft.row);
     if (status.origin === "virtual") {
       checkVirtual(draft);
       return;

@@ -53,7 +53,9 @@ export function copyQueries(
         database.run("pragma foreign_keys = 1");
         database.run("pragma secure_delete = 1");
         database.run("pragma busy_timeout = 0");
-        // The commit would write all of it back before it returns, in this thread (T369).
+        // The commit would give all of it to the disk and write it back before it returns, in this thread (T369). What writes
+        // it back gives it to the disk first.
+        database.run("pragma synchronous = 1");
         database.run("pragma wal_autocheckpoint = 0");
         database.run("begin immediate");
         hooks.filling(true);
