@@ -208,7 +208,7 @@ function refusal(
 }
 
 /** Returns true if a principal is an administrator, whom limits of its own do not keep from changing them. */
-export function isAdministrator({ policies }: Principal): boolean {
+export function isAdministrator({ policies }: Pick<Principal, "policies">): boolean {
   return policies.every(({ administrator }) => administrator);
 }
 

@@ -6,9 +6,13 @@ import type { Snapshot } from "../store/snapshot.ts";
 import { specOf } from "../store/typed-rows.ts";
 import type { Row } from "../store/types.ts";
 import { isAdministrator, type Principal } from "./policy.ts";
+import { userPolicy } from "./principals.ts";
 
 /** Seconds after which it is worth trying again. */
 const retryAfter = 10;
+
+/** Somebody whose quotas count: a principal, or a user who has not asked. */
+type QuotaHolder = Pick<Principal, "userId" | "userName" | "policies">;
 
 /** Bounds what one user can have: objects of each kind, logins, threads, agents, streams (T116). */
 export class Quotas {
@@ -30,7 +34,7 @@ export class Quotas {
    * @returns a function that ends the reservation: when it is made and counts, or when it was refused
    * @throws AppError `conflict` or `too_many_requests` with the number
    */
-  reserve(snapshot: Snapshot, principal: Principal, name: string, has: number, adding = 1): () => void {
+  reserve(snapshot: Snapshot, principal: QuotaHolder, name: string, has: number, adding = 1): () => void {
     const most = isAdministrator(principal) ? undefined : this.#of(snapshot, principal.userId, name);
     if (most === undefined) return () => {};
     const key = `${principal.userId} ${name}`;
@@ -65,7 +69,7 @@ export class Quotas {
     }
   }
 
-  #endedOf({ userId }: Principal): number {
+  #endedOf({ userId }: QuotaHolder): number {
     return this.#ended.get(userId) ?? 0;
   }
 
@@ -82,8 +86,8 @@ export function ownedBy(snapshot: Snapshot, kind: string, userId: string): numbe
 }
 
 /**
- * Reserves room for an object that grows, if its owner writes it: lists must not become so large that reading them takes
- * long.
+ * Reserves room for objects that grow: lists must not become so large that reading them takes long. What somebody else
+ * writes into the objects of a user counts for that user, too (T371).
  *
  * @returns a function that ends the reservation
  * @throws AppError `conflict` with the number
@@ -94,15 +98,36 @@ export function reserveSize(
   principal: Principal,
   changes: readonly { before: Row | undefined; row: Row }[],
 ): () => void {
-  const own = changes.filter(({ row }) => row.owner === principal.userId);
-  const growth = own.reduce(
-    (sum, { before, row }) => sum + kilobytesOf(row) - (before ? kilobytesOf(before) : 0),
-    0,
-  );
-  if (growth <= 0 || isAdministrator(principal)) return () => {};
-  let has = 0;
-  for (const row of snapshot.byId.values()) if (row.owner === principal.userId) has += kilobytesOf(row);
-  return quotas.reserve(snapshot, principal, "kilobytes", has, Math.ceil(growth));
+  if (isAdministrator(principal)) return () => {};
+  const releases: (() => void)[] = [];
+  const release = () => {
+    for (const end of releases) end();
+  };
+  try {
+    for (const [ownerId, own] of Map.groupBy(changes, ({ row }) => row.owner)) {
+      const growth = own.reduce(
+        (sum, { before, row }) => sum + kilobytesOf(row) - (before ? kilobytesOf(before) : 0),
+        0,
+      );
+      const owner = ownerId === principal.userId ? principal : holderOf(snapshot, ownerId);
+      if (growth <= 0 || !owner) continue;
+      let has = 0;
+      for (const row of snapshot.byId.values()) if (row.owner === ownerId) has += kilobytesOf(row);
+      releases.push(quotas.reserve(snapshot, owner, "kilobytes", has, Math.ceil(growth)));
+    }
+    return release;
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** Returns the user of an id as one who has quotas; undefined if there is none. */
+function holderOf(snapshot: Snapshot, id: string | null): QuotaHolder | undefined {
+  const row = id === null ? undefined : snapshot.byId.get(id);
+  return row?.kind === user.kind
+    ? { userId: row.id, userName: row.name, policies: [userPolicy(snapshot, row)] }
+    : undefined;
 }
 
 function kilobytesOf(row: Row): number {

@@ -83,6 +83,21 @@ describe("a quota (T116)", () => {
     await must(server.admin("PUT", `/api/v1/projects/${name}`, grow));
   });
 
+  it("bounds what others write into the objects of a user, and gives the user's name (T371)", async () => {
+    const { server, alice } = await withQuotas({ kilobytes: 100 });
+    await must(alice("POST", "/api/v1/projects", { name: "hers", prompt: "short" }));
+    const bob = await server.user("bob", [edit("projects")]);
+    const grow = (length: number) => bob.call("PUT", "/api/v1/projects/hers", { prompt: "x".repeat(length) });
+    await must(grow(60_000));
+    await must(alice("POST", "/api/v1/projects", { name: "second", prompt: "x".repeat(30_000) }));
+    const { status, body } = await grow(90_000);
+    expect([status, body.error]).toEqual([409, 'user "alice" may have at most 100 kilobytes']);
+    // Neither that nor a smaller text takes room for itself.
+    await must(bob.call("POST", "/api/v1/projects", { name: "his", prompt: "x".repeat(90_000) }));
+    await must(grow(50_000));
+    await must(grow(60_000));
+  });
+
   it("does not bound administrators", async () => {
     const { server, alice } = await withQuotas({ llms: 1, sessions: 1 });
     for (const name of ["a", "b"]) await must(server.admin("POST", "/api/v1/llms?probe=false", llm(name)));
