@@ -15,8 +15,9 @@ export function grownBy(size: Column, messages: readonly string[]): SQL {
 export const lastToMeasure =
   "select max(id) as last from (select id from threads where id > $1 order by id limit 100) next_threads";
 
-/** Sets the sizes of the threads behind one, up to another one, to what their messages have. */
+const measured =
+  "(select coalesce(sum(octet_length(message)), 0) from thread_messages where thread_id = threads.id)";
+
+/** Sets the sizes of the threads behind one, up to another one, to what their messages have. Others are not written. */
 export const measureThreads = `
-  update threads set size = (
-    select coalesce(sum(octet_length(message)), 0) from thread_messages where thread_id = threads.id)
-  where id > $1 and id <= $2`;
+  update threads set size = ${measured} where id > $1 and id <= $2 and size <> ${measured}`;
