@@ -6,6 +6,7 @@ import { McpFailure, RpcError } from "../../mcp/rpc-error.ts";
 import { readListing } from "../../mcp/upstream/listing.ts";
 import { Relisting } from "../../mcp/upstream/relisting.ts";
 import { backoffDelay, type Time } from "../../time.ts";
+import { hopsHeader } from "../../wire/hops.ts";
 import { listenMethod, type McpCallRequest } from "../../wire/link/mcp-calls.ts";
 import {
   listingLimits,
@@ -225,12 +226,14 @@ export class ManagedMcpServer implements LocalMcpServer {
     { signal, onNotification, ask }: McpCallEvents,
     isAgain = false,
   ): Promise<JsonObject> {
-    const { method, params, capabilities, timeoutMs, mayRepeat, wantsProgress } = request;
+    const { method, params, capabilities, timeoutMs, mayRepeat, wantsProgress, hops } = request;
     try {
       return await connection.upstream.request(method, params, {
         signal,
         timeout: timeoutMs,
         capabilities,
+        // A server with a url may be a project of the server that asks, which would call itself without end (T372).
+        ...(hops !== undefined && { headers: { [hopsHeader]: String(hops) } }),
         onNotification,
         onRequest: ask,
         ...(wantsProgress && {

@@ -116,7 +116,7 @@ async function answerTo(
 /** Returns a request that this agent passes on; undefined for any other (T181). */
 function requestIn(value: unknown): McpCallRequest | undefined {
   if (!isObject(value)) return undefined;
-  const { method, params, capabilities, timeoutMs, mayRepeat, wantsProgress } = value;
+  const { method, params, capabilities, timeoutMs, mayRepeat, wantsProgress, hops } = value;
   if (typeof method !== "string" || !passedMethods.has(method)) return undefined;
   const limit = Number(timeoutMs);
   return {
@@ -126,6 +126,7 @@ function requestIn(value: unknown): McpCallRequest | undefined {
     timeoutMs: limit > 0 && limit < longestMs ? limit : longestMs,
     mayRepeat: mayRepeat === true,
     wantsProgress: wantsProgress === true,
+    ...(Number.isSafeInteger(hops) && { hops: hops as number }),
   };
 }
 

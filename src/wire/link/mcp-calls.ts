@@ -16,6 +16,8 @@ export interface McpCallRequest {
   mayRepeat: boolean;
   /** True if the client wants to see progress. */
   wantsProgress: boolean;
+  /** The number of mcpctl programs that the call has passed. An older server leaves it out. */
+  hops?: number;
 }
 
 /** The last line of a response. */

@@ -69,6 +69,18 @@ describe("a call of an MCP server of a workstation", () => {
     };
   }
 
+  it("counts the programs that it has passed, on the way to a url (T372)", async () => {
+    const { mcp, modern, bearer } = await scripted({
+      "tools/call": () => ({ content: [{ type: "text", text: "done" }] }),
+    });
+    const call = (hops: string) =>
+      modern("tools/call", { name: "it", arguments: {} }, { bearer, headers: { "x-mcpctl-hops": hops } });
+    expect((await call("5")).body.result.isError).toBeFalsy();
+    expect(mcp.of("tools/call").at(-1)!.headers.get("x-mcpctl-hops")).toBe("6");
+    expect((await call("8")).body.error.data.code).toBe("loop_detected");
+    expect(mcp.of("tools/call")).toHaveLength(1);
+  });
+
   it("reaches the tool with progress on the way back, and is audited", async () => {
     const { client, audited } = await scripted({
       "tools/call": ({ notify, params }) => {

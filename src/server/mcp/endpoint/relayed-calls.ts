@@ -5,7 +5,7 @@ import { eraOf } from "../../../mcp/revisions.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../../wire/hops.ts";
 import { personalIds } from "../../core/access/policy.ts";
-import type { McpServerRow } from "../../core/store/typed-rows.ts";
+import { isVirtual, type McpServerRow } from "../../core/store/typed-rows.ts";
 import type { McpServers } from "../types.ts";
 import type { ClientExchange } from "./exchange.ts";
 import { isWanted } from "./log-levels.ts";
@@ -233,8 +233,8 @@ export class RelayedCalls {
       caller: { ...exchange.caller, capabilities: capabilitiesFor(exchange) },
       method: exchange.method,
       params: withoutToken(params),
-      // An MCP server elsewhere may be a project of another mcpctl, which leads back here (T300).
-      ...(server.spec.url === undefined
+      // An MCP server elsewhere, or that of a workstation, may be a project of another mcpctl, which leads back here (T300).
+      ...(server.spec.url === undefined && !isVirtual(server)
         ? headers && { headers }
         : { headers: { ...headers, ...nextHops(exchange) } }),
       signal,

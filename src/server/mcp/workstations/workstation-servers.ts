@@ -3,6 +3,7 @@ import { AppError } from "../../../errors.ts";
 import { asMessage, isObject, isRequest, isResponse, type JsonObject } from "../../../mcp/messages.ts";
 import { RpcError, rpcCodes } from "../../../mcp/rpc-error.ts";
 import { HttpFailure } from "../../../net/outbound.ts";
+import { hopsHeader } from "../../../wire/hops.ts";
 import { listenMethod, type McpCallRequest, passedMethods } from "../../../wire/link/mcp-calls.ts";
 import type { McpServerRow } from "../../core/store/typed-rows.ts";
 import type { SentServerCall, VirtualServers } from "../../workstations/virtual-servers.ts";
@@ -32,7 +33,7 @@ export class WorkstationServers implements WorkstationCalls {
   }
 
   async call(call: ServerCall): Promise<JsonObject> {
-    const { server, caller, method, params, mayRepeat, signal, onProgress } = call;
+    const { server, caller, method, params, mayRepeat, signal, onProgress, headers } = call;
     if (!passedMethods.has(method))
       throw new RpcError(
         rpcCodes.methodNotFound,
@@ -46,6 +47,7 @@ export class WorkstationServers implements WorkstationCalls {
       timeoutMs: callSeconds * 1000,
       mayRepeat,
       wantsProgress: onProgress !== undefined,
+      ...(headers?.[hopsHeader] !== undefined && { hops: Number(headers[hopsHeader]) }),
     };
     const isEndless = method === listenMethod;
     const longestSilence = (startSeconds + callSeconds) * 1000 + linkTime;
