@@ -19,6 +19,7 @@ import { longLeases, nodes, separateNode } from "./nodes.ts";
 const grants = ["run", "expose"].map((role) => ({ role, resource: "llms" }));
 const frames = chatFrames(["one ", "two ", "three"], false).slice(1);
 
+/** Returns when a node has read a status of the llm. The one that writes it may be the last to do so. */
 const isKnown = (call: Client, status: string) =>
   until(
     async () => (await call("GET", "/api/v1/llms/home")).body?.status,
@@ -31,7 +32,7 @@ async function agentAt(initialStatus: "active" | "hibernating" = "active") {
   const { bearer } = await a.user("alice", grants);
   const alice = await register(a, bearer, a.as(bearer), [{ name: "home", initialStatus }], 3);
   const agent = await connectBySocket(alice);
-  await isKnown(b.as(bearer), initialStatus);
+  for (const node of [a, b]) await isKnown(node.as(bearer), initialStatus);
   return { a, b, bearer, alice, agent, atA: { server: a, bearer }, atB: { server: b, bearer } };
 }
 
@@ -114,10 +115,10 @@ describe("an llm of a workstation whose agent is connected to another node (fail
 
     // The same workstation comes back to the other node.
     agent.close();
-    await isKnown(b.as(bearer), "inactive");
+    for (const node of [a, b]) await isKnown(node.as(bearer), "inactive");
     expect((await callModel(atB)).status).toBe(503);
     const back = await connectBySocket({ ...alice, server: b });
-    await isKnown(a.as(bearer), "active");
+    for (const node of [a, b]) await isKnown(node.as(bearer), "active");
     for (const caller of [atA, atB]) {
       const called = callModel(caller);
       answer(back, await back.acceptNext(), "moved");
