@@ -2,11 +2,23 @@ import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "n
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { must, type TestServer } from "../../../support/server.ts";
+import { shared } from "../../../support/shared.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { reply, upstream } from "../../../support/upstream.ts";
 import { folders, openWithModels, userSettings } from "./setup.ts";
 
 const { JSONC } = Bun as unknown as { JSONC: { parse(text: string): Record<string, unknown> } };
+
+/** A server for the tests that leave it as it is, but for the tokens of `alice`. */
+const served = shared(() => openWithModels());
+
+/** The server without a token, and another folder that is `~` of its programs. */
+async function open() {
+  const { server, bearer } = served();
+  const fresh = folders(server, bearer);
+  for (const { name } of await fresh.tokens()) await must(server.admin("DELETE", `/api/v1/tokens/${name}`));
+  return fresh;
+}
 
 describe("mcpctl connect claude", () => {
   it("writes the settings, changes nothing the second time, and takes out exactly that again (T243, T244)", async () => {
@@ -54,7 +66,7 @@ describe("mcpctl connect claude", () => {
   });
 
   it("makes the file, and removes it with the folder's other files left alone", async () => {
-    const { run, files } = await openWithModels();
+    const { run, files } = await open();
     await run("claude --llm gpt");
     expect(files()).toContain(".claude/settings.json");
     await run("claude --remove");
@@ -62,7 +74,7 @@ describe("mcpctl connect claude", () => {
   });
 
   it("takes another llm, with a token for that one only, and then brings back what was there first", async () => {
-    const { run, read, write, tokens } = await openWithModels();
+    const { run, read, write, tokens } = await open();
     write(".claude/settings.json", userSettings);
     await run("claude --llm gpt");
     await run("claude --llm local");
@@ -75,7 +87,7 @@ describe("mcpctl connect claude", () => {
   });
 
   it("brings an empty file, and one without an end of its last line, back to the byte", async () => {
-    const { home, run, read, write, files } = await openWithModels();
+    const { home, run, read, write, files } = await open();
     const kept: [client: string, file: string, text: string][] = [
       ["claude", ".claude/settings.json", ""],
       ["zed", ".config/zed/settings.json", "\n"],
@@ -102,7 +114,7 @@ describe("mcpctl connect claude", () => {
   });
 
   it("leaves alone what the user changed meanwhile, and says so (failure mode 210)", async () => {
-    const { run, read, write } = await openWithModels();
+    const { run, read, write } = await open();
     write(".claude/settings.json", userSettings);
     await run("claude --llm gpt");
     write(
@@ -118,7 +130,7 @@ describe("mcpctl connect claude", () => {
   });
 
   it("keeps no token where it cannot write the file, and says why (failure mode 285)", async () => {
-    const { home, run, write, read, files, tokens } = await openWithModels();
+    const { home, run, write, read, files, tokens } = await open();
     write(".claude/settings.json", userSettings);
     const before = files();
     // A folder in the place of the backup keeps root out, too.
@@ -168,7 +180,7 @@ describe("mcpctl connect claude", () => {
     ["several llms and none named", "claude", 2, "choose one with --llm NAME"],
     ["a project's flag without a project", "claude --llm gpt --user", 2, "-p NAME is missing"],
   ])("refuses %s", async (_, line, code, words) => {
-    const { run, files, tokens } = await openWithModels();
+    const { run, files, tokens } = await open();
     const answer = await run(line);
     expect(answer.code).toBe(code);
     expect(answer.stderr).toContain(words);
@@ -176,7 +188,7 @@ describe("mcpctl connect claude", () => {
   });
 
   it("asks on a terminal which llm it is", async () => {
-    const { run, read } = await openWithModels();
+    const { run, read } = await open();
     const { prompts } = await run("claude", {}, ["local"]);
     expect(prompts).toEqual(["Model (gpt, local) [gpt]: "]);
     expect(JSONC.parse(read(".claude/settings.json"))["model"]).toBe("local");
@@ -200,7 +212,7 @@ describe("mcpctl connect claude", () => {
   });
 
   it("follows a link within ~ and none that leads out of it (T242)", async () => {
-    const { home, run, read, write, tokens } = await openWithModels();
+    const { home, run, read, write, tokens } = await open();
     write("dotfiles/settings.json", userSettings);
     mkdirSync(join(home, ".claude"));
     symlinkSync(join(home, "dotfiles/settings.json"), join(home, ".claude/settings.json"));
@@ -222,14 +234,14 @@ describe("mcpctl connect claude", () => {
   });
 
   it("prints the settings with --print and writes no file of the client", async () => {
-    const { run, files } = await openWithModels();
+    const { run, files } = await open();
     const { stdout } = await run("claude --llm gpt --print");
     expect(stdout).toContain(`"ANTHROPIC_BASE_URL"`);
     expect(files().filter((name) => !name.startsWith(".mcpctl/tokens/"))).toEqual([]);
   });
 
   it("warns of a variable that the client prefers", async () => {
-    const { run } = await openWithModels();
+    const { run } = await open();
     const { stderr } = await run("claude --llm gpt", { ANTHROPIC_API_KEY: "sk-mine" });
     expect(stderr).toContain("warning: ANTHROPIC_API_KEY is set here");
     expect(stderr).not.toContain("sk-mine");
@@ -265,7 +277,7 @@ describe("mcpctl connect codex", () => {
 
 describe("mcpctl connect sdk-node", () => {
   it("prints a program that works", async () => {
-    const { run } = await openWithModels();
+    const { run } = await open();
     const { stdout } = await run("sdk-node --llm gpt");
     const child = Bun.spawn([process.execPath, "-e", stdout], {
       cwd: join(import.meta.dirname, "../../../.."),
@@ -278,7 +290,7 @@ describe("mcpctl connect sdk-node", () => {
 
 describe("mcpctl connect curl", () => {
   it("prints a command line that works, without the token in it", async () => {
-    const { run, home, files, bearerIn, tokens } = await openWithModels();
+    const { run, home, files, bearerIn, tokens } = await open();
     const { stdout, code } = await run("curl --llm gpt");
     expect(code).toBe(0);
     const snippet = stdout.slice(stdout.indexOf("curl "));
@@ -297,7 +309,7 @@ describe("mcpctl connect curl", () => {
   });
 
   it("has no settings for a project", async () => {
-    const { run } = await openWithModels();
+    const { run } = await open();
     expect((await run("curl -p demo")).code).toBe(2);
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { said, scriptedMcp, tool } from "../../../support/mcp/http-server.ts";
 import { type Era, messagesOf, testProject } from "../../../support/mcp/project.ts";
 import { must } from "../../../support/server.ts";
+import { shared } from "../../../support/shared.ts";
 import { upstream as llmProvider, reply } from "../../../support/upstream.ts";
 
 const form = {
@@ -37,11 +38,14 @@ const combinations = (["legacy", "modern"] as const).flatMap((client) =>
 );
 
 describe.each(combinations)("a $client client and a $server server", ({ client: era, server }) => {
-  it("lets the server ask the user of the client", async () => {
-    const upstream = asking(server);
+  const asked = shared(async () => {
     const project = await testProject();
-    await project.attach("names", upstream.url);
-    const client = await project.client(era, {
+    await project.attach("names", asking(server).url);
+    return project;
+  });
+
+  it("lets the server ask the user of the client", async () => {
+    const client = await asked().client(era, {
       capabilities: { elicitation: { form: {} } },
       prepare: (one) =>
         one.setRequestHandler("elicitation/create", async ({ params }) => {
@@ -54,10 +58,7 @@ describe.each(combinations)("a $client client and a $server server", ({ client: 
   });
 
   it("does not ask a client that does not declare the capability", async () => {
-    const upstream = asking(server);
-    const project = await testProject();
-    await project.attach("names", upstream.url);
-    const client = await project.client(era);
+    const client = await asked().client(era);
     await expect(client.callTool({ name: "greet", arguments: {} })).rejects.toThrow(
       /does not support elicitation/,
     );
