@@ -34,11 +34,12 @@ export function upkeepComponent({ catalogue, now, elapsed }: UpkeepOptions): Com
     if (used.size > 0) await store.touchTokens(used);
     const contacts = recentOf(seen);
     if (contacts.size > 0) await store.touchProviderSessions(contacts);
+    if (isClockRight()) {
+      await store.prune(now(), keptChanges);
+      await store.pruneProviderObjects(now(), keptObjects);
+    }
     // Of a server that was killed while it deleted them.
     await store.deleteBuried();
-    if (!isClockRight()) return;
-    await store.prune(now(), keptChanges);
-    await store.pruneProviderObjects(now(), keptObjects);
   };
   return { name: "upkeep", start: () => run, close: run };
 }
