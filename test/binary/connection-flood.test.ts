@@ -14,7 +14,7 @@ import {
 } from "../support/upstream.ts";
 
 it.skipIf(process.platform !== "linux").each([
-  [10_000, 1024],
+  [4000, 1024],
   [1500, 256],
 ])(
   "%i connections to a server with %i descriptors leave room for calls, the Unix socket and providers (T99, failure mode 78)",

@@ -6,7 +6,7 @@ import { openPostgres } from "../../../src/server/core/store/postgres/store.ts";
 import { openSqlite } from "../../../src/server/core/store/sqlite/store.ts";
 import type { Store } from "../../../src/server/core/store/types.ts";
 import { row } from "../../contract/store-fixtures.ts";
-import { freshDatabase } from "../../postgres.ts";
+import { databaseWithTables } from "../../postgres.ts";
 import { passes } from "../../support/passes.ts";
 import { testServer } from "../../support/server.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -18,7 +18,7 @@ const dialects: [name: string, open: (onWarning: (text: string) => void) => Stor
   ],
   [
     "PostgreSQL",
-    async (onWarning) => openPostgres(await freshDatabase(), Date.now, { onWarning, timeout: 2000 }),
+    async (onWarning) => openPostgres(await databaseWithTables(), Date.now, { onWarning, timeout: 2000 }),
   ],
 ];
 
@@ -53,7 +53,7 @@ describe.each(dialects)("a restore on %s that takes longer than writes wait", (_
 });
 
 it("lets a backup on PostgreSQL go on whose reader pauses while a query of others gets no answer (failure mode 273)", async () => {
-  const url = await freshDatabase();
+  const url = await databaseWithTables();
   const store = await openPostgres(url, Date.now, { timeout: 3000 });
   onTestFinished(() => store.close());
   await store.commit([{ op: "insert", row: row("first"), refs: [] }]);

@@ -4,6 +4,7 @@ import { Deadlines } from "../../../src/server/core/deadlines.ts";
 import { readText } from "../../../src/server/http/body.ts";
 import { requestHead, sendRaw } from "../../support/raw-http.ts";
 import { testServer } from "../../support/server.ts";
+import { shared } from "../../support/shared.ts";
 
 const llm = { name: "a", type: "openai", model: "m" };
 const canary = "sk-canary-0123456789";
@@ -24,6 +25,9 @@ async function withEditor() {
     });
   return { server, call, post, head };
 }
+
+/** For tests that make nothing. */
+const editor = shared(withEditor);
 
 const noMemory = { hold: () => undefined, isWhole() {} };
 
@@ -53,7 +57,7 @@ describe("the type of a body (T62, T74)", () => {
   });
 
   it.each(["gzip", "br", "zstd", "x-gzip"])("%s: 415", async (encoding) => {
-    const { server, head } = await withEditor();
+    const { server, head } = editor();
     const body = Bun.gzipSync(JSON.stringify(llm));
     const { status, text } = await sendRaw(
       server.url,
@@ -69,7 +73,7 @@ describe("the type of a body (T62, T74)", () => {
 
 describe("the size of a body (T59)", () => {
   it("is checked against content-length before a byte is read", async () => {
-    const { server, head } = await withEditor();
+    const { server, head } = editor();
     for (const size of [4 * mebibyte + 1, 32 * mebibyte + 1, 40 * mebibyte, 1e15]) {
       const { status, text, headers } = await sendRaw(
         server.url,
@@ -82,7 +86,7 @@ describe("the size of a body (T59)", () => {
   });
 
   it("is counted without content-length, and uses no memory beyond the limit", async () => {
-    const { server, head } = await withEditor();
+    const { server, head } = editor();
     const piece = chunk(" ".repeat(mebibyte));
     const { status, text } = await sendRaw(
       server.url,
@@ -94,7 +98,7 @@ describe("the size of a body (T59)", () => {
   });
 
   it("returns 413 in the form of the dialect on paths under /v1", async () => {
-    const { server, head } = await withEditor();
+    const { server, head } = editor();
     const tooLarge = { "content-length": String(64 * mebibyte) };
     const openai = await sendRaw(server.url, head(tooLarge, "/v1/chat/completions"), "{");
     expect([openai.status, JSON.parse(openai.text).error.message]).toEqual([
@@ -117,14 +121,14 @@ describe("the size of a body (T59)", () => {
   });
 
   it("may be 8 KB for a question about rights, whose errors repeat it (T257)", async () => {
-    const { call } = await withEditor();
+    const { call } = editor();
     const ask = (verb: string) => call("POST", "/api/v1/auth/can-i", { verb, resource: "llms" });
     expect((await ask("x".repeat(8 * 1024))).status).toBe(413);
     expect((await ask("view")).status).toBe(200);
   });
 
   it("is refused with two lengths, and with both a length and chunks", async () => {
-    const { server, head } = await withEditor();
+    const { server, head } = editor();
     const both = await sendRaw(
       server.url,
       head({ "content-length": "2", "transfer-encoding": "chunked" }),
@@ -208,7 +212,7 @@ describe("a JSON body", () => {
     "\ufeff{}",
     "NaN",
   ])("is refused if it is not valid, and neither returned nor logged: %j (T20, T21)", async (text) => {
-    const { server, post, call } = await withEditor();
+    const { server, post, call } = editor();
     const answers = [
       await post(text),
       await call("POST", "/v1/chat/completions", text),
@@ -223,7 +227,7 @@ describe("a JSON body", () => {
   });
 
   it("is refused if it is not UTF-8", async () => {
-    const { server, head } = await withEditor();
+    const { server, head } = editor();
     const bytes = Buffer.concat([
       Buffer.from('{"name":"'),
       Buffer.from([0xff, 0xc3, 0x28]),
@@ -269,7 +273,7 @@ describe("a JSON body", () => {
 
 describe("the faults of a body", () => {
   it("are all returned at once, each with its path", async () => {
-    const { post } = await withEditor();
+    const { post } = editor();
     const { status, body } = await post({
       name: "A name",
       type: "opnai",
@@ -331,7 +335,7 @@ describe("the faults of a body", () => {
       "must be a boolean",
     ],
   ])("%j", async (body, path, message) => {
-    const { post } = await withEditor();
+    const { post } = editor();
     const got = await post(body);
     expect([got.status, got.body.details]).toEqual([400, [{ path, message }]]);
   });

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { hostGuard, isCanonicalPath } from "../../../src/server/http/guard.ts";
 import { requestHead, sendRaw } from "../../support/raw-http.ts";
 import { must, testServer } from "../../support/server.ts";
+import { shared } from "../../support/shared.ts";
 
 /** A server with an llm and a secret, and a bearer that may view the llm and nothing else. */
 async function withLlm() {
@@ -16,9 +17,11 @@ async function withLlm() {
   return { server, bearer, call, raw };
 }
 
+const ready = shared(withLlm);
+
 describe("a path in another spelling (T44)", () => {
   it("returns 404, or the result of the plain path", async () => {
-    const { raw } = await withLlm();
+    const { raw } = ready();
     const plain = await raw("GET", "/api/v1/llms/a");
     expect([plain.status, JSON.parse(plain.text).name]).toEqual([200, "a"]);
     const spellings: Record<string, number> = {
@@ -56,7 +59,7 @@ describe("a path in another spelling (T44)", () => {
   });
 
   it("takes the name of a model with slashes, encoded or not, and no other path by it", async () => {
-    const { server } = await withLlm();
+    const { server } = ready();
     const { bearer } = await server.token("runner", [{ role: "run", resource: "llms" }]);
     const get = (target: string) =>
       sendRaw(server.url, requestHead("GET", target, { authorization: `Bearer ${bearer}` }));
@@ -88,7 +91,7 @@ describe("a path in another spelling (T44)", () => {
   it.each(["%ff", "%c3%28", "%zz", "%", "a%e0%80%80"])(
     "is refused if it is not UTF-8: %s (T40)",
     async (name) => {
-      const { raw } = await withLlm();
+      const { raw } = ready();
       const { status, text } = await raw("GET", `/api/v1/llms/${name}`);
       expect([status, JSON.parse(text).error]).toEqual([400, "the path is not valid UTF-8"]);
     },
@@ -97,7 +100,7 @@ describe("a path in another spelling (T44)", () => {
   it.each(["A", "a b", "ａ", "а", "a‍", "..", "a/../b", "a?b", "a#b", "a."])(
     "is refused as a name: %j (T38, T39)",
     async (name) => {
-      const { server } = await withLlm();
+      const { server } = ready();
       const { status } = await server.admin("GET", `/api/v1/llms/${encodeURIComponent(name)}`);
       expect(status).toBe(404);
       const made = await server.admin("POST", "/api/v1/secrets", { name, data: { k: "v" } });
@@ -117,7 +120,7 @@ describe("a method in another spelling (T45)", () => {
   it.each(["OPTIONS", "TRACE", "CONNECT", "PATCH", "PROPFIND", "QUERY", "FOO", "get", "GET\t"])(
     "%j reaches nothing",
     async (method) => {
-      const { raw } = await withLlm();
+      const { raw } = ready();
       const { status, text } = await raw(method, "/api/v1/llms/a");
       // 0: Bun closes the connection on a method it does not know.
       expect([0, 400, 404, 505]).toContain(status);
@@ -126,7 +129,7 @@ describe("a method in another spelling (T45)", () => {
   );
 
   it("is not read from a header or the query", async () => {
-    const { call, server } = await withLlm();
+    const { call, server } = ready();
     const override = {
       "x-http-method-override": "DELETE",
       "x-http-method": "DELETE",
@@ -142,7 +145,7 @@ describe("a method in another spelling (T45)", () => {
 
 describe("a bearer (T47)", () => {
   it("is read from authorization or x-api-key, and from nowhere else", async () => {
-    const { server, bearer } = await withLlm();
+    const { server, bearer } = ready();
     const ask = (headers: Record<string, string>, path = "/api/v1/llms/a") =>
       server.as()("GET", path, undefined, headers);
     for (const path of ["/api/v1/llms/a", "/api/v1/llms/b", "/api/v1/secrets/a", "/v1/models"]) {
@@ -189,7 +192,7 @@ describe("a host name (T72)", () => {
     ["user@localhost", 421],
     ["", 421],
   ])("%j: %i", async (host, status) => {
-    const { raw } = await withLlm();
+    const { raw } = ready();
     const got = await raw("GET", "/api/v1/llms/a", { host });
     expect(got.status).toBe(status);
     if (status === 421) expect(JSON.parse(got.text)).toMatchObject({ code: "misdirected_request" });
@@ -207,7 +210,7 @@ describe("a host name (T72)", () => {
   });
 
   it("must be given exactly once (T46)", async () => {
-    const { server, bearer } = await withLlm();
+    const { server, bearer } = ready();
     const lines = `connection: close\r\nauthorization: Bearer ${bearer}\r\n\r\n`;
     const send = (hosts: string) => sendRaw(server.url, `GET /api/v1/llms/a HTTP/1.1\r\n${hosts}${lines}`);
     for (const hosts of [
@@ -222,7 +225,7 @@ describe("a host name (T72)", () => {
   });
 
   it("is checked first on every route, also for health and login", async () => {
-    const { raw } = await withLlm();
+    const { raw } = ready();
     for (const path of ["/healthz", "/readyz", "/api/v1/auth/login", "/nothing"]) {
       expect((await raw("GET", path, { host: "evil.example" })).status).toBe(421);
     }
@@ -238,7 +241,7 @@ describe("a host name (T72)", () => {
 });
 
 it("is checked for pages of other origins, which get no CORS headers (T73)", async () => {
-  const { call, server, bearer } = await withLlm();
+  const { call, server, bearer } = ready();
   const origin = { origin: "https://evil.example" };
   const { headers } = await call("GET", "/api/v1/llms/a", undefined, origin);
   const preflight = await sendRaw(

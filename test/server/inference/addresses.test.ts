@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { createOutbound } from "../../../src/net/outbound.ts";
 import { recordedJson } from "../../adapters/translation/streams.ts";
 import { must, testServer } from "../../support/server.ts";
+import { shared } from "../../support/shared.ts";
 import { chatAnswer, goodProvider, reply, type Script, upstream } from "../../support/upstream.ts";
 import { canary, question, withProvider } from "./setup.ts";
 
@@ -10,6 +11,12 @@ const llm = { name: "gpt", type: "openai", model: "up" };
 const limits = { connect: 60_000, firstByte: 60_000, silence: 60_000 };
 
 describe("POST and PUT of an llm with a forbidden url", () => {
+  const withLlm = shared(async () => {
+    const server = await testServer();
+    await must(server.admin("POST", "/api/v1/llms?probe=false", llm));
+    return server;
+  });
+
   it.each([
     ...["file:///etc/passwd", "data:application/json,{}", "s3://bucket/key", "blob:http://x/1"].map(
       (url) => [url, "T01"] as const,
@@ -32,12 +39,11 @@ describe("POST and PUT of an llm with a forbidden url", () => {
     ...[`http://user:${canary}@host`, `https://${canary}@host`].map((url) => [url, "T07"] as const),
     ...["http://host/?key=1", "http://host/#a"].map((url) => [url, "T07"] as const),
   ])("returns 400 for %s, at create and at update (%s)", async (url) => {
-    const server = await testServer();
+    const server = withLlm();
     const refused = { status: 400, body: { code: "invalid_request", details: [{ path: "/url" }] } };
-    const created = await server.admin("POST", "/api/v1/llms", { ...llm, url });
+    const created = await server.admin("POST", "/api/v1/llms", { ...llm, name: "other", url });
     expect(created).toMatchObject(refused);
     expect(created.text).not.toContain(canary);
-    await must(server.admin("POST", "/api/v1/llms?probe=false", llm));
     const updated = await server.admin("PUT", "/api/v1/llms/gpt", { url });
     expect(updated).toMatchObject(refused);
     expect((await server.admin("GET", "/api/v1/llms/gpt")).body).toMatchObject({ url: "", version: 1 });

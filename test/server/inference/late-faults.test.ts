@@ -56,7 +56,7 @@ describe("the timeouts of an llm", () => {
   it("return 504 for silence in a response that is not streamed", async () => {
     const { call } = await withProvider(
       (_, connection) => connection.write(head("content-length: 5000") + answer),
-      { timeouts: { silence: 0.1 } },
+      { timeouts: { silence: 0.5 } },
     );
     const { status, body } = await call("POST", "/v1/chat/completions", question);
     expect([status, body.error]).toEqual([504, late]);
@@ -70,7 +70,7 @@ describe("the timeouts of an llm", () => {
         connection.write(streamHead + chunk(chatFrames(["a"], false)[1]!) + chunk(`data: ${usage}\n\n`));
         void connection.closed.then(closed.resolve);
       },
-      { timeouts: { silence: 0.1 } },
+      { timeouts: { silence: 0.5 } },
     );
     const { status, text } = await call("POST", "/v1/chat/completions", tail);
     expect(status).toBe(200);
@@ -149,7 +149,7 @@ describe("a fault in the middle of a stream", () => {
         connection.write(streamHead);
         for (const each of chatFrames(["a"], true).slice(0, -1)) connection.write(chunk(each));
       },
-      { timeouts: { silence: 0.1 } },
+      { timeouts: { silence: 0.5 } },
     );
     const { text } = await call("POST", "/v1/chat/completions", tail);
     expect(text).toBe(chatFrames(["a"], false).join(""));

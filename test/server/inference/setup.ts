@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import type { ServerOptions } from "../../../src/server/options.ts";
+import { copiedServer } from "../../support/copied-server.ts";
 import { must, type TestServer, testServer } from "../../support/server.ts";
 import { type Script, upstream } from "../../support/upstream.ts";
 
@@ -11,14 +12,27 @@ export const confidential = "the-words-of-the-caller";
 
 export const question = { model: "gpt", messages: [{ role: "user", content: confidential }] };
 
+/** Gives a server the key of a provider, and returns the bearer of a token that may run llms. */
+async function addKeyAndToken(server: TestServer): Promise<string> {
+  await must(server.admin("POST", "/api/v1/secrets", { name: "key", data: { k: canary } }));
+  return (await server.token("t", [{ role: "run", resource: "llms" }])).bearer;
+}
+
+const startWithKeyAndToken = copiedServer(addKeyAndToken);
+
+/** Starts a server with the key and the token; over a copy, unless it has a store or a clock of its own. */
+async function withKeyAndToken(options: Partial<ServerOptions>) {
+  if (!options.store && !options.now) return startWithKeyAndToken(options);
+  const server = await testServer(options);
+  return { server, facts: await addKeyAndToken(server) };
+}
+
 /** A server with one llm behind a scripted provider, and a token that may run llms. */
 export async function withProvider(script: Script, llm: object = {}, options: Partial<ServerOptions> = {}) {
   const provider = upstream(script);
-  const server = await testServer(options);
-  await must(server.admin("POST", "/api/v1/secrets", { name: "key", data: { k: canary } }));
+  const { server, facts: bearer } = await withKeyAndToken(options);
   await addLlm(server, { url: provider.url, ...llm });
-  const { call, bearer } = await server.token("t", [{ role: "run", resource: "llms" }]);
-  return { provider, server, call, bearer };
+  return { provider, server, call: server.as(bearer), bearer };
 }
 
 /** Adds an llm with the canary for a key: `gpt`, of type openai, unless fields say otherwise. */

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { describe, expect, it } from "vitest";
 import { keyFileIn } from "../../support/sealing.ts";
 import { must, testServer } from "../../support/server.ts";
+import { shared } from "../../support/shared.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const path = "/api/v1/secretbackends";
@@ -16,6 +17,9 @@ async function startServerWithToken() {
     call("POST", path, { name: "bao", type: "openbao", config });
   return { server, create };
 }
+
+/** For tests in which no backend is made. */
+const withToken = shared(startServerWithToken);
 
 describe("the config of a backend in OpenBao", () => {
   it("is completed with defaults, and unchanged by a round trip", async () => {
@@ -60,20 +64,20 @@ describe("the config of a backend in OpenBao", () => {
       'has no key "nope"',
     ],
   ])("is refused as %j, with the path and the reason (T01, T03, T07, T38)", async (config, where, why) => {
-    const { server, create } = await startServerWithToken();
+    const { server, create } = withToken();
     const { status, body } = await create(config);
     expect([status, body.details[0]]).toEqual([400, { path: where, message: expect.stringContaining(why) }]);
     expect((await server.admin("GET", `${path}/bao`)).status).toBe(404);
   });
 
   it("is refused for another type", async () => {
-    const { server } = await startServerWithToken();
+    const { server } = withToken();
     const answer = await server.admin("POST", path, { name: "p", type: "plaintext", config: { url } });
     expect([answer.status, answer.body.details[0].path]).toEqual([400, "/config/url"]);
   });
 
   it("may not lead to the server itself, by any name (T11)", async () => {
-    const { server, create } = await startServerWithToken();
+    const { server, create } = withToken();
     const { port } = new URL(server.url);
     for (const host of ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "127.0.0.9", hostname()]) {
       const { status, body } = await create({ url: `http://${host}:${port}`, allowInsecure: true });

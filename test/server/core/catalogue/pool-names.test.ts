@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { must, type TestServer, testServer } from "../../../support/server.ts";
+import { copiedServer } from "../../../support/copied-server.ts";
+import { must, type TestServer } from "../../../support/server.ts";
 
 const all = (role: string, resource = "llms") => ({ role, resource });
 const llm = (name: string, more: object = {}) => ({ name, type: "openai", model: "m", ...more });
@@ -7,14 +8,21 @@ const path = "/api/v1/llms?probe=false";
 
 /** Alice's llms `a-1` and `a-2` in the pool `qwen`, and `lone` in none; mallory with some rights. */
 async function setUp(rights: object[], visibility: "public" | "private" = "public") {
-  const server = await testServer();
-  const alice = await server.user("alice", [all("edit"), all("edit", "projects")]);
-  for (const name of ["a-1", "a-2"])
-    expect((await alice.call("POST", path, llm(name, { poolName: "qwen", visibility }))).status).toBe(201);
-  expect((await alice.call("POST", path, llm("lone", { visibility }))).status).toBe(201);
+  const { server, facts: bearer } = await starts[visibility]();
+  const alice = { call: server.as(bearer) };
   const mallory = await server.user("mallory", rights);
   return { server, alice, mallory };
 }
+
+const withAlice = (visibility: "public" | "private") =>
+  copiedServer(async (server) => {
+    const alice = await server.user("alice", [all("edit"), all("edit", "projects")]);
+    for (const name of ["a-1", "a-2"])
+      expect((await alice.call("POST", path, llm(name, { poolName: "qwen", visibility }))).status).toBe(201);
+    expect((await alice.call("POST", path, llm("lone", { visibility }))).status).toBe(201);
+    return alice.bearer;
+  });
+const starts = { public: withAlice("public"), private: withAlice("private") };
 
 const register = (call: TestServer["admin"], provider: object) =>
   call("POST", "/api/v1/llms/_provider-register", {

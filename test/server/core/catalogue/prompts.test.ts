@@ -1,22 +1,24 @@
 import { describe, expect, it } from "vitest";
 import { builtInProxyModels } from "../../../../src/kinds/proxy-models.ts";
 import { stages } from "../../../../src/kinds/stages/index.ts";
-import { type Client, must, type TestServer, testServer } from "../../../support/server.ts";
+import { copiedServer } from "../../../support/copied-server.ts";
+import { type Client, must, type TestServer } from "../../../support/server.ts";
 
 const prompts = "/api/v1/prompts";
 const requests = "/api/v1/promptrequests";
 const url = "https://mcp.example.com/mcp";
 
 /** A server with the projects web and shop, the MCP server files attached to shop, and the persona reviewer. */
-async function withProjects(): Promise<TestServer> {
-  const server = await testServer();
-  const { admin } = server;
+const startWithProjects = copiedServer(async ({ admin }) => {
   await must(admin("POST", "/api/v1/servers", { name: "files", url }));
   await must(admin("POST", "/api/v1/projects", { name: "web" }));
   await must(admin("POST", "/api/v1/projects", { name: "shop", servers: ["files"] }));
   await must(admin("POST", "/api/v1/llms?probe=false", { name: "gpt", type: "openai", model: "m" }));
   await must(admin("POST", "/api/v1/agents", { name: "reviewer", llm: "gpt" }));
-  return server;
+});
+
+async function withProjects(): Promise<TestServer> {
+  return (await startWithProjects()).server;
 }
 
 const write = (call: Client, name: string, fields: object) =>

@@ -1,11 +1,8 @@
-import { cpSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Kind } from "../../../../src/kinds/define.ts";
 import { kindOf, kinds } from "../../../../src/kinds/index.ts";
+import { copiedServer } from "../../../support/copied-server.ts";
 import { type Answer, must, type TestServer, testServer } from "../../../support/server.ts";
-import { temporaryFolder } from "../../../support/temporary-folder.ts";
 
 /** The kinds of which users create objects. */
 const created = kinds.filter(({ writes }) => writes.includes("create"));
@@ -17,22 +14,14 @@ async function createNamed(call: TestServer["admin"], kind: Kind, name: string):
   await must(call("POST", `${listOf(kind)}?probe=false`, { ...kind.example, name }));
 }
 
-/** A folder with the database of a server that has every kind's example, made in the order that `apply` uses. */
-let made: Promise<string> | undefined;
-
-async function madeExamples(): Promise<string> {
-  const server = await testServer({ folder: mkdtempSync(join(tmpdir(), "examples-")) });
-  for (const kind of created) await must(server.admin("POST", `${listOf(kind)}?probe=false`, kind.example));
-  await server.stop();
-  return server.folder;
-}
+/** Starts a server that has every kind's example, made in the order that `apply` uses. */
+const startWithExamples = copiedServer(async ({ admin }) => {
+  for (const kind of created) await must(admin("POST", `${listOf(kind)}?probe=false`, kind.example));
+});
 
 /** A server with every kind's example in it, and a caller who notes all answers. */
 async function withExamples() {
-  made ??= madeExamples();
-  const folder = temporaryFolder();
-  cpSync(await made, folder, { recursive: true });
-  const server = await testServer({ folder });
+  const { server } = await startWithExamples();
   const answers: Answer[] = [];
   const call: TestServer["admin"] = async (...args) => {
     const answer = await server.admin(...args);

@@ -9,7 +9,7 @@ import { writeLock } from "../../../../../src/server/core/store/postgres/open.ts
 import { openPostgres } from "../../../../../src/server/core/store/postgres/store.ts";
 import type { Store } from "../../../../../src/server/core/store/types.ts";
 import { event, insert, row, session } from "../../../../contract/store-fixtures.ts";
-import { freshDatabase } from "../../../../postgres.ts";
+import { databaseWithTables } from "../../../../postgres.ts";
 
 const now = () => 1_700_000_000_000;
 
@@ -89,7 +89,7 @@ function cutter(url: string) {
 
 describe("a PostgreSQL that does not answer (failure mode 76)", () => {
   it("fails every kind of query after the timeout, and is used again when it answers", async () => {
-    const url = await freshDatabase();
+    const url = await databaseWithTables();
     const way = cutter(url);
     const store = await openPostgres(way.url, now, { timeout: 2000 });
     onTestFinished(() => store.close());
@@ -121,7 +121,7 @@ describe("a PostgreSQL that does not answer (failure mode 76)", () => {
 });
 
 it("is left for the next host when it does not answer, while it runs and at the start (failure mode 234)", async () => {
-  const url = await freshDatabase();
+  const url = await databaseWithTables();
   const way = cutter(url);
   // As after a failover whose old primary was cut off: the next host is the same database here.
   const [silent, next] = [way.url, url].map((one) => new URL(one).searchParams.get("host")!);
@@ -178,7 +178,7 @@ describe("a server that vanishes within a transaction (failure mode 202)", () =>
           message: `after a server has vanished within ${what}`,
         })
         .toBe("written");
-    const url = await freshDatabase();
+    const url = await databaseWithTables();
     const maker = await openPostgres(url, now);
     await maker.commit(["a", "u"].map((id) => ({ op: "insert", row: row(id), refs: [] })));
     await maker.addThread(thread);
@@ -216,7 +216,7 @@ describe("a connection to PostgreSQL that is cut", () => {
   ])(
     "at any message of %s leaves all of it or nothing, and nothing acknowledged is lost",
     async (_what, isAudit) => {
-      const url = await freshDatabase();
+      const url = await databaseWithTables();
       const way = cutter(url);
       const direct = await openStore({ url, now });
       onTestFinished(() => direct.close());
@@ -263,7 +263,7 @@ describe("a connection to PostgreSQL that is cut", () => {
 
 describe("a write with a condition", () => {
   it("waits for a commit that is about to end what it needs, and is refused then (T350)", async () => {
-    const url = await freshDatabase();
+    const url = await databaseWithTables();
     const store = await openStore({ url, now });
     onTestFinished(() => store.close());
     await store.commit([
