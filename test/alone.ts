@@ -10,4 +10,5 @@ export const alone = [
   "test/server/http/kind-writes.test.ts",
   "test/server/inference/back-pressure.test.ts",
   "test/server/inference/faults.test.ts",
+  "test/server/inference/stream-memory.test.ts",
 ];

@@ -261,13 +261,13 @@ describe("rotate master-key", () => {
     let server = await startWithKey(path);
     const { home, dataDir } = server;
     await makeVault(server);
-    const all = 200;
+    const all = 100;
     const values = Object.fromEntries(Array.from({ length: all }, (_, n) => [`s-${n}`, `marked-${n}`]));
     await makeSecrets(server, values);
     const behind = (keyId: string) => kidsIn(dataDir).filter((kid) => kid !== keyId).length;
 
     let cut = 0;
-    for (const moment of ["writing the file", "wrote it", 1, 20, 45, 70, 95, 120, 150, all] as const) {
+    for (const moment of ["writing the file", "wrote it", 1, 10, 22, 35, 47, 60, 75, all] as const) {
       const [current] = keysIn(path) as [string];
       const files = readdirSync(folder).length;
       const reached = () => {

@@ -87,8 +87,14 @@ export async function startTestMachines(
   const server = await startBinary(options.server ?? {});
   const backend = upstream(options.backend ?? goodModel);
   const proxy = faultyProxy(server.url);
-  const bearer = await user(server, "alice", ["expose", "run", "view"]);
-  const outsider = await user(server, "bob", ["run", "view"]);
+  const password = "alice-password";
+  await addUser(server, { name: "alice", password }, ["expose", "run", "view"]);
+  const login = await server.call("POST", "/api/v1/auth/login", { body: { user: "alice", password } });
+  const bearer: string = login.body.token;
+  await addUser(server, { name: "bob" }, ["run", "view"]);
+  // Without a password, which takes as long to hash as a server to start.
+  const acting = await server.admin("POST", "/api/v1/auth/impersonate", { user: "bob" });
+  const outsider: string = acting.body.token;
   const status: TestMachines["status"] = async (name) =>
     (await server.admin("GET", `/api/v1/llms/${name}`)).body?.status ?? undefined;
   const until: TestMachines["until"] = (name, wanted) =>
@@ -132,21 +138,22 @@ export async function startTestMachines(
   };
 }
 
-/** Makes a user with some roles on all llms, and a token of theirs. */
-async function user(server: BinaryServer, name: string, roles: string[]): Promise<string> {
-  const password = `${name}-password`;
-  await server.admin("POST", "/api/v1/users", { name, password });
+/** Makes a user with some roles on all llms. */
+async function addUser(
+  server: BinaryServer,
+  user: { name: string; password?: string },
+  roles: string[],
+): Promise<void> {
+  await server.admin("POST", "/api/v1/users", user);
   const roleBindings = roles.flatMap((role) => [
     { role, resource: "llms" },
     { role, resource: "agents" },
   ]);
   await server.admin("POST", "/api/v1/rbac", {
-    name: `of-${name}`,
-    subjects: [{ kind: "User", name }],
+    name: `of-${user.name}`,
+    subjects: [{ kind: "User", name: user.name }],
     roleBindings,
   });
-  const { body } = await server.call("POST", "/api/v1/auth/login", { body: { user: name, password } });
-  return body.token;
 }
 
 function spawnAgent(home: string, args: string[], env: Record<string, string>): BinaryAgent {
