@@ -53,7 +53,7 @@ async function settled(server: BinaryServer): Promise<BinaryServer> {
     const { body } = await server.admin("GET", "/api/v1/secretbackends");
     return body.some(({ health }: { health: object | null }) => health === null);
   };
-  while (await unknown()) await Bun.sleep(5);
+  while (await unknown()) await Bun.sleep(20);
   return server;
 }
 

@@ -18,7 +18,7 @@ const dialects: [name: string, open: (onWarning: (text: string) => void) => Stor
   ],
   [
     "PostgreSQL",
-    async (onWarning) => openPostgres(await databaseWithTables(), Date.now, { onWarning, timeout: 2000 }),
+    async (onWarning) => openPostgres(await databaseWithTables(), Date.now, { onWarning, timeout: 5000 }),
   ],
 ];
 

@@ -152,7 +152,7 @@ describe("backups at intervals", () => {
     const settings = { folder, every: hour, keep: 2, recipients: [] };
     const server = await testServer({ backups: settings });
     const until = async (what: () => Promise<boolean>) => {
-      while (!(await what())) await Bun.sleep(5);
+      while (!(await what())) await Bun.sleep(20);
     };
     const state = async () => (await server.admin("GET", "/api/v1/status")).body.backups;
     await until(async () => (await state()).lastAt !== null);

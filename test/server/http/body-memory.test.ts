@@ -38,7 +38,7 @@ async function serverWith(script: Script, wait: number, megabytes = 8) {
     return Number(new RegExp(`^mcpctl_large_${name} (\\d+)$`, "m").exec(text)?.[1]);
   };
   const until = async (name: string, value: number) => {
-    while ((await metric(name)) !== value) await Bun.sleep(5);
+    while ((await metric(name)) !== value) await Bun.sleep(20);
   };
   const user = async (name: string) => (await server.user(name, right)).call;
   return { server, provider, metric, until, user };
@@ -64,10 +64,10 @@ describe("large requests (T173)", () => {
     const second = alice("POST", path, large);
     await until('bodies_waiting\\{body="request"\\}', 1);
     expect((await alice("POST", path, small)).status).toBe(200);
-    while (answers.length === 0) await Bun.sleep(5);
+    while (answers.length === 0) await Bun.sleep(20);
     answers[0]!();
     expect((await first).status).toBe(200);
-    while (answers.length === 1) await Bun.sleep(5);
+    while (answers.length === 1) await Bun.sleep(20);
     expect(provider.seen).toHaveLength(3);
     answers[1]!();
     expect((await second).status).toBe(200);
@@ -93,7 +93,7 @@ describe("large requests (T173)", () => {
       "server_busy",
     ]);
     expect(await metric('bodies_refused_total\\{body="request"\\}')).toBe(2);
-    while (answers.length < 2) await Bun.sleep(5);
+    while (answers.length < 2) await Bun.sleep(20);
     expect(provider.seen).toHaveLength(2);
     for (const answer of answers) answer();
     for (const call of calls) expect((await call).status).toBe(200);
@@ -142,7 +142,7 @@ describe("large answers that are read whole (T173)", () => {
     }, 1);
     const alice = await user("alice");
     const called = alice("POST", path, small);
-    while (!((await metric('body_bytes\\{body="answer"\\}')) > megabyte)) await Bun.sleep(5);
+    while (!((await metric('body_bytes\\{body="answer"\\}')) > megabyte)) await Bun.sleep(20);
     const refused = await alice("POST", path, small);
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "5"]);
     first.resolve();
@@ -201,7 +201,7 @@ describe("a stream of which much is held until it is whole (T256)", () => {
     }, 1);
     const [alice, bob] = [await user("alice"), await user("bob")];
     const first = alice("POST", path, streamed);
-    while (!((await metric(held)) > 2 * megabyte)) await Bun.sleep(5);
+    while (!((await metric(held)) > 2 * megabyte)) await Bun.sleep(20);
     const refused = await alice("POST", path, streamed);
     expect([refused.status, refused.body.error.message]).toEqual([
       503,
