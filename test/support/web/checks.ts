@@ -48,7 +48,9 @@ export async function tabFaults(page: Page): Promise<string[]> {
     const left = Number(await page.evaluate(`[...window.wanted].filter((one) => one.isConnected).length`));
     if (left === 0) break;
     const steps = Number(await page.evaluate(`${reachable}.length`)) + 3;
-    for (let i = 0; i < steps; i++) await page.keyboard.press("Tab");
+    // The key is held down: to wait for each step would draw a frame for each.
+    await Promise.all(Array.from({ length: steps }, () => page.keyboard.down("Tab")));
+    await page.keyboard.up("Tab");
   }
   return page.evaluate(`document.removeEventListener("focusin", window.atFocus);
     [...window.tabFaults, ...[...window.wanted].filter((one) => one.isConnected).map((one) =>
