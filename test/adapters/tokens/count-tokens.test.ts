@@ -48,7 +48,7 @@ describe("an estimate of tokens", () => {
     const from = performance.now();
     expect(estimateTokens(text)).toBeGreaterThan(0);
     // Some 10 ms. Time in the square of the length would be a quarter of an hour.
-    expect(performance.now() - from).toBeLessThan(5000);
+    expect(performance.now() - from).toBeLessThan(60_000);
   });
 });
 

@@ -51,7 +51,7 @@ describe("a modern server", () => {
   it("is asked for the resources that are followed, which legacy clients do by a method", async () => {
     const { wire, asked } = openWire();
     const server = upstream(wire);
-    const call = (method: string, uri: string) => server.request(method, { uri }, { timeout: 1000 });
+    const call = (method: string, uri: string) => server.request(method, { uri }, { timeout: 60_000 });
     server.listen();
     expect(await call("resources/subscribe", "a")).toEqual({ resultType: "complete" });
     await call("resources/subscribe", "b");
@@ -69,7 +69,7 @@ describe("a modern server", () => {
     const silent = openWire();
     const none = upstream(silent.wire, { tools: {}, resources: {} });
     none.listen();
-    await expect(none.request("resources/subscribe", { uri: "a" }, { timeout: 1000 })).rejects.toThrow(
+    await expect(none.request("resources/subscribe", { uri: "a" }, { timeout: 60_000 })).rejects.toThrow(
       RpcError,
     );
     expect(silent.streams).toEqual([]);
@@ -89,7 +89,7 @@ it("a legacy server is asked by its own methods, and tells changes unasked", asy
   const request = server.request(
     "resources/subscribe",
     { uri: "a" },
-    { timeout: 1000, signal: controller.signal },
+    { timeout: 60_000, signal: controller.signal },
   );
   expect(streams[0]!.method).toBe("resources/subscribe");
   controller.abort();
