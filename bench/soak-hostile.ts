@@ -106,7 +106,7 @@ async function run(
   const { wrong, resident: largest } = await commandLine;
   const beside = await watch.lap();
   const after = await settled(server, before.resident);
-  watch.stop();
+  await watch.stop();
   for (const [attack, endings] of Object.entries(attacks))
     for (const ending of ["hung", "500"])
       if (endings[ending]) wrong.push(`${attack}: ${endings[ending]} times ${ending}`);
@@ -130,6 +130,7 @@ class Watch {
   readonly #server: Mcpctl;
   readonly #bearer: string;
   readonly #timers: Timer[];
+  readonly #underWay = new Set<Promise<void>>();
   #calls = new Samples(100_000);
   #longest = 0;
   #own = 0;
@@ -148,11 +149,20 @@ class Watch {
     this.#server = server;
     this.#bearer = bearer;
     this.#waitedBefore = this.#waited = waitedForProcessor(server.pid);
-    this.#timers = [setInterval(() => void this.#call(), 100), setInterval(() => void this.#read(), 1000)];
+    this.#timers = [this.#every(100, () => this.#call()), this.#every(1000, () => this.#read())];
   }
 
-  stop(): void {
+  #every(milliseconds: number, work: () => Promise<void>): Timer {
+    return setInterval(() => {
+      const one: Promise<void> = work().finally(() => this.#underWay.delete(one));
+      this.#underWay.add(one);
+    }, milliseconds);
+  }
+
+  /** Begins no more requests, and waits for those under way: the end of the server would cut them. */
+  async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    await Promise.all(this.#underWay);
   }
 
   /** Returns the figures since the last lap. */
@@ -189,7 +199,7 @@ class Watch {
       signal: AbortSignal.timeout(settling),
     }).then(
       (response) => response.text().then(() => response.status),
-      (error: Error) => error.name,
+      (error: Error) => `${error.name}: ${error.message}`,
     );
     if (steps === this.#steps)
       calls.add(Math.max(0, performance.now() - startedAt - (this.#waitedInAll() - waitedBefore)));
