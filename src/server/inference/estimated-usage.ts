@@ -5,12 +5,14 @@ import { type MeasuredRequest, tokensOfRequest } from "./request-tokens.ts";
 
 /** Text of a model in the frames and bodies of every dialect. The last string may be cut. */
 const modelText =
-  /"(?:content|text|refusal|reasoning|reasoning_content|thinking|arguments|partial_json|delta)"\s*:\s*"((?:[^"\\]|\\.)*)/g;
+  /"(?:content|text|refusal|reasoning|reasoning_content|summary|thinking|arguments|partial_json|input|code|transcript|delta)"\s*:\s*"((?:[^"\\]|\\.)*)/g;
 
 const nothing = new Uint8Array(0);
 
-/** The beginning of a stream, from which the rest is estimated. Bytes. */
+/** The beginning of a stretch of a stream, from which the rest of the stretch is estimated. Bytes. */
 const sampleBytes = 2048;
+/** A stretch with its sample. One sample for all would count nothing where a stream begins with an echo of its request. */
+const stretchBytes = 8 * 1024;
 /** The same of a whole body. */
 const wholeSampleBytes = 64 * 1024;
 
@@ -60,10 +62,14 @@ export function tokensOfResponse(text: string): number {
 /** The bytes of a streamed response as they pass, for an estimate where the provider does not report its usage. */
 export class ReceivedBytes {
   #total = 0;
-  /** The beginning of a stream until it is whole, copied: pieces are parts of larger buffers. */
-  #beginning: ByteBuffer | undefined;
-  /** The tokens of the beginning, once it is whole. A stream may be long, and the bytes would stay with it. */
-  #tokensOfBeginning: number | undefined;
+  /** The sample under way, copied: pieces are parts of larger buffers. */
+  #sample: ByteBuffer | undefined;
+  /** The tokens of what came before the sample. */
+  #tokens = 0;
+  /** The tokens of a byte, by the last sample. */
+  #rate = 0;
+  /** Bytes until the next sample. */
+  #rest = 0;
   #whole: Uint8Array = nothing;
 
   /** Number of bytes so far. */
@@ -73,16 +79,29 @@ export class ReceivedBytes {
 
   /** Adds a piece of a stream. */
   add(bytes: Uint8Array): void {
-    const missing = sampleBytes - this.#total;
-    if (missing > 0) {
-      this.#beginning ??= new ByteBuffer();
-      this.#beginning.append(bytes.length > missing ? bytes.subarray(0, missing) : bytes);
-      if (bytes.length >= missing) {
-        this.#tokensOfBeginning = tokensOfResponse(textOf(this.#beginning.bytes));
-        this.#beginning = undefined;
+    this.#total += bytes.length;
+    for (let at = 0; at < bytes.length; ) {
+      const start = at;
+      if (this.#rest > 0) {
+        at = Math.min(start + this.#rest, bytes.length);
+        this.#rest -= at - start;
+        this.#tokens += (at - start) * this.#rate;
+      } else {
+        this.#sample ??= new ByteBuffer();
+        at = Math.min(start + sampleBytes - this.#sample.bytes.length, bytes.length);
+        this.#sample.append(bytes.subarray(start, at));
+        if (this.#sample.bytes.length === sampleBytes) this.#endSample(this.#sample);
       }
     }
-    this.#total += bytes.length;
+  }
+
+  #endSample(sample: ByteBuffer): void {
+    const tokens = tokensOfResponse(textOf(sample.bytes));
+    this.#sample = undefined;
+    this.#tokens += tokens;
+    this.#rate = tokens / sampleBytes;
+    // What has no text tells nothing about what follows.
+    this.#rest = tokens > 0 ? stretchBytes - sampleBytes : 0;
   }
 
   /** Takes a whole body, without a copy. The sample of a large one is its beginning: reading all would take long (T70). */
@@ -91,12 +110,10 @@ export class ReceivedBytes {
     this.#total = bytes.length;
   }
 
-  /** Returns the estimated tokens of all bytes: those of the beginning, in proportion. */
+  /** Returns the estimated tokens of all bytes: those of the samples, in proportion. */
   tokens(): number {
-    if (this.#total === 0) return 0;
-    if (this.#tokensOfBeginning !== undefined)
-      return Math.ceil((this.#tokensOfBeginning * this.#total) / sampleBytes);
-    const sample = this.#beginning?.bytes ?? this.#whole;
-    return Math.ceil((tokensOfResponse(textOf(sample)) * this.#total) / sample.length);
+    const whole = this.#whole;
+    if (whole.length > 0) return Math.ceil((tokensOfResponse(textOf(whole)) * this.#total) / whole.length);
+    return Math.ceil(this.#tokens + (this.#sample ? tokensOfResponse(textOf(this.#sample.bytes)) : 0));
   }
 }

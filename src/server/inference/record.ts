@@ -1,6 +1,6 @@
 import type { BilledUnits } from "../../adapters/passthrough/billed-units.ts";
 import type { AppError } from "../../errors.ts";
-import { isCounting, type Operation } from "../../wire/dialects/operations.ts";
+import { isCounting, isDialect, type Operation } from "../../wire/dialects/operations.ts";
 import { noUsage, type Usage } from "../../wire/dialects/usage.ts";
 import { impersonationOf, type Principal, tokenIdOf } from "../core/access/policy.ts";
 import { ofPrivate } from "../core/caller.ts";
@@ -148,6 +148,7 @@ export class CallRecord {
       sent: isCounting(facts.dialect) ? undefined : this.sent,
       received: this.received,
       isBroken: error !== undefined,
+      silentMs: error && isOfCaller(error) && writesText(facts.dialect) ? this.#silentMs() : undefined,
       isVirtual: llm !== undefined && isVirtual(llm),
       askedUnits: this.askedUnits,
     });
@@ -187,6 +188,12 @@ export class CallRecord {
     const detail = this.#detail(usage, units, isEstimated || this.#lost > 0, status, error);
     if (detail) event.detail = detail;
     return this.#audit.record(event);
+  }
+
+  /** Returns how long the provider has worked before anything of its answer came. Milliseconds. */
+  #silentMs(): number {
+    const isSilent = this.#firstByte === undefined || this.received.tokens() === 0;
+    return (isSilent ? performance.now() : this.#firstByte!) - (this.#attemptAt ?? this.#start);
   }
 
   /** Returns the facts that few calls have; undefined where there are none. */
@@ -245,4 +252,13 @@ export class CallRecord {
       ...(error && failureFacts(error, llm)),
     };
   }
+}
+
+/** True for the end of a call whose caller left or lost the right to it: providers fail with other errors. */
+function isOfCaller({ status, provider }: AppError): boolean {
+  return status < 500 && !provider;
+}
+
+function writesText(operation: Operation): boolean {
+  return isDialect(operation) || operation === "completions";
 }

@@ -10,6 +10,8 @@ export interface SettledCall {
   readonly received: Pick<ReceivedBytes, "total" | "tokens">;
   /** True if the call failed or the caller left, so that the last report may be missing. */
   readonly isBroken: boolean;
+  /** Milliseconds without an answer until the caller left, or lost the right to it; undefined if neither happened. */
+  readonly silentMs?: number | undefined;
   /** True if a workstation agent reports the usage. */
   readonly isVirtual: boolean;
   /** Units besides tokens that the request asks for. */
@@ -26,13 +28,21 @@ const maxTokens = 100_000_000;
 const unbelievable = { prompt: 4, completion: 8 };
 /** Estimates below it are too rough to doubt a report. Tokens. */
 const leastDoubted = 100;
+/**
+ * Tokens that a model writes in a second, where nobody sees them: it reasons, or its answer is sent when it is whole.
+ * Large models write about so many.
+ */
+const unseenPerSecond = 50;
+/** The longest answer of current models. Tokens. */
+const longestAnswer = 128_000;
+
 /** The text of a response is looked at only if it has more bytes for a reported token: few responses have. */
 const believableBytes = 50;
 
 /**
  * Returns the usage that counts against limits: the larger of the report and an honest estimate of what was sent and
- * received. The estimate counts where the provider reports none, where the call broke before the last report, and where
- * the report is too small for the text (T126). The report of a workstation agent is bounded by the size of the request
+ * received. The estimate counts where the provider reports none, where the call broke before the last report, where
+ * its caller left while the model wrote unseen (T374), and where the report is too small for the text (T126). The report of a workstation agent is bounded by the size of the request
  * and the response.
  */
 export function settledUsage(reported: Usage, call: SettledCall): SettledUsage {
@@ -71,7 +81,7 @@ function withUnits(
 }
 
 function settledTokens(usage: Usage, call: SettledCall): Omit<SettledUsage, "units"> {
-  const { sent, received, isBroken, isVirtual } = call;
+  const { sent, received, isBroken, isVirtual, silentMs = 0 } = call;
   if (!sent) return { usage, isEstimated: false };
   if (isVirtual) {
     usage.promptTokens = Math.min(usage.promptTokens, sent.characters);
@@ -86,6 +96,8 @@ function settledTokens(usage: Usage, call: SettledCall): Omit<SettledUsage, "uni
     if (isBroken || isTooSmall(usage.completionTokens, answered, unbelievable.completion))
       usage.completionTokens = Math.max(usage.completionTokens, answered);
   }
+  const unseen = Math.floor((silentMs / 1000) * unseenPerSecond);
+  usage.completionTokens = Math.max(usage.completionTokens, Math.min(unseen, sent.maxTokens || longestAnswer));
   bound(usage);
   return { usage, isEstimated: usage.promptTokens + usage.completionTokens > before };
 }

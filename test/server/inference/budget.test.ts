@@ -1,10 +1,12 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { AppError } from "../../../src/errors.ts";
 import type { AuditEvent } from "../../../src/server/core/store/types.ts";
 import type { CallMetrics } from "../../../src/server/inference/call-metrics.ts";
 import { ReceivedBytes, sentRequest } from "../../../src/server/inference/estimated-usage.ts";
 import { HealthBook } from "../../../src/server/inference/llm-health.ts";
 import { CallRecord } from "../../../src/server/inference/record.ts";
 import type { Audit } from "../../../src/server/observability/audit.ts";
+import type { Operation } from "../../../src/wire/dialects/operations.ts";
 import { row } from "../../support/row.ts";
 import { must } from "../../support/server.ts";
 import { chatFrames, chunk, lastChunk, reply, type Script, streamHead } from "../../support/upstream.ts";
@@ -23,6 +25,21 @@ async function limited(script: Script, limits: object, llm: object = {}) {
     server.admin("POST", "/api/v1/tokens", { name: "small", roleBindings, limits }),
   );
   return { server, provider, bearer: body.token as string, call: server.as(body.token) };
+}
+
+/** The record of a call, and the events that it writes. */
+function recordOf({
+  dialect = "chat" as Operation,
+  origin = "static",
+  recorded = [] as AuditEvent[],
+}): { record: CallRecord; recorded: AuditEvent[] } {
+  const audit = { record: async (event: AuditEvent) => void recorded.push(event) } as unknown as Audit;
+  const metrics = { begin() {}, end() {}, measure() {} } as unknown as CallMetrics;
+  const principal = { kind: "User", userId: "usr_a" } as never;
+  const llm = row("llm_1", "llm", "desk", { spec: { type: "vllm", model: "m" }, status: { origin } }) as never;
+  const facts = { requestId: "r", principal, dialect, llm, streaming: false };
+  const record = new CallRecord(facts, audit, metrics, new HealthBook(new Map(), () => 1), () => 1);
+  return { record, recorded };
 }
 
 /** A provider that streams words and a finish reason, and sends the usage much later or never. */
@@ -88,6 +105,26 @@ describe("a call whose usage never arrives", () => {
   });
 });
 
+describe("a call whose caller leaves before anything of its answer has come (T374)", () => {
+  it.each([
+    ["counts what a model writes in that time", "client_closed_request", "chat", 100_000, 3000],
+    ["counts no more than it allows", "client_closed_request", "messages", 500, 500],
+    ["counts as much if its bearer ends meanwhile", "unauthenticated", "responses", undefined, 3000],
+    ["counts nothing more where the provider failed", "provider_error", "chat", 100_000, 0],
+    ["counts nothing more where no text is written", "client_closed_request", "embeddings", undefined, 0],
+  ] as const)("%s", async (_what, code, dialect, maxTokens, counted) => {
+    let now = 5000;
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+    onTestFinished(() => clock.mockRestore());
+    const { recorded, record } = recordOf({ dialect });
+    record.attemptBegins();
+    record.sent = sentRequest({ text: "x".repeat(100), body: {} }, maxTokens);
+    now += 60_000;
+    await record.close(new AppError(code, "over").status, undefined, new AppError(code, "over"));
+    expect(recorded[0]).toMatchObject({ promptTokens: 25, completionTokens: counted });
+  });
+});
+
 describe("the reservation of a call", () => {
   it.each([
     ["the larger of two limits", { max_tokens: 100_000, max_completion_tokens: 0 }],
@@ -123,16 +160,8 @@ describe("the reservation of a call", () => {
 describe("the usage that an agent reports", () => {
   it("counts at most the size of the request and of the response", async () => {
     const recorded: AuditEvent[] = [];
-    const audit = { record: async (event: AuditEvent) => void recorded.push(event) } as unknown as Audit;
-    const metrics = { begin() {}, end() {}, measure() {} } as unknown as CallMetrics;
-    const principal = { kind: "User", userId: "usr_a" } as never;
     for (const origin of ["virtual", "static"]) {
-      const llm = row("llm_1", "llm", "desk", {
-        spec: { type: "vllm", model: "m" },
-        status: { origin },
-      }) as never;
-      const facts = { requestId: "r", principal, dialect: "chat", llm, streaming: false } as const;
-      const record = new CallRecord(facts, audit, metrics, new HealthBook(new Map(), () => 1), () => 1);
+      const { record } = recordOf({ origin, recorded });
       record.sent = sentRequest({ text: "x".repeat(100), body: {} }, 50);
       record.received.add(Buffer.alloc(200));
       await record.close(200, { promptTokens: 1e9, completionTokens: 1e9, cachedTokens: 1e9 });
@@ -158,6 +187,11 @@ describe("the estimate", () => {
       responses: (text: string) => `data: {"type":"response.output_text.delta","delta":"${text}"}\n\n`,
       tool: (text: string) =>
         `data: {"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"${text}"}}]}}]}\n\n`,
+      customTool: (text: string) =>
+        `data: {"choices":[{"delta":{"tool_calls":[{"custom":{"input":"${text}"}}]}}]}\n\n`,
+      speech: (text: string) => `data: {"choices":[{"delta":{"audio":{"transcript":"${text}"}}}]}\n\n`,
+      summary: (text: string) =>
+        `data: {"choices":[{"delta":{"reasoning_details":[{"summary":"${text}"}]}}]}\n\n`,
     };
     for (const [name, frame] of Object.entries(frames)) {
       const received = new ReceivedBytes();
@@ -167,6 +201,20 @@ describe("the estimate", () => {
     }
     expect(new ReceivedBytes().tokens()).toBe(0);
   });
+
+  it.each([1, 1900, 5000, 300_000])(
+    "of a stream counts what follows %d bytes without text: an echo of the request (T373)",
+    (bytes) => {
+      const received = new ReceivedBytes();
+      const echo = { type: "response.created", response: { metadata: { a: "m".repeat(bytes) } } };
+      const rest = 'data: {"type":"response.output_text.delta","delta":"word "}\n\n'.repeat(1000);
+      const all = Buffer.from(`data: ${JSON.stringify(echo)}\n\n${rest}`);
+      for (let at = 0; at < all.length; at += 1000) received.add(all.subarray(at, at + 1000));
+      expect(received.total).toBe(all.length);
+      expect(received.tokens()).toBeGreaterThan(850);
+      expect(received.tokens()).toBeLessThan(1600);
+    },
+  );
 
   it("reads 64 KB of a whole answer of 30 MB, and counts the rest in proportion (T70)", () => {
     const part = '{"content":"a word and another "},';
