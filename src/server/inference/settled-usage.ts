@@ -97,7 +97,10 @@ function settledTokens(usage: Usage, call: SettledCall): Omit<SettledUsage, "uni
       usage.completionTokens = Math.max(usage.completionTokens, answered);
   }
   const unseen = Math.floor((silentMs / 1000) * unseenPerSecond);
-  usage.completionTokens = Math.max(usage.completionTokens, Math.min(unseen, sent.maxTokens || longestAnswer));
+  usage.completionTokens = Math.max(
+    usage.completionTokens,
+    Math.min(unseen, sent.maxTokens || longestAnswer),
+  );
   bound(usage);
   return { usage, isEstimated: usage.promptTokens + usage.completionTokens > before };
 }

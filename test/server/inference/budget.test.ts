@@ -28,15 +28,17 @@ async function limited(script: Script, limits: object, llm: object = {}) {
 }
 
 /** The record of a call, and the events that it writes. */
-function recordOf({
-  dialect = "chat" as Operation,
-  origin = "static",
-  recorded = [] as AuditEvent[],
-}): { record: CallRecord; recorded: AuditEvent[] } {
+function recordOf({ dialect = "chat" as Operation, origin = "static", recorded = [] as AuditEvent[] }): {
+  record: CallRecord;
+  recorded: AuditEvent[];
+} {
   const audit = { record: async (event: AuditEvent) => void recorded.push(event) } as unknown as Audit;
   const metrics = { begin() {}, end() {}, measure() {} } as unknown as CallMetrics;
   const principal = { kind: "User", userId: "usr_a" } as never;
-  const llm = row("llm_1", "llm", "desk", { spec: { type: "vllm", model: "m" }, status: { origin } }) as never;
+  const llm = row("llm_1", "llm", "desk", {
+    spec: { type: "vllm", model: "m" },
+    status: { origin },
+  }) as never;
   const facts = { requestId: "r", principal, dialect, llm, streaming: false };
   const record = new CallRecord(facts, audit, metrics, new HealthBook(new Map(), () => 1), () => 1);
   return { record, recorded };
