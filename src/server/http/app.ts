@@ -168,7 +168,8 @@ export function createApp(
       route.method,
       route.path,
       // Elysia parses only what is destructured here.
-      ({ request, params }: { request: Request; params?: Record<string, string> }) => {
+      ({ request: found, params }: { request: Request; params?: Record<string, string> }) => {
+        const request = wholeOf(found);
         const path = pathOf(request.url);
         if (routed.size >= mostPaths) routed.clear();
         if (path.length <= longestPath)
@@ -199,9 +200,10 @@ export function createApp(
     });
     return response;
   };
-  router.onError(({ code, error, request }) =>
-    refuse(code === "NOT_FOUND" ? noRoute : error, request, pathOf(request.url)),
-  );
+  router.onError(({ code, error, request: found }) => {
+    const request = wholeOf(found);
+    return refuse(code === "NOT_FOUND" ? noRoute : error, request, pathOf(request.url));
+  });
   const guardHost = hostGuard(options.publicUrls);
   const guardOrigin = originGuard(options.publicUrls);
   return (request) => {
@@ -222,8 +224,24 @@ export function createApp(
     } catch (error) {
       return refuse(error, request, path);
     }
-    return method === "HEAD" ? head(router, request) : router.fetch(request);
+    return method === "HEAD" ? head(router, request) : router.fetch(forRouter(request));
   };
+}
+
+/** A request over TLS, as the router reads it: Elysia looks for the path of every URL behind `http://`. */
+class PlainRequest extends Request {
+  constructor(readonly whole: Request) {
+    super(whole.url.replace("https:", "http:"), { method: whole.method });
+  }
+}
+
+function forRouter(request: Request): Request {
+  return request.url.startsWith("https:") ? new PlainRequest(request) : request;
+}
+
+/** Returns the request itself for one that the router was given. */
+function wholeOf(request: Request): Request {
+  return request instanceof PlainRequest ? request.whole : request;
 }
 
 function checkPath(path: string): void {
@@ -245,9 +263,8 @@ function countedBy(server: Pick<Server, "metrics">, { method, path }: Route): (s
 
 /** Handles a HEAD request as a GET without its body, so that the same checks apply. */
 async function head(router: Elysia, request: Request): Promise<Response> {
-  const { body, status, headers } = await router.fetch(
-    new HeadRequest(request.url, { headers: request.headers }),
-  );
+  const get = new HeadRequest(request.url, { headers: request.headers });
+  const { body, status, headers } = await router.fetch(forRouter(get));
   await body?.cancel();
   return new Response(null, { status, headers });
 }

@@ -99,6 +99,31 @@ describe.runIf(hasOpenssl)("a server with a certificate of its own", () => {
     expect(http.stderr).toContain("https");
   });
 
+  it("finds routes with parameters in their paths, and answers HEAD", async () => {
+    const { authority, keeper } = keeperOf();
+    const server = await testServer({ certificate: keeper, ca: authority.ca });
+    const { bearer } = await server.user("alice", [{ role: "edit", resource: "llms" }]);
+    await server.admin("POST", "/api/v1/llms?probe=false", { name: "gpt", type: "openai", model: "m" });
+    const ask = (method: string, path: string, body?: string) =>
+      fetch(`${server.url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
+        ...(body && { body }),
+        tls: { ca: authority.ca },
+      });
+    // The second time, the path is known.
+    for (const description of ["first", "second"]) {
+      const changed = await ask("PUT", "/api/v1/llms/gpt", JSON.stringify({ description }));
+      expect(await changed.json()).toMatchObject({ name: "gpt", description });
+    }
+    for (const path of ["/healthz", "/api/v1/llms", "/api/v1/llms/gpt"])
+      expect((await ask("HEAD", path)).status).toBe(200);
+    expect((await ask("HEAD", "/api/v1/llms?watch=1")).headers.get("content-type")).toBe("text/event-stream");
+    const missing = await ask("GET", "/api/v1/llms/other");
+    expect(await missing.json()).toMatchObject({ error: expect.stringContaining('"other"') });
+    expect((await ask("DELETE", "/api/v1/nothing/at/all")).status).toBe(404);
+  });
+
   it("refuses TLS below 1.2 (T286)", async () => {
     const { keeper } = keeperOf();
     const server = await testServer({ certificate: keeper });
