@@ -176,6 +176,7 @@ function begin(
         maxTokensOf(call.operation, request.body),
         isDialect(call.operation) ? 0 : givenTokens(request.body),
       );
+  record.sent.promptTokens += record.keptTokens;
   if (tier) record.sent.tier = tier;
   if (isVirtual(llm)) {
     return virtualLlmsOf(deps).infer({

@@ -20,6 +20,11 @@ export class CallPhases {
     this.#head = undefined;
   }
 
+  /** The time of sending, by `performance.now()`; undefined before it. */
+  get sentAt(): number | undefined {
+    return this.#sent;
+  }
+
   /** Notes that the head of the response has arrived. */
   head(): void {
     this.#head = performance.now();

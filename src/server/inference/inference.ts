@@ -33,6 +33,7 @@ import { inOrder, type MemberState } from "./pools/order.ts";
 import { CallQueues, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating } from "./pools/resolve.ts";
 import { type ProbeResult, Probes } from "./probes.ts";
+import { keptTokens } from "./provider-state/kept-answer.ts";
 import { BackgroundUsage } from "./provider-state/background-usage.ts";
 import { placedRequest } from "./provider-state/placed-request.ts";
 import { ProviderObjects } from "./provider-state/provider-objects.ts";
@@ -134,11 +135,12 @@ export class Inference {
         record.admission = admission instanceof Promise ? await admission : admission;
       } else {
         const { body } = request;
+        record.keptTokens = keptTokens(request, call.principal, this.#objects);
         if (isPassed(call.operation)) record.askedUnits = requestedUnits(call.operation, request);
         const admission = this.#deps.limits.admit(
           call.principal,
           candidates,
-          promptTokensOf(request),
+          promptTokensOf(request) + record.keptTokens,
           maxTokensOf(call.operation, body),
           choicesOf(body),
           { ...record.askedUnits, tier: dearTier(body) },

@@ -42,6 +42,10 @@ export class CallRecord {
   admission: Admission | undefined;
   /** The request that is with a provider, which may already work on it; undefined while none has it. */
   sent: SentRequest | undefined;
+  /** Tokens that the provider keeps and reads with the request. */
+  keptTokens = 0;
+  /** Takes the usage that counts, before the call is over. */
+  onUsage: ((usage: Usage) => void) | undefined;
   /** Units besides tokens that the request asks for; none for calls of a dialect. */
   askedUnits: BilledUnits | undefined;
   readonly phases = new CallPhases();
@@ -154,6 +158,7 @@ export class CallRecord {
     });
     usage.promptTokens += this.#lost;
     this.admission?.settle(llm, usage, facts.model);
+    this.onUsage?.(usage);
     const milliseconds = performance.now() - this.#start;
     const ttftMs = this.#firstByte === undefined ? undefined : this.#firstByte - this.#start;
     this.#metrics.end();
@@ -193,7 +198,7 @@ export class CallRecord {
   /** Returns how long the provider has worked before anything of its answer came. Milliseconds. */
   #silentMs(): number {
     const isSilent = this.#firstByte === undefined || this.received.tokens() === 0;
-    return (isSilent ? performance.now() : this.#firstByte!) - (this.#attemptAt ?? this.#start);
+    return (isSilent ? performance.now() : this.#firstByte!) - (this.phases.sentAt ?? this.#start);
   }
 
   /** Returns the facts that few calls have; undefined where there are none. */

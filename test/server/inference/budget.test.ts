@@ -119,7 +119,8 @@ describe("a call whose caller leaves before anything of its answer has come (T37
     const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
     onTestFinished(() => clock.mockRestore());
     const { recorded, record } = recordOf({ dialect });
-    record.attemptBegins();
+    now += 60_000;
+    record.phases.sent();
     record.sent = sentRequest({ text: "x".repeat(100), body: {} }, maxTokens);
     now += 60_000;
     await record.close(new AppError(code, "over").status, undefined, new AppError(code, "over"));

@@ -72,7 +72,7 @@ export function isReport({ promptTokens, completionTokens }: Usage): boolean {
  */
 export class BackgroundUsage {
   readonly #audit: AuditLog;
-  readonly #objects: Pick<ProviderObjects, "book">;
+  readonly #objects: Pick<ProviderObjects, "book" | "measure">;
   readonly #now: () => number;
   readonly #elapsed: () => number;
   readonly #pending = new Map<string, Pending>();
@@ -80,7 +80,7 @@ export class BackgroundUsage {
   /** @param elapsed monotonic milliseconds */
   constructor(
     audit: AuditLog,
-    objects: Pick<ProviderObjects, "book">,
+    objects: Pick<ProviderObjects, "book" | "measure">,
     now: () => number,
     elapsed: () => number,
   ) {
@@ -186,6 +186,8 @@ export class BackgroundUsage {
     const pending = this.#pending.get(keyOf(answer));
     if (!pending) return;
     this.#pending.delete(keyOf(answer));
+    const owner = personalIds(pending.principal).id;
+    this.#objects.measure(owner, pending.id, usage.promptTokens + usage.completionTokens);
     pending.admission?.settle(pending.llm, usage, pending.model);
   }
 

@@ -36,6 +36,9 @@ export class ProviderObjects {
   /** The oldest first. Their rows may not be written yet. */
   readonly #recent = new Map<string, ProviderObject>();
 
+  /** The tokens that answers and conversations had at their last call here. The oldest first. */
+  readonly #tokens = new Map<string, number>();
+
   /** @param now milliseconds since 1970 */
   constructor(store: ObjectsStore, now: () => number) {
     this.#store = store;
@@ -78,6 +81,19 @@ export class ProviderObjects {
     return llms.find(
       (llm) => llm.id === object.llmId && placeOf(llm, owner) === object.place && keepsState(llm),
     );
+  }
+
+  /** Notes the tokens of an object: a call that goes on with it pays for them again. */
+  measure(owner: string, id: string, tokens: number): void {
+    const key = keyOfObject(owner, id);
+    this.#tokens.delete(key);
+    this.#tokens.set(key, tokens);
+    if (this.#tokens.size > mostRecent) this.#tokens.delete(this.#tokens.keys().next().value!);
+  }
+
+  /** Returns the tokens of an object; 0 for one that was not called at this server since its start. */
+  tokensOf(owner: string, id: string): number {
+    return this.#tokens.get(keyOfObject(owner, id)) ?? 0;
   }
 
   /** Returns the answers of an earlier run that are not booked yet, the oldest first. Throws AppError. */
