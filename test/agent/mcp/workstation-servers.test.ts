@@ -258,8 +258,10 @@ describe("an MCP server of a workstation that ends at the question for the newes
 });
 
 describe("the end of an MCP server of a workstation", () => {
+  const inFlight = ({ all }: McpServerSet, count: number) =>
+    passes(() => expect(all[0]!.describe().inFlight).toBe(count), 10);
   /** Waits until the agent has the call. */
-  const arrived = ({ all }: McpServerSet) => passes(() => expect(all[0]!.describe().inFlight).toBe(1), 10);
+  const arrived = (mcpServers: McpServerSet) => inFlight(mcpServers, 1);
   const pidOf = async (own: Client) =>
     Number(textOf((await own.callTool({ name: "pid", arguments: {} })) as never));
 
@@ -267,6 +269,8 @@ describe("the end of an MCP server of a workstation", () => {
     const { client, mcpServers } = await desk();
     const own = await client("legacy");
     const pid = await pidOf(own);
+    // Its result may come before the agent has counted its end.
+    await inFlight(mcpServers, 0);
     const call = own.callTool({ name: "slow", arguments: { milliseconds: 60_000 } });
     call.catch(() => {});
     await arrived(mcpServers);
