@@ -51,6 +51,8 @@ export function httpComponent(options: HttpOptions): Component {
           // Programs of this machine, and proxies, speak for many.
           isExempt: (address) => /^127\.|^(0:){7}1$/.test(address) || proxies.has(address),
           busyPorts: tcp.busyPorts,
+          openPorts: tcp.openPorts,
+          idleSeconds: connections.idleSeconds,
           gauges: metrics,
           log,
           elapsed,

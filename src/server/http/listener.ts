@@ -31,6 +31,8 @@ export interface TcpListener extends Listener {
   know(request: Request): void;
   /** The requests under way, by the port of their peer. */
   busyPorts(): BusyPorts;
+  /** The ports of the peers of connections that have shaken hands; undefined without TLS, and where nobody knows them. */
+  openPorts?: (() => ReadonlySet<number>) | undefined;
   /** Leaves new connections to the next server, where systemd keeps the socket for it. Loses no request. */
   handOver(): Promise<void>;
   /** Uses another certificate for new connections. Those that are open keep theirs until their requests are answered. */

@@ -31,6 +31,7 @@ interface SharedSocket {
 export class WorkerListener implements TcpListener {
   readonly url: string;
   readonly port: number;
+  readonly openPorts: (() => ReadonlySet<number>) | undefined;
   readonly #socket: SharedSocket;
   readonly #pool: WorkerPool;
   /** The listener for what workers pass on. */
@@ -44,6 +45,7 @@ export class WorkerListener implements TcpListener {
     this.port = socket.port;
     const host = socket.hostname.includes(":") ? `[${socket.hostname}]` : socket.hostname;
     this.url = `${scheme}://${host}:${socket.port}`;
+    this.openPorts = scheme === "https" ? () => this.#busy.openPorts() : undefined;
   }
 
   /**

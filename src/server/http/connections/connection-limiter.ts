@@ -6,6 +6,7 @@ import { ClosedConnections } from "./closed-connections.ts";
 import { Descriptors } from "./descriptors.ts";
 import { openLibc } from "./libc.ts";
 import { Sockets } from "./sockets.ts";
+import { UnopenedConnections } from "./unopened-connections.ts";
 import { type BusyPorts, mostIdle, type OpenConnection, overLimit } from "./victims.ts";
 
 /** Milliseconds between two looks at the descriptors. */
@@ -35,6 +36,10 @@ export interface ConnectionLimiterOptions {
   isExempt(address: string): boolean;
   /** The requests under way, by the port of their peer. */
   busyPorts(): BusyPorts;
+  /** The ports of the peers of connections that have shaken hands; undefined without TLS. */
+  openPorts?: (() => ReadonlySet<number>) | undefined;
+  /** Seconds without a request after which a connection is closed; 60 if not given. */
+  idleSeconds?: number | undefined;
   gauges: Gauges;
   log: Log;
   /** A monotonic clock, in milliseconds. */
@@ -70,6 +75,7 @@ export class ConnectionLimiter {
   readonly #backlog: number;
   readonly #maxPerAddress: number;
   readonly #closed: ClosedConnections;
+  readonly #unopened: UnopenedConnections | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isShort = false;
   #nextSweep = 0;
@@ -86,6 +92,8 @@ export class ConnectionLimiter {
   ) {
     this.#options = options;
     this.#closed = new ClosedConnections(options.log);
+    const { openPorts, idleSeconds = 60 } = options;
+    this.#unopened = openPorts && new UnopenedConnections(openPorts, idleSeconds * 1000);
     this.#sockets = sockets;
     this.#descriptors = descriptors;
     this.#gates = gates;
@@ -204,6 +212,7 @@ export class ConnectionLimiter {
     const vanished = connections.filter(({ hasVanished }) => hasVanished);
     this.#end(vanished);
     this.#closed.addVanished(vanished.length);
+    if (this.#unopened) this.#end(this.#unopened.late(connections, began));
     const limits = { maxPerAddress: this.#maxPerAddress || Number.POSITIVE_INFINITY, isExempt };
     this.#close(overLimit(connections, busyPorts(), limits), "address");
     const ended = this.#options.elapsed();

@@ -57,6 +57,7 @@ export class OwnListener implements TcpListener, ConnectionHost {
   readonly url: string;
   readonly port: number;
   readonly idleTime: number;
+  readonly openPorts: (() => ReadonlySet<number>) | undefined;
   isLeaving = false;
   readonly #idleSeconds: number;
   readonly #address: { hostname: string; port: number };
@@ -92,6 +93,7 @@ export class OwnListener implements TcpListener, ConnectionHost {
     this.#idleSeconds = idleSeconds;
     this.idleTime = idleSeconds * 1000;
     this.#isPassed = passed !== undefined;
+    this.openPorts = tls && (() => new Set(this.#connections.values().map((one) => one.port)));
     this.#listener = this.#listen(passed ? anyPort : { hostname, port }, tls);
     this.#adopted = passed && PassedListener.adopt(passed, this.#listener.port);
     const address = passed ?? { hostname, port: this.#listener.port };
@@ -146,6 +148,7 @@ export class OwnListener implements TcpListener, ConnectionHost {
     const connection = this.#connectionOf(socket, this);
     socket.data = connection;
     this.#connections.add(connection);
+    this.#main?.busy.opened(connection.port);
     this.#timer ??= setInterval(() => this.#sweep(), Math.min(sweepInterval, this.idleTime / 2));
     this.#timer.unref();
   }
@@ -310,6 +313,7 @@ export class OwnListener implements TcpListener, ConnectionHost {
 
   onGone(connection: ServerConnection): void {
     this.#connections.delete(connection);
+    this.#main?.busy.closed(connection.port);
     this.onEnding();
     if (this.#connections.size > 0) return;
     this.#gone?.resolve();

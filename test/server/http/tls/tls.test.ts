@@ -137,6 +137,39 @@ describe.runIf(hasOpenssl)("a server with a certificate of its own", () => {
     expect(await Promise.all([shake("-tls1_2"), shake("-tls1_3")])).toEqual([0, 0]);
   });
 
+  it.skipIf(process.platform !== "linux").each([0, 1])(
+    "closes connections that do not finish their handshake, and no others (T377, %i workers)",
+    async (count) => {
+      const { authority, keeper } = keeperOf();
+      const server = await testServer({
+        certificate: keeper,
+        ca: authority.ca,
+        connections: { idleSeconds: 1 },
+        ...(count > 0 && { workers: { count, environment: {} } }),
+      });
+      const port = Number(new URL(server.url).port);
+      const { bearer } = await server.user("alice", [{ role: "view", resource: "llms" }]);
+      const watch = connect({ port, host: "127.0.0.1", servername: "localhost", ca: authority.ca });
+      onTestFinished(() => void watch.destroy());
+      let isOver = false;
+      watch.on("close", () => {
+        isOver = true;
+      });
+      const head = `GET /api/v1/llms?watch=1 HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${bearer}\r\n\r\n`;
+      watch.write(head);
+      await new Promise((resolve) => watch.once("data", resolve));
+      // Nothing, and the begin of a ClientHello.
+      const starts = ["", "160301020001"];
+      const closed = starts.map((start) => {
+        const socket = connectPlain(port, "127.0.0.1");
+        socket.write(Buffer.from(start, "hex"));
+        return new Promise((resolve) => socket.once("close", resolve));
+      });
+      await Promise.all(closed);
+      expect(isOver).toBe(false);
+    },
+  );
+
   it("uses a new certificate without ending a request, a WebSocket or its limits on connections", async () => {
     const { authority, keeper, write } = keeperOf();
     const server = await testServer({ certificate: keeper, ca: authority.ca });
