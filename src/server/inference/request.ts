@@ -222,15 +222,25 @@ export function charactersOf({ text, long, form }: Pick<ParsedRequest, "text" | 
 
 /** Returns the most output tokens that a request allows, if it sets a limit. */
 export function maxTokensOf(operation: Operation, body: Record<string, unknown>): number | undefined {
+  if (operation === "completions") return dialects.chat.maxTokens(body);
   return isDialect(operation) ? dialects[operation].maxTokens(body) : undefined;
 }
 
 /** The most answers to one request for which tokens are reserved. */
 const maxChoices = 128;
 
-/** Returns the number of answers that a request asks for: OpenAI's `n`, or the more that vLLM makes for `best_of`. */
-export function choicesOf({ n, best_of: tried }: Record<string, unknown>): number {
-  return Math.min(Math.ceil(Math.max(countOf(n), countOf(tried))), maxChoices);
+/**
+ * Returns the number of answers that a request asks for: OpenAI's `n`, or the more that vLLM makes for `best_of`, to each
+ * prompt of older completions.
+ */
+export function choicesOf({ n, best_of: tried, prompt }: Record<string, unknown>): number {
+  const each = Math.max(countOf(n), countOf(tried));
+  return Math.min(Math.ceil(each * promptsIn(prompt)), maxChoices);
+}
+
+/** Returns the number of prompts: a list of numbers is one, as tokens. */
+function promptsIn(prompt: unknown): number {
+  return Array.isArray(prompt) && typeof prompt[0] !== "number" ? Math.max(1, prompt.length) : 1;
 }
 
 function countOf(value: unknown): number {

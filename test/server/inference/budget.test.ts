@@ -143,6 +143,22 @@ describe("the reservation of a call", () => {
     expect((await call("POST", path, { ...small, max_tokens: 100 })).status).toBe(429);
   });
 
+  it.each([
+    ["an answer to each prompt", { prompt: ["a", "b", "c", "d"] }, 1200],
+    ["several answers to each prompt of tokens", { prompt: [[1], [2], [3]], n: 2 }, 1800],
+    ["one answer to one prompt of tokens", { prompt: [1, 2, 3, 4] }, 300],
+  ])("of older completions counts %s (T376)", async (_what, fields, answers) => {
+    const waiting: Script = (request, connection) => {
+      if (request.method === "GET") connection.write(reply(200, { data: [] }));
+    };
+    const { provider, call } = await limited(waiting, { tokensPerMinute: 1e6 });
+    void call("POST", "/v1/completions", { model: "gpt", max_tokens: 300, ...fields }).catch(() => {});
+    await expect.poll(() => provider.seen.filter(({ method }) => method === "POST").length).toBe(1);
+    const [{ reserved }] = (await must(call("GET", "/api/v1/limits"))).body;
+    expect(reserved).toBeGreaterThan(answers);
+    expect(reserved).toBeLessThan(answers + 50);
+  });
+
   it("includes requests for count_tokens if they reach a provider", async () => {
     const counting: Script = (request, connection) =>
       connection.write(reply(200, request.method === "GET" ? { data: [] } : { input_tokens: 7 }));
