@@ -13,7 +13,7 @@ import type { StreamedResponse } from "./stream-options.ts";
 
 /** Long texts are cut out of an event of more bytes. */
 const longEventBytes = 256 * 1024;
-/** The most bytes of an event: the reader of events refuses more. */
+/** The most bytes of an event, as in a stream that is not translated. */
 const largestEventBytes = 8 * 1024 * 1024;
 /** The most bytes of an event besides its long texts. */
 const maxRestBytes = 1024 * 1024;
@@ -185,7 +185,13 @@ class LongEvents implements StreamedResponse, BodySink {
     this.#held.add(Buffer.from(piece));
     const end = piece.length >= blankLineBytes ? piece : Buffer.concat([this.#heldEnd, piece]);
     this.#heldEnd = Buffer.from(end.subarray(-blankLineBytes));
-    if (this.#held.length > largestEventBytes) return this.#sink.data(this.#takeHeld());
+    // Its reader would refuse it at the end of a long turn, or never where no line of it is data (T378).
+    if (this.#held.length > largestEventBytes) {
+      this.#takeHeld();
+      return this.#fail(
+        new AppError("provider_error", `an event of the stream exceeds ${largestEventBytes} bytes`),
+      );
+    }
     if (this.#held.length > longEventBytes) this.#need();
   }
 

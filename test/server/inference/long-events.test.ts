@@ -81,6 +81,15 @@ describe("a long event of a stream that is translated (T258)", () => {
     }
   });
 
+  it("ends in an error at 8 MB, also where no line of it is data (T378)", async () => {
+    for (const line of [":\n", "id:1\n", "data:\n"]) {
+      const flood = streamOf(line.repeat(9_000_000 / line.length));
+      const { call } = await withProvider(flood);
+      const { text } = await call("POST", "/v1/messages", { ...question, stream: true });
+      expect(text).toContain("an event of the stream exceeds 8388608 bytes");
+    }
+  });
+
   it("is cut where a provider streams to a caller who asked for no stream", async () => {
     const words = ["a", long.repeat(3)];
     const { call } = await withProvider(streamOf(chatFrames(words, true).join("")));
