@@ -1,13 +1,17 @@
 import { HttpFailure } from "../../net/outbound.ts";
 import { systemReason } from "../../system-errors.ts";
+import { nextTurn } from "../../wire/next-turn.ts";
 import { Pieces } from "../../wire/pieces.ts";
-import { SseParser } from "../../wire/sse.ts";
+import { type SseEvent, SseParser } from "../../wire/sse.ts";
 import type { RpcMessage } from "../messages.ts";
 import { McpFailure } from "../rpc-error.ts";
 import { parseLines, parseMessages } from "./pending.ts";
 import { maxMessageBytes } from "./stdio.ts";
 import { unreadAnswer } from "./unread-answer.ts";
 import type { WireResponse } from "./wire.ts";
+
+/** Bytes of events that are read in one turn of the event loop. */
+const turnBytes = 64 * 1024;
 
 /** The end of an event stream of a server, with what is needed to open it again where it ended. */
 export interface StreamEnd {
@@ -93,12 +97,23 @@ function beginsJson(bytes: Uint8Array): boolean {
   return first === 0x7b || first === 0x5b;
 }
 
-/** Returns the messages of a text that holds events, where JSON was announced; undefined if it does not. */
-export function eventMessages(text: string): RpcMessage[] | undefined {
+/**
+ * Returns the messages of a text that holds events, where JSON was announced; undefined if it does not. Takes several turns
+ * of the event loop (T379).
+ */
+export async function eventMessages(text: string): Promise<RpcMessage[] | undefined> {
   if (!/^\s*(?:event|data|id|retry)?:/.test(text.slice(0, 1000))) return undefined;
   const parser = new SseParser({ maxEventBytes: maxMessageBytes });
-  const events = [...parser.push(Buffer.from(text)), ...parser.end()];
-  const messages = events.flatMap(({ data }) => parseMessages(data) ?? []);
+  const bytes = Buffer.from(text);
+  const messages: RpcMessage[] = [];
+  const add = (events: SseEvent[]) => {
+    for (const { data } of events) messages.push(...(parseMessages(data) ?? []));
+  };
+  for (let at = 0; at < bytes.length; at += turnBytes) {
+    if (at > 0) await nextTurn();
+    add(parser.push(bytes.subarray(at, at + turnBytes)));
+  }
+  add(parser.end());
   return messages.length === 0 ? undefined : messages;
 }
 

@@ -149,7 +149,7 @@ export class HttpWire implements UpstreamWire {
     const type = response.headers.get("content-type") ?? "";
     if (/^text\/event-stream\b/i.test(type)) return this.#readAnswer(response, pending, signal);
     const text = await response.text(maxMessageBytes);
-    const messages = parseMessages(text) ?? parseLines(text) ?? eventMessages(text);
+    const messages = parseMessages(text) ?? parseLines(text) ?? (await eventMessages(text));
     if (!messages) throw new McpFailure("malformed", "the server's answer is not a message of MCP");
     for (const message of messages) pending.take(message, this.#answer);
     if (!pending.isOver) pending.fail(new McpFailure("malformed", "the server's answer has no result"));

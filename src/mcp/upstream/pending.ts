@@ -208,9 +208,18 @@ export function relatedId({ method, params }: { method: string; params?: JsonObj
 
 /** Reads a text as messages, each in a line of its own: some servers send them so where JSON is expected. */
 export function parseLines(text: string): RpcMessage[] | undefined {
-  const lines = text.split("\n").filter((line) => line.trim() !== "");
-  const messages = lines.map((line) => parseMessages(line));
-  return messages.includes(undefined) ? undefined : messages.flatMap((list) => list!);
+  const messages: RpcMessage[] = [];
+  for (let from = 0; from < text.length; ) {
+    const end = text.indexOf("\n", from);
+    const line = text.slice(from, end === -1 ? undefined : end);
+    from = end === -1 ? text.length : end + 1;
+    if (line.trim() === "") continue;
+    const read = parseMessages(line);
+    // A text of 10 MB may have millions of lines (T379).
+    if (!read) return undefined;
+    messages.push(...read);
+  }
+  return messages;
 }
 
 /** Takes the mark of the byte order off a text. */

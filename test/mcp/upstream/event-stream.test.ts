@@ -1,7 +1,10 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { eventMessages } from "../../../src/mcp/upstream/event-stream.ts";
 import type { HttpWire } from "../../../src/mcp/upstream/http-wire.ts";
+import { parseLines } from "../../../src/mcp/upstream/pending.ts";
 import { eventStream, openHttpWire, patient, result, streamOf } from "../../support/mcp/http-wire.ts";
 import { passes } from "../../support/passes.ts";
+import { turnsOf } from "../../support/turns.ts";
 
 describe("the streams of a server over HTTP", () => {
   it("tells what it sends by itself on a stream of its own", async () => {
@@ -108,5 +111,26 @@ describe("the streams of a server over HTTP", () => {
     expect(onRequest).toHaveBeenCalledTimes(1);
     for (const waiting of held.values()) waiting.resolve();
     await Promise.all([first, second]);
+  });
+});
+
+describe("a long text where JSON was announced (T379)", () => {
+  const message = { jsonrpc: "2.0", id: 1, result: {} };
+
+  it("is read as events in many turns of the event loop", async () => {
+    const text = `${"id:1\n".repeat(800_000)}data: ${JSON.stringify(message)}\n\n`;
+    const { value, turns } = await turnsOf(eventMessages(text));
+    expect(value).toEqual([message]);
+    expect(turns).toBeGreaterThan(50);
+  });
+
+  it("is read as messages in lines up to the first that is none", () => {
+    const parse = vi.spyOn(JSON, "parse");
+    onTestFinished(() => parse.mockRestore());
+    const line = `${JSON.stringify(message)}\n`;
+    expect(parseLines(`${line}\n${line}`)).toEqual([message, message]);
+    parse.mockClear();
+    expect(parseLines(`id:1\n${line.repeat(1000)}`)).toBeUndefined();
+    expect(parse.mock.calls.length).toBeLessThan(5);
   });
 });
