@@ -1,5 +1,9 @@
 import { Type } from "@sinclair/typebox";
-import { kindOf } from "../../../kinds/index.ts";
+import type { Resource } from "../../../kinds/define.ts";
+import { kindOf, kinds } from "../../../kinds/index.ts";
+import { decideToShow, isShown } from "../../core/access/parts.ts";
+import { decide } from "../../core/access/policy.ts";
+import { userPrincipal } from "../../core/access/principals.ts";
 import { eventBy } from "../../core/caller.ts";
 import { type Migrated, type MigrationRequest, migrate } from "../../secrets/migrate.ts";
 import { readBody } from "../body.ts";
@@ -8,6 +12,9 @@ import type { Server } from "../server.ts";
 import type { KindRoutes } from "./define.ts";
 
 const name = Type.String({ minLength: 1 });
+
+/** The most objects that a warning names. */
+const mostNamed = 5;
 
 const MigrationBody = Type.Object(
   {
@@ -20,8 +27,9 @@ const MigrationBody = Type.Object(
   { additionalProperties: false },
 );
 
-/** Adds the values of a secret, for callers that may edit it, and the migration of secrets to another backend. */
+/** Adds the values of a secret, for callers that may edit it, a warning, and the migration of secrets to another backend. */
 export const secretRoutes: KindRoutes = {
+  updated: warnOfFormerUsers,
   readQuery: { reveal: "true: return the values, too; needs edit, and is audited" },
   async read(server, call, row) {
     if (call.query.get("reveal") !== "true") return undefined;
@@ -42,6 +50,35 @@ export const secretRoutes: KindRoutes = {
     },
   ],
 };
+
+/**
+ * Warns whoever changes a secret that its value goes on to what users have set up who may no longer use it: their llms would
+ * all stop if it did not.
+ */
+async function warnOfFormerUsers(
+  { catalogue: { snapshot } }: Server,
+  { principal }: Call,
+  object: Resource,
+): Promise<void> {
+  const secret = snapshot.named("secret", String(object["name"]));
+  if (!secret) return;
+  const found: string[] = [];
+  for (const kind of kinds)
+    for (const row of snapshot.table(kind.kind).sorted) {
+      if (!snapshot.refsOf(row.id).some(({ toId }) => toId === secret.id)) continue;
+      const owner = userPrincipal(snapshot, row.owner);
+      if (!owner || decide(owner, "expose", "secrets", secret.name, secret) === "allow") continue;
+      const scope = row.scope === "" ? undefined : row.scope;
+      if (isShown(decideToShow(snapshot, principal, kind, { name: row.name, scope, row })))
+        found.push(`${kind.kind} '${row.name}' of ${owner.userName}`);
+    }
+  if (found.length === 0) return;
+  const more = found.length > mostNamed ? ` and ${found.length - mostNamed} more` : "";
+  object["warnings"] = [
+    `the value also goes to ${found.slice(0, mostNamed).join(", ")}${more}, without expose on the secret; ` +
+      "take the secret off what should not have it, or grant expose",
+  ];
+}
 
 /** Number of secrets by result. */
 type Summary = Record<Migrated["result"], number>;
