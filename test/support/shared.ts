@@ -1,6 +1,6 @@
 import { beforeAll, onTestFinished } from "vitest";
 
-/** What is cleared away after the tests of a block, while that is being made. */
+/** The clean-up after the tests of a block, while it is being collected. */
 let ofBlock: (() => unknown)[] | undefined;
 
 /** Does something when the test is over; for what `shared` makes, when all tests of its block are. */

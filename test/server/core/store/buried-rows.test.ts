@@ -5,7 +5,7 @@ import { smallDependents } from "../../../../src/server/core/store/buried-rows.t
 import { openStore } from "../../../../src/server/core/store/index.ts";
 import { freshFolder } from "./folder.ts";
 
-/** What `deleteBuried` deletes some at a time, and the references that hold a row. */
+/** The tables that `deleteBuried` empties some rows at a time, and the references that hold a row. */
 const others = [
   "inference_batches.owner_id",
   "inference_tasks.owner_id",

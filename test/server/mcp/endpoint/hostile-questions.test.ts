@@ -10,7 +10,7 @@ const combinations = (["legacy", "modern"] as const).flatMap((client) =>
 const page = (url: unknown) => ({ mode: "url", url, message: "open it", elicitationId: "1" });
 const listing = { "tools/list": () => ({ tools: [tool("go")], ttlMs: 0, cacheScope: "private" }) };
 
-/** What the tool `go` of the servers does in a test. */
+/** The work of the tool `go` of the servers in a test. */
 let script: Script;
 const projectOf = (era: Era) =>
   shared(async () => {
