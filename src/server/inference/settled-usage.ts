@@ -42,8 +42,8 @@ const believableBytes = 50;
 /**
  * Returns the usage that counts against limits: the larger of the report and an honest estimate of what was sent and
  * received. The estimate counts where the provider reports none, where the call broke before the last report, where
- * its caller left while the model wrote unseen (T374), and where the report is too small for the text (T126). The report of a workstation agent is bounded by the size of the request
- * and the response.
+ * its caller left while the model wrote unseen (T374), and where the report is too small for the text (T126). The report
+ * of a workstation agent is bounded by the size of the request and the response.
  */
 export function settledUsage(reported: Usage, call: SettledCall): SettledUsage {
   const { usage, units } = withUnits(countable(reported), call);

@@ -59,7 +59,10 @@ export class Catalogue {
     this.#stopDoorbell = store.onDoorbell(() => this.refresh().catch(onError));
   }
 
-  /** Loads the store. `onError` gets the errors of refreshes that another server's change caused, and of what is deleted after a row. */
+  /**
+   * Loads the store. `onError` gets the errors of refreshes that another server's change caused, and of deletions that follow
+   * that of a row.
+   */
   static async open(store: Store, onError: (error: unknown) => void): Promise<Catalogue> {
     return new Catalogue(store, await snapshotOf(await store.load()), onError);
   }

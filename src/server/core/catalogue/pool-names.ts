@@ -50,8 +50,8 @@ export function namesStand({ before, name, poolName, aliases, snapshot }: Newcom
  * an alias, or has a pattern that fits it.
  *
  * An llm may take a name that others have if all of them have the same owner, if the principal may edit all of them, or
- * if all of them admit the llm by its name (`admits`, which holds for the owner who has used it). A name that a row refers to, such as a project, may be taken by the
- * owner of the row and by principals that may edit it.
+ * if all of them admit the llm by its name (`admits`, which holds for the owner who has used it). A name that a row refers
+ * to, such as a project, may be taken by the owner of the row and by principals that may edit it.
  *
  * @throws AppError `forbidden` when it may not join a pool, `name_taken` when its own name is a pool of others, or an
  *   alias is
@@ -106,7 +106,7 @@ function isAdmitted({ name, owner }: Newcomer, { spec, status }: LlmRow): boolea
 }
 
 /**
- * Keeps in the llms that have admitted a newcomer whose it is, so that nobody else gets into the pool under its name when it
+ * Notes the owner of a newcomer in the llms that have admitted it, so that nobody else gets into the pool under its name when it
  * is gone (T370).
  *
  * @param rows gets the rows to write, by their ids, also those of other newcomers

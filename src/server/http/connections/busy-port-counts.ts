@@ -2,7 +2,10 @@ import type { BusyPorts } from "./victims.ts";
 
 const ports = 65_536;
 
-/** The connections of several threads, and their requests under way, by the port of the peer. Two addresses may have the same port. */
+/**
+ * The connections of several threads, and their requests under way, by the port of the peer. Two addresses may have the
+ * same port.
+ */
 export class BusyPortCounts {
   /** By this the counts of one thread are those of another. */
   readonly memory: SharedArrayBuffer;

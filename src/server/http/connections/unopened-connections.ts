@@ -22,7 +22,7 @@ export class UnopenedConnections {
     this.#longest = Math.min(handshakeTime, idleTime);
   }
 
-  /** Returns the connections that are not open for too long already. Call it with all connections, again and again. */
+  /** Returns the connections whose handshake takes too long. Call it with all connections, again and again. */
   late(connections: readonly OpenConnection[], now: number): OpenConnection[] {
     const openPorts = this.#openPorts();
     const since = new Map<string, number>();
