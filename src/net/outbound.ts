@@ -69,11 +69,14 @@ export function createOutbound(
       target = { ...targetOf(url), proxy: proxyFor?.(url) };
       targets.set(url, target);
     }
-    const { proxy } = target;
     const response = client.request(target, options);
-    return proxy ? response.then((exchange) => refuseLogin(exchange, proxy)) : response;
+    return target.proxy ? withoutLogin(response, target.proxy) : response;
   };
   return Object.assign(send, { close: () => client.close() });
+}
+
+async function withoutLogin(response: Promise<Exchange>, proxy: HttpProxy): Promise<Exchange> {
+  return refuseLogin(await response, proxy);
 }
 
 /** Throws if the response is the proxy's own, which wants a login: the caller must not take it for the provider's. */

@@ -7,7 +7,7 @@ export type ProviderResponse = Pick<
   Exchange,
   "status" | "headers" | "over" | "bytes" | "text" | "pipe" | "pause" | "resume" | "cancel"
 > &
-  Partial<Pick<Exchange, "forgetHeaders">>;
+  Partial<Pick<Exchange, "forgetHeaders" | "takeOnePart">>;
 
 /** Signals from the reader of a response to its writer. */
 export interface ResponseWriter {

@@ -22,6 +22,8 @@ export type ReadHeaders = Pick<Headers, "get" | "has"> & Iterable<[string, strin
 /** The parts of a `Request` that handlers of calls use. A listener can make them without a `Request`, which is costly. */
 export interface CallRequest extends Pick<Request, "method" | "url" | "signal" | "body" | "bytes"> {
   readonly headers: ReadHeaders;
+  /** The path of its URL, where the listener knows it. */
+  readonly path?: string;
   /** True if the listener takes the bytes of a response as they are made, without a `ReadableStream`. */
   readonly takesLive?: boolean;
   /** Returns the body if it has come whole, in one piece; undefined otherwise, and where the listener does not know. */

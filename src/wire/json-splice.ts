@@ -31,16 +31,16 @@ export function spliceTexts(
   let rest = "";
   let from = scan.inside;
   let isFirst = true;
-  for (const { key, start, end } of scan.members) {
-    const name = names.get(key);
+  for (const member of scan.members) {
+    const { key, end } = member;
     const value = texts.get(key);
     // Members that stay as they are go along with the next one that does not. Where one is removed, each stands alone.
     if (value === undefined && names.size === 0) continue;
+    const name = names.get(key);
     if (name !== null) {
-      const lead = text.slice(from, start);
-      const joined = isFirst && names.size > 0 ? lead.replace(/^\s*,/, "") : lead;
-      rest += name === undefined ? joined : joined.replace(keyText, () => JSON.stringify(name));
-      rest += value ?? text.slice(start, end);
+      const lead = text.slice(from, member.start);
+      rest += names.size === 0 ? lead : renamed(lead, name, isFirst);
+      rest += value ?? text.slice(member.start, end);
       isFirst = false;
     }
     from = end;
@@ -48,10 +48,20 @@ export function spliceTexts(
   rest += text.slice(from);
   let added = "";
   for (const [key, value] of texts)
-    if (!scan.members.some((member) => member.key === key))
-      added += `${added === "" ? "" : ","}${JSON.stringify(key)}:${value}`;
+    if (!hasKey(scan, key)) added += `${added === "" ? "" : ","}${JSON.stringify(key)}:${value}`;
   const isAlone = names.size === 0 ? scan.members.length === 0 : isFirst;
   return text.slice(0, scan.inside) + added + (added === "" || isAlone ? "" : ",") + rest;
+}
+
+/** Returns what stands before a value with another name of its key, and without the comma before the first key. */
+function renamed(lead: string, name: string | undefined, isFirst: boolean): string {
+  const joined = isFirst ? lead.replace(/^\s*,/, "") : lead;
+  return name === undefined ? joined : joined.replace(keyText, () => JSON.stringify(name));
+}
+
+function hasKey({ members }: JsonScan, key: string): boolean {
+  for (const member of members) if (member.key === key) return true;
+  return false;
 }
 
 const noNames: ReadonlyMap<string, null> = new Map();

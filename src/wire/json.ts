@@ -114,10 +114,7 @@ class JsonScanner {
     this.#text = text;
     this.#limits = limits;
     const { maxEscapes = maxJsonEscapes } = limits;
-    if (text.length > 2 * maxEscapes)
-      this.#countedEnd = countedStrings(text, maxEscapes, () =>
-        this.#excess(`more than ${maxEscapes} escapes in its strings`),
-      );
+    if (text.length > 2 * maxEscapes) this.#countedEnd = this.#countedStrings(maxEscapes);
     // A key that differs from all others has five characters with its quotes and colon, on average.
     if (text.length > 6 * maxDifferentKeys) this.#keysSeen = new Set();
     this.#at = this.#skipSpace(0);
@@ -193,6 +190,12 @@ class JsonScanner {
     this.#keyNext = keyNext;
     this.#at = at;
     return undefined;
+  }
+
+  #countedStrings(maxEscapes: number): ReturnType<typeof countedStrings> {
+    return countedStrings(this.#text, maxEscapes, () =>
+      this.#excess(`more than ${maxEscapes} escapes in its strings`),
+    );
   }
 
   /** Returns the index of the first character that is not white space. */

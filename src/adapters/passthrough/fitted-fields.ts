@@ -25,8 +25,13 @@ const limitFields = ["max_tokens", "max_completion_tokens"] as const;
 export function fittedFields(dialect: Dialect, body: Fields, quirks: Quirks): FieldNames | undefined {
   const { limitField, sampling: takesSampling, without, thinkingForms } = quirks;
   // Most models have no such quirk.
-  if (limitField === undefined && takesSampling !== false && without === undefined && !thinkingForms)
-    return undefined;
+  const isUsual =
+    limitField === undefined && takesSampling !== false && without === undefined && !thinkingForms;
+  return isUsual ? undefined : otherFields(dialect, body, quirks);
+}
+
+function otherFields(dialect: Dialect, body: Fields, quirks: Quirks): FieldNames | undefined {
+  const { limitField, sampling: takesSampling, without, thinkingForms } = quirks;
   const names = new Map<string, string | null>();
   if (dialect === "chat" && limitField) {
     const other = limitFields.find((field) => field !== limitField)!;

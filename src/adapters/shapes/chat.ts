@@ -23,8 +23,8 @@ export const chatShapes: AnswerShapes = {
     if (!Array.isArray(answer.choices) || answer.choices.length === 0)
       return faultOf(body) ?? { message: "the provider sent an answer without choices" };
     if (!answer.choices.some(hasAnswer)) return { message: "the provider sent a choice without a message" };
-    const failed = answer.choices.find((choice) => saysFailure(choice?.finish_reason));
-    return failed && brokenOff(failed);
+    for (const choice of answer.choices) if (saysFailure(choice?.finish_reason)) return brokenOff(choice);
+    return undefined;
   },
   toStream(body) {
     const { choices = [], usage, ...rest } = body as ChatCompletion & Record<string, unknown>;

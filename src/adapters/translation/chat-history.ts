@@ -17,7 +17,11 @@ export function fitHistory(given: unknown[], quirks: Quirks): unknown[] {
   const { toolTurnReasoning, plainHistory, callSignature, callIds, oneSystem, textContent } = quirks;
   const plain = textContent ? given.map(withText) : given;
   const messages = oneSystem ? systemFirst(plain) : plain;
-  if (!toolTurnReasoning && !plainHistory && callSignature === undefined && !callIds) return messages;
+  const isFitting = !toolTurnReasoning && !plainHistory && callSignature === undefined && !callIds;
+  return isFitting ? messages : fittedMessages(messages, quirks);
+}
+
+function fittedMessages(messages: unknown[], quirks: Quirks): unknown[] {
   const fitted = messages.map((message) => (isObject(message) ? fitMessage(message, quirks) : message));
   return fitted.some((message, index) => message !== messages[index]) ? fitted : messages;
 }

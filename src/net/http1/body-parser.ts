@@ -146,9 +146,10 @@ export class BodyParser {
   }
 
   #pass(bytes: Buffer): void {
-    const [start, end] = [this.#partStart, this.#partEnd];
+    const start = this.#partStart;
+    const end = this.#partEnd;
     if (start === end) return;
-    this.#partStart = this.#partEnd;
+    this.#partStart = end;
     this.#receiver.push(bytes.subarray(start, end));
   }
 

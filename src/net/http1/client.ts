@@ -201,19 +201,32 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     );
   }
 
+  function begin(
+    target: HttpTarget,
+    { method, headers, body, signal, timeouts }: RequestOptions,
+    waiting: PromiseWithResolvers<Exchange>,
+  ): void {
+    const sent = typeof body === "string" && body.length > joinedCharacters ? [Buffer.from(body)] : body;
+    const message = encodeRequest(target, method, headers, sent);
+    const exchange = new Exchange(target, method, message, timeouts, signal, waiting);
+    if (isParts(sent)) exchange.parts = sent;
+    if (signal?.aborted) return exchange.cancel();
+    const kept = idle.get(originOf(target))?.pop();
+    if (kept === undefined) return sendFresh(exchange);
+    resting--;
+    kept.send(exchange);
+  }
+
   return {
-    request: (target, { method, headers, body, signal, timeouts }) =>
-      new Promise((resolve, reject) => {
-        const sent = typeof body === "string" && body.length > joinedCharacters ? [Buffer.from(body)] : body;
-        const message = encodeRequest(target, method, headers, sent);
-        const exchange = new Exchange(target, method, message, timeouts, signal, { resolve, reject });
-        if (isParts(sent)) exchange.parts = sent;
-        if (signal?.aborted) return exchange.cancel();
-        const kept = idle.get(originOf(target))?.pop();
-        if (kept === undefined) return sendFresh(exchange);
-        resting--;
-        kept.send(exchange);
-      }),
+    request(target, options) {
+      const waiting = Promise.withResolvers<Exchange>();
+      try {
+        begin(target, options, waiting);
+      } catch (error) {
+        waiting.reject(error);
+      }
+      return waiting.promise;
+    },
     close() {
       closed = true;
       for (const kept of [...idle.values()]) for (const connection of [...kept]) connection.destroy();

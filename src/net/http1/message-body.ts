@@ -46,10 +46,14 @@ export abstract class MessageBody {
     else if (wasHeld) this.resume();
   }
 
-  /** Takes a body that has come whole, if it came in one piece; otherwise undefined, and nothing is taken. */
-  takeOnePart(): Buffer | undefined {
-    if (!this.over || this.#failure !== undefined || this.#waiting?.isOnePart !== true) return undefined;
-    return this.#waiting.take();
+  /**
+   * Takes a body that has come whole, if it came in one piece and is no longer than the limit; otherwise undefined, and
+   * nothing is taken.
+   */
+  takeOnePart(limit = Number.POSITIVE_INFINITY): Buffer | undefined {
+    const waiting = this.#waiting;
+    if (!this.over || this.#failure !== undefined || waiting?.isOnePart !== true) return undefined;
+    return waiting.length > limit ? undefined : waiting.take();
   }
 
   /** Gives up a body that is not over. The sink gets an `HttpFailure` of kind `cancelled`. */
@@ -69,6 +73,10 @@ export abstract class MessageBody {
     const most = onLarge ? Math.min(limit, largeText) : limit;
     if (this.over && this.#failure === undefined && waiting !== undefined && waiting.length <= most)
       return Promise.resolve(waiting.take());
+    return this.#bytesToCome(limit, onLarge);
+  }
+
+  #bytesToCome(limit: number, onLarge: (() => Promise<void> | undefined) | undefined): Promise<Buffer> {
     const pieces = new Pieces();
     return new Promise((resolve, reject) => {
       const giveUp = (failure: Error) => {

@@ -78,32 +78,45 @@ const plainValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** The headers of a whole response. Each has one value. */
 class WholeHeaders implements Iterable<[string, string]> {
-  readonly #values = new Map<string, string>();
+  /** Names and values in turn: there are few. */
+  readonly #lines: string[] = [];
 
   constructor(headers: Readonly<Record<string, string>>) {
     for (const name in headers) this.set(name, headers[name]!);
   }
 
   get(name: string): string | null {
-    return this.#values.get(name) ?? null;
+    const at = this.#indexOf(name);
+    return at < 0 ? null : this.#lines[at + 1]!;
   }
 
   has(name: string): boolean {
-    return this.#values.has(name);
+    return this.#indexOf(name) >= 0;
   }
 
   /** @throws TypeError for a value that would break the line */
   set(name: string, value: string): void {
     if (!plainName.test(name) || !plainValue.test(value))
       throw new TypeError(`the header ${name} is malformed`);
-    this.#values.set(name, value);
+    const at = this.#indexOf(name);
+    if (at < 0) this.#lines.push(name, value);
+    else this.#lines[at + 1] = value;
   }
 
-  forEach(callback: (value: string, name: string) => void): void {
-    this.#values.forEach(callback);
+  #indexOf(name: string): number {
+    for (let at = 0; at < this.#lines.length; at += 2) if (this.#lines[at] === name) return at;
+    return -1;
   }
 
-  [Symbol.iterator](): IterableIterator<[string, string]> {
-    return this.#values.entries();
+  /** The lines of all headers, as they are sent. */
+  get text(): string {
+    let text = "";
+    for (let at = 0; at < this.#lines.length; at += 2)
+      text += `${this.#lines[at]}: ${this.#lines[at + 1]}\r\n`;
+    return text;
+  }
+
+  *[Symbol.iterator](): IterableIterator<[string, string]> {
+    for (let at = 0; at < this.#lines.length; at += 2) yield [this.#lines[at]!, this.#lines[at + 1]!];
   }
 }

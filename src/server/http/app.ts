@@ -1,6 +1,6 @@
 import { Elysia } from "elysia";
 import { AppError } from "../../errors.ts";
-import { checkLength } from "../../wire/incoming-request.ts";
+import { type CallRequest, checkLength } from "../../wire/incoming-request.ts";
 import type { Principal } from "../core/access/policy.ts";
 import {
   adminPrincipal,
@@ -212,7 +212,7 @@ export function createApp(
     try {
       // The host comes first: Bun makes the URL from the Host header, whatever that contains.
       if (peer === "tcp") guardHost(headers.get("host"));
-      path = pathOf(request.url);
+      path = (request as CallRequest).path ?? pathOf(request.url);
       checkLength(headers);
       guardOrigin(request);
       const known = literal.get(path);
@@ -273,7 +273,7 @@ function authenticator(server: AppServer, peer: Peer): Authenticate {
   return (request, { takesClients }) => {
     const { snapshot } = server.catalogue;
     const header = request.headers.get("authorization");
-    let bearer = header ? /^Bearer +(\S+)$/i.exec(header)?.[1] : request.headers.get("x-api-key");
+    let bearer = header ? bearerIn(header) : request.headers.get("x-api-key");
     if (!header && !bearer) {
       if (peer === "unix") return adminPrincipal(snapshot);
       bearer = pageBearer(request, server.publicUrls);
@@ -285,6 +285,13 @@ function authenticator(server: AppServer, peer: Peer): Authenticate {
     if (principal && peer === "tcp") server.know(request);
     return principal;
   };
+}
+
+/** Returns the bearer of an `authorization` header; undefined if it has none. */
+function bearerIn(header: string): string | undefined {
+  const rest = header.startsWith("Bearer ") ? header.slice(7) : "";
+  // What most callers send needs no list of matches.
+  return rest !== "" && !/\s/.test(rest) ? rest : /^Bearer +(\S+)$/i.exec(header)?.[1];
 }
 
 function recheckOf({ catalogue, now }: AppServer, principal: Principal): () => void {

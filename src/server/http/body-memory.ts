@@ -18,7 +18,10 @@ export class BodyMemory {
 
   /** Holds memory for a body of so many bytes. Returns undefined where it need not wait. Throws AppError. */
   hold(bytes: number): Promise<void> | undefined {
-    if (this.#held || !this.#budget.isLarge(bytes)) return undefined;
+    return this.#held || !this.#budget.isLarge(bytes) ? undefined : this.#hold(bytes);
+  }
+
+  #hold(bytes: number): Promise<void> | undefined {
     const held = this.#budget.hold(this.#user, bytes, this.#caller.signal);
     if (held instanceof Promise)
       return held.then((later) => {

@@ -22,6 +22,9 @@ export const maxBodyBytes = 32 * 1024 * 1024;
 
 const jsonType = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
+/** Stands in a decoded text for bytes that are not valid UTF-8. */
+const replacement = "\ufffd";
+const byteOrderMark = "\ufeff";
 
 /** Seconds in which a whole body must arrive (T64). */
 const bodySeconds = 60;
@@ -76,6 +79,12 @@ export function readJsonBytes(
 
 /** Returns the text of a body. Throws AppError `invalid_request`. */
 export function textOf(bytes: Uint8Array): string {
+  // It takes less than half of the time, and has a sign in place of what is not valid.
+  const text = bytes instanceof Buffer ? bytes.toString() : replacement;
+  return text.includes(replacement) || text.startsWith(byteOrderMark) ? strictTextOf(bytes) : text;
+}
+
+function strictTextOf(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch {

@@ -25,7 +25,10 @@ const limitsIn = oncePerObject((headers: ProviderResponse["headers"]): readonly 
 /** Returns the headers of a provider's response that tell the limits of its account. */
 export function limitHeaders({ headers }: ProviderResponse, key: string | undefined): Headers {
   const limits = limitsIn(headers);
-  if (limits.length === 0) return none;
+  return limits.length === 0 ? none : redacted(limits, key);
+}
+
+function redacted(limits: readonly [string, string][], key: string | undefined): Headers {
   return Object.fromEntries(limits.map(([name, value]) => [name, redact(value, key)]));
 }
 

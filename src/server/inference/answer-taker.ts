@@ -1,5 +1,6 @@
 import type { ResponsesAnswer } from "../../adapters/types.ts";
 import { personalIds } from "../core/access/policy.ts";
+import { oncePerObject } from "../core/once-per-object.ts";
 import { type AnswerMemory, ownerBytes } from "./answers/answer-memory.ts";
 import { inputOf } from "./answers/expand-request.ts";
 import type { SealedMemory } from "./answers/sealed-origins.ts";
@@ -33,13 +34,26 @@ export function answerTaker(
     store !== false &&
     typeof previous !== "string" &&
     !conversationOf(request.body);
-  if (!isRemembered) return sealedTaker(sealed);
+  return isRemembered
+    ? rememberingTaker(sealed, answers, personalIds(principal).id, request)
+    : sealedTaker(sealed);
+}
+
+function rememberingTaker(
+  sealed: SealedMemory,
+  answers: AnswerMemory,
+  principalId: string,
+  request: ParsedRequest,
+): CallContext["onAnswer"] {
   return (answer, llm) => {
     sealed.remember(llm.id, answer.output);
-    remember(answers, personalIds(principal).id, request, answer);
+    remember(answers, principalId, request, answer);
   };
 }
 
-function sealedTaker(sealed: SealedMemory): CallContext["onAnswer"] {
-  return (answer, llm) => sealed.remember(llm.id, answer.output);
-}
+/** Returns the function for answers that nothing refers to. It is the same for all calls. */
+const sealedTaker = oncePerObject(
+  (sealed: SealedMemory): CallContext["onAnswer"] =>
+    (answer, llm) =>
+      sealed.remember(llm.id, answer.output),
+);

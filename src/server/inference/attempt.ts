@@ -1,99 +1,128 @@
-import { refuseManyParts } from "../../adapters/many-parts.ts";
-import { inAskedFormat } from "../../adapters/passthrough/embedding-format.ts";
-import { passedUsage } from "../../adapters/passthrough/passed.ts";
-import { responsesAnswer } from "../../adapters/passthrough/responses.ts";
 import type { EndSignal } from "../../end-signal.ts";
 import { AppError } from "../../errors.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { uncompressed } from "../../net/inflated-response.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
-import { dialects } from "../../wire/dialects/index.ts";
 import { isDialect, isPassed } from "../../wire/dialects/operations.ts";
-import type { LongTexts } from "../../wire/long-texts.ts";
 import { largeText, nextTurn } from "../../wire/next-turn.ts";
 import { joinInTurns } from "../../wire/pieces.ts";
 import { isStillValid, principalAt } from "../core/access/principals.ts";
 import { dearTier } from "../core/service-tiers.ts";
 import { isVirtual, type LlmRow } from "../core/store/typed-rows.ts";
+import { wholeResponse } from "../core/whole-response.ts";
 import type { Span } from "../observability/traces.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
-import { jsonHeaders } from "./answer-headers.ts";
 import type { CallContext, InferenceDeps } from "./call.ts";
 import { endReason } from "./end-reason.ts";
 import { sentForm, sentRequest } from "./estimated-usage.ts";
-import { providerFailure, transportFailure } from "./failure.ts";
-import { heldResponse, type MadeResponse } from "./held-response.ts";
+import { transportFailure } from "./failure.ts";
+import { heldResponse } from "./held-response.ts";
 import { isWholeJson } from "./passed-answer.ts";
 import { findPersona, llmsOfPersona } from "./personas/persona.ts";
-import { withModel } from "./personas/response-model.ts";
 import { type CallQueue, QueuePlace, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating, resolve } from "./pools/resolve.ts";
-import { type PreparedCall, prepare, requestedName } from "./prepared-call.ts";
+import { type PreparedCall, prepare } from "./prepared-call.ts";
 import { keyOf } from "./provider.ts";
 import { isSuccess, refusalOf } from "./provider-response.ts";
-import { isKept, keepAnswer } from "./provider-state/kept-answer.ts";
+import type { CallRecord } from "./record.ts";
 import { charactersOf, completeLarge, forwardedHeaders, maxTokensOf, noHeaders } from "./request.ts";
 import { givenTokens } from "./request-tokens.ts";
-import { answerOptions, dialectOfAnswer, streamedAnswer } from "./streamed-answer.ts";
-import { readAnswer } from "./whole-answer.ts";
+import { streamedAnswer } from "./streamed-answer.ts";
+import { bodyFor, readWhole, usageIn } from "./whole-body.ts";
 
-/** The progress of an attempt, for the decision to try again. */
-export interface AttemptProgress {
-  /** The status of the provider's response, or of an error that was the first event of its stream. */
-  status: number | undefined;
+/** Takes what becomes of an attempt. */
+export interface AttemptOutcome {
+  /** The llm has answered, or begun to. */
+  succeeded(context: CallContext, llm: LlmRow): void;
+  /** Answers the call in another way. Throws AppError. */
+  failed(context: CallContext, llm: LlmRow, thrown: unknown): Promise<Response>;
 }
 
-/** Sends a call to one llm, after its turn in the llm's queue has come. Throws AppError, HttpFailure. */
+/**
+ * Sends a call to one llm, after its turn in the llm's queue has come. Most calls need one attempt, so whatever follows a
+ * failed one is found out by `outcome`, without another function that waits. Throws what `outcome.failed` throws.
+ */
 export async function attempt(
   deps: InferenceDeps,
   queue: CallQueue,
   context: CallContext,
   llm: LlmRow,
-  progress: AttemptProgress,
+  outcome: AttemptOutcome,
 ): Promise<Response> {
+  const { signal, record } = context;
   const { operation, principal, httpRequest } = context.call;
-  const first = prepare(context, llm);
-  let prepared = first instanceof Promise ? await first : first;
-  const turn = queue.enter(queueLimitsOf(llm), principal.userId, httpRequest.signal);
-  if (turn) await turn;
-  const place = new QueuePlace(queue);
+  let place: QueuePlace | undefined;
   try {
-    if (isHibernating(llm)) await virtualLlmsOf(deps).wake(llm, httpRequest.signal);
+    const first = prepare(context, llm);
+    let prepared = first instanceof Promise ? await first : first;
+    const turn = queue.enter(queueLimitsOf(llm), principal.userId, signal);
+    if (turn) await turn;
+    place = new QueuePlace(queue);
+    if (isHibernating(llm)) await virtualLlmsOf(deps).wake(llm, signal);
     if (turn || isHibernating(llm)) prepared = await prepare(context, currentLlm(deps, context, llm));
     const { adapter } = prepared.provider;
     const held = keyOf(prepared.llm, deps.secrets);
     const key = held instanceof Promise ? await held : held;
     let response = uncompressed(await send(deps, context, prepared, key));
-    context.record.phases.head();
+    record.phases.head();
     let refusal = isSuccess(response) ? undefined : await refusalOf(response, adapter, key);
     if (learn(context, prepared, response, refusal)) {
       response.cancel();
       prepared = await prepare(context, prepared.llm);
       response = uncompressed(await send(deps, context, prepared, key));
-      context.record.phases.head();
+      record.phases.head();
       refusal = isSuccess(response) ? undefined : await refusalOf(response, adapter, key);
     }
-    progress.status = response.status;
+    record.providerStatus = response.status;
     if (refusal) throw refusal;
-    const { record } = context;
     const isWhole = isPassed(operation)
       ? isWholeJson(response, record.facts.streaming)
       : !isDialect(operation) || !record.facts.streaming;
-    if (isWhole)
-      return await heldResponse(response, deps.answers, context, isDialect(prepared.operation), (bytes) => {
-        place.leave();
-        return wholeResponse(bytes, response, context, prepared, key);
-      });
-    return await streamedAnswer(deps, context, prepared, response, key, place);
+    const small = isWhole ? response.takeOnePart?.(largeText) : undefined;
+    let answer: Response;
+    if (small) {
+      place.leave();
+      const read = readWhole(small, context, prepared, key);
+      const whole = read instanceof Promise ? await read : read;
+      await record.close(200, usageIn(whole, operation));
+      const given = bodyFor(whole, response, context, prepared, key);
+      const [body, rest] = given instanceof Promise ? await given : given;
+      answer = wholeResponse(body, rest, httpRequest);
+    } else if (isWhole) answer = await largeResponse(deps, context, prepared, response, key, place);
+    else answer = await streamedAnswer(deps, context, prepared, response, key, place);
+    outcome.succeeded(context, llm);
+    return answer;
   } catch (error) {
-    place.leave();
-    // An error in a stream, or in a response with status 200, may name a status of its own; 502 stands for none.
-    if (error instanceof AppError && error.provider && error.status !== 502) progress.status = error.status;
-    // A refused attempt used no tokens. If the caller left, the provider had begun.
-    if (transportFailure(error).code !== "client_closed_request")
-      context.record.attemptLost(mayHaveWorked(error));
-    throw error;
+    if (place) hasFailed(record, place, error);
+    return outcome.failed(context, llm, error);
   }
+}
+
+/** Reads an answer that is large, or has not come whole yet, and makes a response of it. */
+function largeResponse(
+  { answers }: InferenceDeps,
+  context: CallContext,
+  prepared: PreparedCall,
+  response: ProviderResponse,
+  key: string | undefined,
+  place: QueuePlace,
+): Promise<Response> {
+  return heldResponse(response, answers, context, isDialect(prepared.operation), async (bytes) => {
+    place.leave();
+    const whole = await readWhole(bytes, context, prepared, key);
+    await context.record.close(200, usageIn(whole, prepared.operation));
+    return bodyFor(whole, response, context, prepared, key);
+  });
+}
+
+/** Notes that an attempt has failed which had its turn. */
+function hasFailed(record: CallRecord, place: QueuePlace, error: unknown): void {
+  place.leave();
+  // An error in a stream, or in a response with status 200, may name a status of its own; 502 stands for none.
+  if (error instanceof AppError && error.provider && error.status !== 502)
+    record.providerStatus = error.status;
+  // A refused attempt used no tokens. If the caller left, the provider had begun.
+  if (transportFailure(error).code !== "client_closed_request") record.attemptLost(mayHaveWorked(error));
 }
 
 /** True for a failure after which a provider bills what it has read: it was too slow, or said too much (T297). */
@@ -158,14 +187,14 @@ async function sendLarge(
  */
 function begin(
   deps: InferenceDeps,
-  { call, record, hops }: CallContext,
+  { call, signal, record, hops }: CallContext,
   prepared: PreparedCall,
   key: string | undefined,
   body: string | readonly Uint8Array[],
 ): Promise<ProviderResponse> {
   const { operation, llm, translation, providerRequest, request } = prepared;
   const { adapter, timeouts, url } = prepared.provider;
-  const { headers, signal } = call.httpRequest;
+  const { headers } = call.httpRequest;
   const { form } = providerRequest;
   record.phases.sent();
   const tier = dearTier(request.body);
@@ -238,54 +267,6 @@ function runCommand(
     timeouts: provider.timeouts,
     signal,
   });
-}
-
-/** Makes a response of a whole answer, after its audit event is committed. */
-async function wholeResponse(
-  bytes: Buffer,
-  response: ProviderResponse,
-  context: CallContext,
-  prepared: PreparedCall,
-  key: string | undefined,
-): Promise<MadeResponse> {
-  const { request, operation, translation } = prepared;
-  const { record } = context;
-  record.received.addWhole(bytes);
-  const dialect = dialectOfAnswer(operation, prepared);
-  const read = readAnswer(bytes, operation, dialect, translation !== undefined);
-  const answer = read instanceof Promise ? await read : read;
-  const { body, fault } = answer;
-  if (fault) throw providerFailure(fault.status ?? 502, fault, dialects[dialect].family, key);
-  const isLarge = bytes.length > largeText;
-  if (isLarge) await nextTurn();
-  if (translation) refuseManyParts(body);
-  const translated = translation?.response(body, requestedName(prepared), request.body);
-  if (isKept(context, translation !== undefined, prepared.quirks))
-    await keepAnswer(context, prepared.llm, body);
-  await record.close(200, isPassed(operation) ? passedUsage(body, operation) : dialects[dialect].usage(body));
-  const { long } = answer;
-  const made = responsesAnswer(operation === "responses" ? (translated ?? body) : body);
-  const remembered = made && long ? long.restored(made) : made;
-  if (remembered) context.onAnswer(remembered, prepared.llm);
-  if (isLarge) await nextTurn();
-  const options = answerOptions(jsonHeaders, prepared, response, key);
-  if (translated) {
-    const text = JSON.stringify(translated);
-    return [long ? await withTexts(text, long) : text, options];
-  }
-  const vectors =
-    operation === "embeddings"
-      ? await inAskedFormat(answer.text, request.body["encoding_format"])
-      : undefined;
-  if (vectors !== undefined) return [vectors, options];
-  if (answer.bytes && !request.persona) return [answer.bytes, options];
-  const text = request.persona ? withModel(answer.text, body, requestedName(prepared)) : answer.text;
-  return [long ? await withTexts(text, long) : text, options];
-}
-
-/** Returns a body with the long texts that were cut out of it. */
-async function withTexts(text: string, long: LongTexts): Promise<Buffer<ArrayBuffer>> {
-  return joinInTurns(await long.parts(text));
 }
 
 /** Returns the llm as it is now, after a wait. Throws AppError if the caller may no longer run it. */

@@ -17,6 +17,8 @@ import type { Tracer } from "../observability/traces.ts";
 import type { KeyReader } from "../secrets/secret-values.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import type { SealedMemory } from "./answers/sealed-origins.ts";
+import type { Failures } from "./attempts.ts";
+import type { CallGuard } from "./call-guard.ts";
 import type { CallMetrics } from "./call-metrics.ts";
 import type { LearnedQuirks } from "./learned-quirks.ts";
 import type { CallLimits } from "./limits/limiter.ts";
@@ -75,14 +77,16 @@ export interface InferenceCall {
   /**
    * Reads the body; returns it at once if all of it has arrived. Throws AppError.
    *
-   * @param onModel called with the model that the body names, before it is known if there is one
+   * @param record gets the model that the body names, before it is known if there is one
    */
-  read(onModel: (model: string) => void): ParsedRequest | Promise<ParsedRequest>;
+  read(record: Pick<CallRecord, "asks">): ParsedRequest | Promise<ParsedRequest>;
 }
 
 /** A call whose body has been read. */
 export interface CallContext {
   call: InferenceCall;
+  /** Aborts when nobody waits for the answer any more, and when the bearer is no longer valid. */
+  signal: CallGuard;
   record: CallRecord;
   request: ParsedRequest;
   /** The catalogue when the call began. */
@@ -100,4 +104,12 @@ export interface CallContext {
   onAnswer(answer: ResponsesAnswer, llm: LlmRow): void;
   /** Returns an error as the caller may see it. */
   visibleError(error: AppError): AppError;
+  /** The candidates in the order in which they are tried. */
+  order: readonly LlmRow[];
+  /** The time of the first attempt, in milliseconds. */
+  startedAt: number;
+  /** Undefined until an attempt has failed. */
+  failures: Failures | undefined;
+  /** Reasoning that other accounts have sealed was removed from the history. */
+  isReadable: boolean;
 }

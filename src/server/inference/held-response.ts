@@ -22,7 +22,7 @@ export type MadeResponse = readonly [body: string | Uint8Array<ArrayBuffer>, res
 export async function heldResponse(
   response: ProviderResponse,
   answers: BodyBudget,
-  { call: { principal, httpRequest } }: Pick<CallContext, "call">,
+  { call: { principal, httpRequest }, signal }: Pick<CallContext, "call" | "signal">,
   isParsed: boolean,
   make: (bytes: Buffer) => Promise<MadeResponse>,
 ): Promise<Response> {
@@ -31,12 +31,12 @@ export async function heldResponse(
   const release = () => memory?.release();
   const keep = (held: HeldBytes) => {
     memory = held;
-    httpRequest.signal.addEventListener("abort", release);
+    signal.addEventListener("abort", release);
   };
   try {
     const bytes = await response.bytes(most, () => {
       const declared = Number(response.headers.get("content-length") ?? most);
-      const held = answers.hold(principal.userId, Math.min(most, declared), httpRequest.signal);
+      const held = answers.hold(principal.userId, Math.min(most, declared), signal);
       if (held instanceof Promise) return held.then(keep);
       keep(held);
       return undefined;

@@ -1,36 +1,36 @@
 import { requestedUnits } from "../../adapters/passthrough/billed-units.ts";
 import type { ResponsesAnswer } from "../../adapters/types.ts";
-import { withoutSealed } from "../../adapters/without-sealed.ts";
 import type { AppError } from "../../errors.ts";
-import { isCounting, isDialect, isPassed, operations } from "../../wire/dialects/operations.ts";
+import {
+  type CountingOperation,
+  isCounting,
+  isDialect,
+  isPassed,
+  operations,
+} from "../../wire/dialects/operations.ts";
 import { hopsHeader, hopsIn, nextHop } from "../../wire/hops.ts";
-import type { Principal } from "../core/access/policy.ts";
 import { personalIds } from "../core/access/policy.ts";
-import { capabilitiesOf } from "../core/capabilities.ts";
 import { MainThreadCall } from "../core/main-thread-call.ts";
 import { dearTier } from "../core/service-tiers.ts";
-import { isVirtual, type LlmRow, type PersonaRow } from "../core/store/typed-rows.ts";
-import type { VirtualLlms } from "../workstations/virtual-llms.ts";
+import type { LlmRow, PersonaRow } from "../core/store/typed-rows.ts";
 import { answerTaker, remember } from "./answer-taker.ts";
 import { AnswerMemory } from "./answers/answer-memory.ts";
 import { expandedRequest } from "./answers/expand-request.ts";
 import { type SealedMemory, SealedOrigins } from "./answers/sealed-origins.ts";
-import { type AttemptProgress, attempt, currentLlm } from "./attempt.ts";
+import { Attempts } from "./attempts.ts";
 import type { CallContext, InferenceCall, InferenceDeps } from "./call.ts";
+import { CallGuard } from "./call-guard.ts";
 import { isOtherModel } from "./capability-reader.ts";
 import { counts, estimatedTokens } from "./estimated-tokens.ts";
 import { transportFailure } from "./failure.ts";
-import { guarded } from "./guarded-call.ts";
-import { withContextLimit } from "./known-limits.ts";
 import { LearnedQuirks } from "./learned-quirks.ts";
+import type { Admission } from "./limits/limiter.ts";
 import { HealthBook } from "./llm-health.ts";
 import { type Pace, systemPace } from "./pace.ts";
 import { errorOfPersona, llmsOfPersona } from "./personas/persona.ts";
 import { CoolDown } from "./pools/cool-down.ts";
-import { byFit } from "./pools/fit.ts";
 import { resolveNamed } from "./pools/nearest-model.ts";
-import { inOrder, type MemberState } from "./pools/order.ts";
-import { CallQueues, queueLimitsOf } from "./pools/queue.ts";
+import { CallQueues } from "./pools/queue.ts";
 import { isHibernating } from "./pools/resolve.ts";
 import { type ProbeResult, Probes } from "./probes.ts";
 import { BackgroundUsage } from "./provider-state/background-usage.ts";
@@ -39,11 +39,12 @@ import { placedRequest } from "./provider-state/placed-request.ts";
 import { ProviderObjects } from "./provider-state/provider-objects.ts";
 import { StateCalls } from "./provider-state/state-calls.ts";
 import type { StateCall } from "./provider-state/state-routes.ts";
-import { CallRecord } from "./record.ts";
-import { changedRequest, choicesOf, maxTokensOf, nameIn, type ParsedRequest } from "./request.ts";
+import { type CallFacts, CallRecord } from "./record.ts";
+import { choicesOf, maxTokensOf, nameIn, type ParsedRequest } from "./request.ts";
 import { promptTokensOf } from "./request-tokens.ts";
-import { classifyFailure, type FailedAttempt, type NextAttempt, nextAttempt } from "./retry.ts";
 import { responseWhileWaking } from "./waking.ts";
+
+const unchanged = (error: AppError) => error;
 
 /** Answers calls of models: finds the llms, checks rights and limits, sends the call, tries again, and records it. */
 export class Inference {
@@ -59,6 +60,7 @@ export class Inference {
   readonly #background: BackgroundUsage;
   readonly #stateCalls: StateCalls;
   readonly #probes: Probes;
+  readonly #attempts: Attempts;
 
   constructor(deps: InferenceDeps) {
     this.#deps = deps;
@@ -73,6 +75,14 @@ export class Inference {
     this.#background = new BackgroundUsage(deps.audit, this.#objects, deps.now, this.#pace.elapsed);
     this.#stateCalls = new StateCalls(deps, this.#objects, this.#background, this.#learned);
     this.#probes = new Probes(deps, this.#health);
+    this.#attempts = new Attempts({
+      deps,
+      pace: this.#pace,
+      queues: this.#queues,
+      coolDown: this.#coolDown,
+      sealed: this.#sealed,
+      onGivenUp: (context, error) => this.#onGivenUp(context, error),
+    });
     deps.metrics.waiting(() => this.#queues.waiting);
     const { catalogue, metrics } = deps;
     metrics.publicNow(({ id }) => isPublic(catalogue.snapshot.byId.get(id)));
@@ -93,101 +103,198 @@ export class Inference {
     });
   }
 
-  /** Answers a call. Throws AppError after the audit event of the call is committed. */
-  async call(call: InferenceCall): Promise<Response> {
-    const facts = {
+  /**
+   * Answers a call. Most calls wait for nothing but their provider, and so have no other promise; whatever else one waits for
+   * goes on by `#after`. Throws AppError after the audit event of the call is committed.
+   */
+  call(call: InferenceCall): Promise<Response> {
+    const trial = this.#deps.audit.assertWorks();
+    return trial ? trial.then(() => this.#begin(call)) : this.#begin(call);
+  }
+
+  #begin(call: InferenceCall): Promise<Response> {
+    const { audit, metrics, now, tracer } = this.#deps;
+    const { headers } = call.httpRequest;
+    const facts: CallFacts = {
       requestId: call.requestId,
       principal: call.principal,
       dialect: call.operation,
+      llm: undefined,
+      persona: undefined,
+      pool: undefined,
+      model: undefined,
       streaming: false,
     };
-    const { audit, metrics, now, tracer } = this.#deps;
-    const trial = audit.assertWorks();
-    if (trial) await trial;
-    const span = tracer?.start({ ...facts, headers: call.httpRequest.headers });
+    const span = tracer?.start({ ...facts, headers });
     const record = new CallRecord(facts, audit, metrics, this.#health, now, span);
-    const { body } = call;
-    const visibleError = this.#visibleErrors(record, call.principal);
     try {
-      const hops = nextHop(hopsIn(call.httpRequest.headers.get(hopsHeader)));
+      const hops = nextHop(hopsIn(headers.get(hopsHeader)));
       const named = call.name === undefined ? undefined : this.#resolve(call, record, call.name);
-      const reading = call.read((model) => record.asks(model));
-      const sent = reading instanceof Promise ? await reading : reading;
-      if (body?.holds) {
-        body.keep();
-        record.whenOver(() => body.release());
-      }
-      const able = named ?? this.#resolve(call, record, nameIn(sent), sent.persona);
-      if (this.#deps.isForMainThread?.(able, sent.body)) throw new MainThreadCall();
-      call.httpRequest.staysHere?.();
-      const { request, candidates } =
-        operations[call.operation].dialect === "responses"
-          ? await placedRequest(sent, able, personalIds(call.principal).id, this.#objects, this.#answers)
-          : { request: sent, candidates: able };
-      record.facts.streaming =
-        request.body["stream"] === true && (isDialect(call.operation) || isPassed(call.operation));
-      const { operation } = call;
-      if (isCounting(operation)) {
-        if (!candidates.some((llm) => counts(llm, operation)))
-          return await estimatedTokens(candidates[0]!, request, operation, record);
-        // It reaches a provider, and so is one of the requests of a minute. It costs no tokens.
-        const admission = this.#deps.limits.admit(call.principal, candidates, 0, 0);
-        record.admission = admission instanceof Promise ? await admission : admission;
-      } else {
-        const { body } = request;
-        record.keptTokens = keptTokens(request, call.principal, this.#objects);
-        if (isPassed(call.operation)) record.askedUnits = requestedUnits(call.operation, request);
-        const admission = this.#deps.limits.admit(
-          call.principal,
-          candidates,
-          promptTokensOf(request) + record.keptTokens,
-          maxTokensOf(call.operation, body),
-          choicesOf(body),
-          { ...record.askedUnits, tier: dearTier(body) },
-        );
-        record.admission = admission instanceof Promise ? await admission : admission;
-      }
-      const guard = guarded(this.#deps, call);
-      const context = {
-        call: guard.call,
-        record,
-        request,
-        candidates,
-        hops,
-        snapshot: this.#deps.catalogue.snapshot,
-        learned: this.#learned,
-        objects: this.#objects,
-        background: this.#background,
-        onAnswer: answerTaker(this.#sealed, this.#answers, call, request),
-        visibleError,
-      };
-      const response = guard.response(this.#try(context));
-      if (isCounting(operation))
-        return await response.catch((error: AppError) => {
-          // Many relays of Anthropic have no such path.
-          if (![404, 405, 501].includes(error.status)) throw error;
-          return estimatedTokens(candidates[0]!, request, operation, record);
-        });
-      if (!record.facts.streaming || !candidates.some(isHibernating)) return await response;
-      return await responseWhileWaking(response, context, this.#deps);
+      const sent = call.read(record);
+      return sent instanceof Promise
+        ? this.#after(record, sent, (request) => this.#read(call, record, hops, request, named))
+        : this.#read(call, record, hops, sent, named);
     } catch (thrown) {
-      if (thrown instanceof MainThreadCall) {
-        record.drop();
-        throw thrown;
-      }
-      const error = transportFailure(thrown);
-      // The caller gets the error even if the log cannot be written.
-      await record.close(error.status, undefined, error).catch(() => {});
-      throw visibleError(error);
+      return this.#refuse(record, thrown);
     }
   }
 
-  /** Returns the function that makes errors of a call visible to its caller. A stream keeps it: it holds no request. */
-  #visibleErrors({ facts }: CallRecord, principal: Principal): CallContext["visibleError"] {
+  /** Goes on with a call when something is there that it waits for. */
+  async #after<T>(
+    record: CallRecord,
+    awaited: Promise<T>,
+    goOn: (value: T) => Promise<Response>,
+  ): Promise<Response> {
+    try {
+      const value = await awaited;
+      // Its own failures are recorded already.
+      return goOn(value);
+    } catch (thrown) {
+      return this.#refuse(record, thrown);
+    }
+  }
+
+  /** Goes on with a call whose body has been read. Throws AppError. */
+  #read(
+    call: InferenceCall,
+    record: CallRecord,
+    hops: number,
+    request: ParsedRequest,
+    named: readonly LlmRow[] | undefined,
+  ): Promise<Response> {
+    const { operation, body } = call;
+    if (body?.holds) keepBody(body, record);
+    const candidates = named ?? this.#resolve(call, record, nameIn(request), request.persona);
+    if (this.#deps.isForMainThread?.(candidates, request.body)) throw new MainThreadCall();
+    call.httpRequest.staysHere?.();
+    return operations[operation].dialect === "responses"
+      ? this.#place(call, record, hops, request, candidates)
+      : this.#send(call, record, hops, request, candidates);
+  }
+
+  #place(
+    call: InferenceCall,
+    record: CallRecord,
+    hops: number,
+    request: ParsedRequest,
+    candidates: readonly LlmRow[],
+  ): Promise<Response> {
+    const owner = personalIds(call.principal).id;
+    const placed = placedRequest(request, candidates, owner, this.#objects, this.#answers);
+    return this.#after(record, placed, (found) =>
+      this.#send(call, record, hops, found.request, found.candidates),
+    );
+  }
+
+  /** Sends a call to the llms that can answer it, within the limits of its caller. Throws AppError. */
+  #send(
+    call: InferenceCall,
+    record: CallRecord,
+    hops: number,
+    request: ParsedRequest,
+    candidates: readonly LlmRow[],
+  ): Promise<Response> {
+    const { operation, principal } = call;
+    const { facts } = record;
+    facts.streaming = request.body["stream"] === true && (isDialect(operation) || isPassed(operation));
+    if (isCounting(operation) && !isCounted(candidates, operation))
+      return this.#estimate(record, request, candidates, operation);
+    const context: CallContext = {
+      call,
+      signal: new CallGuard(this.#deps, principal),
+      record,
+      request,
+      candidates,
+      hops,
+      snapshot: this.#deps.catalogue.snapshot,
+      learned: this.#learned,
+      objects: this.#objects,
+      background: this.#background,
+      onAnswer: answerTaker(this.#sealed, this.#answers, call, request),
+      visibleError: facts.persona ? this.#visibleErrors(facts) : unchanged,
+      order: candidates,
+      startedAt: 0,
+      failures: undefined,
+      isReadable: false,
+    };
+    const admission = this.#admit(call, record, request, candidates);
+    if (admission instanceof Promise)
+      return this.#after(record, admission, (admitted) => this.#try(context, admitted));
+    return this.#try(context, admission);
+  }
+
+  #try(context: CallContext, admission: Admission): Promise<Response> {
+    const { call, record, signal, candidates } = context;
+    record.admission = admission;
+    signal.watch(call.httpRequest);
+    const response = this.#attempts.begin(context);
+    if (!record.facts.streaming || !candidates.some(isHibernating)) return response;
+    return responseWhileWaking(response, context, this.#deps);
+  }
+
+  /** Answers a call of which no attempt is left. Throws AppError. */
+  #onGivenUp({ call, record, request, candidates }: CallContext, error: AppError): Promise<Response> {
+    const { operation } = call;
+    // Many relays of Anthropic have no path for a count.
+    return isCounting(operation) && [404, 405, 501].includes(error.status)
+      ? this.#estimate(record, request, candidates, operation)
+      : this.#refuse(record, error);
+  }
+
+  async #estimate(
+    record: CallRecord,
+    request: ParsedRequest,
+    candidates: readonly LlmRow[],
+    operation: CountingOperation,
+  ): Promise<Response> {
+    try {
+      return await estimatedTokens(candidates[0]!, request, operation, record);
+    } catch (thrown) {
+      return this.#refuse(record, thrown);
+    }
+  }
+
+  /** Records that a call has failed. Throws the AppError that its caller gets. */
+  async #refuse(record: CallRecord, thrown: unknown): Promise<never> {
+    if (thrown instanceof MainThreadCall) {
+      record.drop();
+      throw thrown;
+    }
+    const error = transportFailure(thrown);
+    // The caller gets the error even if the log cannot be written.
+    await record.close(error.status, undefined, error).catch(() => {});
+    throw record.facts.persona ? this.#visibleErrors(record.facts)(error) : error;
+  }
+
+  /** Admits a call within the limits of its caller. Returns a promise where the answer has to be waited for. Throws AppError. */
+  #admit(
+    { operation, principal }: InferenceCall,
+    record: CallRecord,
+    request: ParsedRequest,
+    candidates: readonly LlmRow[],
+  ): Admission | Promise<Admission> {
+    const { limits } = this.#deps;
+    // A count reaches a provider, and so is one of the requests of a minute. It costs no tokens.
+    if (isCounting(operation)) return limits.admit(principal, candidates, 0, 0);
+    const { body } = request;
+    record.keptTokens = keptTokens(request, principal, this.#objects);
+    if (isPassed(operation)) record.askedUnits = requestedUnits(operation, request);
+    const tier = dearTier(body);
+    return limits.admit(
+      principal,
+      candidates,
+      promptTokensOf(request) + record.keptTokens,
+      maxTokensOf(operation, body),
+      choicesOf(body),
+      record.askedUnits || tier ? { ...record.askedUnits, tier } : undefined,
+    );
+  }
+
+  /** Returns the function that makes errors of a persona visible to its caller. A stream keeps it: it holds no request. */
+  #visibleErrors(facts: CallFacts): CallContext["visibleError"] {
     return (error) => {
-      const { persona, llm } = facts;
-      if (!persona) return error;
-      return errorOfPersona(error, this.#deps.catalogue.snapshot, principal, persona, llm);
+      const { persona, llm, principal } = facts;
+      return errorOfPersona(error, this.#deps.catalogue.snapshot, principal, persona!, llm);
     };
   }
 
@@ -228,79 +335,6 @@ export class Inference {
     remember(this.#answers, principalId, request, answer);
   }
 
-  /**
-   * Tries the candidates until one begins to answer, or no further attempt is allowed. Reasoning in the history that no
-   * candidate can read, because another account sealed it, is then removed, so that the conversation can go on (case 98).
-   *
-   * @param isReadable true if it has been removed
-   * @throws AppError
-   */
-  async #try(context: CallContext, isReadable = false): Promise<Response> {
-    const candidates = this.#inOrder(context);
-    const { requestId, httpRequest } = context.call;
-    const startedAt = this.#pace.elapsed();
-    const history: FailedAttempt[] = [];
-    let error: AppError | undefined;
-    let next: NextAttempt | undefined = { member: 0, wait: 0 };
-    while (next) {
-      const { member, wait }: NextAttempt = next;
-      const progress: AttemptProgress = { status: undefined };
-      let llm = candidates[member]!;
-      try {
-        if (wait > 0) {
-          await this.#pace.wait(wait, httpRequest.signal);
-          llm = candidates[member] = currentLlm(this.#deps, context, llm);
-        }
-        if (error) this.#deps.metrics.retried(llm, context.call.operation);
-        context.record.attemptBegins();
-        const response = await attempt(this.#deps, this.#queues.of(llm), context, llm, progress);
-        this.#coolDown.succeeded(llm.id);
-        return response;
-      } catch (thrown) {
-        const known = capabilitiesOf(context.snapshot, llm);
-        const failure = withContextLimit(transportFailure(thrown), known, context.request);
-        context.record.attemptFailed(llm, progress.status, failure);
-        const { retry, isHealthy, cannotConnect } = classifyFailure(thrown, progress.status);
-        if (isHealthy === undefined) this.#coolDown.undecided(llm.id, requestId);
-        else if (isHealthy) this.#coolDown.succeeded(llm.id);
-        else this.#coolDown.failed(llm.id, failure.retryAfter, cannotConnect);
-        // A member that has no such operation matters less than the failure of another member.
-        if (retry === "never" || failure.code !== "invalid_request") error = failure;
-        error ??= failure;
-        history.push({ member, retry, at: this.#pace.elapsed(), retryAfter: failure.retryAfter });
-        next = nextAttempt(candidates.length, history, startedAt, this.#pace.random);
-      }
-    }
-    const readable = isReadable ? undefined : withReadableHistory(context, error!);
-    if (readable) return this.#try(readable, true);
-    throw error;
-  }
-
-  /** The llms of a pool in the order in which they are tried. The one that can read sealed reasoning goes first. */
-  #inOrder({ call: { requestId, operation }, request, candidates, snapshot }: CallContext): LlmRow[] {
-    if (candidates.length === 1) return [candidates[0]!];
-    const { first: members, last } = byFit(snapshot, candidates, operation, request);
-    if (members.length === 1) return [...members, ...last];
-    const origin = this.#sealed.originOf(request.body);
-    const isFull = (llm: LlmRow) => this.#queues.of(llm).inFlight >= queueLimitsOf(llm).maxConcurrent;
-    const { virtualLlms } = this.#deps;
-    const probed = members.find((llm) => !isFull(llm) && this.#coolDown.claimProbe(llm.id, requestId));
-    const stateOf = (llm: LlmRow) => ({
-      inFlight: this.#queues.of(llm).inFlight,
-      isFull: isFull(llm),
-      isCoolingDown: this.#coolDown.isCoolingDown(llm.id),
-      ...(virtualLlms && isVirtual(llm) && { atAgent: stateAtAgent(llm, virtualLlms) }),
-    });
-    const order = inOrder(
-      members.filter((llm) => llm !== probed),
-      stateOf,
-      this.#pace.random,
-    );
-    const all = probed ? [probed, ...order] : order;
-    const reader = all.find(({ id }) => id === origin && !this.#coolDown.isCoolingDown(id));
-    return reader ? [reader, ...all.filter((llm) => llm !== reader), ...last] : [...all, ...last];
-  }
-
   #resolve(
     { principal }: InferenceCall,
     record: CallRecord,
@@ -317,21 +351,17 @@ export class Inference {
   }
 }
 
-/** Returns a call without the sealed reasoning for which it was refused; undefined if it was refused for something else. */
-function withReadableHistory(context: CallContext, error: AppError): CallContext | undefined {
-  const { call, request } = context;
-  if (error.provider?.meaning?.is !== "sealed_elsewhere" || !isDialect(call.operation)) return undefined;
-  const changes = withoutSealed(call.operation, request.body);
-  if (Object.keys(changes).length === 0) return undefined;
-  return { ...context, request: changedRequest(request, changes) };
-}
-
 function isPublic(row: Pick<LlmRow, "visibility"> | undefined): boolean {
   return row !== undefined && row.visibility !== "private";
 }
 
-function stateAtAgent(llm: LlmRow, virtualLlms: VirtualLlms): NonNullable<MemberState["atAgent"]> {
-  if (isHibernating(llm)) return virtualLlms.wakingFor(llm) === undefined ? "hibernating" : "waking";
-  if (virtualLlms.inFlight(llm) > 0) return "busy";
-  return virtualLlms.isResident(llm) ? "resident" : "cold";
+/** True if the provider of one of the llms counts tokens itself. */
+function isCounted(candidates: readonly LlmRow[], operation: CountingOperation): boolean {
+  return candidates.some((llm) => counts(llm, operation));
+}
+
+/** Keeps the memory of a large body until its call is over. */
+function keepBody(body: NonNullable<InferenceCall["body"]>, record: CallRecord): void {
+  body.keep();
+  record.whenOver(() => body.release());
 }

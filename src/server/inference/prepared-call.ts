@@ -38,20 +38,40 @@ export interface PreparedCall {
  */
 export function prepare(context: CallContext, llm: LlmRow): PreparedCall | Promise<PreparedCall> {
   const { request, call } = context;
-  const { target, ...prepared } = targeted(context, llm);
-  if (!hasManyParts(request))
-    return { ...prepared, providerRequest: toProviderRequest(request, call.operation, target) };
-  return toProviderRequestInTurns(request, call.operation, target).then((providerRequest) => ({
-    ...prepared,
-    providerRequest,
-  }));
+  const target = targetOf(context, llm);
+  return hasManyParts(request)
+    ? preparedInTurns(request, call.operation, target)
+    : prepared(request, call.operation, target, toProviderRequest(request, call.operation, target));
+}
+
+async function preparedInTurns(
+  request: ParsedRequest,
+  operation: Operation,
+  target: CallTarget,
+): Promise<PreparedCall> {
+  return prepared(request, operation, target, await toProviderRequestInTurns(request, operation, target));
+}
+
+function prepared(
+  request: ParsedRequest,
+  operation: Operation,
+  { llm, provider, translation, quirks }: CallTarget,
+  providerRequest: ProviderRequest,
+): PreparedCall {
+  return { request, operation, llm, provider, translation, providerRequest, quirks };
+}
+
+/** The form in which the provider of an llm takes a call. */
+interface CallTarget extends ProviderTarget {
+  llm: LlmRow;
+  provider: Provider;
 }
 
 /** Finds out in which form an llm's provider takes a call. Throws AppError `invalid_request`. */
-function targeted(
+function targetOf(
   { call, record, request, candidates, snapshot, learned }: CallContext,
   llm: LlmRow,
-): Omit<PreparedCall, "providerRequest"> & { target: ProviderTarget } {
+): CallTarget {
   record.facts.llm = llm;
   const provider = providerOf(llm);
   const { adapter } = provider;
@@ -74,8 +94,7 @@ function targeted(
       hint: "call an llm whose provider the server reaches itself",
     });
   const path = translation ? operations[translation.provider].path : native!;
-  const target = { path, translation, model, quirks };
-  return { request, operation, llm, provider, translation, quirks, target };
+  return { llm, provider, path, translation, model, quirks };
 }
 
 function missingOperation(operation: Operation, taken: readonly Operation[]): AppError {

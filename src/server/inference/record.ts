@@ -22,12 +22,12 @@ export interface CallFacts {
   requestId: string;
   principal: Principal;
   dialect: Operation;
-  llm?: LlmRow;
+  llm?: LlmRow | undefined;
   /** The persona that was called. */
-  persona?: PersonaRow;
+  persona?: PersonaRow | undefined;
   /** The requested name, if it is the name of a pool. */
-  pool?: string;
-  model?: string;
+  pool?: string | undefined;
+  model?: string | undefined;
   streaming: boolean;
 }
 
@@ -42,6 +42,11 @@ export class CallRecord {
   admission: Admission | undefined;
   /** The request that is with a provider, which may already work on it; undefined while none has it. */
   sent: SentRequest | undefined;
+  /**
+   * The status of the provider's response to the attempt under way, or of an error that was the first event of its stream;
+   * undefined before there is one.
+   */
+  providerStatus: number | undefined;
   /** Tokens that the provider keeps and reads with the request. */
   keptTokens = 0;
   /** Takes the usage that counts, before the call is over. */
@@ -103,16 +108,13 @@ export class CallRecord {
     this.#attemptAt = performance.now();
   }
 
-  /**
-   * Notes that an attempt failed.
-   *
-   * @param status the status of the provider's response; undefined if there was none
-   */
-  attemptFailed(llm: LlmRow, status: number | undefined, error: AppError): void {
+  /** Notes that an attempt failed. */
+  attemptFailed(llm: LlmRow, error: AppError): void {
     if (llm.visibility === "private") this.#triedPrivate = true;
     if (this.#failed.length < mostAttempts)
-      this.#failed = [...this.#failed, this.#attempt(llm, status, error)];
+      this.#failed = [...this.#failed, this.#attempt(llm, this.providerStatus, error)];
     this.#attemptAt = undefined;
+    this.providerStatus = undefined;
     this.#health.failed(llm, error);
   }
 
@@ -210,7 +212,8 @@ export class CallRecord {
     error: AppError | undefined,
   ): Record<string, unknown> | undefined {
     const { llm, persona, principal, pool } = this.facts;
-    const isPrivate = this.#triedPrivate || [llm, persona].some((row) => row?.visibility === "private");
+    const isPrivate =
+      this.#triedPrivate || llm?.visibility === "private" || persona?.visibility === "private";
     if (
       !error &&
       this.#failed.length === 0 &&

@@ -142,7 +142,7 @@ function convertedRequest(
   dialects[operation].checkRequest(body);
   const prepared = passthroughs[operation].prepare(body, quirks);
   const { stripUsage } = prepared;
-  const changes = { ...fittedValues(operation, body, quirks), ...prepared.changes };
+  const changes = Object.assign(fittedValues(operation, body, quirks), prepared.changes);
   if (isRenamed) changes["model"] = model;
   const names = fittedFields(operation, body, quirks);
   const sent = spliceTopLevel(text, scan, changes, names);

@@ -73,9 +73,15 @@ function withUnits(
   { sent, askedUnits }: SettledCall,
 ): { usage: Usage; units: BilledUnits | undefined } {
   // Few calls have any.
-  if (!askedUnits && !hasUnits(usage)) return { usage, units: undefined };
+  return askedUnits || hasUnits(usage) ? addUnits(usage, sent && askedUnits) : { usage, units: undefined };
+}
+
+function addUnits(
+  usage: Usage,
+  asked: BilledUnits | undefined,
+): { usage: Usage; units: BilledUnits | undefined } {
   const told = presentCounts(Object.fromEntries(units.map((name) => [name, usage[name]])));
-  const { units: used, countedHere } = usedUnits((sent && askedUnits) ?? {}, told);
+  const { units: used, countedHere } = usedUnits(asked ?? {}, told);
   if (Object.keys(used).length === 0) return { usage, units: undefined };
   return { usage: { ...usage, ...used, ...(countedHere && { countedHere }) }, units: used };
 }

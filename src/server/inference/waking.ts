@@ -42,7 +42,7 @@ export async function responseWhileWaking(
 
 function bodyWhileWaking(
   response: Promise<Response>,
-  { call, record, visibleError }: CallContext,
+  { call, signal, record, visibleError }: CallContext,
   { deadlines }: Pick<InferenceDeps, "deadlines">,
   waking: () => number,
 ): ReadableStream<Uint8Array> {
@@ -62,7 +62,7 @@ function bodyWhileWaking(
         comment();
         const stop = () => nextComment?.cancel();
         void response.then(stop, stop);
-        call.httpRequest.signal.addEventListener("abort", stop);
+        signal.addEventListener("abort", stop);
       },
       async pull(controller) {
         try {

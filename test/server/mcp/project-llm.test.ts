@@ -32,7 +32,7 @@ describe("a question to the llm of a project", () => {
     expect(await ask(question())).toBe("A name");
     const [call] = calls;
     expect(call).toMatchObject({ operation: "chat", principal: nobody, requestId: "r1", name: "small" });
-    const { body, text, scan } = await call!.read(() => {});
+    const { body, text, scan } = await call!.read({ asks() {} });
     expect(body).toEqual({
       model: "small",
       messages: [
@@ -48,7 +48,7 @@ describe("a question to the llm of a project", () => {
   it("asks for the model that the project names", async () => {
     const { calls, ask } = answering({ content: "x" });
     await ask(question({ llmProvider: "small", llmModel: "tiny" }));
-    expect((await calls[0]!.read(() => {})).body["model"]).toBe("tiny");
+    expect((await calls[0]!.read({ asks() {} })).body["model"]).toBe("tiny");
   });
 
   it("gives the text without reasoning, cut where the model does not stop", async () => {

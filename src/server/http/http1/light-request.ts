@@ -25,6 +25,7 @@ export function isLight({ method, target }: RequestHead): boolean {
 /** The request of a call. It has what its handlers use, and makes nothing before it is asked for. */
 export class LightRequest implements CallRequest {
   readonly method: string;
+  readonly path: string;
   readonly headers: ReadHeaders;
   readonly takesLive = true;
   /** The whole request as it came, while it may be passed on and once its body was read. */
@@ -37,6 +38,8 @@ export class LightRequest implements CallRequest {
   constructor(exchange: ServerExchange, scheme: "http" | "https", isKept = false) {
     this.#isKept = isKept;
     this.method = exchange.head.method;
+    // `isLight` takes none with a query.
+    this.path = exchange.head.target;
     this.headers = new LightHeaders(exchange.head);
     this.#exchange = exchange;
     this.#scheme = scheme;

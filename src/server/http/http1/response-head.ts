@@ -1,21 +1,23 @@
 import { STATUS_CODES } from "node:http";
 
-/** A date of a response is written once a second. */
-let dateLine = "";
-let dateSecond = -1;
-
-function date(): string {
-  const second = Math.floor(Date.now() / 1000);
-  if (second !== dateSecond) {
-    dateSecond = second;
-    dateLine = `date: ${new Date(second * 1000).toUTCString()}\r\n`;
-  }
-  return dateLine;
-}
+/** The first lines of this second's responses, by their status: each is written once a second. */
+const lines = new Map<number, string>();
+let secondOfLines = -1;
 
 /** Returns the first line of a response, with its date. */
 export function statusLine(status: number): string {
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Unknown"}\r\n${date()}`;
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== secondOfLines) {
+    secondOfLines = second;
+    lines.clear();
+  }
+  let line = lines.get(status);
+  if (line === undefined) {
+    const date = new Date(second * 1000).toUTCString();
+    line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Unknown"}\r\ndate: ${date}\r\n`;
+    lines.set(status, line);
+  }
+  return line;
 }
 
 /** Returns a whole response without a body, which ends the connection. */

@@ -14,10 +14,8 @@ type Read = Awaited<ReturnType<Reader["read"]>>;
 
 /** Sends a `Response` as the response of an exchange. Returns undefined if all of it has been written at once. */
 export function sendWebResponse(exchange: ServerExchange, response: Response): Promise<void> | undefined {
-  const first = statusLine(response.status) + headerLines(response.headers);
-  if (!(response instanceof WholeResponse)) return sendBody(exchange, response, first);
-  sendText(exchange, first, response.whole);
-  return undefined;
+  if (response instanceof WholeResponse) return sendAtOnce(exchange, response);
+  return sendBody(exchange, response, statusLine(response.status) + headerLines(response.headers));
 }
 
 async function sendBody(exchange: ServerExchange, response: Response, first: string): Promise<void> {
@@ -50,10 +48,11 @@ async function sendBody(exchange: ServerExchange, response: Response, first: str
 }
 
 /** Sends a response whose body is a text, or bytes. */
-function sendText(exchange: ServerExchange, first: string, body: string | Uint8Array): void {
+function sendAtOnce(exchange: ServerExchange, { status, headers, whole: body }: WholeResponse): undefined {
   const { isLast } = exchange.connection;
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-  const head = `${first}content-length: ${length}\r\n${isLast ? "connection: close\r\n" : ""}\r\n`;
+  const end = isLast ? "\r\nconnection: close\r\n\r\n" : "\r\n\r\n";
+  const head = `${statusLine(status)}${headers.text}content-length: ${length}${end}`;
   const message = Buffer.allocUnsafe(head.length + length);
   message.write(head, "latin1");
   if (typeof body === "string") message.write(body, head.length);

@@ -27,13 +27,16 @@ export class CallWithTools {
   }
 
   /** Is called by each call of a model before its last bytes. With tools they are not the last ones of the answer. */
-  readonly onLastBytes = (): void => {
+  onLastBytes(): void {
     if (!this.loop) this.#end();
-  };
+  }
 
   /** Adds the tools of the persona's project to a request, if there are some. Throws AppError. */
   begin(sent: ParsedRequest): ParsedRequest {
-    if (!sent.persona) return sent;
+    return sent.persona ? this.#withTools(sent) : sent;
+  }
+
+  #withTools(sent: ParsedRequest): ParsedRequest {
     const { principal, requestId, request: httpRequest } = this.#call;
     const { request, loop } = this.#server.toolCalls.begin(
       {

@@ -7,6 +7,7 @@ import { modelsPath, type Operation, operationNames, operations } from "../../..
 import type { CallRequest } from "../../../wire/incoming-request.ts";
 import type { ScannedJson } from "../../../wire/json.ts";
 import { decide, type Principal } from "../../core/access/policy.ts";
+import type { InferenceCall } from "../../inference/call.ts";
 import { listedModel, listedModels, withMakersName, withMakersNames } from "../../inference/listed-models.ts";
 import { findPersona, personaInModel } from "../../inference/personas/persona.ts";
 import { toPersona } from "../../inference/personas/to-persona.ts";
@@ -96,51 +97,94 @@ function pathsOf(operation: Operation): string[] {
 
 const nothing = () => {};
 
-async function infer(server: CallServer, call: Call, operation: Operation): Promise<Response> {
-  const { request, requestId, principal, params } = call;
-  const { idOrName } = params;
-  // A listener that takes live bodies has no limit for quiet ones that would have to end.
-  const { takesLive } = request as CallRequest;
-  const tools = new CallWithTools(server, call, operation);
-  const response = await server.inference.call({
-    operation,
-    principal,
-    requestId,
-    httpRequest: request,
-    name: idOrName === undefined ? undefined : nameOf(server, principal, idOrName),
-    onLastBytes: takesLive ? nothing : tools.onLastBytes,
-    body: call.body,
-    read(onModel) {
-      const sent = readRequest(server, call, operation, onModel);
-      return sent instanceof Promise ? sent.then((request) => tools.begin(request)) : tools.begin(sent);
-    },
-  });
+function infer(server: CallServer, call: Call, operation: Operation): Promise<Response> {
+  const routed = new RoutedCall(server, call, operation);
+  const response = server.inference.call(routed);
+  return routed.isRead && !routed.tools.loop ? response : withTools(response, routed.tools);
+}
+
+async function withTools(first: Promise<Response>, tools: CallWithTools): Promise<Response> {
+  const response = await first;
   return tools.loop ? await tools.loop.run(response) : response;
 }
+
+/** A request to a route of calls, as a call of a model. */
+class RoutedCall implements InferenceCall {
+  readonly operation: Operation;
+  readonly principal: Principal;
+  readonly requestId: string;
+  readonly httpRequest: CallRequest;
+  readonly name: string | undefined;
+  readonly body: Call["body"];
+  readonly onLastBytes: () => void;
+  readonly tools: CallWithTools;
+  /** True once the request is known, and whether tools answer it. */
+  isRead = false;
+  readonly #server: CallServer;
+  readonly #call: Call;
+
+  constructor(server: CallServer, call: Call, operation: Operation) {
+    const { request, principal, params } = call;
+    const { idOrName } = params;
+    this.operation = operation;
+    this.principal = principal;
+    this.requestId = call.requestId;
+    this.httpRequest = request;
+    this.name = idOrName === undefined ? undefined : nameOf(server, principal, idOrName);
+    this.body = call.body;
+    this.tools = new CallWithTools(server, call, operation);
+    // A listener that takes live bodies has no limit for quiet ones that would have to end.
+    this.onLastBytes = this.httpRequest.takesLive ? nothing : lastBytesOf(this.tools);
+    this.#server = server;
+    this.#call = call;
+  }
+
+  read(record: Asked): ParsedRequest | Promise<ParsedRequest> {
+    const sent = readRequest(this.#server, this.#call, this.operation, record);
+    return sent instanceof Promise ? this.#arriving(sent) : this.#begin(sent);
+  }
+
+  async #arriving(sent: Promise<ParsedRequest>): Promise<ParsedRequest> {
+    return this.#begin(await sent);
+  }
+
+  #begin(sent: ParsedRequest): ParsedRequest {
+    const request = this.tools.begin(sent);
+    this.isRead = true;
+    return request;
+  }
+}
+
+function lastBytesOf(tools: CallWithTools): () => void {
+  return () => tools.onLastBytes();
+}
+
+/** Takes the model that a body names, before it is known if there is one. */
+type Asked = Parameters<InferenceCall["read"]>[0];
 
 /** Reads a request; returns it at once if all of it has arrived. */
 function readRequest(
   server: CallServer,
   call: Call,
   operation: Operation,
-  onModel: (model: string) => void,
+  record: Asked,
 ): ParsedRequest | Promise<ParsedRequest> {
   const parsed = operations[operation].isForm
     ? readForm(call, server.deadlines)
     : readCall(call, server.deadlines, operation);
   return parsed instanceof Promise
-    ? arriving(server, call, operation, onModel, parsed)
-    : requestOf(server, call, operation, onModel, parsed);
+    ? arriving(server, call, operation, record, parsed)
+    : requestOf(server, call, operation, record, parsed);
 }
 
 async function arriving(
   server: CallServer,
   call: Call,
   operation: Operation,
-  onModel: (model: string) => void,
+  record: Asked,
   parsed: Promise<ScannedJson>,
 ): Promise<ParsedRequest> {
-  return requestOf(server, call, operation, onModel, await parsed);
+  return requestOf(server, call, operation, record, await parsed);
 }
 
 /** Returns the request of a body. Its model may name a persona where the path names no llm. */
@@ -148,13 +192,13 @@ function requestOf(
   server: CallServer,
   call: Call,
   operation: Operation,
-  onModel: (model: string) => void,
+  record: Asked,
   parsed: ScannedJson,
 ): ParsedRequest | Promise<ParsedRequest> {
   const isByModel = call.params["idOrName"] === undefined;
   const persona = isByModel ? personaInModel(parsed.body["model"]) : undefined;
   if (persona === undefined) return parsed;
-  onModel(String(parsed.body["model"]));
+  record.asks(String(parsed.body["model"]));
   const { snapshot } = server.catalogue;
   return toPersona(parsed, operation, findPersona(snapshot, call.principal, persona), snapshot);
 }

@@ -40,10 +40,10 @@ async function chat(server: Server, call: Call): Promise<Response> {
       principal,
       requestId,
       httpRequest: request,
-      onLastBytes: tools.onLastBytes,
+      onLastBytes: () => tools.onLastBytes(),
       body: call.body,
-      read: async (onModel) => {
-        onModel(`agent:${params["idOrName"]}`);
+      read: async (record) => {
+        record.asks(`agent:${params["idOrName"]}`);
         find();
         const text = await readText(call, server.deadlines, { inflate: true });
         const parsed = await parseCall(text, "chat");

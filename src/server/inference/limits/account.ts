@@ -34,13 +34,19 @@ export class Account {
     amount.costMicros = Math.max(amount.costMicros, costMicros);
   }
 
+  /** Reserves an amount for a call; a negative one gives it back. */
+  reserve(tokens: number, costMicros: number): void {
+    this.reserved.tokens += tokens;
+    this.reserved.costMicros += costMicros;
+  }
+
   add({ tokens, costMicros }: Amount, today: string, elapsed: number): void {
     this.#startDay(today);
     this.tokens.add(tokens, elapsed);
-    for (const period of [this.#day, this.#month]) {
-      period.tokens += tokens;
-      period.costMicros += costMicros;
-    }
+    this.#day.tokens += tokens;
+    this.#day.costMicros += costMicros;
+    this.#month.tokens += tokens;
+    this.#month.costMicros += costMicros;
   }
 
   day(today: string): Readonly<Amount> {

@@ -119,13 +119,14 @@ export class Limiter {
     const holders = knownHolders(this.#catalogue.snapshot, principal);
     const wanted: Amount = { tokens: promptTokens + completionTokens, costMicros: 0 };
     if (holders.length > 0) {
-      const tokens = { promptTokens, completionTokens, cachedTokens: 0 };
-      const estimate = { ...tokens, ...units, countedHere: true as const };
+      const estimate: Usage = { promptTokens, completionTokens, cachedTokens: 0, countedHere: true };
+      if (units) Object.assign(estimate, units);
       for (const llm of llms) wanted.costMicros = Math.max(wanted.costMicros, costOf(llm, estimate) ?? 0);
     }
     for (const holder of holders) this.#check(holder, llms, wanted, today, elapsed);
-    for (const account of this.#accountsOf(principal)) account.requests.add(1, elapsed);
-    return this.reserve(principal, wanted);
+    const accounts = this.#accountsOf(principal);
+    for (const account of accounts) account.requests.add(1, elapsed);
+    return this.#reserveIn(accounts, wanted);
   }
 
   /** Counts calls that no limit applied to. */
@@ -137,29 +138,22 @@ export class Limiter {
 
   /** Reserves an amount, whatever the limits are: for a call that is with its provider already. */
   reserve(principal: Accountable, wanted: Readonly<Amount>): Admission {
-    const own = this.#accountsOf(principal);
-    for (const account of own) {
-      account.reserved.tokens += wanted.tokens;
-      account.reserved.costMicros += wanted.costMicros;
+    return this.#reserveIn(this.#accountsOf(principal), wanted);
+  }
+
+  #reserveIn(accounts: readonly Account[], wanted: Readonly<Amount>): Admission {
+    for (const account of accounts) account.reserve(wanted.tokens, wanted.costMicros);
+    return new Reservation(accounts, wanted, this);
+  }
+
+  /** @internal Replaces a reservation by what was used. */
+  use(accounts: readonly Account[], reserved: Readonly<Amount>, used: Readonly<Amount>): void {
+    const day = dayOf(this.#now());
+    const at = this.#elapsed();
+    for (const account of accounts) {
+      account.reserve(-reserved.tokens, -reserved.costMicros);
+      account.add(used, day, at);
     }
-    let settled = false;
-    return {
-      reserved: wanted,
-      settle(answered, usage, model) {
-        if (!settled) this.use(amountOf(answered, usage, model));
-      },
-      use: (used) => {
-        if (settled) return;
-        settled = true;
-        const day = dayOf(this.#now());
-        const at = this.#elapsed();
-        for (const account of own) {
-          account.reserved.tokens -= wanted.tokens;
-          account.reserved.costMicros -= wanted.costMicros;
-          account.add(used, day, at);
-        }
-      },
-    };
   }
 
   /** Returns the limits of a holder with the use that counts against them. */
@@ -181,7 +175,12 @@ export class Limiter {
   }
 
   #known(ids: readonly string[]): Account[] {
-    return ids.map((id) => this.#accounts.get(id)).filter((account) => account !== undefined);
+    const known: Account[] = [];
+    for (const id of ids) {
+      const account = this.#accounts.get(id);
+      if (account) known.push(account);
+    }
+    return known;
   }
 
   #check(
@@ -195,19 +194,13 @@ export class Limiter {
     for (const meter of meters) {
       const max = limits[meter.limit];
       if (max === undefined) continue;
-      const withoutPrice = meter.isCost ? llms.find((llm) => !pricingOf(llm)) : undefined;
-      if (withoutPrice) throw unpriced(row, withoutPrice);
+      if (meter.isCost) for (const llm of llms) if (!pricingOf(llm)) throw unpriced(row, llm);
       const { used, reserved } = readingOf(meter, accounts, today, elapsed);
       const asked = meter.asked(wanted);
       // A call that is larger than a limit is admitted alone, because its size is an estimate.
       if (used + reserved + Math.min(asked, max) <= max) continue;
       const now = this.#now();
-      const wait =
-        meter.period === "minute"
-          ? longest(accounts, (account) =>
-              meter.timeUntil!(account, roomFor(meter, account, asked, max, elapsed), elapsed),
-            )
-          : timeToEndOf(now, meter.period);
+      const wait = timeUntilRoom(meter, accounts, asked, max, elapsed, now);
       throw limitRefusal(row, { limit: meter.limit, max, used, reserved }, asked, wait, now);
     }
   }
@@ -230,6 +223,28 @@ export class Limiter {
       this.#accounts.set(id, account);
     }
     return account;
+  }
+}
+
+/** A reservation that is replaced by the real usage once. */
+class Reservation implements Admission {
+  readonly reserved: Readonly<Amount>;
+  readonly #accounts: readonly Account[];
+  #limiter: Limiter | undefined;
+
+  constructor(accounts: readonly Account[], reserved: Readonly<Amount>, limiter: Limiter) {
+    this.reserved = reserved;
+    this.#accounts = accounts;
+    this.#limiter = limiter;
+  }
+
+  settle(answered: LlmRow | undefined, usage: Usage, model?: string): void {
+    if (this.#limiter) this.use(amountOf(answered, usage, model));
+  }
+
+  use(used: Readonly<Amount>): void {
+    this.#limiter?.use(this.#accounts, this.reserved, used);
+    this.#limiter = undefined;
   }
 }
 
@@ -261,6 +276,21 @@ function readingOf(meter: Meter, accounts: readonly Account[], today: string, el
     reserved += meter.reserved(account);
   }
   return { used, reserved };
+}
+
+/** Returns the milliseconds until a call that is refused now would have room. */
+function timeUntilRoom(
+  meter: Meter,
+  accounts: readonly Account[],
+  asked: number,
+  max: number,
+  elapsed: number,
+  now: number,
+): number {
+  if (meter.period !== "minute") return timeToEndOf(now, meter.period);
+  return longest(accounts, (account) =>
+    meter.timeUntil!(account, roomFor(meter, account, asked, max, elapsed), elapsed),
+  );
 }
 
 /** Returns the use of the last minute that may be left for a call to have room: one request less than now, or the tokens. */

@@ -36,11 +36,11 @@ export function callTaskWith({ catalogue, inference, toolCalls }: CallTaskDeps):
     let loop: ToolLoop | undefined;
     const first = await inference.call({
       ...call,
-      read: async (onModel) => {
+      read: async (record) => {
         const parsed = await parseCall(text, operation);
         const name = personaInModel(parsed.body["model"]);
         if (name === undefined) return parsed;
-        onModel(String(parsed.body["model"]));
+        record.asks(String(parsed.body["model"]));
         const { snapshot } = catalogue;
         const sent = await toPersona(parsed, operation, findPersona(snapshot, principal, name), snapshot);
         const begun = toolCalls().begin({ ...call, chain: AskChain.begin(), allow: undefined }, sent);
