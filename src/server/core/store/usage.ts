@@ -21,51 +21,98 @@ export const unsummedUnits = ["fileSearches", "containers"] as const;
 
 /** Returns the usage of a batch of events: one row for each day, user, token and llm. */
 export function usageOf(events: readonly AuditEvent[]): UsageRow[] {
-  const rows = new Map<string, UsageRow>();
-  for (const event of events) {
-    if (event.action !== "llm_inference_call" || event.userId === null) continue;
-    const day = dayOf(event.at);
-    const llm = event.poolMember ?? event.llm ?? "";
-    const key = `${day} ${event.userId} ${event.tokenId ?? ""} ${llm}`;
-    let row = rows.get(key);
-    if (!row) {
-      row = {
-        day,
-        userId: event.userId,
-        tokenId: event.tokenId ?? "",
-        llm: storable(llm),
-        requests: 0,
-        errors: 0,
-        promptTokens: 0,
-        completionTokens: 0,
-        cachedTokens: 0,
-        costMicros: 0,
-        unpriced: 0,
-        images: 0,
-        seconds: 0,
-        characters: 0,
-        searches: 0,
-      };
-      rows.set(key, row);
-    }
-    // The usage of an answer that was made in the background has an event of its own.
-    if (event.detail?.["settles"] === undefined) row.requests++;
-    if (event.error !== undefined) row.errors++;
-    row.promptTokens += Math.round(event.promptTokens ?? 0);
-    row.completionTokens += Math.round(event.completionTokens ?? 0);
-    row.cachedTokens += Math.round(event.cachedTokens ?? 0);
-    row.costMicros += Math.round(event.costMicros ?? 0);
-    let used = (event.promptTokens ?? 0) + (event.completionTokens ?? 0);
-    for (const unit of billedUnits) {
-      const count = Number(event.detail?.[unit] ?? 0);
-      row[unit] += Math.ceil(count);
-      used += count;
-    }
-    for (const unit of unsummedUnits) used += Number(event.detail?.[unit] ?? 0);
-    if (event.costMicros === undefined && used > 0) row.unpriced++;
+  const sums = new UsageSums();
+  for (const event of events) sums.add(event);
+  return sums.rows();
+}
+
+/** The usage of events, one row for each day, user, token and llm. It holds no event. */
+export class UsageSums {
+  readonly #rows = new Map<string, UsageRow>();
+  /** The row of the last event: most are like the one before. */
+  #last: UsageRow | undefined;
+
+
+  add(event: AuditEvent): void {
+    if (event.action !== "llm_inference_call" || event.userId === null) return;
+    const row = this.#rowOf(
+      dayOf(event.at),
+      event.userId,
+      event.tokenId ?? "",
+      event.poolMember ?? event.llm ?? "",
+    );
+    addEvent(row, event);
   }
-  // In the same order on all servers: two that update the same rows would wait for each other otherwise.
-  return [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+
+  /** Returns the rows in the same order on all servers: two that update the same rows would wait for each other otherwise. */
+  rows(): UsageRow[] {
+    return [...this.#rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+  }
+
+  clear(): void {
+    this.#rows.clear();
+    this.#last = undefined;
+  }
+
+  #rowOf(day: string, userId: string, tokenId: string, name: string): UsageRow {
+    const llm = storable(name);
+    const last = this.#last;
+    if (last?.llm === llm && last.tokenId === tokenId && last.userId === userId && last.day === day)
+      return last;
+    const key = `${day} ${userId} ${tokenId} ${llm}`;
+    let row = this.#rows.get(key);
+    if (!row) {
+      row = emptyRow(day, userId, tokenId, llm);
+      this.#rows.set(key, row);
+    }
+    this.#last = row;
+    return row;
+  }
+}
+
+function emptyRow(day: string, userId: string, tokenId: string, llm: string): UsageRow {
+  return {
+    day,
+    userId,
+    tokenId,
+    llm,
+    requests: 0,
+    errors: 0,
+    promptTokens: 0,
+    completionTokens: 0,
+    cachedTokens: 0,
+    costMicros: 0,
+    unpriced: 0,
+    images: 0,
+    seconds: 0,
+    characters: 0,
+    searches: 0,
+  };
+}
+
+function addEvent(row: UsageRow, event: AuditEvent): void {
+  const { detail, promptTokens = 0, completionTokens = 0, cachedTokens = 0, costMicros } = event;
+  // The usage of an answer that was made in the background has an event of its own.
+  if (detail?.["settles"] === undefined) row.requests++;
+  if (event.error !== undefined) row.errors++;
+  row.promptTokens += Math.round(promptTokens);
+  row.completionTokens += Math.round(completionTokens);
+  row.cachedTokens += Math.round(cachedTokens);
+  row.costMicros += Math.round(costMicros ?? 0);
+  const used = promptTokens + completionTokens + (detail ? addUnits(row, detail) : 0);
+  if (costMicros === undefined && used > 0) row.unpriced++;
+}
+
+/** Adds the units besides tokens. Returns their sum. */
+function addUnits(row: UsageRow, detail: Readonly<Record<string, unknown>>): number {
+  let used = 0;
+  for (const unit of billedUnits) {
+    const count = Number(detail[unit] ?? 0);
+    row[unit] += Math.ceil(count);
+    used += count;
+  }
+  for (const unit of unsummedUnits) used += Number(detail[unit] ?? 0);
+  return used;
 }
 
 /** Returns the condition of a filter, for either dialect. */

@@ -3,7 +3,7 @@ import { and, asc, eq, gt } from "drizzle-orm";
 import type { BunSQLiteDatabase } from "drizzle-orm/bun-sqlite";
 import { auditEvent } from "../audit.ts";
 import type { AuditEvent } from "../types.ts";
-import { usageOf } from "../usage.ts";
+import { UsageSums } from "../usage.ts";
 import { auditEvents } from "./schema.ts";
 import { prepareUsage } from "./write.ts";
 
@@ -30,19 +30,22 @@ export function usageRollup(database: Database, db: BunSQLiteDatabase, client: D
   const advance = client.prepare(
     "update usage_through set row = (select coalesce(max(id), 0) from audit_events)",
   );
-  let events: AuditEvent[] = [];
+  const sums = new UsageSums();
+  /** Events have come that `usage_through` does not count yet, of calls or others. */
+  let hasEvents = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const write = database.transaction(() => {
-    for (const row of usageOf(events)) addRow(row);
+    for (const row of sums.rows()) addRow(row);
     advance.run();
   });
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
-    if (events.length === 0) return;
+    if (!hasEvents) return;
     write.immediate();
-    events = [];
+    sums.clear();
+    hasEvents = false;
   };
   const tryFlush = (): boolean => {
     try {
@@ -63,14 +66,15 @@ export function usageRollup(database: Database, db: BunSQLiteDatabase, client: D
   const through = client.prepare<{ row: number }, []>("select row from usage_through").get()!.row;
   const { id, action } = auditEvents;
   const missed = and(gt(id, through), eq(action, "llm_inference_call"));
-  events = db.select().from(auditEvents).where(missed).orderBy(asc(id)).all().map(auditEvent);
-  if (events.length > 0) flushLater();
+  const add = (events: readonly AuditEvent[]) => {
+    for (const event of events) sums.add(event);
+    hasEvents ||= events.length > 0;
+    if (hasEvents) flushLater();
+  };
+  add(db.select().from(auditEvents).where(missed).orderBy(asc(id)).all().map(auditEvent));
 
   return {
-    add(more) {
-      events.push(...more);
-      flushLater();
-    },
+    add,
     tryFlush: () => void tryFlush(),
     stop: () => clearTimeout(timer),
   };
