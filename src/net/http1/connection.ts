@@ -4,6 +4,7 @@ import type { Exchange } from "./exchange.ts";
 import { connectTimeout, HttpFailure } from "./http-failure.ts";
 import { MalformedMessage } from "./malformed-message.ts";
 import { ResponseParser, type ResponseReceiver } from "./parser.ts";
+import { RequestText } from "./request-text.ts";
 
 /** The part of the client's pool that a connection uses. */
 export interface ConnectionPool {
@@ -32,7 +33,7 @@ export class Connection {
   #socket: Socket<Connection> | undefined;
   #exchange: Exchange | undefined;
   #parser: ResponseParser | undefined;
-  #unsent: Uint8Array | undefined;
+  #unsent: Uint8Array | RequestText | undefined;
   /** Parts of the request that are sent after `#unsent`. */
   #later: readonly Uint8Array[] = [];
   #kept = false;
@@ -67,6 +68,12 @@ export class Connection {
   /** Writes as many bytes as the socket takes. */
   flush(): void {
     if (this.#gone) return;
+    if (this.#unsent instanceof RequestText) {
+      const rest = this.#unsent.writeTo(this.#socket!);
+      if (rest === "closed") return this.lost(undefined);
+      this.#unsent = rest;
+      return;
+    }
     while (this.#unsent !== undefined) {
       const written = this.#socket!.write(this.#unsent);
       if (written < 0) return this.lost(undefined);

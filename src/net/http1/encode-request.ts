@@ -1,4 +1,5 @@
 import type { HttpTarget } from "./exchange.ts";
+import { RequestText } from "./request-text.ts";
 
 /** The headers of a request. Frozen ones are checked and written once, however many requests have them. */
 export type RequestHeaders = Readonly<Record<string, string>>;
@@ -19,7 +20,7 @@ type RequestEncoder = (
   method: string,
   headers: RequestHeaders,
   body: RequestBody,
-) => Buffer;
+) => Buffer | RequestText;
 
 /**
  * Returns a function that encodes a request, without a body that is in parts. It throws `TypeError` for a part that could
@@ -70,9 +71,10 @@ function headerLines(headers: RequestHeaders): string {
   return lines;
 }
 
-function withBody(head: string, method: string, body: RequestBody): Buffer {
+function withBody(head: string, method: string, body: RequestBody): Buffer | RequestText {
   if (typeof body === "string") {
-    return Buffer.from(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+    const whole = `${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n`;
+    return RequestText.of(whole, body) ?? Buffer.from(whole + body);
   }
   if (body === undefined)
     return Buffer.from(

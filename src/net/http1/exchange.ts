@@ -3,6 +3,7 @@ import type { HttpProxy } from "../../proxies.ts";
 import type { ResponseHead } from "./head.ts";
 import { MessageBody } from "./message-body.ts";
 import type { ResponseReceiver } from "./parser.ts";
+import type { RequestText } from "./request-text.ts";
 
 /** The place that a request is sent to. */
 export interface HttpTarget {
@@ -58,7 +59,7 @@ export class Exchange extends MessageBody implements ResponseReceiver {
     readonly target: HttpTarget,
     readonly method: string,
     /** @internal The request as it is sent; nothing once there is a response, because it is not sent again then. */
-    public message: Buffer,
+    public message: Buffer | RequestText,
     readonly timeouts: Timeouts,
     signal: EndSignal | undefined,
     /** Waits for the head; nobody once it has come. */

@@ -32,7 +32,6 @@ export class UsageSums {
   /** The row of the last event: most are like the one before. */
   #last: UsageRow | undefined;
 
-
   add(event: AuditEvent): void {
     if (event.action !== "llm_inference_call" || event.userId === null) return;
     const row = this.#rowOf(

@@ -275,6 +275,16 @@ export class ServerConnection implements CallerConnection {
   write(bytes: Uint8Array): void {
     if (this.#isGone) return;
     this.#unsent.write(bytes);
+    this.#hasWritten();
+  }
+
+  writeShared(buffer: Buffer, length: number): void {
+    if (this.#isGone) return;
+    this.#unsent.writeShared(buffer, length);
+    this.#hasWritten();
+  }
+
+  #hasWritten(): void {
     if (this.#unsent.length > 0) this.deadline = this.#host.after(this.#host.idleTime);
   }
 

@@ -14,6 +14,8 @@ export interface CallerConnection {
   readonly unsent: number;
   /** Sends bytes, or keeps them until the caller takes them. They must not change. */
   write(bytes: Uint8Array): void;
+  /** Does the same with the first bytes of a buffer that is used again. */
+  writeShared(buffer: Buffer, length: number): void;
   /**
    * The response under way has been written.
    *

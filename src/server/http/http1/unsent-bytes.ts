@@ -1,7 +1,7 @@
 /** The part of a socket that `UnsentBytes` uses. */
 interface ByteSocket {
   /** Returns the number of bytes that were taken; less than 0 if the socket is closed. */
-  write(bytes: Uint8Array): number;
+  write(bytes: Uint8Array, from?: number, length?: number): number;
 }
 
 /** Bytes that a socket has not taken yet. */
@@ -26,6 +26,16 @@ export class UnsentBytes {
     }
     this.#parts!.push(bytes);
     this.length += bytes.length;
+  }
+
+  /** Sends the first bytes of a buffer that is used again: what waits is copied. */
+  writeShared(buffer: Buffer, length: number): void {
+    const written = this.length === 0 ? Math.max(0, this.#socket.write(buffer, 0, length)) : 0;
+    if (written === length) return;
+    const rest = Buffer.from(buffer.subarray(written, length));
+    this.#parts ??= [];
+    this.#parts.push(rest);
+    this.length += rest.length;
   }
 
   /** Sends as much as the socket takes. */

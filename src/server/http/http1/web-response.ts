@@ -9,6 +9,9 @@ import type { ServerExchange } from "./server-exchange.ts";
 /** Headers that the connection writes itself. */
 const ownNames = /^(?:connection|transfer-encoding|keep-alive|date)$/;
 
+/** Small responses are put together here, one after the other: a buffer for each would cost more than the copy. */
+const shared = Buffer.allocUnsafeSlow(64 * 1024);
+
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 type Read = Awaited<ReturnType<Reader["read"]>>;
 
@@ -53,11 +56,13 @@ function sendAtOnce(exchange: ServerExchange, { status, headers, whole: body }: 
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
   const end = isLast ? "\r\nconnection: close\r\n\r\n" : "\r\n\r\n";
   const head = `${statusLine(status)}${headers.text}content-length: ${length}${end}`;
-  const message = Buffer.allocUnsafe(head.length + length);
+  const size = head.length + length;
+  const message = size > shared.length ? Buffer.allocUnsafe(size) : shared;
   message.write(head, "latin1");
   if (typeof body === "string") message.write(body, head.length);
   else message.set(body, head.length);
-  exchange.connection.write(message);
+  if (message === shared) exchange.connection.writeShared(shared, size);
+  else exchange.connection.write(message);
   exchange.connection.responded(isLast);
 }
 
