@@ -14,7 +14,7 @@ export function spliceTopLevel(
 ): string {
   const texts = new Map<string, string>();
   for (const key in values) if (values[key] !== undefined) texts.set(key, JSON.stringify(values[key]));
-  return spliceTexts(text, scan, texts, names);
+  return texts.size === 0 && !names?.size ? text : spliceTexts(text, scan, texts, names);
 }
 
 /**

@@ -9,7 +9,10 @@ const joinedAtOnce = 2 * 1024 * 1024;
 
 /** Bytes that arrive in pieces and are needed whole. Memory is linear in the bytes, however small the pieces are (T63). */
 export class Pieces {
-  #parts: Uint8Array[] = [];
+  /** Undefined while there is one piece at most. */
+  #parts: Uint8Array[] | undefined;
+  /** The piece, while there is only one. */
+  #only: Uint8Array | undefined;
   /** The last part, if small pieces are copied into it; `#used` bytes of it are filled. */
   #block: Uint8Array | undefined;
   #used = 0;
@@ -19,41 +22,52 @@ export class Pieces {
   add(piece: Uint8Array): void {
     this.length += piece.length;
     // Most answers come in one piece.
-    if (piece.length >= smallPiece || this.#parts.length === 0) {
+    if (this.#only === undefined && this.#parts === undefined) this.#only = piece;
+    else this.#addTo(this.#parts ?? this.#begin(), piece);
+  }
+
+  #begin(): Uint8Array[] {
+    this.#parts = [this.#only!];
+    this.#only = undefined;
+    return this.#parts;
+  }
+
+  #addTo(parts: Uint8Array[], piece: Uint8Array): void {
+    if (piece.length >= smallPiece) {
       this.#closeBlock();
-      this.#parts.push(piece);
+      parts.push(piece);
       return;
     }
     if (this.#block !== undefined && this.#used + piece.length > this.#block.length) this.#closeBlock();
     if (this.#block === undefined) {
       this.#block = new Uint8Array(Math.min(largestBlock, Math.max(smallPiece, this.length)));
-      this.#parts.push(this.#block);
+      parts.push(this.#block);
     }
     this.#block.set(piece, this.#used);
     this.#used += piece.length;
   }
 
-  /** True if all bytes came in one piece that was kept as it is. */
+  /** True if all bytes came in one piece. */
   get isOnePart(): boolean {
-    return this.#parts.length === 1 && this.#block === undefined;
+    return this.#only !== undefined;
   }
 
   /** Returns the parts in their order and forgets them. */
   takeParts(): Buffer[] {
     this.#closeBlock();
-    const parts = this.#parts.map(asBuffer);
-    this.#parts = [];
+    const parts = this.#parts ?? (this.#only ? [this.#only] : []);
+    this.#parts = this.#only = undefined;
     this.length = 0;
-    return parts;
+    return parts.map(asBuffer);
   }
 
   /** Returns all bytes and forgets them. */
   take(): Buffer {
-    if (this.#parts.length > 1 || this.#block !== undefined) return Buffer.concat(this.takeParts());
-    const [only] = this.#parts;
-    this.#parts = [];
+    const only = this.#only;
+    if (only === undefined) return Buffer.concat(this.takeParts());
+    this.#only = undefined;
     this.length = 0;
-    return only === undefined ? Buffer.alloc(0) : asBuffer(only);
+    return asBuffer(only);
   }
 
   /** Returns all bytes as `take` does, and forgets them at once. Many are joined in several turns of the event loop. */
@@ -63,7 +77,7 @@ export class Pieces {
 
   #closeBlock(): void {
     if (this.#block === undefined) return;
-    this.#parts[this.#parts.length - 1] = this.#block.subarray(0, this.#used);
+    this.#parts![this.#parts!.length - 1] = this.#block.subarray(0, this.#used);
     this.#block = undefined;
     this.#used = 0;
   }

@@ -29,7 +29,7 @@ import {
 export const chatPassthrough: Passthrough = {
   prepare({ stream, stream_options, messages }, quirks) {
     const history = Array.isArray(messages) ? fitHistory(messages, quirks) : messages;
-    const fitted = history === messages ? {} : { messages: history };
+    const fitted = history === messages ? noChanges : { messages: history };
     const options = stream_options as { include_usage?: boolean } | null | undefined;
     const isTaken = !quirks.without?.includes("stream_options");
     const stripUsage = stream === true && options?.include_usage !== true && isTaken;
@@ -38,6 +38,8 @@ export const chatPassthrough: Passthrough = {
   },
   watch: ({ stripUsage }) => new ChatWatch(stripUsage),
 };
+
+const noChanges: Readonly<Record<string, unknown>> = {};
 
 const finishReason = Buffer.from('"finish_reason"');
 const usageKey = Buffer.from('"usage"');

@@ -15,7 +15,7 @@ export interface Passthrough {
   prepare(
     body: Record<string, unknown>,
     quirks: Quirks,
-  ): { changes: Record<string, unknown>; stripUsage: boolean };
+  ): { changes: Readonly<Record<string, unknown>>; stripUsage: boolean };
   watch(options: { stripUsage: boolean }): StreamWatch;
 }
 

@@ -204,6 +204,8 @@ function begin(
         { text: providerRequest.text, body: request.body, long: request.long },
         maxTokensOf(call.operation, request.body),
         isDialect(call.operation) ? 0 : givenTokens(request.body),
+        // With another model and a few other fields it has as many tokens.
+        translation ? undefined : record.tokens,
       );
   record.sent.promptTokens += record.keptTokens;
   if (tier) record.sent.tier = tier;

@@ -162,6 +162,7 @@ function withReadableHistory(context: CallContext, error: AppError): CallContext
   const changes = withoutSealed(call.operation, request.body);
   if (Object.keys(changes).length === 0) return undefined;
   const changed = changedRequest(request, changes);
+  context.record.tokens = undefined;
   return { ...context, request: changed, isReadable: true, failures: undefined };
 }
 

@@ -33,9 +33,14 @@ export interface SentRequest {
  * Measures a request that is sent to a provider.
  *
  * @param given the number of its tokens that it has as numbers
+ * @param tokens its tokens, where they are known
  */
-export function sentRequest(request: MeasuredRequest, maxTokens: number | undefined, given = 0): SentRequest {
-  const tokens = tokensOfRequest(request);
+export function sentRequest(
+  request: MeasuredRequest,
+  maxTokens: number | undefined,
+  given = 0,
+  tokens = tokensOfRequest(request),
+): SentRequest {
   return {
     characters: request.text.length + (request.long?.characters ?? 0),
     promptTokens: Math.max(tokens.all, given),

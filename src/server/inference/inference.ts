@@ -41,7 +41,7 @@ import { StateCalls } from "./provider-state/state-calls.ts";
 import type { StateCall } from "./provider-state/state-routes.ts";
 import { type CallFacts, CallRecord } from "./record.ts";
 import { choicesOf, maxTokensOf, nameIn, type ParsedRequest } from "./request.ts";
-import { promptTokensOf } from "./request-tokens.ts";
+import { tokensOfCall } from "./request-tokens.ts";
 import { responseWhileWaking } from "./waking.ts";
 
 const unchanged = (error: AppError) => error;
@@ -277,13 +277,14 @@ export class Inference {
     // A count reaches a provider, and so is one of the requests of a minute. It costs no tokens.
     if (isCounting(operation)) return limits.admit(principal, candidates, 0, 0);
     const { body } = request;
+    record.tokens = tokensOfCall(request);
     record.keptTokens = keptTokens(request, principal, this.#objects);
     if (isPassed(operation)) record.askedUnits = requestedUnits(operation, request);
     const tier = dearTier(body);
     return limits.admit(
       principal,
       candidates,
-      promptTokensOf(request) + record.keptTokens,
+      record.tokens.all + record.keptTokens,
       maxTokensOf(operation, body),
       choicesOf(body),
       record.askedUnits || tier ? { ...record.askedUnits, tier } : undefined,

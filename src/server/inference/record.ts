@@ -15,6 +15,7 @@ import { failureFacts, mostAttempts, type RecordedAttempt, scrubbed } from "./ca
 import { ReceivedBytes, type SentRequest } from "./estimated-usage.ts";
 import type { Admission } from "./limits/limiter.ts";
 import type { HealthBook } from "./llm-health.ts";
+import type { RequestTokens } from "./request-tokens.ts";
 import { settledUsage } from "./settled-usage.ts";
 
 /** The facts of a call, which are filled in as they become known. */
@@ -47,6 +48,8 @@ export class CallRecord {
    * undefined before there is one.
    */
   providerStatus: number | undefined;
+  /** The tokens of the caller's request; undefined before they were estimated, and once it was changed. */
+  tokens: RequestTokens | undefined;
   /** Tokens that the provider keeps and reads with the request. */
   keptTokens = 0;
   /** Takes the usage that counts, before the call is over. */

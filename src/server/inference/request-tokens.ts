@@ -38,9 +38,10 @@ export function tokensOfRequest({ text, body, long }: MeasuredRequest): RequestT
 }
 
 /** Estimates the tokens of a request before it is known which llm gets it. */
-export function promptTokensOf(request: ParsedRequest): number {
-  if (request.form) return Math.ceil(charactersOf(request) / bytesPerToken);
-  return tokensOfRequest(request).all;
+export function tokensOfCall(request: ParsedRequest): RequestTokens {
+  if (!request.form) return tokensOfRequest(request);
+  const tokens = Math.ceil(charactersOf(request) / bytesPerToken);
+  return { text: tokens, all: tokens };
 }
 
 /** Returns the number of tokens that a request has as numbers: in `input` of embeddings, or in `prompt`. */

@@ -124,10 +124,8 @@ function convertedRequest(
   const isRenamed = body["model"] !== model;
   if (!isDialect(operation)) {
     // A count of tokens takes the same history as the call that it is for.
-    const { changes } = passthroughs[operations[operation].dialect].prepare(
-      { ...body, stream: false },
-      quirks,
-    );
+    const prepared = passthroughs[operations[operation].dialect].prepare({ ...body, stream: false }, quirks);
+    const changes = { ...prepared.changes };
     if (isRenamed) changes["model"] = model;
     // Counting stores nothing and answers nothing: the provider would not know these fields.
     if (operation === "input_tokens") for (const name of ["store", "include"]) delete changes[name];

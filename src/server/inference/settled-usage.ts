@@ -46,11 +46,17 @@ const believableBytes = 50;
  * of a workstation agent is bounded by the size of the request and the response.
  */
 export function settledUsage(reported: Usage, call: SettledCall): SettledUsage {
-  const { usage, units } = withUnits(countable(reported), call);
-  if (call.sent?.tier) usage.tier = call.sent.tier;
-  const settled = settledTokens(usage, call);
-  const isGuessed = usage.countedHere === true && units?.seconds !== undefined;
-  return { usage: settled.usage, isEstimated: settled.isEstimated || isGuessed, units };
+  const told = countable(reported);
+  const { sent, askedUnits } = call;
+  // Few calls have any.
+  const units = askedUnits || hasUnits(told) ? usedUnitsOf(told, sent && askedUnits) : undefined;
+  const usage = units
+    ? { ...told, ...units.units, ...(units.countedHere && { countedHere: true as const }) }
+    : told;
+  if (sent?.tier) usage.tier = sent.tier;
+  const isEstimated = settleTokens(usage, call);
+  const isGuessed = usage.countedHere === true && units?.units.seconds !== undefined;
+  return { usage, isEstimated: isEstimated || isGuessed, units: units?.units };
 }
 
 /** The usage that counts, and if it was estimated. `units` has its units besides tokens, if there are any. */
@@ -67,28 +73,17 @@ function hasUnits(usage: Usage): boolean {
   return false;
 }
 
-/** Adds the units that a provider bills for the request that it has. */
-function withUnits(
-  usage: Usage,
-  { sent, askedUnits }: SettledCall,
-): { usage: Usage; units: BilledUnits | undefined } {
-  // Few calls have any.
-  return askedUnits || hasUnits(usage) ? addUnits(usage, sent && askedUnits) : { usage, units: undefined };
-}
-
-function addUnits(
-  usage: Usage,
-  asked: BilledUnits | undefined,
-): { usage: Usage; units: BilledUnits | undefined } {
+/** Returns the units that a provider bills for the request that it has; undefined for none. */
+function usedUnitsOf(usage: Usage, asked: BilledUnits | undefined): ReturnType<typeof usedUnits> | undefined {
   const told = presentCounts(Object.fromEntries(units.map((name) => [name, usage[name]])));
-  const { units: used, countedHere } = usedUnits(asked ?? {}, told);
-  if (Object.keys(used).length === 0) return { usage, units: undefined };
-  return { usage: { ...usage, ...used, ...(countedHere && { countedHere }) }, units: used };
+  const used = usedUnits(asked ?? {}, told);
+  return Object.keys(used.units).length === 0 ? undefined : used;
 }
 
-function settledTokens(usage: Usage, call: SettledCall): Omit<SettledUsage, "units"> {
+/** Settles the tokens of a usage. Returns true if some were estimated. */
+function settleTokens(usage: Usage, call: SettledCall): boolean {
   const { sent, received, isBroken, isVirtual, silentMs = 0 } = call;
-  if (!sent) return { usage, isEstimated: false };
+  if (!sent) return false;
   if (isVirtual) {
     usage.promptTokens = Math.min(usage.promptTokens, sent.characters);
     usage.completionTokens = Math.min(usage.completionTokens, (sent.maxTokens ?? 0) + received.total);
@@ -108,7 +103,7 @@ function settledTokens(usage: Usage, call: SettledCall): Omit<SettledUsage, "uni
     Math.min(unseen, sent.maxTokens || longestAnswer),
   );
   bound(usage);
-  return { usage, isEstimated: usage.promptTokens + usage.completionTokens > before };
+  return usage.promptTokens + usage.completionTokens > before;
 }
 
 function isTooSmall(reported: number, estimate: number, factor: number): boolean {

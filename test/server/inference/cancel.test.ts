@@ -40,7 +40,7 @@ describe("a caller who leaves", () => {
     const event = await onlyEvent(server);
     expect(event).toMatchObject({
       ...wentAway,
-      promptTokens: body === question ? 20 : 34,
+      promptTokens: body === question ? 20 : 24,
       detail: { estimated: true },
     });
     expect(event.ttftMs).toBeUndefined();

@@ -40,7 +40,7 @@ export class LightRequest implements CallRequest {
     this.method = exchange.head.method;
     // `isLight` takes none with a query.
     this.path = exchange.head.target;
-    this.headers = new LightHeaders(exchange.head);
+    this.headers = exchange.head;
     this.#exchange = exchange;
     this.#scheme = scheme;
   }
@@ -85,26 +85,5 @@ export class LightRequest implements CallRequest {
   #keep<Bytes extends Buffer>(body: Bytes): Bytes {
     if (this.#isKept) this.kept = Buffer.concat([this.#exchange.head.whole, body]);
     return body;
-  }
-}
-
-/** The headers of a request, read from its head. */
-class LightHeaders implements ReadHeaders {
-  readonly #head: RequestHead;
-
-  constructor(head: RequestHead) {
-    this.#head = head;
-  }
-
-  get(name: string): string | null {
-    return this.#head.headers.get(name.toLowerCase()) ?? null;
-  }
-
-  has(name: string): boolean {
-    return this.#head.headers.has(name.toLowerCase());
-  }
-
-  [Symbol.iterator](): IterableIterator<[string, string]> {
-    return this.#head.headers.entries();
   }
 }

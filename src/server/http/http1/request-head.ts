@@ -7,6 +7,7 @@ import {
   trimmed,
   wantsKeepAlive,
 } from "../../../net/http1/fields.ts";
+import type { ReadHeaders } from "../../../wire/incoming-request.ts";
 
 /** The largest number of bytes of a request line and its headers. */
 export const requestHeadLimit = 16 * 1024;
@@ -35,7 +36,7 @@ const mayBeTarget = new Uint8Array(256);
 for (let byte = 33; byte < 127; byte++) mayBeTarget[byte] = byte === 35 ? 0 : 1;
 
 /** The checked head of a request. Headers become strings when they are read first. */
-export class RequestHead {
+export class RequestHead implements ReadHeaders {
   /** Path and query. */
   target = "/";
   minorVersion = 1;
@@ -73,6 +74,18 @@ export class RequestHead {
   get headers(): ReadonlyMap<string, string> {
     this.#headers ??= parseHeaders(this.bytes.toString("latin1", this.#start, this.#end));
     return this.#headers;
+  }
+
+  get(name: string): string | null {
+    return this.headers.get(name.toLowerCase()) ?? null;
+  }
+
+  has(name: string): boolean {
+    return this.headers.has(name.toLowerCase());
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, string]> {
+    return this.headers.entries();
   }
 
   /** Frees the strings of the headers. They are made anew if they are asked for again. */

@@ -100,12 +100,13 @@ const nothing = () => {};
 function infer(server: CallServer, call: Call, operation: Operation): Promise<Response> {
   const routed = new RoutedCall(server, call, operation);
   const response = server.inference.call(routed);
-  return routed.isRead && !routed.tools.loop ? response : withTools(response, routed.tools);
+  return routed.isRead && !routed.tools ? response : withTools(response, routed);
 }
 
-async function withTools(first: Promise<Response>, tools: CallWithTools): Promise<Response> {
+async function withTools(first: Promise<Response>, routed: RoutedCall): Promise<Response> {
   const response = await first;
-  return tools.loop ? await tools.loop.run(response) : response;
+  const loop = routed.tools?.loop;
+  return loop ? await loop.run(response) : response;
 }
 
 /** A request to a route of calls, as a call of a model. */
@@ -117,8 +118,9 @@ class RoutedCall implements InferenceCall {
   readonly name: string | undefined;
   readonly body: Call["body"];
   readonly onLastBytes: () => void;
-  readonly tools: CallWithTools;
-  /** True once the request is known, and whether tools answer it. */
+  /** Set for a call of a persona, which may have tools. */
+  tools: CallWithTools | undefined;
+  /** True once the request has been read. */
   isRead = false;
   readonly #server: CallServer;
   readonly #call: Call;
@@ -132,9 +134,8 @@ class RoutedCall implements InferenceCall {
     this.httpRequest = request;
     this.name = idOrName === undefined ? undefined : nameOf(server, principal, idOrName);
     this.body = call.body;
-    this.tools = new CallWithTools(server, call, operation);
     // A listener that takes live bodies has no limit for quiet ones that would have to end.
-    this.onLastBytes = this.httpRequest.takesLive ? nothing : lastBytesOf(this.tools);
+    this.onLastBytes = this.httpRequest.takesLive ? nothing : lastBytesOf(this);
     this.#server = server;
     this.#call = call;
   }
@@ -149,14 +150,21 @@ class RoutedCall implements InferenceCall {
   }
 
   #begin(sent: ParsedRequest): ParsedRequest {
-    const request = this.tools.begin(sent);
     this.isRead = true;
-    return request;
+    if (!sent.persona) return sent;
+    this.tools = new CallWithTools(this.#server, this.#call, this.operation);
+    return this.tools.begin(sent);
+  }
+
+  /** Ends the quiet time of a response. */
+  endQuiet(): void {
+    if (this.tools) this.tools.onLastBytes();
+    else this.#server.endQuiet(this.#call.request, this.#call.peer);
   }
 }
 
-function lastBytesOf(tools: CallWithTools): () => void {
-  return () => tools.onLastBytes();
+function lastBytesOf(routed: RoutedCall): () => void {
+  return () => routed.endQuiet();
 }
 
 /** Takes the model that a body names, before it is known if there is one. */

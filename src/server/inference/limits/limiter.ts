@@ -147,7 +147,7 @@ export class Limiter {
   }
 
   /** @internal Replaces a reservation by what was used. */
-  use(accounts: readonly Account[], reserved: Readonly<Amount>, used: Readonly<Amount>): void {
+  replace(accounts: readonly Account[], reserved: Readonly<Amount>, used: Readonly<Amount>): void {
     const day = dayOf(this.#now());
     const at = this.#elapsed();
     for (const account of accounts) {
@@ -165,7 +165,8 @@ export class Limiter {
     return meters.flatMap((meter): LimitState[] => {
       const max = limits[meter.limit];
       if (max === undefined) return [];
-      const { used, reserved } = readingOf(meter, accounts, today, elapsed);
+      const used = usedOf(meter, accounts, today, elapsed);
+      const reserved = reservedOf(meter, accounts);
       const rest =
         meter.period === "minute"
           ? longest(accounts, (account) => meter.timeUntil!(account, 0, elapsed))
@@ -195,7 +196,8 @@ export class Limiter {
       const max = limits[meter.limit];
       if (max === undefined) continue;
       if (meter.isCost) for (const llm of llms) if (!pricingOf(llm)) throw unpriced(row, llm);
-      const { used, reserved } = readingOf(meter, accounts, today, elapsed);
+      const used = usedOf(meter, accounts, today, elapsed);
+      const reserved = reservedOf(meter, accounts);
       const asked = meter.asked(wanted);
       // A call that is larger than a limit is admitted alone, because its size is an estimate.
       if (used + reserved + Math.min(asked, max) <= max) continue;
@@ -243,7 +245,7 @@ class Reservation implements Admission {
   }
 
   use(used: Readonly<Amount>): void {
-    this.#limiter?.use(this.#accounts, this.reserved, used);
+    this.#limiter?.replace(this.#accounts, this.reserved, used);
     this.#limiter = undefined;
   }
 }
@@ -267,15 +269,18 @@ function longest(accounts: readonly Account[], wait: (account: Account) => numbe
   return accounts.reduce((most, account) => Math.max(most, wait(account)), 0);
 }
 
-/** Returns the use of some accounts, and the estimates of their calls under way. */
-function readingOf(meter: Meter, accounts: readonly Account[], today: string, elapsed: number) {
+/** Returns the use of some accounts. */
+function usedOf(meter: Meter, accounts: readonly Account[], today: string, elapsed: number): number {
   let used = 0;
+  for (const account of accounts) used += meter.used(account, today, elapsed);
+  return used;
+}
+
+/** Returns the estimates of calls under way of some accounts. */
+function reservedOf(meter: Meter, accounts: readonly Account[]): number {
   let reserved = 0;
-  for (const account of accounts) {
-    used += meter.used(account, today, elapsed);
-    reserved += meter.reserved(account);
-  }
-  return { used, reserved };
+  for (const account of accounts) reserved += meter.reserved(account);
+  return reserved;
 }
 
 /** Returns the milliseconds until a call that is refused now would have room. */
