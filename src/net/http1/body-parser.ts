@@ -8,7 +8,10 @@ const strictLimit = 16 * 1024;
 /** Chunks of one read that the receiver gets one by one. Those after them are one part. */
 const separateChunks = 16;
 
-/** Takes the parts of a body: views of the bytes that the parser got, which the parser may have moved together. */
+/** The most bytes of a part that is copied. Those of a longer one are outside of the engine's heap in any case. */
+const copiedBytes = 1000;
+
+/** Takes the parts of a body: views of the bytes that the parser got, which the parser may have moved together, or copies. */
 export interface BodyReceiver {
   push(bytes: Buffer): void;
   end(): void;
@@ -138,8 +141,7 @@ export class BodyParser {
 
   /** Passes a chunk, or adds it to the part for the end of this read: thousands of views would be costly (T63). */
   #take(bytes: Buffer, start: number, end: number): void {
-    if (++this.#chunks <= separateChunks)
-      return this.#receiver.push(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
+    if (++this.#chunks <= separateChunks) return this.#receiver.push(partOf(bytes, start, end));
     if (this.#partEnd === this.#partStart) this.#partStart = this.#partEnd = start;
     else if (start !== this.#partEnd) bytes.copyWithin(this.#partEnd, start, end);
     this.#partEnd += end - start;
@@ -246,6 +248,19 @@ export class BodyParser {
     this.#phase = Phase.Done;
     this.#receiver.end();
   }
+}
+
+/**
+ * Returns a part of the bytes that a socket gave. A small one is copied: a view moves them out of the heap of the engine, and
+ * costs more to make and to collect than the copy.
+ */
+function partOf(bytes: Buffer, start: number, end: number): Buffer {
+  if (start === 0 && end === bytes.length) return bytes;
+  const length = end - start;
+  if (length > copiedBytes) return bytes.subarray(start, end);
+  const part = Buffer.allocUnsafe(length);
+  bytes.copy(part, 0, start, end);
+  return part;
 }
 
 function hexDigit(byte: number): number {
