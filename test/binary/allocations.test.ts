@@ -4,7 +4,7 @@ import { chatAnswer } from "../support/upstream.ts";
 
 /** The most bytes of the heap that a call may take; it takes 20 KB. Each costs time when it is used, and when it is collected. */
 const ceiling = 25 * 1024;
-const calls = 16_000;
+const calls = 48_000;
 const callers = 32;
 
 /** A collection in the log of the engine: the kilobytes of the heap before it and after it. */

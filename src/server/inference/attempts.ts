@@ -16,14 +16,7 @@ import { inOrder, type MemberState } from "./pools/order.ts";
 import { type CallQueues, queueLimitsOf } from "./pools/queue.ts";
 import { isHibernating } from "./pools/resolve.ts";
 import { changedRequest } from "./request.ts";
-import { classifyFailure, type FailedAttempt, nextAttempt } from "./retry.ts";
-
-/** The attempts of a call that have failed. */
-export interface Failures {
-  readonly history: FailedAttempt[];
-  /** The error that the caller gets if no other attempt succeeds. */
-  error: AppError;
-}
+import { classifyFailure, type Failures, nextAttempt } from "./retry.ts";
 
 /** The parts of `Inference` that attempts use. */
 export interface AttemptsOptions {

@@ -2,12 +2,16 @@ import { WorkEnd } from "../../end-signal.ts";
 import type { AppError } from "../../errors.ts";
 import { whenGone } from "../../wire/incoming-request.ts";
 import type { Principal } from "../core/access/policy.ts";
-import type { OpenStream } from "../core/open-streams.ts";
-import type { CallerRequest, InferenceDeps } from "./call.ts";
+import type { Catalogue } from "../core/catalogue/catalogue.ts";
+import type { OpenStream, OpenStreams } from "../core/open-streams.ts";
 import { endReason } from "./end-reason.ts";
 import { transportFailure } from "./failure.ts";
 
-type GuardDeps = Pick<InferenceDeps, "catalogue" | "now" | "streams">;
+interface GuardDeps {
+  readonly catalogue: Pick<Catalogue, "snapshot">;
+  readonly streams: Pick<OpenStreams, "watch" | "unwatch">;
+  now(): number;
+}
 
 /**
  * The signal of a call. It aborts when its caller has gone, and when its bearer is no longer valid, also while the call waits
@@ -25,7 +29,7 @@ export class CallGuard extends WorkEnd implements OpenStream {
   }
 
   /** Watches the bearer and the caller from now on, until `stop`. */
-  watch(request: CallerRequest): void {
+  watch(request: Parameters<typeof whenGone>[0]): void {
     whenGone(request, this);
     this.#deps.streams.watch(this);
   }

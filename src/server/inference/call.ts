@@ -17,7 +17,6 @@ import type { Tracer } from "../observability/traces.ts";
 import type { KeyReader } from "../secrets/secret-values.ts";
 import type { VirtualLlms } from "../workstations/virtual-llms.ts";
 import type { SealedMemory } from "./answers/sealed-origins.ts";
-import type { Failures } from "./attempts.ts";
 import type { CallGuard } from "./call-guard.ts";
 import type { CallMetrics } from "./call-metrics.ts";
 import type { LearnedQuirks } from "./learned-quirks.ts";
@@ -27,6 +26,7 @@ import type { BackgroundUsage } from "./provider-state/background-usage.ts";
 import type { ProviderObjects } from "./provider-state/provider-objects.ts";
 import type { CallRecord } from "./record.ts";
 import type { ParsedRequest } from "./request.ts";
+import type { Failures } from "./retry.ts";
 
 /** The parts of the server that calls of models use. */
 export interface InferenceDeps {

@@ -110,6 +110,13 @@ export interface FailedAttempt {
   retryAfter?: number | undefined;
 }
 
+/** The attempts of a call that have failed. */
+export interface Failures {
+  readonly history: FailedAttempt[];
+  /** The error that the caller gets if no other attempt succeeds. */
+  error: AppError;
+}
+
 export interface NextAttempt {
   /** The index of the llm among the candidates. */
   member: number;

@@ -272,19 +272,9 @@ export class ServerConnection implements CallerConnection {
     if (this.exchange?.head.expectsContinue) this.write(Buffer.from("HTTP/1.1 100 Continue\r\n\r\n"));
   }
 
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array, shared?: number): void {
     if (this.#isGone) return;
-    this.#unsent.write(bytes);
-    this.#hasWritten();
-  }
-
-  writeShared(buffer: Buffer, length: number): void {
-    if (this.#isGone) return;
-    this.#unsent.writeShared(buffer, length);
-    this.#hasWritten();
-  }
-
-  #hasWritten(): void {
+    this.#unsent.write(bytes, shared);
     if (this.#unsent.length > 0) this.deadline = this.#host.after(this.#host.idleTime);
   }
 

@@ -12,10 +12,12 @@ export interface CallerConnection {
   readonly isLast: boolean;
   /** Bytes that the caller has not taken yet. */
   readonly unsent: number;
-  /** Sends bytes, or keeps them until the caller takes them. They must not change. */
-  write(bytes: Uint8Array): void;
-  /** Does the same with the first bytes of a buffer that is used again. */
-  writeShared(buffer: Buffer, length: number): void;
+  /**
+   * Sends bytes, or keeps them until the caller takes them. They must not change, unless they are in a shared buffer.
+   *
+   * @param shared the number of bytes at the beginning of a shared buffer
+   */
+  write(bytes: Uint8Array, shared?: number): void;
   /**
    * The response under way has been written.
    *

@@ -15,26 +15,19 @@ export class UnsentBytes {
     this.#socket = socket;
   }
 
-  /** Sends bytes after those that wait. They must not change. */
-  write(bytes: Uint8Array): void {
-    if (this.length === 0) {
-      const written = Math.max(0, this.#socket.write(bytes));
-      if (written === bytes.length) return;
-      this.#parts = [written === 0 ? bytes : bytes.subarray(written)];
-      this.length = bytes.length - written;
-      return;
-    }
-    this.#parts!.push(bytes);
-    this.length += bytes.length;
-  }
-
-  /** Sends the first bytes of a buffer that is used again: what waits is copied. */
-  writeShared(buffer: Buffer, length: number): void {
-    const written = this.length === 0 ? Math.max(0, this.#socket.write(buffer, 0, length)) : 0;
+  /**
+   * Sends bytes after those that wait. They must not change, unless they are in a buffer that is shared: then what waits is
+   * copied.
+   *
+   * @param shared the number of bytes at the beginning of a shared buffer
+   */
+  write(bytes: Uint8Array, shared?: number): void {
+    const length = shared ?? bytes.length;
+    const written = this.length === 0 ? Math.max(0, this.#socket.write(bytes, 0, length)) : 0;
     if (written === length) return;
-    const rest = Buffer.from(buffer.subarray(written, length));
+    const rest = bytes.subarray(written, length);
     this.#parts ??= [];
-    this.#parts.push(rest);
+    this.#parts.push(shared === undefined ? rest : Buffer.from(rest));
     this.length += rest.length;
   }
 

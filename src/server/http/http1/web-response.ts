@@ -61,8 +61,7 @@ function sendAtOnce(exchange: ServerExchange, { status, headers, whole: body }: 
   message.write(head, "latin1");
   if (typeof body === "string") message.write(body, head.length);
   else message.set(body, head.length);
-  if (message === shared) exchange.connection.writeShared(shared, size);
-  else exchange.connection.write(message);
+  exchange.connection.write(message, message === shared ? size : undefined);
   exchange.connection.responded(isLast);
 }
 
