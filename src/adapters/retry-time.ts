@@ -1,3 +1,4 @@
+import type { HeaderFields } from "../net/http1/header-lines.ts";
 import { isObject } from "../wire/json.ts";
 
 /** Seconds per unit of a duration: `1m30s`, `250ms`. */
@@ -40,7 +41,7 @@ const remainingLast = /^(anthropic-ratelimit-.+-)remaining$/;
  * `…ratelimit-reset…` of a provider: a duration, seconds, a time, or a time in seconds or milliseconds since 1970.
  * Returns undefined where they do not tell.
  */
-export function limitResetIn(headers: ReadonlyMap<string, string>, now = Date.now()): number | undefined {
+export function limitResetIn(headers: HeaderFields, now = Date.now()): number | undefined {
   let longest: number | undefined;
   for (const [name, value] of headers) {
     if (!name.includes("ratelimit") || Number(value) !== 0) continue;

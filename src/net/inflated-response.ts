@@ -1,4 +1,5 @@
 import { type Decoder, decoderFor, encodingOf, freeBytes, maxRatio } from "./content-encoding.ts";
+import type { HeaderFields } from "./http1/header-lines.ts";
 import { HttpFailure } from "./http1/http-failure.ts";
 import { MessageBody } from "./http1/message-body.ts";
 import type { ProviderResponse } from "./pushed-response.ts";
@@ -21,7 +22,7 @@ export function uncompressed(response: ProviderResponse): ProviderResponse {
  */
 class InflatedResponse extends MessageBody implements ProviderResponse {
   readonly status: number;
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: HeaderFields;
   readonly #source: ProviderResponse;
   readonly #encoding: string;
   /** Undefined until the first byte has come, and for a body that is not compressed after all. */

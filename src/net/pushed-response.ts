@@ -1,4 +1,5 @@
 import type { Exchange } from "./http1/exchange.ts";
+import type { HeaderFields } from "./http1/header-lines.ts";
 import type { HttpFailure } from "./http1/http-failure.ts";
 import { MessageBody } from "./http1/message-body.ts";
 
@@ -20,7 +21,7 @@ export interface ResponseWriter {
 /** A response that is written part by part, for one reader. The writer checks `held` before it writes the next part. */
 export class PushedResponse extends MessageBody implements ProviderResponse {
   readonly status: number;
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: HeaderFields;
   readonly #writer: ResponseWriter;
   #held: PromiseWithResolvers<void> | undefined;
 

@@ -1,3 +1,4 @@
+import type { HeaderFields } from "../../net/http1/header-lines.ts";
 import type { BodySink } from "../../net/http1/message-body.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 
@@ -16,7 +17,7 @@ export class CountedResponse implements ProviderResponse {
     return this.#response.status;
   }
 
-  get headers(): ReadonlyMap<string, string> {
+  get headers(): HeaderFields {
     return this.#response.headers;
   }
 

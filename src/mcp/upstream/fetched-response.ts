@@ -1,10 +1,11 @@
+import type { HeaderFields } from "../../net/http1/header-lines.ts";
 import { MessageBody } from "../../net/http1/message-body.ts";
 import { HttpFailure } from "../../net/outbound.ts";
 
 /** A response of `fetch` as a wire reads it, for programs that have a client of their own. */
 export class FetchedResponse extends MessageBody {
   readonly status: number;
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: HeaderFields;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #held: PromiseWithResolvers<void> | undefined;
 

@@ -1,6 +1,7 @@
 import type { EndSignal } from "../../end-signal.ts";
 import type { HttpProxy } from "../../proxies.ts";
 import type { ResponseHead } from "./head.ts";
+import type { HeaderFields } from "./header-lines.ts";
 import { MessageBody } from "./message-body.ts";
 import type { ResponseReceiver } from "./parser.ts";
 import type { RequestText } from "./request-text.ts";
@@ -36,7 +37,7 @@ export interface ExchangeConnection {
   destroy(): void;
 }
 
-const noHeaders: ReadonlyMap<string, string> = new Map();
+const noHeaders: HeaderFields = new Map();
 
 const noParts: readonly Uint8Array[] = [];
 const nothing = Buffer.alloc(0);
@@ -76,7 +77,7 @@ export class Exchange extends MessageBody implements ResponseReceiver {
   }
 
   /** Names in lower case. A repeated header is joined by ", ". */
-  get headers(): ReadonlyMap<string, string> {
+  get headers(): HeaderFields {
     return this.#head?.headers ?? noHeaders;
   }
 

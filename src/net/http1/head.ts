@@ -1,9 +1,10 @@
-import { joined, lineEnd, mayBeName, parseHeaders } from "./fields.ts";
+import { joined, lineEnd, mayBeName } from "./fields.ts";
+import { type HeaderFields, HeaderLines } from "./header-lines.ts";
 import { MalformedMessage } from "./malformed-message.ts";
 
 /** The checked head of a response. Headers become strings when they are read first. */
 export class ResponseHead {
-  #headers: Map<string, string> | undefined;
+  #headers: HeaderLines | undefined;
 
   constructor(
     readonly status: number,
@@ -18,8 +19,8 @@ export class ResponseHead {
   ) {}
 
   /** Names in lower case. A repeated header is joined by ", ", `set-cookie` too. */
-  get headers(): ReadonlyMap<string, string> {
-    this.#headers ??= parseHeaders(this.bytes.toString("latin1", this.start, this.end));
+  get headers(): HeaderFields {
+    this.#headers ??= new HeaderLines(this.bytes.toString("latin1", this.start, this.end));
     return this.#headers;
   }
 

@@ -17,7 +17,8 @@ export function headIn<H extends ReadHead>(
   read: (bytes: Buffer, start: number, end: number) => H,
 ): H {
   if (last?.bytes.length === end - start && last.bytes.compare(bytes, start, end) === 0) return last;
-  // The bytes of a socket are a part of a larger block.
-  const own = Buffer.from(bytes.subarray(start, end));
+  // The bytes of a socket are a part of a larger block. A view of them would cost more than the copy.
+  const own = Buffer.allocUnsafe(end - start);
+  bytes.copy(own, 0, start, end);
   return read(own, 0, own.length);
 }

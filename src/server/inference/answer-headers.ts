@@ -1,3 +1,4 @@
+import { headersNaming } from "../../net/http1/header-lines.ts";
 import type { ProviderResponse } from "../../net/pushed-response.ts";
 import { oncePerObject } from "../core/once-per-object.ts";
 import { redact } from "../core/redact.ts";
@@ -16,8 +17,8 @@ export const jsonHeaders = { headers: { "content-type": "application/json" } };
 
 /** The limits in headers. A connection has the same headers for responses with the same head. */
 const limitsIn = oncePerObject((headers: ProviderResponse["headers"]): readonly [string, string][] =>
-  [...headers]
-    .filter(([name]) => name.includes("ratelimit") && passedName.test(name))
+  headersNaming(headers, "ratelimit")
+    .filter(([name]) => passedName.test(name))
     .filter(([, value]) => value.length <= longestValue && /^[\x20-\x7e]*$/.test(value))
     .slice(0, mostHeaders),
 );

@@ -1,5 +1,6 @@
 import type { ProviderFault } from "../../adapters/types.ts";
 import { AppError, callerLeft, type ProviderError } from "../../errors.ts";
+import type { HeaderFields } from "../../net/http1/header-lines.ts";
 import { HttpFailure } from "../../net/http1/http-failure.ts";
 import { systemCodeOf, systemReason } from "../../system-errors.ts";
 import { retryAfterIn, retryAfterSeconds } from "../../time.ts";
@@ -115,7 +116,7 @@ export function causeOf(error: AppError): string | undefined {
 }
 
 /** Seconds after which a provider allows a retry, one hour at most: from `retry-after-ms` or `retry-after`. */
-export function retryAfterOf(headers: ReadonlyMap<string, string>): number | undefined {
+export function retryAfterOf(headers: HeaderFields): number | undefined {
   const milliseconds = Number(headers.get("retry-after-ms") ?? Number.NaN);
   if (!Number.isNaN(milliseconds)) return retryAfterSeconds(Math.max(0, milliseconds / 1000));
   return retryAfterIn(headers.get("retry-after"), headers.get("date"));

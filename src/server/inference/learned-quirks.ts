@@ -3,6 +3,7 @@ import { historyCorrectionOf } from "../../adapters/quirks/history-correction.ts
 import { thinkingCorrectionOf } from "../../adapters/quirks/thinking-correction.ts";
 import type { Quirks } from "../../adapters/quirks/types.ts";
 import { AppError } from "../../errors.ts";
+import type { HeaderFields } from "../../net/http1/header-lines.ts";
 import type { Operation } from "../../wire/dialects/operations.ts";
 import { isObject, parsedObject } from "../../wire/json.ts";
 import type { LearnedQuirk } from "../core/store/snapshot.ts";
@@ -76,7 +77,7 @@ export class LearnedQuirks {
    * Learns from the head of an answer: the responses of llama.cpp ignore the form that was asked for. Returns true if the
    * call must be sent once more, as a translation.
    */
-  learnFromHead(headers: ReadonlyMap<string, string>, request: RefusedRequest): boolean {
+  learnFromHead(headers: HeaderFields, request: RefusedRequest): boolean {
     const { llm, operation, isTranslated, quirks } = request;
     const isNative = operation === "responses" && !isTranslated && llm.spec.responses === undefined;
     if (!isNative || headers.get("server")?.toLowerCase() !== "llama.cpp") return false;

@@ -3,7 +3,15 @@
  * `bun scripted-stdio.ts JOURNAL [MODE...]`. It writes a line to the journal for all that tests look at.
  */
 import { dlopen } from "bun:ffi";
-import { appendFileSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 
 type Json = Record<string, unknown>;
 
@@ -13,7 +21,8 @@ const note = (text: string) => appendFileSync(journal, `${text}\n`);
 const send = (message: Json) => process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
 const marker = (name: string) => `${journal}.${name}`;
 
-const say = (text: string) => process.stderr.write(`${text}\n`);
+// What is written otherwise may be lost when the program exits.
+const say = (text: string) => writeSync(2, `${text}\n`);
 const noise = (text: string) => process.stdout.write(`${text}\n`);
 
 note(`start ${process.pid}`);

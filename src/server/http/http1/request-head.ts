@@ -3,10 +3,10 @@ import {
   joined,
   lineEnd,
   mayBeName,
-  parseHeaders,
   trimmed,
   wantsKeepAlive,
 } from "../../../net/http1/fields.ts";
+import { type HeaderFields, HeaderLines } from "../../../net/http1/header-lines.ts";
 import type { ReadHeaders } from "../../../wire/incoming-request.ts";
 
 /** The largest number of bytes of a request line and its headers. */
@@ -49,7 +49,7 @@ export class RequestHead implements ReadHeaders {
   expectsContinue = false;
   /** The caller asks for a WebSocket on this connection. */
   isUpgrade = false;
-  #headers: Map<string, string> | undefined;
+  #headers: HeaderLines | undefined;
   readonly #start: number;
   readonly #end: number;
 
@@ -71,8 +71,8 @@ export class RequestHead implements ReadHeaders {
   }
 
   /** Names in lower case. A repeated header is joined by ", ". */
-  get headers(): ReadonlyMap<string, string> {
-    this.#headers ??= parseHeaders(this.bytes.toString("latin1", this.#start, this.#end));
+  get headers(): HeaderFields {
+    this.#headers ??= new HeaderLines(this.bytes.toString("latin1", this.#start, this.#end));
     return this.#headers;
   }
 
@@ -85,7 +85,7 @@ export class RequestHead implements ReadHeaders {
   }
 
   [Symbol.iterator](): IterableIterator<[string, string]> {
-    return this.headers.entries();
+    return this.headers[Symbol.iterator]() as IterableIterator<[string, string]>;
   }
 
   /** Frees the strings of the headers. They are made anew if they are asked for again. */
