@@ -264,16 +264,22 @@ describe("the end of an MCP server of a workstation", () => {
   const arrived = (mcpServers: McpServerSet) => inFlight(mcpServers, 1);
   const pidOf = async (own: Client) =>
     Number(textOf((await own.callTool({ name: "pid", arguments: {} })) as never));
+  /** Calls a tool that takes a minute. `begun` resolves when its program works on it. */
+  const slowCall = (own: Client) => {
+    const { promise: begun, resolve } = Promise.withResolvers<void>();
+    const request = { name: "slow", arguments: { milliseconds: 60_000 } };
+    const call = own.callTool(request, { onprogress: () => resolve() });
+    call.catch(() => {});
+    return { call, begun };
+  };
 
   it("is one clear error for a call under way, and the next call starts it again (failure mode 155)", async () => {
-    const { client, mcpServers } = await desk();
+    const { client } = await desk();
     const own = await client("legacy");
     const pid = await pidOf(own);
-    // Its result may come before the agent has counted its end.
-    await inFlight(mcpServers, 0);
-    const call = own.callTool({ name: "slow", arguments: { milliseconds: 60_000 } });
-    call.catch(() => {});
-    await arrived(mcpServers);
+    // A call that its program has not read yet would be repeated.
+    const { call, begun } = slowCall(own);
+    await begun;
     process.kill(pid, "SIGKILL");
     await expect(call).rejects.toThrow(/ended during the call, which may have been carried out/);
     let next = 0;

@@ -21,8 +21,7 @@ const note = (text: string) => appendFileSync(journal, `${text}\n`);
 const send = (message: Json) => process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
 const marker = (name: string) => `${journal}.${name}`;
 
-// What is written otherwise may be lost when the program exits.
-const say = (text: string) => writeSync(2, `${text}\n`);
+const say = (text: string) => process.stderr.write(`${text}\n`);
 const noise = (text: string) => process.stdout.write(`${text}\n`);
 
 note(`start ${process.pid}`);
@@ -132,7 +131,8 @@ async function call(id: unknown, name: string, args: Json, meta: Json): Promise<
     }
     case "crash":
       note("crashing");
-      say("segmentation fault, so to speak");
+      // What is written otherwise may be lost when the program exits.
+      writeSync(2, "segmentation fault, so to speak\n");
       return process.exit(9);
     case "crash_once":
       note("crash_once");
