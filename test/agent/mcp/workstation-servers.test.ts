@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Client } from "@modelcontextprotocol/client";
 import { describe, expect, it } from "vitest";
-import type { McpServerSet } from "../../../src/agent/core/mcp-server.ts";
 import { mcpAgent, mcpConfig } from "../../support/agent/mcp-agent.ts";
 import { scriptedMcp } from "../../support/mcp/http-server.ts";
 import { testProject } from "../../support/mcp/project.ts";
@@ -258,10 +257,6 @@ describe("an MCP server of a workstation that ends at the question for the newes
 });
 
 describe("the end of an MCP server of a workstation", () => {
-  const inFlight = ({ all }: McpServerSet, count: number) =>
-    passes(() => expect(all[0]!.describe().inFlight).toBe(count), 10);
-  /** Waits until the agent has the call. */
-  const arrived = (mcpServers: McpServerSet) => inFlight(mcpServers, 1);
   const pidOf = async (own: Client) =>
     Number(textOf((await own.callTool({ name: "pid", arguments: {} })) as never));
   /** Calls a tool that takes a minute. `begun` resolves when its program works on it. */
@@ -288,11 +283,10 @@ describe("the end of an MCP server of a workstation", () => {
   });
 
   it("hides its tools while the workstation is away, and a call fails at once (failure mode 156)", async () => {
-    const { client, mcpServers, asAlice, stop, status } = await desk();
+    const { client, asAlice, stop, status } = await desk();
     const own = await client("legacy");
-    const call = own.callTool({ name: "slow", arguments: { milliseconds: 60_000 } });
-    call.catch(() => {});
-    await arrived(mcpServers);
+    const { call, begun } = slowCall(own);
+    await begun;
     await stop();
     await expect(call).rejects.toThrow(/desk/);
     await until(status, "offline");
