@@ -17,6 +17,7 @@ import { Deadlines } from "./core/deadlines.ts";
 import type { Random } from "./core/ids.ts";
 import { closable, type Lifecycle } from "./core/lifecycle.ts";
 import { OpenStreams } from "./core/open-streams.ts";
+import { pulseComponent } from "./core/pulse.ts";
 import { redact } from "./core/redact.ts";
 import { storeComponent } from "./core/store/component.ts";
 import { upkeepComponent } from "./core/upkeep.ts";
@@ -34,8 +35,8 @@ import { mcpComponent } from "./mcp/component.ts";
 import { Programs } from "./mcp/instances/programs.ts";
 import type { AccessLog } from "./observability/access-log.ts";
 import { auditComponent } from "./observability/component.ts";
-import { loopDelayComponent } from "./observability/loop-delay.ts";
-import { memoryReturnComponent } from "./observability/memory-return.ts";
+import { measureLoopDelay } from "./observability/loop-delay.ts";
+import { returnMemory } from "./observability/memory-return.ts";
 import { Metrics } from "./observability/metrics.ts";
 import { registerProcessGauges } from "./observability/process-gauges.ts";
 import { openTracer } from "./observability/tracer.ts";
@@ -70,8 +71,9 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
   registerProcessGauges(metrics);
 
   await lifecycle.start(storeComponent(store, metrics));
-  await lifecycle.start(loopDelayComponent(metrics));
-  await lifecycle.start(memoryReturnComponent());
+  const pulse = await lifecycle.start(pulseComponent());
+  measureLoopDelay(pulse, metrics);
+  returnMemory(pulse);
   const catalogue = await lifecycle.start(catalogueComponent({ store, now, random, onError }));
   const secretServices = await lifecycle.start(
     secretsComponent({ catalogue, keyFile, isSelf, proxyFor, now, elapsed, random, log, gauges: metrics }),
@@ -237,6 +239,7 @@ export async function startServices(lifecycle: Lifecycle, options: ServerOptions
     quotas,
     passwords,
     metrics,
+    pulse,
     upkeep,
     sessions,
     limits,

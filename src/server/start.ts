@@ -144,6 +144,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       connections,
       proxies,
       log,
+      pulse: services.pulse,
       elapsed,
       socketPath: options.socketPath,
       app: {

@@ -1,6 +1,7 @@
 import type { Log } from "../../log.ts";
 import type { RequestHandler } from "../../wire/incoming-request.ts";
 import { type Component, within } from "../core/lifecycle.ts";
+import type { Pulse } from "../core/pulse.ts";
 import { type AppOptions, allRoutes, createApp } from "./app.ts";
 import { ConnectionLimiter } from "./connections/connection-limiter.ts";
 import type { ConnectionOptions } from "./connections/connection-options.ts";
@@ -20,6 +21,7 @@ export interface HttpOptions {
   connections: ConnectionOptions;
   proxies: TrustedProxies;
   log: Log;
+  pulse: Pulse;
   /** A monotonic clock, in milliseconds. */
   elapsed(): number;
   /** The path of the Unix socket, where there is one. */
@@ -33,7 +35,7 @@ const lastFramesTimeout = 1000;
 /** The listeners, and the responses that are being sent. */
 export function httpComponent(options: HttpOptions): Component {
   const { server, listeners, listen, openTcp = listenTcp } = options;
-  const { socketPath, app, connections, proxies, log, elapsed } = options;
+  const { socketPath, app, connections, proxies, log, pulse, elapsed } = options;
   const { metrics, streams } = server;
   let idle: Promise<void> | undefined;
   return {
@@ -53,6 +55,7 @@ export function httpComponent(options: HttpOptions): Component {
           busyPorts: tcp.busyPorts,
           openPorts: tcp.openPorts,
           idleSeconds: connections.idleSeconds,
+          pulse,
           gauges: metrics,
           log,
           elapsed,

@@ -1,6 +1,6 @@
-import type { Component } from "../core/lifecycle.ts";
+import type { Pulse } from "../core/pulse.ts";
 
-/** Milliseconds between two looks at the memory. A look takes a few microseconds. */
+/** Milliseconds between two looks at the memory while the thread works. */
 const interval = 50;
 /** Bytes that the process may have more than after the last collection. A collection takes the longer, the more it frees. */
 const slack = 64 * 1024 * 1024;
@@ -58,20 +58,12 @@ export class MemoryReturn {
   }
 }
 
-/** Looks at the memory all the time. */
-export function memoryReturnComponent(): Component<Timer> {
-  return {
-    name: "memory",
-    start() {
-      const memory = new MemoryReturn({
-        resident: () => process.memoryUsage.rss(),
-        collect: () => Bun.gc(true),
-        now: () => performance.now(),
-      });
-      const timer = setInterval(() => memory.look(), interval);
-      timer.unref();
-      return timer;
-    },
-    close: (timer) => clearInterval(timer),
-  };
+/** Looks at the memory of this process from now on. */
+export function returnMemory(pulse: Pulse): void {
+  const memory = new MemoryReturn({
+    resident: () => process.memoryUsage.rss(),
+    collect: () => Bun.gc(true),
+    now: () => performance.now(),
+  });
+  pulse.every(interval, () => memory.look());
 }

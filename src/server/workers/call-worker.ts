@@ -8,6 +8,7 @@ import { requestIds, systemRandom } from "../core/ids.ts";
 import { within } from "../core/lifecycle.ts";
 import { MainThreadCall } from "../core/main-thread-call.ts";
 import { OpenStreams } from "../core/open-streams.ts";
+import { Pulse } from "../core/pulse.ts";
 import { selfTest } from "../core/self-url.ts";
 import type { Change, Contents } from "../core/store/types.ts";
 import { createApp } from "../http/app.ts";
@@ -19,8 +20,8 @@ import { sealedKeys } from "../inference/answers/sealed-origins.ts";
 import { CallMetrics } from "../inference/call-metrics.ts";
 import { Inference } from "../inference/inference.ts";
 import { createAccessLog } from "../observability/access-log.ts";
-import { loopDelayComponent } from "../observability/loop-delay.ts";
-import { memoryReturnComponent } from "../observability/memory-return.ts";
+import { measureLoopDelay } from "../observability/loop-delay.ts";
+import { returnMemory } from "../observability/memory-return.ts";
 import { Metrics } from "../observability/metrics.ts";
 import { openTracer } from "../observability/tracer.ts";
 import { HealthNotes } from "./health-notes.ts";
@@ -153,7 +154,9 @@ async function open(
   const random = systemRandom;
   const catalogue = await Catalogue.copyOf(contents, noStore);
   const metrics = new Metrics();
-  const timers = [await loopDelayComponent(metrics).start(), await memoryReturnComponent().start()];
+  const pulse = new Pulse();
+  measureLoopDelay(pulse, metrics);
+  returnMemory(pulse);
   const log = (level: "warn" | "error") => (text: string) => link.note({ is: "log", level, text });
   const accessLog = hasAccessLog
     ? createAccessLog((line) => link.note({ is: "line", line }), now)
@@ -234,7 +237,7 @@ async function open(
     handle,
     async close() {
       health.close();
-      for (const timer of timers) clearInterval(timer);
+      pulse.close();
       await tracer?.close();
       await outbound.close();
       catalogue.close();

@@ -1,6 +1,7 @@
 import { networkInterfaces } from "node:os";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Log } from "../../../src/log.ts";
+import { Pulse } from "../../../src/server/core/pulse.ts";
 import { ClosedConnections } from "../../../src/server/http/connections/closed-connections.ts";
 import { ConnectionLimiter } from "../../../src/server/http/connections/connection-limiter.ts";
 import { TrustedProxies } from "../../../src/server/http/connections/trusted-proxies.ts";
@@ -119,6 +120,7 @@ describe("closed connections", () => {
     "an error while connections are limited is logged once a minute, and the limits go on (failure mode 103)",
     async () => {
       const listener = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+      const pulse = new Pulse();
       const lines: string[] = [];
       let looks = 0;
       let clock = 0;
@@ -129,6 +131,7 @@ describe("closed connections", () => {
           looks++;
           throw new Error("no ports");
         },
+        pulse,
         gauges: new Metrics(),
         log: { error: (line: string) => void lines.push(line) } as Log,
         elapsed: () => (clock += 2000),
@@ -136,6 +139,7 @@ describe("closed connections", () => {
       expect(limiter).toBeDefined();
       onTestFinished(async () => {
         limiter?.close();
+        pulse.close();
         await listener.stop(true);
       });
       await until(() => looks >= 3);

@@ -1,6 +1,7 @@
 import type { Log } from "../../../log.ts";
 import { describeError } from "../../core/describe-error.ts";
 import type { Gauges } from "../../core/gauges.ts";
+import type { Pulse } from "../../core/pulse.ts";
 import { AcceptGate } from "./accept-gate.ts";
 import { ClosedConnections } from "./closed-connections.ts";
 import { Descriptors } from "./descriptors.ts";
@@ -9,10 +10,12 @@ import { Sockets } from "./sockets.ts";
 import { UnopenedConnections } from "./unopened-connections.ts";
 import { type BusyPorts, mostIdle, type OpenConnection, overLimit } from "./victims.ts";
 
-/** Milliseconds between two looks at the descriptors. */
+/** Milliseconds between two looks at the descriptors while the thread works. */
 const lookInterval = 50;
 /** Milliseconds between two looks at all connections. */
 const sweepInterval = 1000;
+/** The most of the time that looks at all connections may take. */
+const sweepShare = 0.003;
 /** Milliseconds between two rounds while descriptors are short. */
 const roundInterval = 1;
 /** Milliseconds between two rounds in which nothing can be closed. */
@@ -40,6 +43,7 @@ export interface ConnectionLimiterOptions {
   openPorts?: (() => ReadonlySet<number>) | undefined;
   /** Seconds without a request after which a connection is closed; 60 if not given. */
   idleSeconds?: number | undefined;
+  pulse: Pulse;
   gauges: Gauges;
   log: Log;
   /** A monotonic clock, in milliseconds. */
@@ -76,6 +80,7 @@ export class ConnectionLimiter {
   readonly #maxPerAddress: number;
   readonly #closed: ClosedConnections;
   readonly #unopened: UnopenedConnections | undefined;
+  readonly #stop: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isShort = false;
   #nextSweep = 0;
@@ -102,7 +107,7 @@ export class ConnectionLimiter {
     this.#configure();
     descriptors.allow(descriptors.ordinary);
     this.#registerGauges();
-    this.#again(lookInterval);
+    this.#stop = options.pulse.every(lookInterval, () => this.#guarded(() => this.#look()));
   }
 
   /** Begins to limit connections. Returns undefined where the system does not let a process see its sockets. */
@@ -125,8 +130,8 @@ export class ConnectionLimiter {
 
   /** Ends the limits, before the listener closes. */
   close(): void {
+    this.#stop();
     clearTimeout(this.#timer);
-    this.#timer = undefined;
     this.#resume();
     this.#descriptors.allow(this.#descriptors.hard);
   }
@@ -139,22 +144,32 @@ export class ConnectionLimiter {
     this.#sockets.configure(this.#backlog, this.#options.vanishedSeconds ?? 120);
   }
 
-  #again(milliseconds: number): void {
-    this.#timer = setTimeout(() => this.#look(), milliseconds);
+  #look(): void {
+    if (this.#isShort) return;
+    if (this.#descriptors.isFull) {
+      this.#begin();
+      this.#makeRoom();
+    } else if (this.#options.elapsed() >= this.#nextSweep) this.#sweep();
+  }
+
+  /** Goes from round to round as long as descriptors are short. */
+  #makeRoom(): void {
+    let next = lookInterval;
+    this.#guarded(() => {
+      next = this.#round();
+    });
+    if (!this.#isShort) return;
+    this.#timer = setTimeout(() => this.#makeRoom(), next);
     this.#timer.unref();
   }
 
-  #look(): void {
-    let next = lookInterval;
+  /** Nothing waits for a timer: an error that leaves it would end the process. */
+  #guarded(work: () => void): void {
     try {
-      if (!this.#isShort && this.#descriptors.isFull) this.#begin();
-      if (this.#isShort) next = this.#round();
-      else if (this.#options.elapsed() >= this.#nextSweep) this.#sweep();
+      work();
     } catch (error) {
-      // Nothing waits for this timer: an error that leaves it would end the process.
       this.#logFault(error);
     }
-    this.#again(next);
   }
 
   #logFault(error: unknown): void {
@@ -216,8 +231,8 @@ export class ConnectionLimiter {
     const limits = { maxPerAddress: this.#maxPerAddress || Number.POSITIVE_INFINITY, isExempt };
     this.#close(overLimit(connections, busyPorts(), limits), "address");
     const ended = this.#options.elapsed();
-    // With many connections a look takes milliseconds: one in a hundred of the time.
-    this.#nextSweep = ended + Math.max(sweepInterval, 100 * (ended - began));
+    // With many connections a look takes milliseconds.
+    this.#nextSweep = ended + Math.max(sweepInterval, (ended - began) / sweepShare);
   }
 
   #close(victims: readonly OpenConnection[], reason: "address" | "descriptors"): void {
