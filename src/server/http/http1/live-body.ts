@@ -1,5 +1,5 @@
 import { type BodyTaker, type LiveBody, waitingBytes } from "../../core/live-response.ts";
-import { chunk, lastChunk } from "./chunk.ts";
+import { lastChunk, sendChunk } from "./chunk.ts";
 import type { ResponseWatcher, ServerExchange } from "./server-exchange.ts";
 
 /**
@@ -53,20 +53,20 @@ class ExchangeTaker implements BodyTaker, ResponseWatcher {
   }
 
   sendHead(): void {
-    if (this.#head && !this.#exchange.isGone) this.#write(undefined);
+    if (this.#head && !this.#exchange.isGone) this.#exchange.connection.write(this.#head);
+    this.#head = undefined;
   }
 
   enqueue(bytes: Uint8Array): void {
-    if (bytes.length > 0 && !this.#exchange.isGone) this.#write(this.#isChunked ? chunk(bytes) : bytes);
+    if (bytes.length > 0 && !this.#exchange.isGone) this.#write(bytes);
   }
 
   closeWith(bytes: Uint8Array): void {
-    if (this.#isChunked) this.#end(chunk(bytes, true));
-    else this.#end(bytes);
+    this.#end(bytes);
   }
 
   close(): void {
-    this.#end(this.#isChunked ? lastChunk : undefined);
+    this.#end();
   }
 
   error(): void {
@@ -75,11 +75,15 @@ class ExchangeTaker implements BodyTaker, ResponseWatcher {
     this.#exchange.connection.destroy();
   }
 
-  #end(bytes: Uint8Array | undefined): void {
+  #end(bytes?: Uint8Array): void {
     const { connection, isGone } = this.#exchange;
     this.#forget();
     if (isGone) return;
-    if (bytes || this.#head) this.#write(bytes);
+    if (bytes) this.#write(bytes, true);
+    else {
+      this.sendHead();
+      if (this.#isChunked) connection.write(lastChunk);
+    }
     connection.responded(this.#isLast);
   }
 
@@ -88,11 +92,12 @@ class ExchangeTaker implements BodyTaker, ResponseWatcher {
     this.#exchange.watcher = undefined;
   }
 
-  #write(bytes: Uint8Array | undefined): void {
+  /** Sends bytes, after the head if it has not been sent. */
+  #write(bytes: Uint8Array, isLast = false): void {
     const head = this.#head;
     this.#head = undefined;
     const { connection } = this.#exchange;
-    if (head === undefined) connection.write(bytes!);
-    else connection.write(bytes === undefined ? head : Buffer.concat([head, bytes]));
+    if (this.#isChunked) sendChunk(connection, bytes, isLast, head);
+    else connection.write(head ? Buffer.concat([head, bytes]) : bytes);
   }
 }

@@ -1,7 +1,7 @@
 import { eventStreamHeaders } from "../../../wire/sse.ts";
 import { LiveResponse, waitingBytes } from "../../core/live-response.ts";
 import { WholeResponse } from "../../core/whole-response.ts";
-import { chunk, lastChunk } from "./chunk.ts";
+import { lastChunk, sendChunk } from "./chunk.ts";
 import { sendLive } from "./live-body.ts";
 import { isBodiless, statusLine } from "./response-head.ts";
 import type { ServerExchange } from "./server-exchange.ts";
@@ -101,7 +101,8 @@ async function sendStream(
     if (done || exchange.isGone) break;
     if (value.length === 0) continue;
     length += value.length;
-    connection.write(isChunked ? chunk(value) : value);
+    if (isChunked) sendChunk(connection, value);
+    else connection.write(value);
     if (connection.unsent > waitingBytes) await drained(exchange);
   }
   if (exchange.isGone) return;
