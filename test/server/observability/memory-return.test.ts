@@ -5,7 +5,7 @@ const megabyte = 1024 * 1024;
 
 /** A process whose memory the test sets. A collection takes 20 ms, and leaves so many bytes. */
 function scripted() {
-  const state = { bytes: 100 * megabyte, left: 105 * megabyte, now: 0, collections: 0 };
+  const state = { bytes: 100 * megabyte, left: 105 * megabyte, now: 0, collections: 0, begun: 0 };
   const memory = new MemoryReturn({
     resident: () => state.bytes,
     collect() {
@@ -13,6 +13,7 @@ function scripted() {
       state.now += 20;
       state.bytes = state.left;
     },
+    beginCollection: () => void state.begun++,
     now: () => state.now,
   });
   return { state, memory };
@@ -32,7 +33,7 @@ it("memory is collected when the process has grown by 64 MB since the last time,
   expect(state.collections).toBe(1);
 });
 
-it("what stays after a flood is collected ten seconds after the last collection, from 16 MB on (T228)", () => {
+it("what stays after a flood is collected beside the calls after ten seconds, from 16 MB on (T228)", () => {
   const { state, memory } = scripted();
   state.bytes = 164 * megabyte;
   memory.look();
@@ -41,13 +42,17 @@ it("what stays after a flood is collected ten seconds after the last collection,
   state.now += 9_000;
   memory.look();
   expect(state.collections).toBe(1);
+  expect(state.begun).toBe(0);
   state.now += 1_000;
   memory.look();
-  expect(state.collections).toBe(2);
-  state.bytes = 120 * megabyte;
+  expect(state.begun).toBe(1);
+  state.bytes = 110 * megabyte;
   state.now += 60_000;
   memory.look();
-  expect(state.collections).toBe(2);
+  // 15 MB more than what the last one has left.
+  state.bytes = 125 * megabyte;
+  memory.look();
+  expect(state).toMatchObject({ begun: 1, collections: 1 });
 });
 
 it("a process that has shrunk by itself is measured from there", () => {
