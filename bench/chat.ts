@@ -23,10 +23,25 @@ export const answer = JSON.stringify({
   system_fingerprint: "fp_44709d6fcb",
 });
 
-const messages = [
-  { role: "system", content: "You answer in one paragraph, in plain words." },
-  { role: "user", content: "What does a proxy for language models do all day?" },
-];
+const system = { role: "system", content: "You answer in one paragraph, in plain words." };
+const question = "What does a proxy for language models do all day?";
+
+/** The headers that OpenAI's package for Node.js sends besides those of each request. */
+const packageHeaders = {
+  accept: "application/json",
+  "user-agent": "OpenAI/JS 6.1.0",
+  "x-stainless-lang": "js",
+  "x-stainless-package-version": "6.1.0",
+  "x-stainless-os": "Linux",
+  "x-stainless-arch": "x64",
+  "x-stainless-runtime": "node",
+  "x-stainless-runtime-version": "v22.1.0",
+  "x-stainless-retry-count": "0",
+  "x-stainless-timeout": "600",
+  "accept-language": "*",
+  "sec-fetch-mode": "cors",
+  "accept-encoding": "gzip, deflate",
+};
 
 export interface ChatRequest {
   port: number;
@@ -35,6 +50,13 @@ export interface ChatRequest {
   headers?: Readonly<Record<string, string>>;
   /** Number of tokens that the upstream streams; unstreamed when not given. */
   tokens?: number;
+  /** Words that the question has in addition. */
+  words?: number;
+}
+
+/** Requests of different lengths, as programs send them: the head of none is that of the one before. */
+export function chatRequests(options: ChatRequest): string[] {
+  return Array.from({ length: 16 }, (_, words) => chatRequest({ ...options, words }));
 }
 
 /** A whole HTTP request for a chat completion, with a connection that is kept. */
@@ -44,10 +66,11 @@ export function chatRequest({
   model,
   headers = {},
   tokens,
+  words = 0,
 }: ChatRequest): string {
   const body = JSON.stringify({
     model,
-    messages,
+    messages: [system, { role: "user", content: question + " Explain.".repeat(words) }],
     ...(tokens !== undefined && { stream: true, max_tokens: tokens }),
   });
   const lines = [
@@ -55,7 +78,7 @@ export function chatRequest({
     `host: 127.0.0.1:${port}`,
     "content-type: application/json",
     `content-length: ${Buffer.byteLength(body)}`,
-    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    ...Object.entries({ ...packageHeaders, ...headers }).map(([name, value]) => `${name}: ${value}`),
   ];
   return `${lines.join("\r\n")}\r\n\r\n${body}`;
 }

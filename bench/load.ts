@@ -8,8 +8,8 @@ import { type Latency, Samples } from "./stats.ts";
 
 export interface LoadJob {
   port: number;
-  /** The whole request, as it goes over the wire. */
-  request: string;
+  /** Whole requests, as they go over the wire. They are sent in turns. */
+  requests: readonly string[];
   connections: number;
   /** Milliseconds, of which nothing is counted. */
   warmUp: number;
@@ -37,7 +37,8 @@ interface Client {
 }
 
 const job = JSON.parse(process.argv[2]!) as LoadJob;
-const request = Buffer.from(job.request);
+const requests = job.requests.map((request) => Buffer.from(request));
+let sent = 0;
 const samples = new Samples();
 let answered = 0;
 let answers = 0;
@@ -54,7 +55,7 @@ const due: number[] = [];
 
 function send(client: Client, since: number): void {
   client.since = since;
-  client.socket.write(request);
+  client.socket.write(requests[sent++ % requests.length]!);
 }
 
 function done(client: Client): void {

@@ -95,7 +95,13 @@ export async function measureMcp(
     headers,
   });
   const { warmUp, duration } = plan;
-  const listing = await loadOf(processes, { port: server.port, request, connections: 1, warmUp, duration });
+  const listing = await loadOf(processes, {
+    port: server.port,
+    requests: [request],
+    connections: 1,
+    warmUp,
+    duration,
+  });
   const bytes = Buffer.byteLength(await (await sendOnce(server.port, request)).text());
   // A program that was started for the list runs until it is idle; a server that has started again has none.
   await server.stop();
@@ -216,7 +222,9 @@ async function measure(
       command: load.command,
       ...{ tool, connections, warmUp, duration },
     } satisfies StdioJob);
-  return measureLoad([pid!], () => loadOf(processes, { ...load, connections, warmUp, duration }));
+  return measureLoad([pid!], () =>
+    loadOf(processes, { port: load.port, requests: [load.request], connections, warmUp, duration }),
+  );
 }
 
 function loadOf(processes: Processes, job: LoadJob): Promise<LoadResult> {

@@ -1,4 +1,4 @@
-import { chatRequest } from "./chat.ts";
+import { chatRequests } from "./chat.ts";
 import type { LoadJob, LoadResult } from "./load.ts";
 import { llms } from "./mcpctl.ts";
 import { median } from "./stats.ts";
@@ -30,8 +30,8 @@ export async function measurePools(
   for (let round = 0; round < rounds; round++) {
     const measured: LoadResult[] = [];
     for (const model of Object.values(subjects)) {
-      const request = chatRequest({ port: server.port, model, headers });
-      const job: LoadJob = { port: server.port, request, connections, warmUp, duration };
+      const requests = chatRequests({ port: server.port, model, headers });
+      const job: LoadJob = { port: server.port, requests, connections, warmUp, duration };
       measured.push(await processes.ask<LoadResult>("load.ts", job));
     }
     results.push(measured);

@@ -1,5 +1,5 @@
 import { fakeBao } from "../test/support/openbao/fake.ts";
-import { chatRequest } from "./chat.ts";
+import { chatRequests } from "./chat.ts";
 import type { LoadJob, LoadResult } from "./load.ts";
 import type { Latency } from "./stats.ts";
 import type { Setting } from "./subjects.ts";
@@ -53,8 +53,8 @@ export async function measureSecrets(
     bao.delay = baoDelay;
     const before = bao.requests.length;
     const headers = { authorization: `Bearer ${bearer}` };
-    const request = chatRequest({ port: server.port, model, headers });
-    const job: LoadJob = { port: server.port, request, connections: 32, warmUp: 1000, duration, rate };
+    const requests = chatRequests({ port: server.port, model, headers });
+    const job: LoadJob = { port: server.port, requests, connections: 32, warmUp: 1000, duration, rate };
     const { latency, failures } = await processes.ask<LoadResult>("load.ts", job);
     const reads = bao.requests.slice(before).filter(({ path }) => path.includes("/data/")).length;
     rows.push({ key, failures, reads, p50: latency.p50, p99: latency.p99, max: latency.max });

@@ -7,8 +7,8 @@ import { type Latency, Samples } from "./stats.ts";
 
 export interface StreamJob {
   port: number;
-  /** The whole request, as it goes over the wire. */
-  request: string;
+  /** Whole requests, as they go over the wire. They are sent in turns. */
+  requests: readonly string[];
   streams: number;
   /** Number of tokens expected in each stream. */
   tokens: number;
@@ -46,7 +46,8 @@ interface Stream {
 }
 
 const job = JSON.parse(process.argv[2]!) as StreamJob;
-const request = Buffer.from(job.request);
+const requests = job.requests.map((request) => Buffer.from(request));
+let sent = 0;
 const expected = framesOf(job.tokens);
 const firstTokens = new Samples(job.streams);
 const gaps = new Samples();
@@ -100,7 +101,7 @@ async function watch(index: number): Promise<void> {
     port: job.port,
     data: stream,
     socket: {
-      open: (socket) => void socket.write(request),
+      open: (socket) => void socket.write(requests[sent++ % requests.length]!),
       data: ({ data }, bytes) => receive(data, bytes),
       close: () => over(),
       error: () => over(),

@@ -75,10 +75,10 @@ interface Measured {
 
 function measure(
   processes: Processes,
-  { port, request, pids }: Subject,
+  { port, requests, pids }: Subject,
   streams: number,
   tokens: number,
 ): Promise<Measured> {
-  const job: StreamJob = { port, request, streams, tokens, stall };
+  const job: StreamJob = { port, requests, streams, tokens, stall };
   return withCost(pids, () => processes.ask<StreamResult>("stream-load.ts", job));
 }

@@ -1,5 +1,5 @@
 import type { Beside } from "./beside.ts";
-import { answer, chatRequest } from "./chat.ts";
+import { answer, chatRequest, chatRequests } from "./chat.ts";
 import { furnish, type Installation, llms } from "./mcpctl.ts";
 import { hasNginx, startNginxProxy, startNginxUpstream } from "./nginx.ts";
 import { type Gateway, installPeers, type Peer, startMusistudio, startPortkey } from "./peers.ts";
@@ -13,7 +13,8 @@ export interface Subject {
   /** All its processes. */
   pids: readonly number[];
   port: number;
-  request: string;
+  /** Whole requests of different lengths. */
+  requests: readonly string[];
   /** Bytes that were resident before the first round. */
   idle: number;
 }
@@ -129,8 +130,8 @@ export async function withSubjects(
   const [direct, plain, mcpctl, ...all] = gateways.map((gateway): Subject => {
     const { name, port, pid } = gateway;
     const pids = pid === undefined ? familiesListeningOn(port) : familyOf(pid);
-    const request = chatRequest({ ...gateway, ...(tokens !== undefined && { tokens }) });
-    return { name, port, pids, request, idle: costOfAll(pids).resident };
+    const requests = chatRequests({ ...gateway, ...(tokens !== undefined && { tokens }) });
+    return { name, port, pids, requests, idle: costOfAll(pids).resident };
   });
   await measure({ direct: direct!, baseline: plain!, own: mcpctl!, peers: all });
   await Promise.all([baseline, own, ...(others ? [others] : []), ...peers].map((one) => one.stop()));

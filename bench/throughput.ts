@@ -45,8 +45,8 @@ export async function measureThroughput(
   { connections, rate }: { connections: number; rate?: number },
   { warmUp, duration, rounds }: Pace,
 ): Promise<ThroughputRow[]> {
-  return compare(subjects, connections, rounds, async ({ port, request, pids }) => {
-    const job: LoadJob = { port, request, connections, warmUp, duration, ...(rate && { rate }) };
+  return compare(subjects, connections, rounds, async ({ port, requests, pids }) => {
+    const job: LoadJob = { port, requests, connections, warmUp, duration, ...(rate && { rate }) };
     return measureLoad(pids, () => processes.ask<LoadResult>("load.ts", job));
   });
 }

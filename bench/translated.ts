@@ -1,4 +1,4 @@
-import { chatRequest } from "./chat.ts";
+import { chatRequests } from "./chat.ts";
 import { llms } from "./mcpctl.ts";
 import { type Processes, withCost } from "./processes.ts";
 import { median } from "./stats.ts";
@@ -50,7 +50,7 @@ export async function measureTranslated(
     { name: streamSubjects.translated, pid: server.pid, port: server.port, model: llms.translated },
   ].map(({ model, ...subject }) => (count: number) => ({
     ...subject,
-    request: chatRequest({ port: subject.port, model, headers, tokens: count }),
+    requests: chatRequests({ port: subject.port, model, headers, tokens: count }),
   }));
   const results: Measured[][] = [];
   for (let round = 0; round < rounds; round++) {
@@ -83,7 +83,7 @@ export async function measureTranslated(
 interface Translated {
   pid: number;
   port: number;
-  request: string;
+  requests: readonly string[];
 }
 
 interface Measured extends Pick<StreamResult, "firstToken" | "gap" | "broken"> {
@@ -98,22 +98,22 @@ const turns = 5;
 
 function timeFirstTokens(
   processes: Processes,
-  { port, request }: Translated,
+  { port, requests }: Translated,
   streams: number,
   tokens: number,
 ): Promise<StreamResult> {
   const every = (tokens / tokensPerSecond / streams) * 1000;
-  const job: StreamJob = { port, request, streams: streams * turns, tokens, stall, every, warmUp: streams };
+  const job: StreamJob = { port, requests, streams: streams * turns, tokens, stall, every, warmUp: streams };
   return processes.ask<StreamResult>("stream-load.ts", job);
 }
 
 async function takeCost(
   processes: Processes,
-  { pid, port, request }: Translated,
+  { pid, port, requests }: Translated,
   streams: number,
   tokens: number,
 ): Promise<{ cpu: number; broken: number }> {
-  const job: StreamJob = { port, request, streams, tokens, stall };
+  const job: StreamJob = { port, requests, streams, tokens, stall };
   const { result, cost } = await withCost([pid], () => processes.ask<StreamResult>("stream-load.ts", job));
   return { cpu: (cost.cpu / result.tokens) * 1e6, broken: result.broken };
 }
