@@ -120,11 +120,10 @@ export class Attempts implements AttemptOutcome {
     return context.candidates.length === 1 ? context.candidates : this.#poolInOrder(context);
   }
 
-  #poolInOrder({ call: { requestId, operation }, request, candidates, snapshot }: CallContext): LlmRow[] {
+  #poolInOrder({ call: { requestId, operation }, request, candidates, snapshot }: CallContext) {
     const { deps, queues, coolDown, pace, sealed } = this.#options;
     const { first: members, last } = byFit(snapshot, candidates, operation, request);
     if (members.length === 1) return [...members, ...last];
-    const origin = sealed.originOf(request.body);
     const isFull = (llm: LlmRow) => queues.of(llm).inFlight >= queueLimitsOf(llm).maxConcurrent;
     const { virtualLlms } = deps;
     const probed = members.find((llm) => !isFull(llm) && coolDown.claimProbe(llm.id, requestId));
@@ -132,16 +131,16 @@ export class Attempts implements AttemptOutcome {
       inFlight: queues.of(llm).inFlight,
       isFull: isFull(llm),
       isCoolingDown: coolDown.isCoolingDown(llm.id),
-      ...(virtualLlms && isVirtual(llm) && { atAgent: stateAtAgent(llm, virtualLlms) }),
+      atAgent: virtualLlms && isVirtual(llm) ? stateAtAgent(llm, virtualLlms) : undefined,
     });
-    const order = inOrder(
-      members.filter((llm) => llm !== probed),
-      stateOf,
-      pace.random,
-    );
-    const all = probed ? [probed, ...order] : order;
-    const reader = all.find(({ id }) => id === origin && !coolDown.isCoolingDown(id));
-    return reader ? [reader, ...all.filter((llm) => llm !== reader), ...last] : [...all, ...last];
+    const others = probed ? members.filter((llm) => llm !== probed) : members;
+    const order = inOrder(others, stateOf, pace.random);
+    if (probed) order.unshift(probed);
+    order.push(...last);
+    const origin = sealed.originOf(request.body);
+    if (origin === undefined) return order;
+    const reader = members.find(({ id }) => id === origin && !coolDown.isCoolingDown(id));
+    return reader ? [reader, ...order.filter((llm) => llm !== reader)] : order;
   }
 }
 

@@ -27,17 +27,18 @@ export function byFit(
 ): FittingMembers {
   if (members.length < 2 || !isDialect(operation)) return { first: members, last: [] };
   const { text, body } = request;
-  const isBlind = (llm: LlmRow) => capabilitiesOf(snapshot, llm).vision === false;
-  let able = members;
-  if (members.some(isBlind) && imagePart.test(text)) {
-    const seeing = members.filter((llm) => !isBlind(llm));
-    if (seeing.length > 0) able = seeing;
-  }
-  const contextOf = (llm: LlmRow) => capabilitiesOf(snapshot, llm).contextTokens ?? Number.POSITIVE_INFINITY;
-  const smallest = Math.min(...able.map(contextOf));
   const output = maxTokensOf(operation, body) ?? 0;
+  const most = charactersOf(request) + output;
+  const { isAnyBlind, smallestContext } = leastOf(snapshot, members);
+  const hasImages = isAnyBlind && imagePart.test(text);
   // Most calls fit, and need no exact look.
-  if (charactersOf(request) + output <= smallest) return { first: able, last: [] };
+  if (!hasImages && most <= smallestContext) return { first: members, last: [] };
+  const seeing = hasImages
+    ? members.filter((llm) => capabilitiesOf(snapshot, llm).vision !== false)
+    : members;
+  const able = seeing.length > 0 ? seeing : members;
+  const contextOf = (llm: LlmRow) => capabilitiesOf(snapshot, llm).contextTokens ?? Number.POSITIVE_INFINITY;
+  if (able.every((llm) => most <= contextOf(llm))) return { first: able, last: [] };
   const prompt = tokensOfRequest(request).all;
   const fits = (llm: LlmRow) => {
     const { maxOutputTokens = output } = capabilitiesOf(snapshot, llm);
@@ -47,4 +48,16 @@ export function byFit(
   const small = able.filter((llm) => !first.includes(llm)).sort((a, b) => contextOf(b) - contextOf(a));
   if (first.length > 0) return { first, last: small };
   return { first: small.filter((llm) => contextOf(llm) === contextOf(small[0]!)), last: [] };
+}
+
+/** Returns what all members of a pool can do. */
+function leastOf(snapshot: Snapshot, members: readonly LlmRow[]) {
+  let isAnyBlind = false;
+  let smallestContext = Number.POSITIVE_INFINITY;
+  for (const llm of members) {
+    const { vision, contextTokens = Number.POSITIVE_INFINITY } = capabilitiesOf(snapshot, llm);
+    if (vision === false) isAnyBlind = true;
+    if (contextTokens < smallestContext) smallestContext = contextTokens;
+  }
+  return { isAnyBlind, smallestContext };
 }

@@ -10,7 +10,7 @@ export interface MemberState {
    * Of an llm that a workstation agent publishes. `resident`: its weights are in memory, and it has no calls. `cold`:
    * it must load its weights. `waking`: it is being woken. `hibernating`: it must be woken first.
    */
-  atAgent?: "resident" | "cold" | "busy" | "waking" | "hibernating";
+  atAgent?: "resident" | "cold" | "busy" | "waking" | "hibernating" | undefined;
 }
 
 /**
