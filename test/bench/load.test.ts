@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { chatRequest } from "../../bench/chat.ts";
+import { chatRequests } from "../../bench/chat.ts";
 import type { LoadResult } from "../../bench/load.ts";
 import { freePort, Processes, type Started } from "../../bench/processes.ts";
 import type { StreamResult } from "../../bench/stream-load.ts";
@@ -23,9 +23,9 @@ const load = { connections: 4, warmUp: 20, duration: 300 };
 
 it("drives the upstream in a closed loop and at a rate", async () => {
   const { port } = upstream;
-  const request = chatRequest({ port, model: "bench-model" });
+  const requests = chatRequests({ port, model: "bench-model" });
   for (const rate of [undefined, 200]) {
-    const result = await processes.ask<LoadResult>("load.ts", { ...load, port, request, rate });
+    const result = await processes.ask<LoadResult>("load.ts", { ...load, port, requests, rate });
     expect(result.failures).toBe(0);
     expect(result.perSecond).toBeGreaterThan(0);
     expect(result.latency.p50).toBeLessThanOrEqual(result.latency.max);
@@ -35,15 +35,15 @@ it("drives the upstream in a closed loop and at a rate", async () => {
 it("counts answers that are no success as failures", async () => {
   await using server = Bun.serve({ port: 0, fetch: () => new Response("no", { status: 503 }) });
   const port = server.port!;
-  const request = chatRequest({ port, model: "bench-model" });
-  const result = await processes.ask<LoadResult>("load.ts", { ...load, port, request });
+  const requests = chatRequests({ port, model: "bench-model" });
+  const result = await processes.ask<LoadResult>("load.ts", { ...load, port, requests });
   expect(result.failures).toBeGreaterThan(0);
 });
 
 it("sees each token of each stream, and which streams are not whole", async () => {
   const { port } = upstream;
-  const request = chatRequest({ port, model: "bench-model", tokens: 3 });
-  const job = { port, request, streams: 20, tokens: 3, stall: 10_000 };
+  const requests = chatRequests({ port, model: "bench-model", tokens: 3 });
+  const job = { port, requests, streams: 20, tokens: 3, stall: 10_000 };
   const whole = await processes.ask<StreamResult>("stream-load.ts", job);
   expect(whole).toMatchObject({ tokens: 60, broken: 0, stalls: 0 });
 
@@ -64,8 +64,8 @@ it("sees each token of each stream, and which streams are not whole", async () =
 
 it("opens streams one after another, and times the first tokens of those behind the warm-up", async () => {
   const { port } = upstream;
-  const request = chatRequest({ port, model: "bench-model", tokens: 2 });
-  const job = { port, request, streams: 10, tokens: 2, stall: 10_000, every: 20 };
+  const requests = chatRequests({ port, model: "bench-model", tokens: 2 });
+  const job = { port, requests, streams: 10, tokens: 2, stall: 10_000, every: 20 };
   const all = await processes.ask<StreamResult>("stream-load.ts", job);
   // The last is opened after nine times 20 ms.
   expect(all.allStarted).toBeGreaterThanOrEqual(175);

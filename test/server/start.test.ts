@@ -36,8 +36,7 @@ function recordComponents(): string[] {
 const services = [
   ...[
     "store",
-    "event loop",
-    "memory",
+    "pulse",
     "catalogue",
     "secrets",
     "secret upkeep",
