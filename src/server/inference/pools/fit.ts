@@ -50,7 +50,7 @@ export function byFit(
   return { first: small.filter((llm) => contextOf(llm) === contextOf(small[0]!)), last: [] };
 }
 
-/** Returns what all members of a pool can do. */
+/** Returns the smallest context of the members of a pool, and true if one of them is known to see no images. */
 function leastOf(snapshot: Snapshot, members: readonly LlmRow[]) {
   let isAnyBlind = false;
   let smallestContext = Number.POSITIVE_INFINITY;

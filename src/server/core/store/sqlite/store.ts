@@ -181,7 +181,7 @@ export function openSqlite(
       return work();
     });
 
-  // Every two seconds: to build a query takes longer than to run it.
+  // The ping of every two seconds runs it: to build a query takes longer than to run it.
   const anyChange = db.select({ revision: changes.revision }).from(changes).limit(1).prepare();
 
   function lastRevision({ db }: Pick<Writer, "db">): number {
